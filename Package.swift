@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of settings for every Swift target: the Swift 6 language mode, the upcoming features that
+/// keep imports and existentials explicit, and warnings as errors.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+    .treatAllWarnings(as: .error),  // SE-0443
+]
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func suite(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], resources: resources, swiftSettings: strict)
+}
+
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let package = Package(
+    name: "slipway",
+    products: [.executable(name: "slipway", targets: ["slipway"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: [
+        // Layer 0: C libraries and the two C targets of our own.
+        systemLibrary("CGit2", pkgConfig: "libgit2", apt: "libgit2-dev"),
+        systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+        systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        .target(name: "CLinux"),
+        .target(name: "CSandbox"),
+        library("Diagnostics"),
+        library("Blocking"),
+
+        // Layer 1: one module per C library; nothing above sees an OpaquePointer.
+        library("FileSystem", ["CLinux", "Diagnostics"]),
+        library("Git", ["CGit2", "Blocking", "Diagnostics"]),
+        library("HTTP", ["CCurl", "Blocking", "Diagnostics"]),
+        library("YAML", ["CYAML", "Diagnostics"]),
+        library("Archive", ["CZlib", "CZstd", "CLinux", "FileSystem", "Diagnostics"]),
+        library("Sandbox", ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
+
+        // Layer 2: the field's values and protocols.
+        library("OCI", ["CCrypto", "Diagnostics"]),
+        library("ContentStore", ["OCI", "FileSystem", "Diagnostics"]),
+        library("Registry", ["OCI", "HTTP", "ContentStore", "FileSystem", "Blocking", "Diagnostics"]),
+        library("Dockerfile", ["Diagnostics"]),
+
+        // Layer 3: the four things that Slipway does.
+        library(
+            "Builder",
+            [
+                "Dockerfile", "OCI", "ContentStore", "Registry", "Archive", "Sandbox", "FileSystem", "Blocking",
+                "Diagnostics", "CLinux",
+            ]),
+        library("RegistryPoller", ["OCI", "Registry", "Diagnostics"]),
+        library("ManifestUpdater", ["YAML", "OCI", "Diagnostics"]),
+
+        // Layer 4: the agent and the command.
+        library(
+            "Agent",
+            [
+                "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
+                "ManifestUpdater", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", log, arguments,
+            ] + nio),
+        .executableTarget(name: "slipway", dependencies: ["Agent", arguments], swiftSettings: strict),
+
+        // Tests: what the suites share, then one suite a module.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    ]
+)
