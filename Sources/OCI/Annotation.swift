@@ -1,0 +1,17 @@
+/// Keys of annotations and labels.
+///
+/// https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md
+package enum Annotation {
+    package static let created = "org.opencontainers.image.created"
+    package static let source = "org.opencontainers.image.source"
+    package static let revision = "org.opencontainers.image.revision"
+    package static let version = "org.opencontainers.image.version"
+    package static let title = "org.opencontainers.image.title"
+    package static let baseName = "org.opencontainers.image.base.name"
+    package static let baseDigest = "org.opencontainers.image.base.digest"
+    /// The tag of a manifest in a layout's `index.json`.
+    package static let refName = "org.opencontainers.image.ref.name"
+
+    /// Slipway's: the key of everything that the image was made from.
+    package static let contentKey = "dev.slipway.content-key"
+}
