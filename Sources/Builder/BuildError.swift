@@ -1,0 +1,70 @@
+package import Diagnostics
+
+/// A build or a push that did not succeed.
+package struct BuildError: Diagnostic, Equatable {
+    package enum Code: String, Sendable {
+        /// The Dockerfile does not parse, or asks for something contradictory.
+        case dockerfile
+        /// The Dockerfile is right, but needs what is not supported (yet).
+        case unsupported
+        /// A source of COPY or ADD, or the Dockerfile itself, is not in the context.
+        case missingSource
+        /// A file cannot be put where it should go.
+        case destination
+        /// A base image cannot be found or read.
+        case baseImage
+        /// A RUN step failed.
+        case step
+        /// No isolation mode of this machine can run the step.
+        case isolation
+        /// The registry refused, or cannot be reached.
+        case registry
+        /// The context cannot be read.
+        case context
+        /// The local state directory failed (no space, permissions, damage).
+        case storage
+        case cancelled
+    }
+
+    package var code: Code
+    package var summary: String
+    package var place: String?
+    package var cause: String?
+    package var hint: String?
+
+    package init(
+        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil
+    ) {
+        self.code = code
+        self.summary = summary
+        self.place = place
+        self.cause = cause
+        self.hint = hint
+    }
+
+    /// Another module's error in the words of the build: its summary becomes the cause unless `summary` is `nil`.
+    package init(_ code: Code, _ summary: String? = nil, place: String? = nil, from error: any Diagnostic) {
+        self.code = code
+        if let summary {
+            self.summary = summary
+            var cause = error.summary
+            if let inner = error.cause, !inner.isEmpty { cause += ": \(inner)" }
+            if let where_ = error.place { cause = "\(where_): \(cause)" }
+            self.cause = cause
+        } else {
+            self.summary = error.summary
+            cause = error.cause
+        }
+        self.place = place ?? error.place
+        if summary != nil && place == nil { self.place = nil }
+        hint = error.hint
+    }
+
+    /// The same error, at a place when it names none.
+    package func at(_ place: String?) -> BuildError {
+        guard self.place == nil, let place else { return self }
+        var copy = self
+        copy.place = place
+        return copy
+    }
+}

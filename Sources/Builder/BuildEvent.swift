@@ -1,0 +1,22 @@
+package import Diagnostics
+package import OCI
+
+/// What a build tells while it works.
+package enum BuildEvent: Sendable {
+    /// A step begins: `index` of `of` within its stage, the instruction's text.
+    case stepStarted(stage: String, index: Int, of: Int, text: String, location: SourceLocation?)
+    /// Output of a RUN step, as it comes.
+    case stepOutput(OutputStream, [UInt8])
+    case stepFinished(duration: Duration)
+    /// A base image's layers are here.
+    case basePulled(name: String, digest: Digest, bytes: Int64)
+    /// A layer is in the local store; `size` is that of the compressed blob.
+    case layerWritten(Digest, size: Int64)
+    case blobPushed(Digest, size: Int64, outcome: BlobOutcome, to: ImageLocation)
+    case manifestPushed(Digest, to: ImageLocation)
+    /// Something that the user may want to know: a warning of the Dockerfile, an unused build argument.
+    case note(String)
+
+    package enum OutputStream: Sendable { case stdout, stderr }
+    package enum BlobOutcome: String, Sendable { case existed, mounted, uploaded }
+}

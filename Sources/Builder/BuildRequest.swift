@@ -1,0 +1,83 @@
+package import OCI
+package import Sandbox
+
+/// One image to build.
+package struct BuildRequest: Sendable {
+    package enum DockerfileSource: Sendable {
+        /// A path within the context.
+        case path(String)
+        /// The text itself, and what messages call it.
+        case bytes([UInt8], name: String)
+    }
+
+    package enum ImageFormat: String, Sendable { case oci, docker }
+
+    package var context: any BuildContext
+    /// The context's folder that is the build's root (kaniko's `--context-sub-path`); `""` is all of it. The Dockerfile's
+    /// path is relative to it.
+    package var contextRoot: String = ""
+    package var dockerfile: DockerfileSource
+    package var target: String?
+    package var buildArguments: [(String, String)] = []
+    package var namedContexts: [String: NamedContext] = [:]
+    package var platform: Platform
+    /// Added to the image's labels, over those of the Dockerfile.
+    package var labels: [(String, String)] = []
+    package var annotations: [String: String] = [:]
+    /// Seconds since 1970, of the commit for reproducible images: the image's creation time, and the newest
+    /// modification time that a file of a new layer can have.
+    package var createdAt: Int64
+    /// `nil` takes the best mode that the machine offers.
+    package var isolation: IsolationMode?
+    package var format: ImageFormat = .oci
+    /// How long one RUN step may take.
+    package var stepTimeout: Duration?
+    /// Values of `RUN --mount=type=secret`, by id.
+    package var secrets: [String: [UInt8]] = [:]
+    package var noCache = false
+
+    package init(
+        context: any BuildContext, dockerfile: DockerfileSource = .path("Dockerfile"), platform: Platform = .host,
+        createdAt: Int64
+    ) {
+        self.context = context
+        self.dockerfile = dockerfile
+        self.platform = platform
+        self.createdAt = createdAt
+    }
+}
+
+/// A context with a name: it takes the place of a stage, an image or a `--from` source of that name.
+package enum NamedContext: Sendable {
+    case context(any BuildContext)
+    case directory(path: String)
+    case image(ImageLocation)
+
+    /// Reads the command line's form: `docker-image://REF`, `oci-layout:///PATH[:TAG][@DIGEST]` or a directory.
+    package init(_ text: String) throws(BuildError) {
+        func location(_ name: String) throws(BuildError) -> ImageLocation {
+            do { return try ImageLocation(name) } catch {
+                throw BuildError(.dockerfile, "cannot read the build context '\(text)'", from: error)
+            }
+        }
+        if let reference = text.dropping("docker-image://") {
+            self = .image(try location(reference))
+        } else if let path = text.dropping("oci-layout://") {
+            self = .image(try location("oci:" + path))
+        } else if text.hasPrefix("oci:") {
+            self = .image(try location(text))
+        } else if text.contains("://") || text.hasPrefix("git@") {
+            throw BuildError(
+                .unsupported, "build contexts of this kind are not supported", place: text,
+                hint: "use a directory, docker-image://REFERENCE or oci-layout:///PATH")
+        } else {
+            self = .directory(path: text)
+        }
+    }
+}
+
+extension String {
+    func dropping(_ prefix: String) -> String? {
+        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil
+    }
+}

@@ -1,0 +1,33 @@
+/// The files that COPY and ADD can take: a git tree, a directory, nothing.
+///
+/// The Dockerfile and `.dockerignore` are read from it as well. The builder applies `.dockerignore` itself, so an
+/// implementation lists everything.
+package protocol BuildContext: Sendable {
+    /// What error messages call it: `git tree 3a33f0a`, a path.
+    var displayName: String { get }
+
+    /// All entries at and below a folder (`""` is the root), in any order. The folders on the way to an entry may be left
+    /// out: they are then taken as 0755.
+    func entries(under folder: String) async throws(BuildError) -> [ContextEntry]
+
+    /// Streams the bytes of a regular file, in order, in pieces of any size. `sink` may write to a disk: call it from
+    /// where blocking is allowed. What it throws ends the reading and is thrown on.
+    func read(
+        _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError)
+}
+
+/// A context with nothing in it.
+package struct EmptyContext: BuildContext {
+    package init() {}
+
+    package var displayName: String { "the empty context" }
+
+    package func entries(under folder: String) async throws(BuildError) -> [ContextEntry] { [] }
+
+    package func read(
+        _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError) {
+        throw BuildError(.missingSource, "the context is empty, there is no \(entry.path)")
+    }
+}
