@@ -1,0 +1,33 @@
+/// What the annotations of a workload ask for, in Flux v1's words and in our own with the same names.
+struct FluxPolicies {
+    /// Later ones win over earlier ones where a workload carries both.
+    private static let prefixes = ["flux.weave.works/", "fluxcd.io/", "slipway.dev/"]
+    private static let filterPrefix = "filter.fluxcd.io/"
+
+    private var values: [String: String] = [:]
+    private var filters: [String: String] = [:]
+
+    init(annotations: [String: String]) {
+        for (key, value) in annotations where key.hasPrefix(Self.filterPrefix) {
+            filters[String(key.dropFirst(Self.filterPrefix.count))] = value
+        }
+        for prefix in Self.prefixes {
+            for (key, value) in annotations where key.hasPrefix(prefix) {
+                values[String(key.dropFirst(prefix.count))] = value
+            }
+        }
+    }
+
+    /// The tag filter of a container as written: `tag.<container>`, else `filter.fluxcd.io/<container>`.
+    func filter(of container: String) -> String? {
+        values["tag.\(container)"] ?? filters[container]
+    }
+
+    /// Why the policies do not let the workload be updated; `nil` when they do: automated, not locked, not ignored.
+    var held: HoldReason? {
+        if values["ignore"] == "true" { return .ignored }
+        if values["locked"] == "true" { return .locked(user: values["locked_user"], message: values["locked_msg"]) }
+        if values["automated"] != "true" { return .notAutomated(value: values["automated"]) }
+        return nil
+    }
+}

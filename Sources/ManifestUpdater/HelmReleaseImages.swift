@@ -1,0 +1,87 @@
+import YAML
+
+/// The images of a HelmRelease, as Flux v1 finds them under `spec.values`:
+///
+///     image: repo:tag                          image + tag side by side
+///     registry + image + tag side by side      image: { repository, tag[, registry] }
+///
+/// At the top the container is called `chart-image`, one level down by its key. Annotations name other places:
+/// `repository.fluxcd.io/<alias>: dot.path`, with `registry.fluxcd.io/<alias>` and `tag.fluxcd.io/<alias>`.
+extension Scanner {
+    mutating func scanHelmRelease(_ manifest: Manifest, document: Int) {
+        guard let values = manifest.node["spec"]?["values"], values.pairs != nil else { return }
+        let annotations = manifest.annotations
+        let policies = FluxPolicies(annotations: annotations)
+        let workload = manifest.id
+        var images: [(container: String, parts: Parts)] = []
+        if let parts = Parts(of: values) { images.append(("chart-image", parts)) }
+        for pair in values.mergedPairs {
+            if let key = pair.key.text, let parts = Parts(of: pair.value) { images.append((key, parts)) }
+        }
+        let prefix = "repository.fluxcd.io/"
+        for alias in annotations.keys.filter({ $0.hasPrefix(prefix) }).map({ String($0.dropFirst(prefix.count)) })
+            .sorted()
+        {
+            func node(_ kind: String) -> YAMLNode? { annotations["\(kind).fluxcd.io/\(alias)"].flatMap(values.at) }
+            guard let repository = node("repository"), repository.text != nil else {
+                skip(manifest.node, "\(workload): \(prefix)\(alias) names no text under spec.values")
+                continue
+            }
+            images.removeAll { $0.container == alias }
+            images.append((alias, Parts(repository: repository, tag: node("tag"), registry: node("registry"))))
+        }
+        for image in images {
+            guard let (node, text, field) = image.parts.target else {
+                skip(image.parts.repository, "\(workload) \(image.container): no tag is written for this image")
+                continue
+            }
+            addTarget(
+                at: node, image: text, field: field, container: image.container, workload: workload,
+                policies: policies, document: document)
+        }
+    }
+
+    private struct Parts {
+        var repository: YAMLNode
+        var tag: YAMLNode?
+        var registry: YAMLNode?
+
+        init(repository: YAMLNode, tag: YAMLNode?, registry: YAMLNode?) {
+            self.repository = repository
+            self.tag = tag
+            self.registry = registry
+        }
+
+        init?(of values: YAMLNode) {
+            guard let image = values["image"] else { return nil }
+            if image.text != nil, !image.isNull {
+                self.init(repository: image, tag: values["tag"], registry: values["registry"])
+            } else if let repository = image["repository"], repository.text != nil, !repository.isNull {
+                self.init(repository: repository, tag: image["tag"], registry: image["registry"])
+            } else {
+                return nil
+            }
+        }
+
+        /// The scalar to change, the whole image, and what of it the scalar holds.
+        var target: (YAMLNode, String, ImageTarget.Field)? {
+            guard let name = repository.text.map(Scanner.trimmed), !name.isEmpty else { return nil }
+            var prefix = ""
+            if let registry, !registry.isNull, let text = registry.text, !text.isEmpty { prefix = "\(text)/" }
+            if let tag, !tag.isNull, let text = tag.text.map(Scanner.trimmed), !text.isEmpty {
+                return (tag, "\(prefix)\(name):\(text)", .tag(name: prefix + name))
+            }
+            if tag != nil || ImageText(name).tag == nil { return nil }
+            return (repository, prefix + name, .reference(prefix: prefix))
+        }
+    }
+}
+
+extension YAMLNode {
+    /// The value at a path of keys joined by dots.
+    fileprivate func at(_ path: String) -> YAMLNode? {
+        var node: YAMLNode? = self
+        for key in path.split(separator: ".") { node = node?[String(key)] }
+        return node
+    }
+}

@@ -1,0 +1,103 @@
+package import Diagnostics
+
+/// A place in a manifest that names the image of a container.
+package struct ImageTarget: Hashable, Sendable {
+    /// What asks for the image to be followed.
+    package enum Source: Hashable, Sendable {
+        /// Annotations of Flux v1 on the workload (`fluxcd.io/automated` …), or Slipway's own.
+        case flux1Annotation
+        /// A Flux v2 comment: `# {"$imagepolicy": "namespace:name:tag"}`.
+        case flux2Marker(namespace: String, name: String)
+    }
+
+    /// What the scalar at `valueRange` holds of the image.
+    package enum Field: Hashable, Sendable {
+        /// The whole reference, after a registry that stands elsewhere (`prefix`, often empty).
+        case reference(prefix: String)
+        /// The tag alone; the name stands elsewhere (`nil`: unknown).
+        case tag(name: String?)
+        /// The name alone.
+        case name
+        /// The digest alone.
+        case digest
+    }
+
+    package let file: String
+    package let documentIndex: Int
+    package let workload: WorkloadID
+    /// The container's name; `chart-image` or the key for a HelmRelease.
+    package let container: String
+    /// The whole image as written, put together where its parts stand apart. For a marker: the text of the marked value.
+    package let image: String
+    package let field: Field
+    /// The scalar that an update changes, in bytes of the file. Behind an alias: the anchor's scalar.
+    package let valueRange: Range<Int>
+    /// Of the scalar, or of the alias that stands in its place.
+    package let location: SourceLocation
+    /// The tag filter of the annotation as written; `nil` when there is none, which means `glob:*`.
+    package let policy: String?
+    package let source: Source
+    /// Why this image is not to be updated by the policies; `nil` when it is.
+    package internal(set) var held: HoldReason?
+
+    /// Whether both name the same container's image in the same file, wherever it stands there and whatever it is.
+    package func isSamePlace(as other: ImageTarget) -> Bool {
+        file == other.file && workload == other.workload && container == other.container && source == other.source
+            && field.kind == other.field.kind
+    }
+}
+
+extension ImageTarget.Field {
+    fileprivate var kind: Int {
+        switch self {
+        case .reference: 0
+        case .tag: 1
+        case .name: 2
+        case .digest: 3
+        }
+    }
+}
+
+/// Why an image is left alone. Rendered for people by `description`.
+package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
+    /// No annotation turns updates on, or it has another value than "true".
+    case notAutomated(value: String?)
+    case locked(user: String?, message: String?)
+    case ignored
+    /// The text is no image reference: a placeholder, a template, an empty value.
+    case notAnImage(String)
+    /// The scalar is shared (by an anchor) with a place that does not ask for the same.
+    case shared(with: String)
+    /// A marker's image is chosen by the policy that it names, not by annotations.
+    case imagePolicy(namespace: String, name: String)
+
+    package var description: String {
+        switch self {
+        case .notAutomated(nil): "not automated (no annotation fluxcd.io/automated: \"true\")"
+        case .notAutomated(let value?):
+            "not automated (the annotation's value is '\(value.prefix(40))', only \"true\" turns updates on)"
+        case .locked(let user, let message):
+            "locked" + (user.map { " by \($0)" } ?? "") + (message.map { ": \($0)" } ?? "")
+        case .ignored: "ignored (annotation fluxcd.io/ignore: \"true\")"
+        case .notAnImage(let reason): reason
+        case .shared(let other): "its value is shared, by an anchor, with \(other)"
+        case .imagePolicy(let namespace, let name): "its marker names the image policy \(namespace):\(name)"
+        }
+    }
+}
+
+/// What a file holds for the updater.
+package struct ScanResult: Sendable, Equatable {
+    /// Something that was passed over, and why.
+    package struct Skipped: Sendable, Equatable {
+        /// `file:line:column`, or the file.
+        package let place: String
+        package let reason: String
+    }
+
+    /// In the order of the file.
+    package internal(set) var targets: [ImageTarget] = []
+    package internal(set) var skipped: [Skipped] = []
+
+    package init() {}
+}
