@@ -1,0 +1,159 @@
+import CGit2
+import Glibc
+
+/// What a remote advertises when it is contacted.
+struct Advertisement: Sendable {
+    /// Reference names with what they point at; annotated tags appear also as `name^{}` with their commit.
+    var references: [String: ObjectID] = [:]
+    /// The branch that HEAD stands for, when the server says.
+    var head: String?
+
+    func branch(_ name: String) -> ObjectID? { references["refs/heads/" + name] }
+
+    var branches: [String] {
+        references.keys.filter { $0.hasPrefix("refs/heads/") }.map { String($0.dropFirst(11)) }.sorted()
+    }
+
+    /// Tags by what they finally point at.
+    var tags: [String: ObjectID] {
+        var tags: [String: ObjectID] = [:]
+        for (name, id) in references where name.hasPrefix("refs/tags/") {
+            if name.hasSuffix("^{}") {
+                tags[String(name.dropFirst(10).dropLast(3))] = id
+            } else if references[name + "^{}"] == nil {
+                tags[String(name.dropFirst(10))] = id
+            }
+        }
+        return tags
+    }
+}
+
+/// An open conversation with a remote over HTTP, SSH or the git protocol, closed when dropped.
+struct Connection: ~Copyable {
+    private let session: RemoteSession
+    private let remote: Handle<RemoteKind>
+    private let headers: StringArray
+    private let trust: TrustStore.Use
+    let advertisement: Advertisement
+
+    init(
+        _ repository: borrowing Repository, session: RemoteSession, direction: git_direction
+    ) throws(GitError) {
+        let trust = try TrustStore.use(session.credentials)
+        let headers = StringArray(session.credentials.headers)
+        let pointer = repository.handle.pointer
+        let remote = try Handle<RemoteKind>("cannot use the remote", place: session.url.description) {
+            git_remote_create_anonymous(&$0, pointer, session.url.address)
+        }
+        var options = git_remote_connect_options()
+        git_remote_connect_options_init(&options, UInt32(GIT_REMOTE_CONNECT_OPTIONS_VERSION))
+        options.callbacks = session.callbacks()
+        options.proxy_opts = Self.proxy()
+        options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
+        options.custom_headers = headers.value
+        let status = git_remote_connect_ext(remote.pointer, direction, &options)
+        guard status >= 0 else { throw session.error(status, "cannot reach the git repository") }
+        advertisement = try Self.list(remote.pointer, session: session)
+        self.session = session
+        self.remote = remote
+        self.headers = headers
+        self.trust = trust
+    }
+
+    /// Gets a branch's objects; the caller moves the reference.
+    func download(branch: String) throws(GitError) {
+        var options = git_fetch_options()
+        git_fetch_options_init(&options, UInt32(GIT_FETCH_OPTIONS_VERSION))
+        options.callbacks = session.callbacks()
+        options.proxy_opts = Self.proxy()
+        options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
+        options.custom_headers = headers.value
+        options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE
+        let specification = StringArray(["+refs/heads/\(branch):refs/heads/\(branch)"])
+        var list = specification.value
+        let status = git_remote_download(remote.pointer, &list, &options)
+        guard status >= 0 else { throw session.error(status, "cannot fetch the branch '\(branch)'") }
+    }
+
+    /// Sends a local reference's objects and asks the server to move its branch; `session.update` has the verdict.
+    func upload(reference: String, to branch: String) throws(GitError) -> Int32 {
+        var options = git_push_options()
+        git_push_options_init(&options, UInt32(GIT_PUSH_OPTIONS_VERSION))
+        options.callbacks = session.callbacks()
+        options.proxy_opts = Self.proxy()
+        options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
+        options.custom_headers = headers.value
+        let specification = StringArray(["\(reference):refs/heads/\(branch)"])
+        var list = specification.value
+        let status = git_remote_upload(remote.pointer, &list, &options)
+        if status == GIT_ENONFASTFORWARD.rawValue { return status }
+        guard status >= 0 else { throw session.error(status, "cannot push to the branch '\(branch)'") }
+        return status
+    }
+
+    /// As the environment says: http_proxy, https_proxy, no_proxy.
+    private static func proxy() -> git_proxy_options {
+        var options = git_proxy_options()
+        git_proxy_options_init(&options, UInt32(GIT_PROXY_OPTIONS_VERSION))
+        options.type = GIT_PROXY_AUTO
+        return options
+    }
+
+    private static func list(_ remote: OpaquePointer, session: RemoteSession) throws(GitError) -> Advertisement {
+        var heads: UnsafeMutablePointer<UnsafePointer<git_remote_head>?>?
+        var count = 0
+        let status = git_remote_ls(&heads, &count, remote)
+        guard status >= 0 else { throw session.error(status, "cannot list the branches") }
+        var advertisement = Advertisement()
+        for index in 0..<count {
+            guard let head = heads?[index], let name = head.pointee.name else { continue }
+            let text = String(cString: name)
+            if text == "HEAD" {
+                advertisement.head = head.pointee.symref_target.map { String(cString: $0) }
+                    .flatMap { $0.hasPrefix("refs/heads/") ? String($0.dropFirst(11)) : nil }
+            }
+            advertisement.references[text] = ObjectID(head.pointee.oid)
+        }
+        return advertisement
+    }
+}
+
+extension RemoteSession {
+    /// The error of a conversation's step: what a callback found out, or what libgit2 says, made understandable.
+    func error(_ status: Int32, _ summary: String) -> GitError {
+        if Task.isCancelled { return GitError(.cancelled, "cancelled", place: url.description) }
+        if let failure { return failure }
+        var error = GitError.last(status, summary, place: url.description)
+        let message = error.cause ?? ""
+        func mentions(_ words: String...) -> Bool { words.contains { message.firstRange(ofASCII: $0) != nil } }
+        if mentions(
+            "status code: 404", "epository not found", "does not appear to be a git repository",
+            "access denied or repository not exported", "not found: did you run git update-server-info")
+        {
+            error.code = .notFound
+            error.summary = "there is no such repository, or these credentials may not see it"
+            error.hint = "check the URL's spelling; private repositories answer the same without the right credentials"
+        } else if mentions("status code: 401", "status code: 403", "ERROR: Permission", "read only", "not allowed to") {
+            error.code = .authentication
+            error.summary = "the server does not allow this with these credentials"
+            error.hint = "the account needs write access to push"
+        } else if mentions("nable to exchange encryption keys") {
+            error.hint =
+                "the server and libssh2 share no algorithm; often the server's only recorded host key is RSA: record its "
+                + "ed25519 or ECDSA key in known_hosts"
+        } else if mentions("failed to resolve address") {
+            error.code = .network
+            error.hint = "check the host name, and the machine's DNS"
+        } else if mentions("failed to connect", "imed out") {
+            error.code = .network
+            error.hint = "check that the server is up, and the proxy and firewall between"
+        } else if mentions("invalid content-type") {
+            error.code = .notFound
+            error.summary = "the address answers, but not as a git server"
+            error.hint = "check the URL's path; it must be the one that git clone takes"
+        }
+        let heard = Redaction.serverText(serverText)
+        if !heard.isEmpty { error.cause = message.isEmpty ? heard : "\(message) (the server says: \(heard))" }
+        return error
+    }
+}

@@ -1,0 +1,65 @@
+/// How to prove who we are to a remote, and how to verify that it is the right one.
+///
+/// Its textual forms never contain a secret.
+package struct GitCredentials: Sendable {
+    /// For HTTP Basic, and for SSH when the URL names no user (then `git` otherwise).
+    package var username: String?
+    /// The password for HTTP Basic and for SSH.
+    package var password: String?
+    /// An access token: sent as the password of HTTP Basic, with `username` or, without one, `x-access-token`.
+    package var token: String?
+    /// Further HTTP headers, each as `Name: value`.
+    package var headers: [String]
+    /// The private key for SSH, in any format that OpenSSH writes.
+    package var sshKeyPath: String?
+    /// What decrypts the private key.
+    package var sshKeyPassphrase: String?
+    /// Whether the keys of the agent behind SSH_AUTH_SOCK are offered.
+    package var usesSSHAgent: Bool
+    /// known_hosts files. `nil`: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
+    package var knownHostsPaths: [String]?
+    /// PEM file with certificate authorities that are trusted beside the system's.
+    package var caFile: String?
+    /// Accept any TLS certificate. Only on explicit request.
+    package var insecureSkipTLSVerify: Bool
+
+    package init(
+        username: String? = nil, password: String? = nil, token: String? = nil, headers: [String] = [],
+        sshKeyPath: String? = nil, sshKeyPassphrase: String? = nil, usesSSHAgent: Bool = true,
+        knownHostsPaths: [String]? = nil, caFile: String? = nil, insecureSkipTLSVerify: Bool = false
+    ) {
+        self.username = username
+        self.password = password
+        self.token = token
+        self.headers = headers
+        self.sshKeyPath = sshKeyPath
+        self.sshKeyPassphrase = sshKeyPassphrase
+        self.usesSSHAgent = usesSSHAgent
+        self.knownHostsPaths = knownHostsPaths
+        self.caFile = caFile
+        self.insecureSkipTLSVerify = insecureSkipTLSVerify
+    }
+
+    /// The pair for HTTP Basic, when there is one.
+    var basic: (username: String, password: String)? {
+        if let token { return (username ?? "x-access-token", token) }
+        if let password { return (username ?? "git", password) }
+        return nil
+    }
+
+    /// Whether following a redirect to another host could give something away.
+    var hasHTTPSecrets: Bool { basic != nil || !headers.isEmpty }
+}
+
+extension GitCredentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package var description: String {
+        var kinds: [String] = []
+        if token != nil { kinds.append("token") }
+        if password != nil { kinds.append("password") }
+        if !headers.isEmpty { kinds.append("headers") }
+        if sshKeyPath != nil { kinds.append("SSH key") }
+        return "GitCredentials(\(kinds.isEmpty ? "none" : kinds.joined(separator: ", ")))"
+    }
+    package var debugDescription: String { description }
+    package var customMirror: Swift.Mirror { Swift.Mirror(self, children: [:]) }
+}

@@ -1,0 +1,199 @@
+import Blocking
+import CGit2
+
+/// A bare copy of one remote repository, and the way to write back to it.
+///
+/// The copy is a cache: it is made when missing, made anew when damaged, and follows a rewritten branch. One process uses
+/// it at a time. All calls run one after another on a thread of their own, where libgit2 may block.
+package actor Mirror {
+    private let executor: BlockingExecutor
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Where the mirror is on disk.
+    package nonisolated let path: String
+    /// What it mirrors, without secrets.
+    package nonisolated let url: RemoteURL
+    let credentials: GitCredentials
+    private let lock: MirrorLock
+    var repository: Repository
+    /// A read met damage: the next fetch starts from nothing.
+    private var isDamaged = false
+    /// What the remote said last.
+    private var advertisement: Advertisement?
+    /// What the last fetch found.
+    package private(set) var lastFetch: FetchReport?
+
+    /// Opens the mirror at `path`, or makes it.
+    ///
+    /// - Parameters:
+    ///   - path: a directory that is only used for this; `path` + ".lock" is used too.
+    ///   - url: anything that `git clone` takes. Its user information is used and never shown.
+    package init(path: String, url: String, credentials: GitCredentials = GitCredentials()) throws(GitError) {
+        executor = BlockingExecutor(label: "slipway.git")
+        self.path = path
+        self.url = try RemoteURL(url)
+        self.credentials = credentials
+        let parent = path.split(separator: "/").dropLast().joined(separator: "/")
+        try Storage.makeDirectories(path.hasPrefix("/") ? "/" + parent : parent)
+        lock = try MirrorLock(path: path)
+        repository = try Self.open(path, origin: self.url)
+    }
+
+    /// The existing mirror when it is sound and of the same remote, otherwise a new one.
+    private static func open(_ path: String, origin: RemoteURL) throws(GitError) -> Repository {
+        let mark = path + "/slipway-origin"
+        if Storage.read(mark, limit: 1 << 16) == Array(origin.description.utf8) {
+            // What an interrupted fetch left behind; nobody else writes here.
+            for name in Storage.names(in: path + "/objects/pack") where name.hasPrefix("pack_git2_") {
+                try? Storage.removeTree(path + "/objects/pack/" + name)
+            }
+            if let repository = try? Repository(opening: path) { return repository }
+        }
+        return try make(path, origin: origin)
+    }
+
+    private static func make(_ path: String, origin: RemoteURL) throws(GitError) -> Repository {
+        try Storage.removeTree(path)
+        let repository = try Repository.create(at: path)
+        // Written last: a mirror without its mark was never finished.
+        try Storage.write(Array(origin.description.utf8), to: path + "/slipway-origin")
+        return repository
+    }
+
+    // MARK: Fetching
+
+    /// Brings the mirror to the remote's state of one branch and returns that branch's head.
+    ///
+    /// With nothing new it costs one reference advertisement. A branch that was rewritten is followed; `lastFetch` tells.
+    /// A damaged mirror is made anew.
+    package func fetch(
+        branch: String, progress: (@Sendable (FetchProgress) -> Void)? = nil
+    ) throws(GitError) -> Commit {
+        if isDamaged {
+            repository = try Self.make(path, origin: url)
+            isDamaged = false
+        }
+        do {
+            return try fetchOnce(branch, progress: progress)
+        } catch  where error.code == .corrupt {
+            repository = try Self.make(path, origin: url)
+            return try fetchOnce(branch, progress: progress)
+        }
+    }
+
+    private func fetchOnce(_ branch: String, progress: ((FetchProgress) -> Void)?) throws(GitError) -> Commit {
+        let reference = try Self.reference(branch)
+        let previous = try repository.reference(reference)
+        let tip: ObjectID
+        let isNew: Bool
+        switch url.transport {
+        case .local(let remotePath):
+            let remote = try LocalRemote(path: remotePath, url: url)
+            advertisement = remote.advertisement
+            tip = try existing(branch, in: remote.advertisement)
+            isNew = !repository.exists(tip)
+            if isNew { try remote.download(tip, into: repository, having: previous.map { [$0] } ?? []) }
+        case .http, .ssh, .git:
+            let session = RemoteSession(url: url, credentials: credentials, progress: progress)
+            let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH)
+            advertisement = connection.advertisement
+            tip = try existing(branch, in: connection.advertisement)
+            isNew = !repository.exists(tip)
+            if isNew { try connection.download(branch: branch) }
+        }
+        let commit = try verified(tip)
+        if previous != tip { try repository.setReference(reference, to: tip) }
+        var isRewritten = false
+        if let previous { isRewritten = try !repository.isAncestor(previous, of: tip) }
+        lastFetch = FetchReport(previous: previous, head: tip, isRewritten: isRewritten, downloaded: isNew)
+        return commit
+    }
+
+    /// The head of a branch that must exist.
+    private func existing(_ branch: String, in advertisement: Advertisement) throws(GitError) -> ObjectID {
+        if let id = advertisement.branch(branch) { return id }
+        let branches = advertisement.branches
+        let shown = branches.prefix(20).joined(separator: ", ") + (branches.count > 20 ? ", …" : "")
+        throw GitError(
+            .branchNotFound, "the repository has no branch '\(branch)'", place: url.description,
+            hint: branches.isEmpty ? "the repository is empty: push a first commit" : "it has: \(shown)")
+    }
+
+    /// A commit that is fully here as far as a quick look tells.
+    private func verified(_ id: ObjectID) throws(GitError) -> Commit {
+        do {
+            let commit = try repository.commit(id)
+            _ = try repository.treeHandle(commit.tree)
+            return commit
+        } catch {
+            throw GitError(.corrupt, "the mirror lacks the head \(id.short)", place: path, cause: error.cause)
+        }
+    }
+
+    static func reference(_ branch: String) throws(GitError) -> String {
+        let reference = "refs/heads/" + branch
+        var isValid: Int32 = 0
+        guard git_reference_name_is_valid(&isValid, reference) == 0, isValid == 1 else {
+            throw GitError(.invalid, "'\(branch)' is not a branch name")
+        }
+        return reference
+    }
+
+    /// The branch that the remote's HEAD stands for; `nil` when the remote does not say.
+    package func defaultBranch() throws(GitError) -> String? {
+        let advertisement = try advertise()
+        if let head = advertisement.head { return head }
+        // Old servers name no symbolic HEAD: the branch that points at the same commit.
+        guard let id = advertisement.references["HEAD"] else { return nil }
+        return advertisement.branches.first { advertisement.branch($0) == id }
+    }
+
+    /// The remote's branches with their heads.
+    package func remoteBranches() throws(GitError) -> [String: ObjectID] {
+        let advertisement = try advertise()
+        return Dictionary(
+            uniqueKeysWithValues: advertisement.branches.compactMap { name in
+                advertisement.branch(name).map { (name, $0) }
+            })
+    }
+
+    /// The names of the tags that pointed at a commit when the remote was last asked, sorted.
+    package func tags(at commit: ObjectID) throws(GitError) -> [String] {
+        if advertisement == nil { _ = try advertise() }
+        return (advertisement?.tags ?? [:]).filter { $0.value == commit }.map(\.key).sorted()
+    }
+
+    private func advertise() throws(GitError) -> Advertisement {
+        let fresh: Advertisement
+        switch url.transport {
+        case .local(let remotePath):
+            fresh = try LocalRemote(path: remotePath, url: url).advertisement
+        case .http, .ssh, .git:
+            let session = RemoteSession(url: url, credentials: credentials, progress: nil)
+            fresh = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH).advertisement
+        }
+        advertisement = fresh
+        return fresh
+    }
+
+    /// Runs a read, and remembers when it met damage.
+    func reading<Result>(_ body: (borrowing Repository) throws(GitError) -> Result) throws(GitError) -> Result {
+        do {
+            return try body(repository)
+        } catch {
+            if error.code == .corrupt { isDamaged = true }
+            throw error
+        }
+    }
+}
+
+/// What a fetch found.
+package struct FetchReport: Hashable, Sendable {
+    /// The branch's head before, as far as the mirror knew.
+    package var previous: ObjectID?
+    package var head: ObjectID
+    /// The old head is not an ancestor of the new one: somebody rewrote the branch.
+    package var isRewritten: Bool
+    /// Whether objects had to be transferred.
+    package var downloaded: Bool
+}

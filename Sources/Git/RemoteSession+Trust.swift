@@ -1,0 +1,95 @@
+import CGit2
+import FoundationEssentials
+import Glibc
+
+/// Verifying that the remote is the one that we mean.
+extension RemoteSession {
+    func judge(_ certificate: UnsafeMutablePointer<git_cert>, isValid: Bool, host: String) -> Int32 {
+        if certificate.pointee.cert_type == GIT_CERT_HOSTKEY_LIBSSH2 {
+            return certificate.withMemoryRebound(to: git_cert_hostkey.self, capacity: 1) { judgeHostKey($0.pointee) }
+        }
+        // libgit2 gives the credentials to whatever host a redirect names.
+        if credentials.hasHTTPSecrets || url.password != nil, let own = url.host, own.lowercased() != host.lowercased()
+        {
+            failure = GitError(
+                .network, "the server redirects to another host, \(host); credentials are not sent there",
+                place: url.description, hint: "use the repository's final URL")
+            return GIT_ECERTIFICATE.rawValue
+        }
+        if isValid || credentials.insecureSkipTLSVerify { return 0 }
+        failure = GitError(
+            .certificate, "the TLS certificate of \(host) could not be verified", place: url.description,
+            hint: "for a private certificate authority give its PEM file as the CA file of the repository")
+        return GIT_ECERTIFICATE.rawValue
+    }
+
+    private func judgeHostKey(_ certificate: git_cert_hostkey) -> Int32 {
+        guard case .ssh(_, let host, let port) = url.transport, let start = certificate.hostkey,
+            certificate.type.rawValue & GIT_CERT_SSH_RAW.rawValue != 0
+        else {
+            failure = GitError(.hostKeyUnknown, "the SSH server presented no key", place: url.description)
+            return GIT_ECERTIFICATE.rawValue
+        }
+        let key = [UInt8](UnsafeRawBufferPointer(start: start, count: certificate.hostkey_len))
+        let files = knownHostsFiles
+        var known = KnownHosts()
+        for file in files {
+            if let bytes = Storage.read(file, limit: 16 << 20) { known.append(String(decoding: bytes, as: UTF8.self)) }
+        }
+        let verdict = known.verdict(host: host, port: port, key: key)
+        if verdict == .known { return 0 }
+        failure = hostKeyError(
+            verdict, name: KnownHosts.name(host: host, port: port), type: KnownHosts.type(ofKey: key),
+            fingerprint: Self.fingerprint(certificate), files: files)
+        return GIT_ECERTIFICATE.rawValue
+    }
+
+    private var knownHostsFiles: [String] {
+        if let paths = credentials.knownHostsPaths { return paths }
+        let home = getenv("HOME").map { String(cString: $0) } ?? ""
+        return [home + "/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
+    }
+
+    private func hostKeyError(
+        _ verdict: KnownHosts.Verdict, name: String, type: String, fingerprint: String, files: [String]
+    ) -> GitError {
+        guard case .ssh(_, let host, let port) = url.transport else { return GitError(.hostKeyUnknown, "no SSH host") }
+        let scan = "ssh-keyscan\(port == 22 ? "" : " -p \(port)") \(host)"
+        let list = files.joined(separator: ", ")
+        let first = files.first ?? "known_hosts"
+        let add = "after comparing the fingerprint with the one that the server's operator publishes, add the key: "
+        switch verdict {
+        case .mismatch:
+            return GitError(
+                .hostKeyMismatch, "the SSH server's key is not the one that is recorded for \(name)",
+                place: url.description,
+                cause: "it presented \(type) \(fingerprint)",
+                hint:
+                    "somebody may be listening in. If the server's key was changed on purpose, replace the lines of \(name) in "
+                    + "\(list)")
+        case .revoked:
+            return GitError(
+                .hostKeyMismatch, "the SSH server's key is marked as revoked for \(name)", place: url.description,
+                cause: "it presented \(type) \(fingerprint)", hint: "see the @revoked lines in \(list)")
+        case .otherTypes(let types):
+            return GitError(
+                .hostKeyUnknown,
+                "the SSH server's \(type) key is not recorded for \(name), only \(types.joined(separator: ", "))",
+                place: url.description, cause: "it presented \(fingerprint)", hint: add + "\(scan) >> \(first)")
+        case .unknown, .known:
+            return GitError(
+                .hostKeyUnknown, "the SSH server's key is not known", place: url.description,
+                cause: "\(name) is not in \(list); it presented \(type) \(fingerprint)",
+                hint: add + "\(scan) >> \(first)")
+        }
+    }
+
+    /// The key's digest as ssh shows it.
+    private static func fingerprint(_ certificate: git_cert_hostkey) -> String {
+        guard certificate.type.rawValue & GIT_CERT_SSH_SHA256.rawValue != 0 else { return "(no fingerprint)" }
+        let digest = withUnsafeBytes(of: certificate.hash_sha256) { Data($0) }
+        var text = digest.base64EncodedString()
+        while text.hasSuffix("=") { text.removeLast() }
+        return "SHA256:" + text
+    }
+}

@@ -1,0 +1,77 @@
+import Glibc
+
+/// What the mirror does to its own directory.
+enum Storage {
+    /// Makes a directory and those above it.
+    static func makeDirectories(_ path: String) throws(GitError) {
+        var prefix = path.hasPrefix("/") ? "" : "."
+        for name in path.split(separator: "/") {
+            prefix += "/" + name
+            guard mkdir(prefix, 0o700) != 0, errno != EEXIST else { continue }
+            throw GitError(
+                .storage, "cannot make the directory of the git mirror", place: prefix,
+                cause: String(cString: strerror(errno)), hint: "the state directory must be writable")
+        }
+    }
+
+    /// Removes a directory with all that is in it, following no symbolic link. Nothing there is no error.
+    static func removeTree(_ path: String) throws(GitError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        if isDirectory {
+            for name in names(in: path) { try removeTree(path + "/" + name) }
+        }
+        guard (isDirectory ? rmdir(path) : unlink(path)) != 0, errno != ENOENT else { return }
+        throw GitError(
+            .storage, "cannot remove the damaged git mirror", place: path, cause: String(cString: strerror(errno)),
+            hint: "remove it by hand")
+    }
+
+    /// The names in a directory; none when it cannot be read.
+    static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// A small file's bytes, at most `limit`; `nil` when it cannot be read.
+    static func read(_ path: String, limit: Int) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count <= limit {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+        return nil
+    }
+
+    /// Writes a small file in place of the old one.
+    static func write(_ bytes: [UInt8], to path: String) throws(GitError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        var rest = bytes[...]
+        while descriptor >= 0, !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
+        let cause = String(cString: strerror(errno))
+        guard descriptor >= 0, close(descriptor) == 0, rest.isEmpty else {
+            throw GitError(.storage, "cannot write", place: path, cause: cause)
+        }
+    }
+}
