@@ -1,0 +1,95 @@
+/// A context's files as a tree, without those that `.dockerignore` takes away.
+struct ContextTree: Sendable {
+    struct Item: Sendable {
+        fileprivate let index: Int
+        let entry: ContextEntry
+    }
+
+    private struct Slot: Sendable {
+        var entry: ContextEntry
+        var children: [(name: FileName, index: Int)] = []
+    }
+
+    let context: any BuildContext
+    private var slots: [Slot]
+
+    /// Reads the listing of a context.
+    ///
+    /// - Parameters:
+    ///   - folder: what becomes the root, `""` for all.
+    ///   - isIgnored: by path below that root. Folders that hold something which is not ignored are kept.
+    init(
+        _ context: any BuildContext, folder: String, isIgnored: (ContextEntry) -> Bool = { _ in false }
+    ) async throws(BuildError) {
+        let prefix = ImagePath(folder)
+        let entries = try await context.entries(under: prefix.joined.text)
+        self.init(context, entries: entries, below: prefix, isIgnored: isIgnored)
+    }
+
+    private init(
+        _ context: any BuildContext, entries: [ContextEntry], below prefix: ImagePath,
+        isIgnored: (ContextEntry) -> Bool
+    ) {
+        self.context = context
+        slots = [Slot(entry: ContextEntry(pathBytes: [], kind: .directory, mode: 0o755))]
+        var known: [[UInt8]: Int] = [[]: 0]
+        known.reserveCapacity(entries.count)
+        let depth = prefix.components.count
+        for entry in entries {
+            var names = ImagePath.split(entry.pathBytes)
+            guard names.count > depth, Array(names[..<depth]) == prefix.components,
+                !names.contains([0x2e, 0x2e])
+            else { continue }
+            names.removeFirst(depth)
+            var relative = entry
+            relative.pathBytes = Array(names.joined(separator: [0x2f]))
+            if isIgnored(relative) { continue }
+            insert(entry, names, &known)
+        }
+        for index in slots.indices {
+            slots[index].children.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        }
+    }
+
+    /// The entry keeps its full path, by which the context reads it.
+    private mutating func insert(_ entry: ContextEntry, _ names: [FileName], _ known: inout [[UInt8]: Int]) {
+        var parent = 0
+        var path: [UInt8] = []
+        for (position, name) in names.enumerated() {
+            if position > 0 { path.append(0x2f) }
+            path += name
+            let isLast = position == names.count - 1
+            if let index = known[path] {
+                if isLast { slots[index].entry = entry }
+                parent = index
+                continue
+            }
+            let made = isLast ? entry : ContextEntry(pathBytes: path, kind: .directory, mode: 0o755)
+            slots.append(Slot(entry: made))
+            let index = slots.count - 1
+            slots[parent].children.append((name, index))
+            known[path] = index
+            parent = index
+        }
+    }
+
+    var root: Item { item(0) }
+
+    private func item(_ index: Int) -> Item { Item(index: index, entry: slots[index].entry) }
+
+    func children(of item: Item) -> [(name: FileName, item: Item)] {
+        slots[item.index].children.map { ($0.name, self.item($0.index)) }
+    }
+
+    func child(_ name: FileName, of item: Item) -> Item? {
+        let children = slots[item.index].children
+        var low = 0
+        var high = children.count
+        while low < high {
+            let middle = (low + high) / 2
+            if children[middle].name.lexicographicallyPrecedes(name) { low = middle + 1 } else { high = middle }
+        }
+        guard low < children.count, children[low].name == name else { return nil }
+        return self.item(children[low].index)
+    }
+}

@@ -1,0 +1,161 @@
+/// Where COPY and ADD take files from: the context, or another file system.
+protocol CopySource {
+    associatedtype Item
+
+    /// What messages call it: `the build context`, `stage build`.
+    var displayName: String { get }
+    var root: Item { get throws(BuildError) }
+
+    func child(_ name: FileName, of item: Item) throws(BuildError) -> Item?
+    /// Sorted by name.
+    func children(of item: Item) throws(BuildError) -> [(name: FileName, item: Item)]
+    func isDirectory(_ item: Item) -> Bool
+    /// Where a link points to; `nil` when it is none.
+    func linkTarget(of item: Item) throws(BuildError) -> [UInt8]?
+    /// The metadata that the item would have in the image.
+    func node(of item: Item) throws(BuildError) -> Node
+    /// Makes the file, link or special file in a place where nothing is.
+    mutating func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError)
+    func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) throws(BuildError)
+}
+
+extension CopySource {
+    /// Follows a path below the source's root; links never lead out of it.
+    func resolve(_ path: ImagePath, from start: ImagePath = .root, followingLast: Bool) throws(BuildError) -> Item? {
+        var pending = Array((start.components + path.components).reversed())
+        var trail: [Item] = []
+        let top = try root
+        var followed = 0
+        while let name = pending.popLast() {
+            if name == [0x2e, 0x2e] {
+                _ = trail.popLast()
+                continue
+            }
+            let here = trail.last ?? top
+            guard isDirectory(here), let item = try child(name, of: here) else { return nil }
+            if followingLast || !pending.isEmpty, let target = try linkTarget(of: item) {
+                followed += 1
+                guard followed <= 255 else {
+                    throw BuildError(.missingSource, "too many symbolic links", place: path.text)
+                }
+                if target.first == 0x2f { trail = [] }
+                pending.append(contentsOf: ImagePath.split(target).reversed())
+                continue
+            }
+            trail.append(item)
+        }
+        return trail.last ?? top
+    }
+}
+
+/// The build context, or a directory given by name.
+struct ContextSource: CopySource {
+    let tree: ContextTree
+    let displayName: String
+    /// The time of files that have none, and the newest that a file can have.
+    let createdAt: Int64
+
+    typealias Item = ContextTree.Item
+
+    var root: Item { tree.root }
+    func child(_ name: FileName, of item: Item) -> Item? { tree.child(name, of: item) }
+    func children(of item: Item) -> [(name: FileName, item: Item)] { tree.children(of: item) }
+    func isDirectory(_ item: Item) -> Bool { item.entry.kind == .directory }
+
+    func linkTarget(of item: Item) -> [UInt8]? {
+        if case .symlink(let target) = item.entry.kind { target } else { nil }
+    }
+
+    func node(of item: Item) throws(BuildError) -> Node {
+        let entry = item.entry
+        let kind: Node.Kind
+        var mode = entry.mode
+        switch entry.kind {
+        case .file: kind = .file
+        case .directory: kind = .directory
+        case .symlink:
+            kind = .symlink
+            mode = 0o777
+        case .socket: kind = .socket
+        case .fifo: kind = .fifo
+        case .unavailable(let reason, let hint):
+            throw BuildError(.context, "cannot copy \(entry.path)", cause: reason, hint: hint)
+        }
+        // The owner of a context's file is an accident of the machine that it came from.
+        return Node(
+            kind: kind, mode: mode, uid: 0, gid: 0, size: entry.size,
+            modified: Timestamp(seconds: min(entry.modified ?? createdAt, createdAt)))
+    }
+
+    func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError) {
+        switch item.entry.kind {
+        case .file:
+            let descriptor = try FileContent.create(host)
+            let raw = descriptor.raw
+            try await tree.context.read(item.entry) { (bytes) throws(BuildError) in
+                try FileContent.write(bytes, to: raw, host)
+            }
+            try writer.apply(node, to: host)
+            _ = consume descriptor
+        case .symlink(let target):
+            try writer.makeSymlink(host, target: target, node)
+        case .fifo, .socket:
+            try writer.makeSpecial(host, node)
+        case .directory, .unavailable:
+            throw BuildError(.context, "cannot copy \(item.entry.path): it is not a file")
+        }
+    }
+
+    func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) {}
+}
+
+/// The file system of a stage or an image.
+struct LayeredSource: CopySource {
+    let tree: LayeredRoot
+    let displayName: String
+    private var copy: TreeCopy
+
+    init(_ tree: LayeredRoot, displayName: String) {
+        self.tree = tree
+        self.displayName = displayName
+        copy = TreeCopy(writer: NodeWriter(ownership: tree.ownership))
+    }
+
+    typealias Item = LayeredRoot.Item
+
+    var root: Item { get throws(BuildError) { .folder(try tree.root()) } }
+
+    func child(_ name: FileName, of item: Item) throws(BuildError) -> Item? {
+        guard case .folder(let folder) = item else { return nil }
+        return try tree.child(name, of: folder)
+    }
+
+    func children(of item: Item) throws(BuildError) -> [(name: FileName, item: Item)] {
+        guard case .folder(let folder) = item else { return [] }
+        return try tree.children(of: folder)
+    }
+
+    func isDirectory(_ item: Item) -> Bool {
+        if case .folder = item { true } else { false }
+    }
+
+    func linkTarget(of item: Item) throws(BuildError) -> [UInt8]? {
+        guard case .file(let file) = item, file.node.kind == .symlink else { return nil }
+        return try FileCalls.target(ofLink: file.host)
+    }
+
+    func node(of item: Item) -> Node {
+        var node = item.node
+        node.modified.nanoseconds = 0
+        return node
+    }
+
+    mutating func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError) {
+        guard case .file(let file) = item else { return }
+        try copy.copyFile(file, to: host, as: node)
+    }
+
+    func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) throws(BuildError) {
+        if let source = item.host { try writer.copyAttributes(source, to: host) }
+    }
+}

@@ -1,0 +1,129 @@
+import CLinux
+import Glibc
+
+/// The calls on the build's own directories. They take paths, not descriptors: nothing else writes there while a step is
+/// applied, and every component above was seen to be a real directory.
+enum FileCalls {
+    /// The names in a directory, sorted by their bytes.
+    static func names(in directory: HostPath) throws(BuildError) -> [FileName] {
+        guard let stream = directory.withCString({ opendir($0) }) else { throw directory.failure("list the directory") }
+        defer { closedir(stream) }
+        var names: [FileName] = []
+        while true {
+            errno = 0
+            guard let entry = Glibc.readdir(stream) else {
+                if errno != 0 { throw directory.failure("list the directory") }
+                break
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                let bytes = UnsafeRawPointer(pointer)
+                let length = strlen(bytes.assumingMemoryBound(to: CChar.self))
+                return FileName(UnsafeRawBufferPointer(start: bytes, count: length))
+            }
+            if name == [0x2e] || name == [0x2e, 0x2e] { continue }
+            names.append(name)
+        }
+        return names.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+
+    static func target(ofLink path: HostPath) throws(BuildError) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = path.withCString { name in
+            buffer.withUnsafeMutableBytes { bytes in
+                bytes.bindMemory(to: CChar.self).baseAddress.map { readlink(name, $0, bytes.count) } ?? -1
+            }
+        }
+        guard count >= 0 else { throw path.failure("read the link") }
+        return Array(buffer[..<count])
+    }
+
+    static func makeDirectory(_ path: HostPath, mode: UInt32 = 0o755) throws(BuildError) {
+        guard path.withCString({ mkdir($0, mode) }) == 0 else { throw path.failure("make the directory") }
+    }
+
+    /// Makes a directory and those above it; does nothing when it is there.
+    static func makeDirectories(_ path: String) throws(BuildError) {
+        var made = ""
+        for part in path.split(separator: "/") {
+            made += "/" + part
+            if mkdir(made, 0o755) != 0 && errno != EEXIST { throw HostPath(made).failure("make the directory") }
+        }
+    }
+
+    static func removeFile(_ path: HostPath) throws(BuildError) {
+        guard path.withCString({ unlink($0) }) == 0 else { throw path.failure("remove the file") }
+    }
+
+    static func makeWhiteout(_ path: HostPath) throws(BuildError) {
+        guard path.withCString({ mknod($0, S_IFCHR, 0) }) == 0 else { throw path.failure("mark the file as removed") }
+    }
+
+    static func setModified(_ path: HostPath, _ time: Timestamp) throws(BuildError) {
+        var times = [
+            timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds)),
+            timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds)),
+        ]
+        guard path.withCString({ utimensat(AT_FDCWD, $0, &times, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+            throw path.failure("set the time of the file")
+        }
+    }
+
+    static func setMode(_ path: HostPath, _ mode: UInt32) throws(BuildError) {
+        guard path.withCString({ chmod($0, mode) }) == 0 else { throw path.failure("set the mode of the file") }
+    }
+
+    // MARK: Extended attributes
+
+    static let opaqueAttribute = "user.overlay.opaque"
+
+    static func isOpaque(_ directory: HostPath) -> Bool {
+        var value: UInt8 = 0
+        return directory.withCString { lgetxattr($0, opaqueAttribute, &value, 1) } == 1 && value == UInt8(ascii: "y")
+    }
+
+    /// The attributes that belong into an image: not those of overlay, of SELinux, or of our own book-keeping.
+    static func attributes(of path: HostPath) throws(BuildError) -> [String: [UInt8]] {
+        let size = path.withCString { llistxattr($0, nil, 0) }
+        guard size > 0 else {
+            if size == 0 || errno == ENOTSUP || errno == EPERM { return [:] }
+            throw path.failure("list the attributes of the file")
+        }
+        var buffer = [UInt8](repeating: 0, count: size)
+        let read = path.withCString { name in
+            buffer.withUnsafeMutableBytes { llistxattr(name, $0.bindMemory(to: CChar.self).baseAddress, $0.count) }
+        }
+        guard read >= 0 else { throw path.failure("list the attributes of the file") }
+        var found: [String: [UInt8]] = [:]
+        for bytes in buffer[..<read].split(separator: 0) {
+            let name = String(decoding: bytes, as: UTF8.self)
+            guard isOfImage(name) else { continue }
+            let length = path.withCString { lgetxattr($0, name, nil, 0) }
+            guard length >= 0 else { continue }
+            var value = [UInt8](repeating: 0, count: length)
+            let got = path.withCString { file in
+                value.withUnsafeMutableBytes { lgetxattr(file, name, $0.baseAddress, length) }
+            }
+            guard got >= 0 else { continue }
+            found[name] = Array(value[..<got])
+        }
+        return found
+    }
+
+    static func isOfImage(_ name: String) -> Bool {
+        name == "security.capability"
+            || (name.hasPrefix("user.") && !name.hasPrefix("user.overlay.") && !name.hasPrefix("user.slipway."))
+    }
+
+    static func setAttribute(_ path: HostPath, _ name: String, _ value: [UInt8]) throws(BuildError) {
+        let result = path.withCString { file in
+            value.withUnsafeBytes { lsetxattr(file, name, $0.baseAddress, $0.count, 0) }
+        }
+        guard result == 0 else { throw path.failure("set the attribute \(name) of the file") }
+    }
+
+    static func removeAttribute(_ path: HostPath, _ name: String) throws(BuildError) {
+        guard path.withCString({ lremovexattr($0, name) }) == 0 else {
+            throw path.failure("remove the attribute \(name) of the file")
+        }
+    }
+}

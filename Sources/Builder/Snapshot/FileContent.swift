@@ -1,0 +1,120 @@
+import CLinux
+import Glibc
+
+/// The bytes of regular files of the build's own directories.
+enum FileContent {
+    /// An open file; closed when dropped.
+    struct Descriptor: ~Copyable {
+        let raw: Int32
+
+        deinit { close(raw) }
+    }
+
+    /// Opens for reading. A file that its own mode hides from us (an ordinary user's build) is opened all the same.
+    static func open(_ path: HostPath) throws(BuildError) -> Descriptor {
+        let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC
+        var descriptor = path.withCString { Glibc.open($0, flags) }
+        if descriptor < 0, errno == EACCES, let node = try Node.read(path, .apply), node.kind == .file {
+            try FileCalls.setMode(path, node.mode | 0o400)
+            descriptor = path.withCString { Glibc.open($0, flags) }
+            let code = errno
+            try FileCalls.setMode(path, node.mode)
+            errno = code
+        }
+        guard descriptor >= 0 else { throw path.failure("open the file") }
+        return Descriptor(raw: descriptor)
+    }
+
+    static func create(_ path: HostPath) throws(BuildError) -> Descriptor {
+        let descriptor = path.withCString {
+            Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        }
+        guard descriptor >= 0 else { throw path.failure("make the file") }
+        return Descriptor(raw: descriptor)
+    }
+
+    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ path: HostPath) throws(BuildError) {
+        var rest = bytes
+        while let base = rest.baseAddress, !rest.isEmpty {
+            let count = Glibc.write(descriptor, base, rest.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw path.failure("write the file")
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Calls `body` with the file's bytes, piece by piece.
+    static func stream(
+        _ path: HostPath, _ body: (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) throws(BuildError) {
+        let descriptor = try open(path)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            let count = Glibc.read(descriptor.raw, buffer.baseAddress, buffer.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw path.failure("read the file")
+            }
+            if count == 0 { return }
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+    }
+
+    static func read(_ path: HostPath, limit: Int) throws(BuildError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try stream(path) { (chunk) throws(BuildError) in
+            guard bytes.count + chunk.count <= limit else {
+                throw BuildError(.storage, "the file is larger than \(limit) bytes", place: path.text)
+            }
+            bytes.append(contentsOf: chunk)
+        }
+        return bytes
+    }
+
+    /// Copies a file's bytes into one that is open for writing, inside the kernel where it can.
+    static func copy(_ source: HostPath, to descriptor: Int32, _ target: HostPath) throws(BuildError) {
+        let from = try open(source)
+        while true {
+            let count = copy_file_range(from.raw, nil, descriptor, nil, 1 << 30, 0)
+            if count == 0 { return }
+            if count < 0 {
+                if errno == EINTR { continue }
+                guard errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM
+                else { throw target.failure("copy the file") }
+                break
+            }
+        }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        while true {
+            let count = Glibc.read(from.raw, buffer.baseAddress, buffer.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw source.failure("read the file")
+            }
+            if count == 0 { return }
+            try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: descriptor, target)
+        }
+    }
+
+    static func areEqual(_ left: HostPath, _ right: HostPath) throws(BuildError) -> Bool {
+        let first = try open(left)
+        let second = try open(right)
+        let size = 128 << 10
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * size, alignment: 16)
+        defer { buffer.deallocate() }
+        var offset = 0
+        while true {
+            let count = pread(first.raw, buffer.baseAddress, size, offset)
+            let other = pread(second.raw, buffer.baseAddress?.advanced(by: size), size, offset)
+            guard count >= 0, other >= 0 else { throw left.failure("compare the file") }
+            guard count == other else { return false }
+            if count == 0 { return true }
+            guard let base = buffer.baseAddress, memcmp(base, base.advanced(by: size), count) == 0 else { return false }
+            offset += count
+        }
+    }
+}

@@ -1,0 +1,95 @@
+/// Writes a new upper directory over a stack: what COPY, ADD and WORKDIR do. Nothing is mounted.
+///
+/// A folder that is only passed through is copied up with the metadata of the layers below, as overlay does.
+struct LayerEditor {
+    let upper: HostPath
+    /// The stack with the new directory on top.
+    let view: LayeredRoot
+    let writer: NodeWriter
+    private let rootNode: Node
+    /// The times that folders get when everything in them is written.
+    private var times: [HostPath: Timestamp] = [:]
+
+    /// - Parameter upper: an existing empty directory.
+    init(over lowers: LayeredRoot, upper: HostPath) throws(BuildError) {
+        self.upper = upper
+        writer = NodeWriter(ownership: lowers.ownership)
+        rootNode = try lowers.root().node
+        try writer.apply(rootNode, to: upper)
+        var view = lowers
+        view.layers.append(upper)
+        self.view = view
+    }
+
+    /// Gives the folders their times.
+    mutating func finish() throws(BuildError) {
+        for (host, time) in times { try FileCalls.setModified(host, time) }
+        times = [:]
+        try FileCalls.setModified(upper, rootNode.modified)
+    }
+
+    /// The folder at a path, present in the new layer; made when it does not exist, with those above it. `path` has no
+    /// links (see `LayeredRoot.resolve`).
+    ///
+    /// - Parameter node: the metadata of folders that do not exist yet.
+    mutating func ensureDirectory(_ path: ImagePath, new node: Node) throws(BuildError) -> LayeredRoot.Folder {
+        var folder = try view.root()
+        for name in path.components { folder = try ensureChild(name, of: folder, new: node) }
+        return folder
+    }
+
+    /// One step of `ensureDirectory`: `folder` came from this editor.
+    mutating func ensureChild(
+        _ name: FileName, of folder: LayeredRoot.Folder, new node: Node
+    ) throws(BuildError) -> LayeredRoot.Folder {
+        let path = folder.path.appending(name)
+        let host = upper.appending(path)
+        switch try view.child(name, of: folder) {
+        case .folder(let below):
+            if below.hosts.first == host { return below }
+            try clear(host)
+            try writer.makeDirectory(host, below.node)
+            if let source = below.hosts.first { try writer.copyAttributes(source, to: host) }
+            times[host] = below.node.modified
+            return LayeredRoot.Folder(path: path, hosts: [host] + below.hosts, node: below.node)
+        case .file(let file):
+            throw BuildError(
+                .destination, "cannot copy to \(file.path.text): it is not a directory",
+                cause: file.node.kind == .symlink ? "the base has a symbolic link there" : nil)
+        case nil:
+            try clear(host)
+            try writer.makeDirectory(host, node)
+            times[host] = node.modified
+            return LayeredRoot.Folder(path: path, hosts: [host], node: node)
+        }
+    }
+
+    /// Gives a folder of the new layer other metadata.
+    mutating func set(_ folder: LayeredRoot.Folder, _ node: Node) throws(BuildError) {
+        let host = upper.appending(folder.path)
+        try writer.apply(node, to: host)
+        times[host] = node.modified
+    }
+
+    /// Clears the way for a file: takes away what the new layer has there.
+    ///
+    /// - Parameter folder: came from this editor.
+    /// - Returns: the place in the new layer, where nothing is.
+    mutating func place(_ name: FileName, in folder: LayeredRoot.Folder) throws(BuildError) -> HostPath {
+        if case .folder(let present)? = try view.child(name, of: folder) {
+            throw BuildError(
+                .destination, "cannot replace the directory \(present.path.text) by a file",
+                hint: "end the destination with a / to copy into it")
+        }
+        let host = upper.appending(folder.path).appending(name)
+        try clear(host)
+        if times[upper.appending(folder.path)] == nil, !folder.path.components.isEmpty {
+            times[upper.appending(folder.path)] = folder.node.modified
+        }
+        return host
+    }
+
+    private func clear(_ host: HostPath) throws(BuildError) {
+        if let present = try Node.read(host, .apply), present.kind != .directory { try FileCalls.removeFile(host) }
+    }
+}

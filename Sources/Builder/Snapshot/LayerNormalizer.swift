@@ -1,0 +1,90 @@
+import Glibc
+
+/// Makes an upper directory say only what changed, in one form, whoever wrote it: copies that equal what is below go
+/// away, a replaced folder is told name by name, marks without effect vanish. So a step gives the same layer in every
+/// isolation mode.
+struct LayerNormalizer {
+    private let lowers: LayeredRoot
+    private var ownership: OwnershipMode { lowers.ownership }
+
+    init(over lowers: LayeredRoot) { self.lowers = lowers }
+
+    func normalize(_ upper: HostPath) throws(BuildError) {
+        try normalize(upper, below: try lowers.root(), isReplaced: false)
+    }
+
+    /// - Parameters:
+    ///   - below: the folder that the layers below show at this place.
+    ///   - isReplaced: nothing of `below` shows through, except what this layer holds itself.
+    private func normalize(
+        _ directory: HostPath, below: LayeredRoot.Folder?, isReplaced: Bool
+    ) throws(BuildError) {
+        guard let own = try Node.read(directory, ownership) else { return }
+        var isTouched = false
+        let names = try FileCalls.names(in: directory)
+        if isReplaced, let below {
+            let present = Set(names)
+            for name in try lowers.names(in: below) where !present.contains(name) {
+                try FileCalls.makeWhiteout(directory.appending(name))
+                isTouched = true
+            }
+        }
+        for name in names {
+            let host = directory.appending(name)
+            guard let node = try Node.read(host, ownership) else { continue }
+            var hidden: LayeredRoot.Item?
+            if let below { hidden = try lowers.child(name, of: below) }
+            if node.kind == .directory {
+                var folder: LayeredRoot.Folder?
+                if case .folder(let found)? = hidden { folder = found }
+                let isOpaque = FileCalls.isOpaque(host)
+                try normalize(host, below: folder, isReplaced: isReplaced || isOpaque)
+                if isOpaque { try FileCalls.removeAttribute(host, FileCalls.opaqueAttribute) }
+                if let folder, try isSame(host, node, folder) {
+                    if host.withCString({ rmdir($0) }) == 0 {
+                        isTouched = true
+                    } else if errno != ENOTEMPTY && errno != EEXIST {
+                        throw host.failure("remove the directory")
+                    }
+                }
+            } else if try isSuperfluous(host, node, hidden) {
+                try FileCalls.removeFile(host)
+                isTouched = true
+            }
+        }
+        if isTouched { try FileCalls.setModified(directory, own.modified) }
+    }
+
+    private func isSuperfluous(
+        _ host: HostPath, _ node: Node, _ hidden: LayeredRoot.Item?
+    ) throws(BuildError) -> Bool {
+        if node.isWhiteout { return hidden == nil }
+        if node.kind == .socket { return true }
+        guard case .file(let file)? = hidden else { return false }
+        return try isSame(host, node, file)
+    }
+
+    /// A folder's time does not count: it changes with what is made and removed in it.
+    private func isSame(_ host: HostPath, _ node: Node, _ folder: LayeredRoot.Folder) throws(BuildError) -> Bool {
+        guard node.mode == folder.node.mode, node.uid == folder.node.uid, node.gid == folder.node.gid,
+            let below = folder.hosts.first
+        else { return false }
+        return try FileCalls.attributes(of: host) == FileCalls.attributes(of: below)
+    }
+
+    private func isSame(_ host: HostPath, _ node: Node, _ file: LayeredRoot.File) throws(BuildError) -> Bool {
+        let old = file.node
+        guard node.kind == old.kind, node.mode == old.mode, node.uid == old.uid, node.gid == old.gid,
+            node.size == old.size, node.modified == old.modified, node.rdev == old.rdev
+        else { return false }
+        switch node.kind {
+        case .symlink:
+            return try FileCalls.target(ofLink: host) == FileCalls.target(ofLink: file.host)
+        case .file:
+            guard try FileCalls.attributes(of: host) == FileCalls.attributes(of: file.host) else { return false }
+            return try FileContent.areEqual(host, file.host)
+        default:
+            return true
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import Glibc
+
+/// Makes files with their metadata in a directory of the build.
+struct NodeWriter: Sendable {
+    let ownership: OwnershipMode
+
+    func makeDirectory(_ path: HostPath, _ node: Node) throws(BuildError) {
+        try FileCalls.makeDirectory(path, mode: 0o700)
+        try apply(node, to: path)
+    }
+
+    func makeSymlink(_ path: HostPath, target: [UInt8], _ node: Node) throws(BuildError) {
+        let terminated = target.map { CChar(bitPattern: $0) } + [0]
+        guard path.withCString({ symlink(terminated, $0) }) == 0 else { throw path.failure("make the link") }
+        if ownership == .apply { try giveAway(path, node) }
+        try FileCalls.setModified(path, node.modified)
+    }
+
+    /// Makes a device node, a fifo, or the empty file that a socket becomes.
+    func makeSpecial(_ path: HostPath, _ node: Node) throws(BuildError) {
+        switch node.kind {
+        case .characterDevice, .blockDevice:
+            guard ownership == .apply else {
+                _ = try FileContent.create(path)
+                try RecordedOwner.write(node, to: path)
+                try FileCalls.setModified(path, node.modified)
+                return
+            }
+            let type = node.kind == .characterDevice ? S_IFCHR : S_IFBLK
+            guard path.withCString({ mknod($0, type | 0o600, dev_t(node.rdev)) }) == 0 else {
+                throw path.failure("make the device node")
+            }
+        case .fifo:
+            guard path.withCString({ mkfifo($0, 0o600) }) == 0 else { throw path.failure("make the fifo") }
+        case .socket, .file, .directory, .symlink:
+            _ = try FileContent.create(path)
+        }
+        try apply(node, to: path)
+    }
+
+    func makeHardLink(_ path: HostPath, to existing: HostPath) throws(BuildError) {
+        let result = existing.withCString { from in
+            path.withCString { linkat(AT_FDCWD, from, AT_FDCWD, $0, 0) }
+        }
+        guard result == 0 else { throw path.failure("make the hard link") }
+    }
+
+    /// Copies one file, link or special file of another directory, with its metadata as `node` has it.
+    func copy(_ source: HostPath, to path: HostPath, _ node: Node) throws(BuildError) {
+        switch node.kind {
+        case .directory:
+            try makeDirectory(path, node)
+            try copyAttributes(source, to: path)
+        case .symlink:
+            try makeSymlink(path, target: try FileCalls.target(ofLink: source), node)
+        case .file:
+            let descriptor = try FileContent.create(path)
+            try FileContent.copy(source, to: descriptor.raw, path)
+            // Owner and mode first: a change of owner takes file capabilities away.
+            try apply(node, to: path)
+            try copyAttributes(source, to: path)
+            try FileCalls.setModified(path, node.modified)
+        case .characterDevice, .blockDevice, .fifo, .socket:
+            try makeSpecial(path, node)
+        }
+    }
+
+    func copyAttributes(_ source: HostPath, to path: HostPath) throws(BuildError) {
+        for (name, value) in try FileCalls.attributes(of: source) {
+            if ownership == .record && !name.hasPrefix("user.") { continue }
+            try FileCalls.setAttribute(path, name, value)
+        }
+    }
+
+    /// Gives a path the owner, mode and time of `node`, in the order in which the kernel keeps all of them.
+    func apply(_ node: Node, to path: HostPath) throws(BuildError) {
+        switch ownership {
+        case .apply: try giveAway(path, node)
+        case .record: try RecordedOwner.write(node, to: path)
+        }
+        try FileCalls.setMode(path, node.mode)
+        try FileCalls.setModified(path, node.modified)
+    }
+
+    private func giveAway(_ path: HostPath, _ node: Node) throws(BuildError) {
+        guard path.withCString({ lchown($0, node.uid, node.gid) }) == 0 else {
+            throw path.failure("set the owner of the file")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/// Copies whole folders of one stage's file system into a directory: `COPY --from`, and the one root that a chroot needs.
+/// Files that are links to each other stay so.
+struct TreeCopy {
+    let writer: NodeWriter
+    /// By device and inode of the source: where the first name went.
+    private var firstNames: [FileIdentity: HostPath] = [:]
+
+    private struct FileIdentity: Hashable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    init(writer: NodeWriter) { self.writer = writer }
+
+    /// Copies one file to a place where nothing is.
+    mutating func copyFile(_ file: LayeredRoot.File, to host: HostPath, as node: Node) throws(BuildError) {
+        if file.node.links > 1, file.node.kind != .directory {
+            let identity = FileIdentity(device: file.node.device, inode: file.node.inode)
+            if let first = firstNames[identity] {
+                try writer.makeHardLink(host, to: first)
+                return
+            }
+            firstNames[identity] = host
+        }
+        try writer.copy(file.host, to: host, node)
+    }
+
+    /// Copies everything below a folder into an empty directory, metadata as it is.
+    mutating func copyChildren(of folder: LayeredRoot.Folder, in root: LayeredRoot, to host: HostPath)
+        throws(BuildError)
+    {
+        for (name, item) in try root.children(of: folder) {
+            let target = host.appending(name)
+            switch item {
+            case .file(let file):
+                try copyFile(file, to: target, as: file.node)
+            case .folder(let below):
+                try writer.makeDirectory(target, below.node)
+                if let source = below.hosts.first { try writer.copyAttributes(source, to: target) }
+                try copyChildren(of: below, in: root, to: target)
+                try FileCalls.setModified(target, below.node.modified)
+            }
+        }
+    }
+
+    /// The whole file system as one directory.
+    mutating func materialise(_ root: LayeredRoot, at host: HostPath) throws(BuildError) {
+        let top = try root.root()
+        try copyChildren(of: top, in: root, to: host)
+        try writer.apply(top.node, to: host)
+    }
+}
