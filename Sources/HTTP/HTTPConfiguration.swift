@@ -1,0 +1,49 @@
+/// What a client is told once about hosts and patience.
+package struct HTTPConfiguration: Sendable {
+    /// How far a host is trusted. Keys of `trust` are `host:port`, or `host` for all its ports.
+    package struct Trust: Sendable, Hashable {
+        /// Certificates (PEM) that are trusted beside the system's.
+        package var certificateBundle: String?
+        package var skipsVerification: Bool
+
+        package init(certificateBundle: String? = nil, skipsVerification: Bool = false) {
+            self.certificateBundle = certificateBundle
+            self.skipsVerification = skipsVerification
+        }
+    }
+
+    package enum PlainHTTP: Sendable, Hashable {
+        case everywhere
+        /// Only these: `host:port`, or `host` for all its ports.
+        case hosts(Set<String>)
+    }
+
+    package var userAgent = "slipway"
+    package var trust: [String: Trust] = [:]
+    package var plainHTTP = PlainHTTP.hosts([])
+    /// Seconds to resolve, connect and shake hands.
+    package var connectTimeout = 15
+    /// Seconds in which less than `stallRate` bytes a second move before a transfer is given up.
+    package var stallTimeout = 60
+    package var stallRate = 16
+    package var maximumRedirects = 10
+    /// Bytes of all header lines of one answer.
+    package var headerLimit = 1 << 18
+    /// Transfers at the same time.
+    package var concurrency = 24
+    /// Connections kept open when idle.
+    package var idleConnections = 32
+
+    package init() {}
+
+    func trust(_ url: HTTPURL) -> Trust {
+        trust["\(url.host):\(url.port)"] ?? trust[url.host] ?? Trust()
+    }
+
+    func allowsPlainHTTP(_ url: HTTPURL) -> Bool {
+        switch plainHTTP {
+        case .everywhere: true
+        case .hosts(let hosts): hosts.contains("\(url.host):\(url.port)") || hosts.contains(url.host)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/// A request. Its body can be sent again, so that redirections and renewed connections work.
+package struct HTTPRequest: Sendable {
+    package enum Body: Sendable {
+        case none
+        case bytes([UInt8])
+        /// A file's bytes, streamed; the file must have exactly this size.
+        case file(path: String, size: Int64)
+    }
+
+    package var method: String
+    package var url: HTTPURL
+    package var headers: HTTPHeaders
+    package var body: Body
+    /// Seconds without bytes after which the transfer is given up; `nil`: the client's.
+    package var stallTimeout: Int?
+    /// Called with the number of the body's bytes that were handed to the connection so far.
+    package var sent: (@Sendable (Int64) -> Void)?
+
+    package init(
+        _ method: String, _ url: HTTPURL, headers: HTTPHeaders = HTTPHeaders(), body: Body = .none,
+        stallTimeout: Int? = nil, sent: (@Sendable (Int64) -> Void)? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.stallTimeout = stallTimeout
+        self.sent = sent
+    }
+}
+
+/// The first part of an answer.
+package struct HTTPHead: Sendable {
+    package let status: Int
+    package let headers: HTTPHeaders
+    /// Where the answer came from, after redirections.
+    package let url: HTTPURL
+
+    package var isSuccess: Bool { (200...299).contains(status) }
+}
+
+package struct HTTPResponse: Sendable {
+    package let head: HTTPHead
+    /// Empty when the body went to a receiver.
+    package let body: [UInt8]
+
+    package var status: Int { head.status }
+    package var headers: HTTPHeaders { head.headers }
+}
+
+/// Takes the body of a successful answer as it arrives, on a thread that may block.
+package protocol BodyReceiver: AnyObject, Sendable {
+    /// Called once before the first byte. `false` stops the transfer (`HTTPError.Code.receiverStopped`).
+    func begin(_ head: HTTPHead) -> Bool
+    /// `false` stops the transfer. The bytes are valid only during the call.
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Bool
+}
