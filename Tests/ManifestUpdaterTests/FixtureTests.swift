@@ -1,3 +1,4 @@
+import Diagnostics
 import ManifestUpdater
 import TestSupport
 import Testing

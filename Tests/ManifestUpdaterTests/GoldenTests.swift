@@ -1,0 +1,158 @@
+import FoundationEssentials
+import ManifestUpdater
+import TestSupport
+import Testing
+
+/// Pairs of files under `Golden/<case>/`: `original.yaml`, `expected.yaml`, and where the update is not "every automated
+/// image gets the tag v2" an `update.txt` of directives:
+///
+///     * => :TAG              every image that is not held gets the tag
+///     image OLD => NEW       images that read OLD become NEW
+///     only CONTAINER => NEW  only this container
+///     marker NS:NAME => NEW  what the image policy chose
+///     nothing                there is nothing to update
+///     held: TEXT             an image is held, and its reason holds TEXT
+///     skipped: TEXT          something is skipped, for this reason
+///     refused: TEXT          the update is refused, for this reason
+///     irreversible           the reverse update does not give the original bytes (quotes were added, say)
+struct GoldenCase: CustomTestStringConvertible {
+    let name: String
+    let original: [UInt8]
+    let expected: [UInt8]
+    var rules: [(selector: String, image: String)] = []
+    var expectations: [(kind: String, text: String)] = []
+    var isNothing = false
+    var isReversible = true
+
+    var testDescription: String { name }
+
+    static let directory = String(#filePath.dropLast("GoldenTests.swift".count)) + "Golden"
+
+    static let all: [GoldenCase] = {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.sorted().map { GoldenCase(name: $0) }
+    }()
+
+    init(name: String) {
+        self.name = name
+        func read(_ file: String) -> [UInt8]? {
+            FileManager.default.contents(atPath: "\(Self.directory)/\(name)/\(file)").map(Array.init)
+        }
+        original = read("original.yaml") ?? []
+        expected = read("expected.yaml") ?? []
+        for line in String(decoding: read("update.txt") ?? [], as: UTF8.self).split(separator: "\n") {
+            if let arrow = line.firstRange(of: " => ") {
+                rules.append((String(line[..<arrow.lowerBound]), String(line[arrow.upperBound...])))
+            } else if let colon = line.firstRange(of: ": ") {
+                expectations.append((String(line[..<colon.lowerBound]), String(line[colon.upperBound...])))
+            } else if line == "nothing" {
+                isNothing = true
+            } else if line == "irreversible" {
+                isReversible = false
+            }
+        }
+        if rules.isEmpty && !isNothing { rules = [("*", ":v2")] }
+    }
+
+    /// The edits that the directives ask for.
+    func edits(for targets: [ImageTarget]) -> [ManifestEdit] {
+        targets.compactMap { target in
+            for rule in rules {
+                if case .flux2Marker(let namespace, let name) = target.source {
+                    guard rule.selector == "marker \(namespace):\(name)" else { continue }
+                    return ManifestEdit(target: target, newImage: rule.image)
+                }
+                guard target.held == nil,
+                    ["*", "image \(target.image)", "only \(target.container)"].contains(rule.selector)
+                else { continue }
+                let image =
+                    rule.image.hasPrefix(":")
+                    ? ImageText.replacingTag(of: target.image, by: String(rule.image.dropFirst())) : rule.image
+                return ManifestEdit(target: target, newImage: image)
+            }
+            return nil
+        }
+    }
+}
+
+/// The same file in other clothes.
+enum Variant: CaseIterable {
+    case asIs, crlf, byteOrderMark, crlfAndByteOrderMark, noFinalLineBreak
+
+    func apply(to bytes: [UInt8]) -> [UInt8] {
+        let crlf = bytes.flatMap { $0 == 0x0A ? [0x0D, 0x0A] : [$0] }
+        switch self {
+        case .asIs: return bytes
+        case .crlf: return crlf
+        case .byteOrderMark: return [0xEF, 0xBB, 0xBF] + bytes
+        case .crlfAndByteOrderMark: return [0xEF, 0xBB, 0xBF] + crlf
+        case .noFinalLineBreak: return bytes.last == 0x0A ? bytes.dropLast() : bytes
+        }
+    }
+}
+
+@Suite(.tags(.unit))
+struct GoldenTests {
+    @Test func thereAreMany() { #expect(GoldenCase.all.count >= 110) }
+
+    @Test(arguments: GoldenCase.all, Variant.allCases)
+    func update(_ golden: GoldenCase, _ variant: Variant) throws {
+        let original = variant.apply(to: golden.original)
+        let expected = variant.apply(to: golden.expected)
+        let scan = ManifestScan.scan(file: "f.yaml", bytes: original)
+        for expectation in golden.expectations where expectation.kind == "held" {
+            let reasons = scan.targets.compactMap { $0.held?.description }
+            #expect(reasons.contains { $0.contains(expectation.text) }, "\(reasons)")
+        }
+        for expectation in golden.expectations where expectation.kind == "skipped" {
+            #expect(scan.skipped.contains { $0.reason.contains(expectation.text) }, "\(scan.skipped)")
+        }
+        if !golden.expectations.contains(where: { $0.kind == "skipped" }) { #expect(scan.skipped == []) }
+        let edits = golden.edits(for: scan.targets)
+        if golden.isNothing {
+            #expect(edits.isEmpty)
+            #expect(scan.targets.filter { $0.held == nil } == [])
+            if golden.rules.isEmpty {
+                #expect(scan.targets.allSatisfy { $0.source == .flux1Annotation })
+            }
+            #expect(original == expected)
+            return
+        }
+        #expect(!edits.isEmpty)
+        if let refusal = golden.expectations.first(where: { $0.kind == "refused" }) {
+            let error = #expect(throws: UpdateError.self) {
+                try ManifestUpdater.apply(edits, to: original, file: "f.yaml")
+            }
+            #expect(error?.summary.contains(refusal.text) == true, "\(error.map { "\($0)" } ?? "")")
+            return
+        }
+        let result = try ManifestUpdater.apply(edits, to: original, file: "f.yaml")
+        #expect(result == expected, "\(Self.difference(result, expected))")
+
+        // Once more: every value is right, and nothing moves.
+        let again = ManifestScan.scan(file: "f.yaml", bytes: result)
+        #expect(again.targets.count == scan.targets.count)
+        if golden.rules.allSatisfy({ $0.selector == "*" || $0.selector.hasPrefix("marker") }) {
+            let repeated = golden.edits(for: again.targets)
+            #expect(repeated.count == edits.count)
+            #expect(try ManifestUpdater.apply(repeated, to: result, file: "f.yaml") == result)
+        }
+        guard golden.isReversible else { return }
+        let reverse = edits.compactMap { edit -> ManifestEdit? in
+            again.targets.first {
+                $0.isSamePlace(as: edit.target) && $0.documentIndex == edit.target.documentIndex
+                    && $0.source == .flux1Annotation
+            }.map { ManifestEdit(target: $0, newImage: edit.target.image) }
+        }
+        if edits.allSatisfy({ $0.target.source == .flux1Annotation }) {
+            #expect(try ManifestUpdater.apply(reverse, to: result, file: "f.yaml") == original)
+        }
+    }
+
+    private static func difference(_ result: [UInt8], _ expected: [UInt8]) -> String {
+        let common = zip(result, expected).prefix { $0 == $1 }.count
+        let start = max(0, common - 30)
+        return "at byte \(common): got '\(String(decoding: result[start...].prefix(80), as: UTF8.self))', "
+            + "expected '\(String(decoding: expected[start...].prefix(80), as: UTF8.self))'"
+    }
+}
