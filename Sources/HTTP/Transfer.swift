@@ -72,6 +72,7 @@ final class Transfer {
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_USERAGENT, configuration.userAgent)
         set(CURLOPT_NOSIGNAL, 1)
+        slipway_curl_close_sockets_on_exec(curl)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         set(CURLOPT_BUFFERSIZE, 1 << 18)

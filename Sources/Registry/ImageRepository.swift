@@ -1,0 +1,93 @@
+package import ContentStore
+package import OCI
+
+package enum ManifestSelector: Sendable, Hashable, CustomStringConvertible {
+    case tag(String)
+    case digest(Digest)
+
+    package var description: String {
+        switch self {
+        case .tag(let tag): tag
+        case .digest(let digest): digest.description
+        }
+    }
+}
+
+/// A manifest or an index as its bytes are: they are what the digest is of.
+package struct RawManifest: Sendable, Hashable {
+    package let bytes: [UInt8]
+    package let mediaType: MediaType
+    package let digest: Digest
+
+    package init(bytes: [UInt8], mediaType: MediaType, digest: Digest) {
+        self.bytes = bytes
+        self.mediaType = mediaType
+        self.digest = digest
+    }
+
+    package var descriptor: Descriptor {
+        Descriptor(mediaType: mediaType, digest: digest, size: Int64(bytes.count))
+    }
+}
+
+package enum PushOutcome: Sendable, Hashable {
+    /// The repository had the blob.
+    case existed
+    /// The registry (or file system) had it in another repository.
+    case mounted
+    case uploaded
+}
+
+/// A place that holds images under one name: a registry's repository or a layout on disk.
+///
+/// Every byte that comes out is verified against its digest, and every manifest that goes in is refused while content
+/// that it names is missing. Progress closures get the number of the blob's bytes that were moved so far, from any
+/// thread; the number starts again when a transfer does.
+package protocol ImageRepository: Sendable {
+    var location: RepositoryLocation { get }
+
+    /// The manifest or index; `nil` when there is none of that name.
+    func manifest(_ selector: ManifestSelector) async throws(RegistryError) -> RawManifest?
+
+    /// What is meant when neither a tag nor a digest is given: `latest` in a registry, the only image in a layout.
+    func defaultManifest() async throws(RegistryError) -> RawManifest?
+
+    /// What a tag points at, without reading it; `nil` when there is no such tag.
+    func digest(ofTag tag: String) async throws(RegistryError) -> Digest?
+
+    /// A small blob in memory.
+    ///
+    /// - Parameter limit: bytes beyond which it is refused (`tooLarge`).
+    func blob(_ descriptor: Descriptor, limit: Int) async throws(RegistryError) -> [UInt8]
+
+    /// Streams a blob into a store; nothing happens when it is there.
+    func fetchBlob(
+        _ descriptor: Descriptor, into store: ContentStore, progress: (@Sendable (Int64) -> Void)?
+    ) async throws(RegistryError)
+
+    func hasBlob(_ digest: Digest) async throws(RegistryError) -> Bool
+
+    /// Brings a blob into the repository: not at all when it is there, else without moving bytes from one of `sources`,
+    /// else from the store. `contentMissing` when the store would be needed and does not have it.
+    func pushBlob(
+        _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
+        progress: (@Sendable (Int64) -> Void)?
+    ) async throws(RegistryError) -> PushOutcome
+
+    /// Adds a manifest or index and points the tag at it; without a tag it is there by its digest.
+    func pushManifest(
+        _ bytes: [UInt8], mediaType: MediaType, tag: String?
+    ) async throws(RegistryError) -> Digest
+
+    /// All tags; none when the repository does not exist.
+    func tags() async throws(RegistryError) -> [String]
+}
+
+/// Bytes that documents may have. Registries accept manifests of 4 MiB.
+enum Limits {
+    static let manifest = 4 << 20
+    static let config = 8 << 20
+    static let tagPage = 16 << 20
+    static let tags = 4_000_000
+    static let layoutIndex = 64 << 20
+}

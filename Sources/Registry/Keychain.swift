@@ -1,0 +1,95 @@
+import Blocking
+import FoundationEssentials
+import Glibc
+
+/// What a registry's door is opened with.
+package enum Credentials: Sendable, Hashable {
+    case anonymous
+    case basic(user: String, password: String)
+    /// An OAuth refresh token, exchanged at the token service.
+    case identityToken(String)
+    /// A token for the registry itself.
+    case registryToken(String)
+}
+
+/// Finds the credentials for a host as Docker and Podman do: `config.json` with `auths`, `credHelpers` and `credsStore`.
+///
+/// Looked for in this order, and read anew at each look-up because mounted secrets rotate: credentials given in code;
+/// `DOCKER_AUTH_CONFIG` (the text of a file); `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`;
+/// `$REGISTRY_AUTH_FILE` or `$XDG_RUNTIME_DIR/containers/auth.json`.
+package struct Keychain: Sendable {
+    private var given: [String: Credentials] = [:]
+    private var text: String?
+    private var files: [String] = []
+    private var searchPath: String
+
+    /// Knows nothing: everybody is anonymous.
+    package static var empty: Keychain { Keychain(environment: [:]) }
+
+    /// The keychain of this process's environment.
+    package static var standard: Keychain {
+        let names = [
+            "DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "HOME", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "PATH",
+        ]
+        var environment: [String: String] = [:]
+        for name in names { environment[name] = getenv(name).map { String(cString: $0) } }
+        return Keychain(environment: environment)
+    }
+
+    package init(environment: [String: String]) {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        text = value("DOCKER_AUTH_CONFIG")
+        if let folder = value("DOCKER_CONFIG") ?? value("HOME").map({ "\($0)/.docker" }) {
+            files.append("\(folder)/config.json")
+        }
+        if let file = value("REGISTRY_AUTH_FILE") ?? value("XDG_RUNTIME_DIR").map({ "\($0)/containers/auth.json" }) {
+            files.append(file)
+        }
+        searchPath = value("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
+    }
+
+    /// A keychain of one more file (a mounted `dockerconfigjson` secret), asked before the others.
+    package init(file: String, then other: Keychain = .standard) {
+        self = other
+        files.insert(file, at: 0)
+    }
+
+    /// Credentials for a host, before all files.
+    package mutating func set(_ credentials: Credentials, for host: String) {
+        given[RegistryConfiguration.canonical(host)] = credentials
+    }
+
+    /// The credentials for a repository: those of the longest entry that covers it.
+    package func credentials(host: String, path: String) async throws(RegistryError) -> Credentials {
+        let host = RegistryConfiguration.canonical(host)
+        if let credentials = given[host] { return credentials }
+        let keychain = self
+        let configurations = try await runBlocking { () throws(RegistryError) in try keychain.configurations() }
+        for configuration in configurations {
+            if let helper = configuration.helper(for: host) {
+                let found = try await CredentialHelper(name: helper, searchPath: searchPath).credentials(for: host)
+                if let found { return found }
+            }
+            if let found = try configuration.entry(host: host, path: path) { return found }
+        }
+        return .anonymous
+    }
+
+    private func configurations() throws(RegistryError) -> [DockerConfiguration] {
+        var result: [DockerConfiguration] = []
+        if let text { result.append(try DockerConfiguration(Array(text.utf8), place: "DOCKER_AUTH_CONFIG")) }
+        for file in files {
+            do {
+                guard let bytes = try SmallFile.read(file, limit: 1 << 20) else { continue }
+                result.append(try DockerConfiguration(bytes, place: file))
+            } catch {
+                if error.code == .io {
+                    throw RegistryError(
+                        .credentials, "the file of credentials cannot be read", place: file, cause: error.cause)
+                }
+                throw error
+            }
+        }
+        return result
+    }
+}

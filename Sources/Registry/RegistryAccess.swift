@@ -1,0 +1,80 @@
+import HTTP
+package import OCI
+import Synchronization
+
+/// Opens repositories wherever they are: registries with their credentials, mirrors and maps, and layouts on disk.
+///
+/// Copies share connections and tokens.
+package struct RegistryAccess: Sendable {
+    package let configuration: RegistryConfiguration
+    private let hosts: Hosts
+
+    package init(configuration: RegistryConfiguration = RegistryConfiguration(), keychain: Keychain = .standard) {
+        self.configuration = configuration
+        hosts = Hosts(configuration, keychain)
+    }
+
+    /// The repository to write to and to scan: the first place that the maps give, else the one that was asked for.
+    package func repository(_ location: RepositoryLocation) throws(RegistryError) -> any ImageRepository {
+        open(configuration.mapped(location).first ?? location)
+    }
+
+    /// The repositories to read an image from: those that the maps give, in order, then the one that was asked for.
+    package func pullCandidates(_ location: RepositoryLocation) -> [any ImageRepository] {
+        (configuration.mapped(location) + [location]).map { open($0) }
+    }
+
+    /// Finds an image for a platform; `nil` when no candidate has it. A candidate that fails is passed over as long as
+    /// another has the image.
+    package func resolve(
+        _ location: ImageLocation, platform: Platform
+    ) async throws(RegistryError) -> ResolvedImage? {
+        var failures: [RegistryError] = []
+        for repository in pullCandidates(location.repository) {
+            do {
+                if let image = try await repository.resolve(tag: location.tag, digest: location.digest, platform) {
+                    return image
+                }
+            } catch {
+                if error.code == .cancelled || error.code == .platformMissing { throw error }
+                failures.append(error)
+            }
+        }
+        guard let failure = failures.last else { return nil }
+        throw failure
+    }
+
+    private func open(_ location: RepositoryLocation) -> any ImageRepository {
+        switch location {
+        case .layout(let path): LayoutRepository(path: path, configuration: configuration)
+        case .registry(let host, let path):
+            RemoteRepository(host: hosts.host(host), path: path, configuration: configuration)
+        }
+    }
+}
+
+/// One `RegistryHost` for each host, over one client.
+private final class Hosts: Sendable {
+    private let configuration: RegistryConfiguration
+    private let keychain: Keychain
+    private let client: HTTPClient
+    private let known = Mutex<[String: RegistryHost]>([:])
+
+    init(_ configuration: RegistryConfiguration, _ keychain: Keychain) {
+        self.configuration = configuration
+        self.keychain = keychain
+        client = HTTPClient(configuration.http)
+    }
+
+    func host(_ name: String) -> RegistryHost {
+        let name = RegistryConfiguration.canonical(name)
+        return known.withLock { known in
+            if let host = known[name] { return host }
+            let host = RegistryHost(
+                name: name, endpoint: configuration.endpoint(name), client: client, keychain: keychain,
+                retry: configuration.retry)
+            known[name] = host
+            return host
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import ContentStore
+import Diagnostics
+import HTTP
+import OCI
+
+/// What kept an image from being read from or written to a repository.
+package struct RegistryError: Diagnostic, Equatable {
+    package enum Code: Sendable, Hashable {
+        /// No credentials, or wrong ones.
+        case unauthorized
+        /// Known, but not allowed.
+        case denied
+        /// Content that must be there is not: a blob, a manifest that an index names.
+        case notFound
+        /// The blob is neither in the repository nor in the store that it should be sent from.
+        case contentMissing
+        case rateLimited
+        /// The registry cannot be reached or fails.
+        case unavailable
+        /// No secure connection: certificate, or a host that does not speak TLS.
+        case tls
+        /// Plain HTTP where it was not declared.
+        case plainHTTPRefused
+        /// An answer, a document or a layout that is not as the specification says.
+        case invalidContent
+        /// Bytes that are not those of their digest, or of another number.
+        case digestMismatch
+        case tooLarge
+        /// Several images, and nothing says which.
+        case ambiguous
+        /// The image exists, but not for the platform wanted.
+        case platformMissing
+        /// What is asked for is not supported here.
+        case unsupported
+        /// A credential helper or a file of credentials.
+        case credentials
+        case io
+        case cancelled
+    }
+
+    package let code: Code
+    package let summary: String
+    package var place: String?
+    package let cause: String?
+    package let hint: String?
+    /// The HTTP status of the registry's answer, where there was one.
+    package let status: Int?
+    /// Seconds that the registry asks to wait.
+    package let retryAfter: Int?
+    /// Whether the same call may succeed a moment later.
+    package let isTransient: Bool
+
+    package init(
+        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil,
+        status: Int? = nil, retryAfter: Int? = nil, isTransient: Bool = false
+    ) {
+        self.code = code
+        self.summary = summary
+        self.place = place
+        self.cause = cause
+        self.hint = hint
+        self.status = status
+        self.retryAfter = retryAfter
+        self.isTransient = isTransient
+    }
+}
+
+extension RegistryError {
+    /// A request to a registry's host that got no answer.
+    init(_ error: HTTPError, host: String, place: String) {
+        let code: Code
+        var hint = error.hint
+        switch error.code {
+        case .notTLS:
+            code = .tls
+            hint =
+                "the registry seems to speak plain HTTP; if that is meant, declare it: --insecure-registry \(host)"
+        case .certificate:
+            code = .tls
+            hint =
+                hint
+                ?? "name the certificate authority of \(host) in 'caFile', or leave it unchecked with 'skipTLSVerify'"
+        case .tls: code = .tls
+        case .plainHTTPRefused:
+            code = .plainHTTPRefused
+            hint = "if that is meant, declare the host: --insecure-registry \(host)"
+        case .cancelled: code = .cancelled
+        case .tooLarge, .redirect: code = .invalidContent
+        case .invalidRequest: code = .io
+        case .cannotResolve, .cannotConnect, .connectTimeout, .stalled, .interrupted, .proxy, .receiverStopped, .other:
+            code = .unavailable
+            if error.code == .cannotConnect || error.code == .cannotResolve {
+                hint = hint ?? "check that the registry runs and that its name is right"
+            }
+        }
+        self.init(
+            code, error.summary, place: place, cause: error.cause, hint: hint, isTransient: error.isTransient)
+    }
+
+    /// The content store on this machine failed.
+    init(_ error: ContentStoreError, place: String) {
+        let code: Code =
+            switch error.code {
+            case .notFound: .contentMissing
+            case .digestMismatch, .sizeMismatch: .digestMismatch
+            case .tooLarge: .tooLarge
+            case .io: .io
+            }
+        self.init(
+            code, error.summary, place: place,
+            cause: [error.place, error.cause].compactMap { $0 }.joined(separator: ": "), hint: error.hint)
+    }
+
+    /// A document that cannot be decoded.
+    init(_ error: OCIError, place: String) {
+        self.init(.invalidContent, error.summary, place: place, cause: error.cause, hint: error.hint)
+    }
+}

@@ -1,0 +1,64 @@
+import FoundationEssentials
+import HTTP
+
+extension RegistryHost {
+    /// The list of errors of the API: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes.
+    /// Token services answer in other shapes, which are read too.
+    private struct Answer: Decodable {
+        struct Item: Decodable {
+            var code: String?
+            var message: String?
+        }
+
+        var errors: [Item]?
+        var details: String?
+        var message: String?
+    }
+
+    /// The error that an answer means, in the registry's own words where it has some.
+    nonisolated func failure(_ response: HTTPResponse, _ summary: String, _ place: String) -> RegistryError {
+        let status = response.status
+        let words = Self.words(response)
+        var hint: String?
+        let code: RegistryError.Code
+        switch status {
+        case 401:
+            code = .unauthorized
+            hint = "log in, for example with 'docker login \(name)', or check the credentials in config.json"
+        case 403: code = .denied
+        case 404: code = .notFound
+        case 413: code = .tooLarge
+        case 429: code = .rateLimited
+        case 408, 500...599: code = .unavailable
+        case 405, 415: code = .unsupported
+        case 400 where words.contains("HTTP request to an HTTPS server"):
+            code = .tls
+            hint = "the registry speaks TLS: do not declare \(name) as insecure"
+        default: code = .invalidContent
+        }
+        let isTransient = [408, 429, 500, 502, 503, 504].contains(status)
+        let pause = response.headers["Retry-After"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
+        return RegistryError(
+            code, summary, place: place, cause: words.isEmpty ? "the registry answered \(status)" : words, hint: hint,
+            status: status, retryAfter: isTransient ? pause : nil, isTransient: isTransient)
+    }
+
+    private static func words(_ response: HTTPResponse) -> String {
+        let text: String
+        if let answer = try? JSONDecoder().decode(Answer.self, from: Data(response.body)) {
+            let items = (answer.errors ?? []).prefix(5).map { item in
+                [item.code, item.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ": ")
+            }
+            text = items.isEmpty ? answer.details ?? answer.message ?? "" : items.joined(separator: "; ")
+        } else if response.headers["Content-Type"]?.lowercased().hasPrefix("text/plain") == true {
+            text = String(decoding: response.body.prefix { $0 != 0x0a }, as: UTF8.self)
+        } else {
+            text = ""
+        }
+        // Foreign text, bounded and without control characters.
+        let visible = text.unicodeScalars.prefix(400).map { $0.value < 0x20 || $0.value == 0x7f ? "\u{FFFD}" : $0 }
+        var result = ""
+        result.unicodeScalars.append(contentsOf: visible)
+        return result.isEmpty ? "" : "\(result) (\(response.status))"
+    }
+}

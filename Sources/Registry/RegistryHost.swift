@@ -1,0 +1,285 @@
+import FoundationEssentials
+import HTTP
+import OCI
+
+/// One registry: where its API is, how it wants to be convinced, and the tokens that it gave.
+///
+/// The first request goes out bare (unless there is a registry token); the answer's challenge is remembered, and later
+/// requests bring what it asked for at once.
+actor RegistryHost {
+    private enum Scheme: Hashable {
+        case basic
+        case bearer(realm: HTTPURL, service: String?)
+    }
+
+    private struct Token {
+        let header: String
+        let expires: ContinuousClock.Instant
+    }
+
+    /// As references write it.
+    nonisolated let name: String
+    nonisolated let retry: RetryPolicy
+    private nonisolated let endpoint: String
+    private nonisolated let client: HTTPClient
+    private let keychain: Keychain
+    private var scheme: Scheme?
+    private var tokens: [String: Token] = [:]
+    /// Token requests on their way, so that many blobs at once ask once.
+    private var pending: [String: Task<Result<Token, RegistryError>, Never>] = [:]
+
+    init(name: String, endpoint: String, client: HTTPClient, keychain: Keychain, retry: RetryPolicy) {
+        self.name = name
+        self.endpoint = endpoint
+        self.client = client
+        self.keychain = keychain
+        self.retry = retry
+    }
+
+    /// A call to the API.
+    struct Call: Sendable {
+        var method: String
+        /// Below `/v2/`; or `url`, which the registry named.
+        var path = ""
+        var url: HTTPURL?
+        var headers = HTTPHeaders()
+        var body = HTTPRequest.Body.none
+        /// The repository whose credentials count.
+        var repository: String
+        var scopes: [String]
+        var limit = 1 << 20
+        var stallTimeout: Int?
+        var sent: (@Sendable (Int64) -> Void)?
+        /// For messages.
+        var place: String
+    }
+
+    nonisolated func url(_ path: String, place: String) throws(RegistryError) -> HTTPURL {
+        do {
+            return try HTTPURL("\(endpoint)v2/\(path)")
+        } catch {
+            throw RegistryError(error, host: name, place: place)
+        }
+    }
+
+    /// Sends a call once, with the credentials that it needs; repeats it only to bring credentials that were asked for.
+    nonisolated func send(
+        _ call: Call, into receiver: (any BodyReceiver)? = nil
+    ) async throws(RegistryError) -> HTTPResponse {
+        let base = try url("", place: call.place)
+        let target = if let url = call.url { url } else { try url(call.path, place: call.place) }
+        var request = HTTPRequest(
+            call.method, target, headers: call.headers, body: call.body,
+            stallTimeout: call.stallTimeout, sent: call.sent)
+        var scopes = call.scopes
+        var attempt = 1
+        while true {
+            var authorization: String?
+            // An upload may continue at another host, which has no right to the credentials.
+            if request.url.origin == base.origin {
+                authorization = try await self.authorization(call, scopes)
+                request.headers["Authorization"] = authorization
+            }
+            let response: HTTPResponse
+            do throws(HTTPError) {
+                if let receiver {
+                    response = try await client.send(request, into: receiver)
+                } else {
+                    response = try await client.send(request, limit: call.limit)
+                }
+            } catch {
+                throw RegistryError(error, host: name, place: call.place)
+            }
+            guard response.status == 401, response.head.url.origin == base.origin, attempt <= 2 else { return response }
+            guard try await learn(from: response, used: authorization, call, &scopes) else { return response }
+            attempt += 1
+        }
+    }
+
+    // MARK: Credentials
+
+    private func authorization(_ call: Call, _ scopes: [String]) async throws(RegistryError) -> String? {
+        switch scheme {
+        case nil:
+            if case .registryToken(let token) = try await credentials(call) { return "Bearer \(token)" }
+            return nil
+        case .basic:
+            guard case .basic(let user, let password) = try await credentials(call) else { return nil }
+            return Self.basic(user, password)
+        case .bearer(let realm, let service):
+            let key = scopes.joined(separator: " ")
+            if let token = tokens[key], token.expires > .now { return token.header }
+            return try await token(realm, service, scopes, call).header
+        }
+    }
+
+    /// Takes note of a refusal. Whether another attempt has a chance.
+    private func learn(
+        from response: HTTPResponse, used: String?, _ call: Call, _ scopes: inout [String]
+    ) async throws(RegistryError) -> Bool {
+        let challenges = response.headers.all("WWW-Authenticate").flatMap(Challenge.parse)
+        if let bearer = challenges.first(where: { $0.scheme == "bearer" }), let text = bearer.parameters["realm"] {
+            let realm: HTTPURL
+            do {
+                realm = try HTTPURL(text)
+            } catch {
+                throw RegistryError(
+                    .invalidContent, "the registry names a token service that cannot be used", place: call.place,
+                    cause: error.cause, status: 401)
+            }
+            let new = Scheme.bearer(realm: realm, service: bearer.parameters["service"])
+            let asked = bearer.parameters["scope"]?.split(separator: " ").map(String.init) ?? []
+            let missing = asked.filter { !scopes.contains($0) && !Self.covers(scopes, $0) }
+            let key = scopes.joined(separator: " ")
+            // A token that was refused is not offered again; one of another request may have replaced it meanwhile.
+            if let used, tokens[key]?.header == used { tokens[key] = nil }
+            if scheme == new, used != nil, missing.isEmpty,
+                response.headers["WWW-Authenticate"]?.contains(
+                    "insufficient_scope") == true
+            {
+                return false
+            }
+            scheme = new
+            scopes += missing
+            return true
+        }
+        if challenges.contains(where: { $0.scheme == "basic" }) {
+            scheme = .basic
+            guard used == nil, case .basic = try await credentials(call) else { return false }
+            return true
+        }
+        return false
+    }
+
+    /// Whether `repository:app:pull` is granted by a wider `repository:app:pull,push`.
+    private static func covers(_ scopes: [String], _ wanted: String) -> Bool {
+        let parts = wanted.split(separator: ":")
+        guard parts.count >= 3, let actions = parts.last?.split(separator: ",") else { return false }
+        let resource = parts.dropLast().joined(separator: ":")
+        return scopes.contains { scope in
+            let own = scope.split(separator: ":")
+            guard own.dropLast().joined(separator: ":") == resource, let granted = own.last?.split(separator: ",")
+            else {
+                return false
+            }
+            return actions.allSatisfy(granted.contains)
+        }
+    }
+
+    private func credentials(_ call: Call) async throws(RegistryError) -> Credentials {
+        do {
+            return try await keychain.credentials(host: name, path: call.repository)
+        } catch {
+            var failure = error
+            failure.place = failure.place ?? call.place
+            throw failure
+        }
+    }
+
+    private static func basic(_ user: String, _ password: String) -> String {
+        "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())"
+    }
+
+    // MARK: Tokens
+
+    private struct TokenAnswer: Decodable {
+        var token: String?
+        var accessToken: String?
+        var expiresIn: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case token
+            case accessToken = "access_token"
+            case expiresIn = "expires_in"
+        }
+    }
+
+    private func token(
+        _ realm: HTTPURL, _ service: String?, _ scopes: [String], _ call: Call
+    ) async throws(RegistryError) -> Token {
+        let key = scopes.joined(separator: " ")
+        if let task = pending[key] { return try await task.value.get() }
+        let task = Task<Result<Token, RegistryError>, Never> {
+            do throws(RegistryError) {
+                return .success(
+                    try await retry.run { () async throws(RegistryError) in
+                        try await self.requestToken(realm, service, scopes, call)
+                    })
+            } catch {
+                return .failure(error)
+            }
+        }
+        pending[key] = task
+        let result = await task.value
+        pending[key] = nil
+        let token = try result.get()
+        tokens[key] = token
+        return token
+    }
+
+    /// https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/ for identity tokens.
+    private func requestToken(
+        _ realm: HTTPURL, _ service: String?, _ scopes: [String], _ call: Call
+    ) async throws(RegistryError) -> Token {
+        let credentials = try await credentials(call)
+        var request = HTTPRequest("GET", realm)
+        var fields: [(String, String)] = service.map { [("service", $0)] } ?? []
+        if case .identityToken(let refresh) = credentials {
+            fields += [("grant_type", "refresh_token"), ("client_id", "slipway"), ("refresh_token", refresh)]
+            if !scopes.isEmpty { fields.append(("scope", scopes.joined(separator: " "))) }
+            request.method = "POST"
+            request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+            request.body = .bytes(Array(Self.form(fields).utf8))
+        } else {
+            fields += scopes.map { ("scope", $0) }
+            if case .basic(let user, let password) = credentials {
+                fields.append(("account", user))
+                request.headers["Authorization"] = Self.basic(user, password)
+            }
+            do {
+                request.url = try HTTPURL(realm.text + (realm.text.contains("?") ? "&" : "?") + Self.form(fields))
+            } catch {
+                throw RegistryError(error, host: name, place: call.place)
+            }
+        }
+        let start = ContinuousClock.now
+        let response: HTTPResponse
+        do {
+            response = try await client.send(request, limit: 1 << 18)
+        } catch {
+            throw RegistryError(error, host: realm.authority, place: call.place)
+        }
+        guard response.head.isSuccess else {
+            throw failure(
+                response, credentials == .anonymous ? "no access without a login" : "the login was refused", call.place)
+        }
+        guard let answer = try? JSONDecoder().decode(TokenAnswer.self, from: Data(response.body)),
+            let token = answer.token.flatMap({ $0.isEmpty ? nil : $0 }) ?? answer.accessToken, !token.isEmpty
+        else {
+            throw RegistryError(.invalidContent, "the token service gave no token", place: "\(realm)")
+        }
+        // The specification's default is a minute; a token is given up a little before its end.
+        let lifetime = min(max(answer.expiresIn ?? 60, 0), 86_400)
+        return Token(header: "Bearer \(token)", expires: start + .seconds(max(lifetime - 10, lifetime / 2)))
+    }
+
+    private static func form(_ fields: [(String, String)]) -> String {
+        fields.map { "\($0)=\(encode($1))" }.joined(separator: "&")
+    }
+
+    private static func encode(_ text: String) -> String {
+        var result = ""
+        let digits = Array("0123456789ABCDEF")
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+                UInt8(ascii: "~"), UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: ","):
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,180 @@
+import HTTP
+package import OCI
+
+/// A repository of a registry that speaks the distribution API.
+///
+/// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+package struct RemoteRepository: ImageRepository {
+    let host: RegistryHost
+    let path: String
+    let configuration: RegistryConfiguration
+
+    package var location: RepositoryLocation { .registry(host: host.name, path: path) }
+
+    var pull: [String] { ["repository:\(path):pull"] }
+    var push: [String] { ["repository:\(path):pull,push"] }
+
+    func call(_ method: String, _ rest: String, scopes: [String], place: String) -> RegistryHost.Call {
+        RegistryHost.Call(method: method, path: "\(path)/\(rest)", repository: path, scopes: scopes, place: place)
+    }
+
+    func place(_ selector: ManifestSelector) -> String {
+        switch selector {
+        case .tag(let tag): "\(location):\(tag)"
+        case .digest(let digest): "\(location)@\(digest)"
+        }
+    }
+
+    // MARK: Manifests
+
+    private static let accept: HTTPHeaders = [
+        "Accept": MediaType.manifests.map(\.rawValue).joined(separator: ", ")
+    ]
+
+    package func manifest(_ selector: ManifestSelector) async throws(RegistryError) -> RawManifest? {
+        let place = place(selector)
+        try check(selector, place)
+        var call = call("GET", "manifests/\(selector)", scopes: pull, place: place)
+        call.headers = Self.accept
+        call.limit = Limits.manifest
+        let request = call
+        let response = try await host.retry.run { () async throws(RegistryError) in
+            let response = try await host.send(request)
+            guard response.head.isSuccess || response.status == 404 else {
+                throw host.failure(response, "the manifest cannot be read", place)
+            }
+            return response
+        }
+        if response.status == 404 { return nil }
+        var expected: Digest?
+        switch selector {
+        case .digest(let digest): expected = digest
+        case .tag: expected = response.headers["Docker-Content-Digest"].flatMap { try? Digest($0) }
+        }
+        return try ManifestDocument.check(
+            response.body, declared: response.headers["Content-Type"].map(MediaType.init(header:)), expected: expected,
+            place: place)
+    }
+
+    package func defaultManifest() async throws(RegistryError) -> RawManifest? {
+        try await manifest(.tag("latest"))
+    }
+
+    package func digest(ofTag tag: String) async throws(RegistryError) -> Digest? {
+        let place = place(.tag(tag))
+        try check(.tag(tag), place)
+        var call = call("HEAD", "manifests/\(tag)", scopes: pull, place: place)
+        call.headers = Self.accept
+        let request = call
+        let response = try await host.retry.run { () async throws(RegistryError) in
+            let response = try await host.send(request)
+            guard response.head.isSuccess || response.status == 404 else {
+                throw host.failure(response, "the tag cannot be looked up", place)
+            }
+            return response
+        }
+        if response.status == 404 { return nil }
+        if let digest = response.headers["Docker-Content-Digest"].flatMap({ try? Digest($0) }) { return digest }
+        // The header is optional: some registries make one read the manifest.
+        return try await manifest(.tag(tag))?.digest
+    }
+
+    package func pushManifest(
+        _ bytes: [UInt8], mediaType: MediaType, tag: String?
+    ) async throws(RegistryError) -> Digest {
+        let digest = Digest.sha256(of: bytes)
+        let selector = tag.map { ManifestSelector.tag($0) } ?? .digest(digest)
+        let place = place(selector)
+        try check(selector, place)
+        var call = call("PUT", "manifests/\(selector)", scopes: push, place: place)
+        call.headers = ["Content-Type": mediaType.rawValue]
+        call.body = .bytes(bytes)
+        let request = call
+        // The same bytes under the same name: safe to repeat.
+        let response = try await host.retry.run { () async throws(RegistryError) in
+            let response = try await host.send(request)
+            guard response.head.isSuccess else {
+                throw host.failure(response, "the manifest was not accepted", place)
+            }
+            return response
+        }
+        if let stored = response.headers["Docker-Content-Digest"].flatMap({ try? Digest($0) }),
+            stored.algorithm == .sha256, stored != digest
+        {
+            throw RegistryError(
+                .digestMismatch, "the registry stored another manifest than it was given", place: place,
+                cause: "\(stored) instead of \(digest)")
+        }
+        return digest
+    }
+
+    private func check(_ selector: ManifestSelector, _ place: String) throws(RegistryError) {
+        guard case .tag(let tag) = selector, !Reference.isValidTag(tag) else { return }
+        throw RegistryError(
+            .invalidContent, "the tag is not valid", place: place,
+            hint: "a tag has up to 128 letters, digits, '_', '.' and '-'")
+    }
+
+    // MARK: Tags
+
+    private struct TagPage: Decodable {
+        var tags: [String]?
+    }
+
+    package func tags() async throws(RegistryError) -> [String] {
+        var result: [String] = []
+        var seen: Set<String> = []
+        let place = "\(location)"
+        var next = try host.url("\(path)/tags/list?n=1000", place: place)
+        while true {
+            var call = call("GET", "", scopes: pull, place: place)
+            call.url = next
+            call.limit = Limits.tagPage
+            let request = call
+            let response = try await host.retry.run { () async throws(RegistryError) in
+                let response = try await host.send(request)
+                guard response.head.isSuccess || response.status == 404 else {
+                    throw host.failure(response, "the tags cannot be listed", place)
+                }
+                return response
+            }
+            if response.status == 404 { return result }
+            let page: TagPage
+            do {
+                page = try CanonicalJSON.decode(TagPage.self, from: response.body)
+            } catch {
+                throw RegistryError(
+                    .invalidContent, "the list of tags cannot be read", place: place, cause: error.cause)
+            }
+            let before = result.count
+            for tag in page.tags ?? [] where seen.insert(tag).inserted { result.append(tag) }
+            guard result.count <= Limits.tags else {
+                throw RegistryError(.tooLarge, "the repository has more than \(Limits.tags) tags", place: place)
+            }
+            guard let link = LinkHeader.next(response.headers.all("Link")) else { return result }
+            // A page that brings nothing new will not lead to one that does.
+            guard result.count > before else { return result }
+            next = try nextPage(link, after: next, place: place)
+        }
+    }
+
+    private func nextPage(_ link: String, after current: HTTPURL, place: String) throws(RegistryError) -> HTTPURL {
+        let next: HTTPURL
+        do {
+            next = try current.resolving(link)
+        } catch {
+            throw RegistryError(error, host: host.name, place: place)
+        }
+        guard next.host == current.host, next.port == current.port else {
+            // Behind a proxy that ends TLS, registries write their own scheme into links; another host is not followed.
+            throw RegistryError(
+                .invalidContent, "the list of tags continues at another host", place: place, cause: "\(next)")
+        }
+        guard next.scheme != current.scheme else { return next }
+        do {
+            return try HTTPURL(current.scheme + next.text.dropFirst(next.scheme.count))
+        } catch {
+            throw RegistryError(error, host: host.name, place: place)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+package import OCI
+
+/// An image for one platform, with everything but its layers.
+package struct ResolvedImage: Sendable {
+    /// Where it was found: layers come from here.
+    package let repository: any ImageRepository
+    /// What the name points at: the index where there is one, else the manifest.
+    package let digest: Digest
+    package let manifestDigest: Digest
+    package let manifest: Manifest
+    package let manifestBytes: [UInt8]
+    package let manifestMediaType: MediaType
+    package let config: ImageConfig
+    package let configBytes: [UInt8]
+}
+
+extension ImageRepository {
+    /// Follows a name to the image for a platform; `nil` when the name does not exist. A digest wins over a tag.
+    package func resolve(
+        tag: String?, digest: Digest?, _ platform: Platform
+    ) async throws(RegistryError) -> ResolvedImage? {
+        let top: RawManifest?
+        if let digest {
+            top = try await manifest(.digest(digest))
+        } else if let tag {
+            top = try await manifest(.tag(tag))
+        } else {
+            top = try await defaultManifest()
+        }
+        guard let top else { return nil }
+        let place = "\(location)" + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
+        let raw = try await select(top, platform, place: place)
+        do {
+            let manifest = try CanonicalJSON.decode(Manifest.self, from: raw.bytes)
+            let bytes = try await blob(manifest.config, limit: Limits.config)
+            return ResolvedImage(
+                repository: self, digest: top.digest, manifestDigest: raw.digest, manifest: manifest,
+                manifestBytes: raw.bytes, manifestMediaType: raw.mediaType,
+                config: try CanonicalJSON.decode(ImageConfig.self, from: bytes), configBytes: bytes)
+        } catch let error as OCIError {
+            throw RegistryError(error, place: place)
+        } catch let error as RegistryError {
+            throw error
+        } catch {
+            throw RegistryError(.invalidContent, "the image cannot be read", place: place, cause: "\(error)")
+        }
+    }
+
+    /// The manifest for the platform, through indexes of indexes up to a depth that no sane image has.
+    private func select(
+        _ top: RawManifest, _ platform: Platform, place: String
+    ) async throws(RegistryError) -> RawManifest {
+        var current = top
+        for _ in 0..<4 {
+            guard current.mediaType.isIndex else { return current }
+            let index: ImageIndex
+            do {
+                index = try CanonicalJSON.decode(ImageIndex.self, from: current.bytes)
+            } catch {
+                throw RegistryError(error, place: place)
+            }
+            let chosen = try choose(index, platform, place: place)
+            guard let next = try await manifest(.digest(chosen.digest)) else {
+                throw RegistryError(
+                    .notFound, "the index names a manifest that is not there", place: place,
+                    cause: "\(chosen.digest)")
+            }
+            current = next
+        }
+        throw RegistryError(.invalidContent, "the image is an index of indexes without end", place: place)
+    }
+
+    private func choose(
+        _ index: ImageIndex, _ platform: Platform, place: String
+    ) throws(RegistryError) -> Descriptor {
+        // Attestations lie in the index as manifests of the platform "unknown".
+        let images = index.manifests.filter {
+            $0.platform?.os != "unknown" && ($0.mediaType.isManifest || $0.mediaType.isIndex)
+        }
+        var best: (rank: Int, descriptor: Descriptor)?
+        for descriptor in images {
+            guard let rank = descriptor.platform?.rank(for: platform) else { continue }
+            if best.map({ rank < $0.rank }) ?? true { best = (rank, descriptor) }
+        }
+        if let best { return best.descriptor }
+        if images.count == 1, images[0].platform == nil { return images[0] }
+        let offered = Set(images.compactMap { $0.platform?.description }).sorted()
+        throw RegistryError(
+            .platformMissing, "the image does not exist for \(platform)", place: place,
+            cause: offered.isEmpty
+                ? "its index names no platforms" : "it exists for \(offered.joined(separator: ", "))",
+            hint: "choose one of them with --platform, or another image")
+    }
+}
