@@ -78,7 +78,9 @@ struct Scanner {
 
     private static func unreadable(_ image: String) -> HoldReason? {
         if image.isEmpty { return .notAnImage("the image is empty") }
-        if image.contains("$(") || image.contains("${") || image.contains("{{") || image.contains("<") {
+        // No reference holds any of these: `$(VAR)`, `${VAR}`, `{{ .Value }}`, `<your image>`.
+        if image.utf8.contains(where: { $0 == UInt8(ascii: "$") || $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "<") })
+        {
             return .notAnImage("'\(image.prefix(80))' holds a placeholder")
         }
         do {

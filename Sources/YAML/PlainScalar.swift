@@ -4,22 +4,30 @@
 package enum PlainScalar {
     /// Whether the text, written plain anywhere in a document, is read back as this same string by every reader.
     package static func isSafe(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        guard let first = bytes.first, let last = bytes.last else { return false }
-        // Nothing that could be an indicator, in block or in flow context, nothing that needs escapes.
-        let isOrdinary = bytes.allSatisfy { byte in
-            (0x21...0x7E).contains(byte) && !Set("#,[]{}&*!|>'\"%@`".utf8).subtracting("@#".utf8).contains(byte)
-        }
-        if !isOrdinary || Set("-?:@#=<.~".utf8).contains(first) && !isOrdinaryStart(bytes) || last == UInt8(ascii: ":")
-        {
+        guard let first = text.utf8.first, text.utf8.last != UInt8(ascii: ":") else { return false }
+        switch first {
+        case UInt8(ascii: "."):
+            // A single dot before something else is harmless, `...` ends a document.
+            if text.utf8.dropFirst().first.map({ $0 == UInt8(ascii: ".") }) ?? true { return false }
+        case UInt8(ascii: "-"), UInt8(ascii: "?"), UInt8(ascii: ":"), UInt8(ascii: "@"), UInt8(ascii: "#"),
+            UInt8(ascii: "="),
+            UInt8(ascii: "<"), UInt8(ascii: "~"):
             return false
+        default: break
         }
-        return isString(text)
+        return text.utf8.allSatisfy(isOrdinary) && isString(text)
     }
 
-    private static func isOrdinaryStart(_ bytes: [UInt8]) -> Bool {
-        // Of the special starts only a single dot before a letter is common and harmless.
-        bytes.count > 1 && bytes[0] == UInt8(ascii: ".") && bytes[1] != UInt8(ascii: ".")
+    /// Visible ASCII that is no indicator anywhere in a plain scalar, in block or in flow context.
+    private static func isOrdinary(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "{"), UInt8(ascii: "}"),
+            UInt8(ascii: "&"),
+            UInt8(ascii: "*"), UInt8(ascii: "!"), UInt8(ascii: "|"), UInt8(ascii: ">"), UInt8(ascii: "'"),
+            UInt8(ascii: "\""), UInt8(ascii: "%"), UInt8(ascii: "`"):
+            false
+        default: (0x21...0x7E).contains(byte)
+        }
     }
 
     /// Whether a plain, untagged scalar with this text is a string: not a null, boolean, number, date, or special key.

@@ -1,0 +1,128 @@
+import Diagnostics
+import ManifestUpdater
+import TestSupport
+import Testing
+
+@Suite(.tags(.unit))
+struct HostileManifestTests {
+    private func scan(_ text: String) -> ScanResult {
+        ManifestScan.scan(file: "f.yaml", bytes: Array(("# fluxcd.io\n" + text).utf8))
+    }
+
+    @Test func unrelatedFilesAreNotParsed() {
+        let result = ManifestScan.scan(file: "f.yaml", bytes: Array("a: [\n".utf8))
+        #expect(result == ScanResult())
+    }
+
+    @Test(arguments: [
+        ("a: [\n", "not YAML"), ("{{- if .Values.x }}\na: b\n", "not YAML"), ("a:\n\tb: c\n", "not YAML"),
+        ("a: *b\n", "no anchor"), (String(repeating: "[", count: 10_000), "nested deeper"), ("a: \u{7}\n", "not UTF-8"),
+        ("&a [*a]\n", "inside the node"),
+    ])
+    func badFilesAreSkippedWithTheirReason(_ text: String, _ reason: String) {
+        let result = scan(text)
+        #expect(result.targets == [])
+        #expect(result.skipped.count == 1)
+        #expect(result.skipped.first?.reason.contains(reason) == true, "\(result.skipped)")
+        #expect(result.skipped.first?.place.hasPrefix("f.yaml:") == true)
+    }
+
+    @Test func otherEncodingsAreSkipped() {
+        let latin = Array("# fluxcd.io gr".utf8) + [0xFC, 0xDF, 0x0A] + Array("kind: Pod\n".utf8)
+        #expect(ManifestScan.scan(file: "f.yaml", bytes: latin).skipped.first?.reason.contains("UTF-8") == true)
+    }
+
+    @Test func hugeFilesAreSkipped() {
+        let bytes = Array("# fluxcd.io\n".utf8) + [UInt8](repeating: 0x23, count: 17 << 20)
+        #expect(ManifestScan.scan(file: "f.yaml", bytes: bytes).skipped.count == 1)
+    }
+
+    /// Nested lists that share their items: the parser's count of what aliases stand for bounds the walk.
+    @Test func sharedListsAreBounded() {
+        var text = "a0: &a0 [{kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: 'x:1'}]}}]\n"
+        for level in 1..<40 {
+            text += "a\(level): &a\(level) [{kind: List, items: *a\(level - 1)}, {kind: List, items: *a\(level - 1)}]\n"
+        }
+        let result = scan(text + "kind: List\nitems: *a39\n")
+        #expect(result.targets == [])
+        #expect(result.skipped.count == 1)
+    }
+
+    @Test(arguments: [
+        "kind: Pod\nspec: x\n", "kind: Pod\nspec: {containers: x}\n", "kind: Pod\nspec: {containers: [x, 1, [a], ~]}\n",
+        "kind: [Pod]\n", "kind: List\nitems: {a: b}\n", "kind: List\n", "- kind: Pod\n",
+        "kind: Deployment\nspec: {template: []}\n",
+        "kind: Pod\nmetadata: []\nspec: {containers: [{name: [], image: 'a:1'}]}\n", "x\n", "[]\n", "? {a: b}\n: c\n",
+        "kind: HelmRelease\nspec: {values: []}\n",
+        "kind: HelmRelease\nspec: {values: {image: {repository: [], tag: {}}}}\n",
+        "kind: Pod\nmetadata: {annotations: [a]}\nspec: {containers: [{name: a}]}\n",
+    ])
+    func wrongShapesAreHarmless(_ text: String) {
+        let result = scan(text)
+        #expect(result.targets.allSatisfy { $0.held != nil })
+        #expect(throws: Never.self) { try PodSpecReader.pods(in: Array(text.utf8), file: "f.yaml") }
+    }
+
+    private static let pod =
+        "kind: Pod\nmetadata: {name: p, annotations: {fluxcd.io/automated: \"true\"}}\nspec: {containers: [{name: c, image: a:v1}]}\n"
+
+    @Test func aStaleEditIsRefused() throws {
+        let bytes = Array(Self.pod.utf8)
+        let target = try #require(ManifestScan.scan(file: "f.yaml", bytes: bytes).targets.first)
+        let edit = ManifestEdit(target: target, newImage: "a:v2")
+        for changed in [
+            "# one more line\n" + Self.pod, Self.pod.replacing("a:v1", with: "a:v3"), "# fluxcd.io\n",
+            Self.pod + "x: [\n",
+        ] {
+            let error = #expect(throws: UpdateError.self) {
+                try ManifestUpdater.apply([edit], to: Array(changed.utf8), file: "f.yaml")
+            }
+            #expect(error?.code == .stale || error?.code == .unreadable)
+        }
+    }
+
+    @Test(arguments: ["a:v2\nb: c", "a b", "a:\u{E9}", "", "a:v2 # x", "a:\0"])
+    func aValueThatIsNoImageIsRefused(_ image: String) throws {
+        let bytes = Array(Self.pod.utf8)
+        let target = try #require(ManifestScan.scan(file: "f.yaml", bytes: bytes).targets.first)
+        #expect(throws: UpdateError.self) {
+            try ManifestUpdater.apply([ManifestEdit(target: target, newImage: image)], to: bytes, file: "f.yaml")
+        }
+    }
+
+    @Test func contradictingEditsAreRefused() throws {
+        let bytes = Array(Self.pod.utf8)
+        let target = try #require(ManifestScan.scan(file: "f.yaml", bytes: bytes).targets.first)
+        let edits = ["a:v2", "a:v3"].map { ManifestEdit(target: target, newImage: $0) }
+        let error = #expect(throws: UpdateError.self) { try ManifestUpdater.apply(edits, to: bytes, file: "f.yaml") }
+        #expect(error?.code == .conflict)
+    }
+
+    private static let signs = Array(" \n:-#'\"&*!|>[]{},?\t\\a0".utf8)
+
+    /// Golden files with random bytes changed: every outcome is an answer, and whatever is applied passes its own proof.
+    @Test func mutatedManifestsAreHarmless() {
+        var generator = SplitMix(state: 11)
+        for golden in GoldenCase.all {
+            for _ in 0..<60 {
+                var bytes = golden.original
+                for _ in 0..<Int.random(in: 1...4, using: &generator) where !bytes.isEmpty {
+                    let index = Int.random(in: 0..<bytes.count, using: &generator)
+                    switch Int.random(in: 0..<3, using: &generator) {
+                    case 0: bytes[index] = Self.signs.randomElement(using: &generator) ?? 0x20
+                    case 1: bytes.remove(at: index)
+                    default: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: index)
+                    }
+                }
+                let scan = ManifestScan.scan(file: "f.yaml", bytes: bytes)
+                for edit in golden.edits(for: scan.targets) {
+                    guard let result = try? ManifestUpdater.apply([edit], to: bytes, file: "f.yaml") else { continue }
+                    let same = zip(result, bytes).prefix { $0 == $1 }.count
+                    #expect(
+                        result == bytes || edit.target.valueRange.contains(same)
+                            || same == edit.target.valueRange.upperBound)
+                }
+            }
+        }
+    }
+}
