@@ -19,7 +19,9 @@ extension RemoteSession {
         if isValid || credentials.insecureSkipTLSVerify { return 0 }
         failure = GitError(
             .certificate, "the TLS certificate of \(host) could not be verified", place: url.description,
-            hint: "for a private certificate authority give its PEM file as the CA file of the repository")
+            hint:
+                "for a private certificate authority give its PEM file as the CA file of the repository; the certificate "
+                + "must name the host as the URL does, by DNS name")
         return GIT_ECERTIFICATE.rawValue
     }
 

@@ -1,5 +1,9 @@
 import Foundation
 
+/// Options for env(1), which starts the servers: threads of Swift's pool block signals, a child inherits that, and a server
+/// that blocks SIGTERM cannot be stopped.
+private let unblocked = ["--default-signal"]
+
 /// Git's own HTTP backend behind nginx, serving all repositories of a directory, stopped when dropped.
 package final class GitHTTPServer: Sendable {
     package let port: Int
@@ -64,9 +68,9 @@ package final class GitHTTPServer: Sendable {
             }
             """
         try Data(configuration.utf8).write(to: URL(fileURLWithPath: scratch.file("nginx.conf")))
-        gateway = try Server(["fcgiwrap", "-c", "4", "-s", "unix:\(socket)"], log: scratch.file("fcgiwrap.log"))
+        gateway = try Server(unblocked + ["fcgiwrap", "-s", "unix:\(socket)"], log: scratch.file("fcgiwrap.log"))
         nginx = try Server(
-            ["nginx", "-p", scratch.path, "-c", scratch.file("nginx.conf")], log: scratch.file("nginx.log"))
+            unblocked + ["nginx", "-p", scratch.path, "-c", scratch.file("nginx.conf")], log: scratch.file("nginx.log"))
         let (port, log) = (port, scratch.file("nginx.log"))
         do {
             try await waitUntil("nginx listens") {
@@ -77,8 +81,9 @@ package final class GitHTTPServer: Sendable {
         }
     }
 
-    /// `http://127.0.0.1:port`, to be followed by "/name.git".
-    package var url: String { "\(tls ? "https" : "http")://127.0.0.1:\(port)" }
+    /// `http://127.0.0.1:port` or `https://localhost:port`, to be followed by "/name.git". (libgit2's TLS library on
+    /// Debian 12 does not match addresses against certificates.)
+    package var url: String { tls ? "https://localhost:\(port)" : "http://127.0.0.1:\(port)" }
 
     /// The requests so far, one a line: `POST /repo.git/git-receive-pack HTTP/1.1" 200 …`.
     package var accessLog: [String] {
@@ -154,7 +159,8 @@ package final class SSHGitServer: Sendable {
             """
         try Data(configuration.utf8).write(to: URL(fileURLWithPath: scratch.file("sshd_config")))
         sshd = try Server(
-            ["/usr/sbin/sshd", "-D", "-e", "-f", scratch.file("sshd_config")], log: scratch.file("sshd.log"))
+            unblocked + ["/usr/sbin/sshd", "-D", "-e", "-f", scratch.file("sshd_config")], log: scratch.file("sshd.log")
+        )
         let (port, log) = (port, scratch.file("sshd.log"))
         do {
             try await waitUntil("sshd listens") { Server.accepts(port: port) }
