@@ -35,7 +35,8 @@ package enum ImageFixtures {
         try Shell.run(["chmod", "-R", "go-w,a+rX", "\(root)/bin", "\(root)/etc", "\(root)/srv"])
         let tar = scratch.file("layer.tar")
         try Shell.run([
-            "tar", "--sort=name", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--numeric-owner", "--owner=0",
+            "tar", "--sort=name", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--numeric-owner",
+            "--owner=0",
             "--group=0", "--mtime=@1500000000", "-C", root, "-cf", tar, ".",
         ])
         return try image(

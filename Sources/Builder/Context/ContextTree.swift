@@ -26,7 +26,7 @@ struct ContextTree: Sendable {
         self.init(context, entries: entries, below: prefix, isIgnored: isIgnored)
     }
 
-    private init(
+    init(
         _ context: any BuildContext, entries: [ContextEntry], below prefix: ImagePath,
         isIgnored: (ContextEntry) -> Bool
     ) {

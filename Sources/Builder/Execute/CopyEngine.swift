@@ -18,8 +18,8 @@ struct CopyEngine<Source: CopySource> {
     var source: Source
     var editor: LayerEditor
     let options: CopyOptions
-    /// Called for a file that a source names; says whether it was dealt with (unpacked by ADD).
-    var intercept: ((_ item: Source.Item, _ editor: inout LayerEditor) async throws(BuildError) -> Bool)?
+    /// Where ADD puts a file to look into it, beside the new layer; `nil` for COPY, which unpacks nothing.
+    var staging: HostPath?
 
     init(_ source: Source, into editor: LayerEditor, options: CopyOptions) {
         self.source = source
@@ -43,9 +43,29 @@ struct CopyEngine<Source: CopySource> {
             try await copyChildren(of: item, to: folder, below: [])
             return
         }
-        if let intercept, try await intercept(item, &editor) { return }
         guard let name = match.path.last else { return }
         try await copyFile(item, named: name)
+    }
+
+    /// Copies one path, whatever characters it has, to the destination's own name.
+    mutating func copyAll(_ path: String) async throws(BuildError) {
+        guard let item = try source.resolve(ImagePath(path), followingLast: true) else {
+            throw BuildError(.missingSource, "\(path) is not in \(source.displayName)")
+        }
+        if source.isDirectory(item) {
+            let folder = try directory(at: options.destination)
+            try await copyChildren(of: item, to: folder, below: [])
+            try editor.set(folder, try source.node(of: item))
+        } else {
+            try await copyFile(item, named: options.destination.last ?? [])
+        }
+    }
+
+    /// Copies a file of the source's root, whatever characters its name has.
+    mutating func copyLiteral(_ name: String) async throws(BuildError) {
+        let path = ImagePath(components: [FileName(name)])
+        guard let item = try source.resolve(path, followingLast: false) else { return }
+        try await copyFile(item, named: FileName(name))
     }
 
     /// The folder that sources are merged into; made with its parents when it is missing.
@@ -58,6 +78,20 @@ struct CopyEngine<Source: CopySource> {
     }
 
     private mutating func copyFile(_ item: Source.Item, named name: FileName) async throws(BuildError) {
+        let node = options.applied(to: try source.node(of: item))
+        var staged: HostPath?
+        if let staging, node.kind == .file {
+            let file = staging.appending("file")
+            try await source.write(item, to: file, as: node, editor.writer)
+            if try ArchiveUnpacker.isArchive(file) {
+                let folder = try directory(at: options.destination)
+                try ArchiveUnpacker(owner: options.owner, createdAt: options.createdAt)
+                    .unpack(file, into: folder, &editor)
+                try FileCalls.removeFile(file)
+                return
+            }
+            staged = file
+        }
         var target = options.destination
         if options.isDirectory {
             target = target.appending(name)
@@ -71,7 +105,11 @@ struct CopyEngine<Source: CopySource> {
         }
         let folder = try editor.ensureDirectory(resolved.parent, new: options.newFolder)
         let host = try editor.place(last, in: folder)
-        try await source.write(item, to: host, as: options.applied(to: try source.node(of: item)), editor.writer)
+        if let staged {
+            try FileCalls.move(staged, to: host)
+        } else {
+            try await source.write(item, to: host, as: node, editor.writer)
+        }
     }
 
     private mutating func copyChildren(

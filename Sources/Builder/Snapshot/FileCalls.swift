@@ -54,6 +54,18 @@ enum FileCalls {
         guard path.withCString({ unlink($0) }) == 0 else { throw path.failure("remove the file") }
     }
 
+    static func move(_ path: HostPath, to target: HostPath) throws(BuildError) {
+        let result = path.withCString { from in target.withCString { rename(from, $0) } }
+        guard result == 0 else { throw target.failure("move the file") }
+    }
+
+    /// Removes a file, or a directory with all below it.
+    static func removeTree(_ path: HostPath) throws(BuildError) {
+        guard try Node.read(path, .apply)?.kind == .directory else { return try removeFile(path) }
+        for name in try names(in: path) { try removeTree(path.appending(name)) }
+        guard path.withCString({ rmdir($0) }) == 0 else { throw path.failure("remove the directory") }
+    }
+
     static func makeWhiteout(_ path: HostPath) throws(BuildError) {
         guard path.withCString({ mknod($0, S_IFCHR, 0) }) == 0 else { throw path.failure("mark the file as removed") }
     }

@@ -89,6 +89,13 @@ struct LayerEditor {
         return host
     }
 
+    /// Takes away what is seen under a name, so that a folder can be made there.
+    mutating func hide(_ name: FileName, in folder: LayeredRoot.Folder) throws(BuildError) {
+        let host = upper.appending(folder.path).appending(name)
+        try clear(host)
+        if try view.child(name, of: folder) != nil { try FileCalls.makeWhiteout(host) }
+    }
+
     private func clear(_ host: HostPath) throws(BuildError) {
         if let present = try Node.read(host, .apply), present.kind != .directory { try FileCalls.removeFile(host) }
     }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// How files that belong to others are kept on this machine.

@@ -1,0 +1,169 @@
+import ContentStore
+package import OCI
+import Registry
+
+extension Builder {
+    /// Pushes an image to all its names: what is missing first, then configuration and manifest, the tags at the very
+    /// end, so that a name never leads to a part of an image.
+    package func push(
+        _ image: BuiltImage, to locations: [ImageLocation], progress: @escaping @Sendable (BuildEvent) -> Void
+    ) async throws(BuildError) -> PushReport {
+        var report = PushReport()
+        var order: [RepositoryLocation] = []
+        for location in locations where !order.contains(location.repository) { order.append(location.repository) }
+        var tagged: [(any ImageRepository, ImageLocation)] = []
+        for repository in order {
+            let names = locations.filter { $0.repository == repository }
+            let remote = try await explained("cannot push to \(repository)") { () throws(RegistryError) in
+                try registry.repository(repository)
+            }
+            guard let first = names.first else { continue }
+            var destination = PushReport.Destination(location: first, digest: image.manifestDigest)
+            try await pushBlobs(of: image, to: remote, as: first, &destination, progress)
+            report.destinations.append(destination)
+            tagged += names.map { (remote, $0) }
+        }
+        for (remote, location) in tagged {
+            try Task.checkBuildCancellation()
+            let tag = location.tag ?? (location.digest == nil ? "latest" : nil)
+            let digest = try await explained("cannot push \(location)") { () async throws(RegistryError) in
+                try await remote.pushManifest(
+                    image.manifestBytes, mediaType: image.manifest.mediaType ?? .ociManifest, tag: tag)
+            }
+            progress(.manifestPushed(digest, to: location))
+        }
+        return report
+    }
+
+    private func pushBlobs(
+        of image: BuiltImage, to remote: any ImageRepository, as location: ImageLocation,
+        _ destination: inout PushReport.Destination, _ progress: @Sendable (BuildEvent) -> Void
+    ) async throws(BuildError) {
+        var done: Set<Digest> = []
+        for (descriptor, layer) in zip(image.manifest.layers, image.layers)
+        where done.insert(descriptor.digest).inserted {
+            try Task.checkBuildCancellation()
+            var mountFrom: [RepositoryLocation] = []
+            if case .base(let repository) = layer.origin { mountFrom = [repository] }
+            try await push(descriptor, to: remote, location, mountFrom: mountFrom, &destination, progress)
+        }
+        let config = image.manifest.config
+        try storing { () throws(ContentStoreError) in _ = try store.content.add(image.configBytes) }
+        try await push(config, to: remote, location, mountFrom: [], &destination, progress)
+    }
+
+    private func push(
+        _ descriptor: Descriptor, to remote: any ImageRepository, _ location: ImageLocation,
+        mountFrom: [RepositoryLocation], _ destination: inout PushReport.Destination,
+        _ progress: @Sendable (BuildEvent) -> Void
+    ) async throws(BuildError) {
+        let outcome = try await push(descriptor, to: remote, location, mountFrom: mountFrom)
+        let shown: BuildEvent.BlobOutcome
+        switch outcome {
+        case .existed:
+            destination.existed += 1
+            shown = .existed
+        case .mounted:
+            destination.mounted += 1
+            shown = .mounted
+        case .uploaded:
+            destination.uploaded += descriptor.size
+            shown = .uploaded
+        }
+        progress(.blobPushed(descriptor.digest, size: descriptor.size, outcome: shown, to: location))
+    }
+
+    /// A base's layer is fetched only when the registry can get it in no other way.
+    private func push(
+        _ descriptor: Descriptor, to remote: any ImageRepository, _ location: ImageLocation,
+        mountFrom: [RepositoryLocation]
+    ) async throws(BuildError) -> PushOutcome {
+        do throws(RegistryError) {
+            return try await remote.pushBlob(descriptor, from: store.content, mountFrom: mountFrom, progress: nil)
+        } catch {
+            guard error.code == .contentMissing, let source = mountFrom.first else {
+                throw BuildError(.registry, "cannot push to \(location)", from: error)
+            }
+            try await fetch(descriptor, from: source)
+        }
+        return try await explained("cannot push to \(location)") { () async throws(RegistryError) in
+            try await remote.pushBlob(descriptor, from: store.content, mountFrom: mountFrom, progress: nil)
+        }
+    }
+
+    /// Brings a base's layer into the local store; nothing when it is there.
+    func fetch(_ descriptor: Descriptor, from location: RepositoryLocation) async throws(BuildError) {
+        if store.content.size(of: descriptor.digest) == descriptor.size { return }
+        var failure: RegistryError?
+        for candidate in registry.pullCandidates(location) {
+            do throws(RegistryError) {
+                try await candidate.fetchBlob(descriptor, into: store.content, progress: nil)
+                return
+            } catch { if failure == nil { failure = error } }
+        }
+        let summary = "cannot fetch the layer \(descriptor.digest) of \(location)"
+        if let failure { throw BuildError(.registry, summary, from: failure) }
+        throw BuildError(.registry, summary, cause: "no registry is known for it")
+    }
+
+    /// Gives an image that a repository holds further names, there or elsewhere, with annotations put over its own.
+    ///
+    /// - Returns: the digest under the new names.
+    package func rename(
+        _ digest: Digest, in repository: RepositoryLocation, to locations: [ImageLocation],
+        annotations: [String: String]
+    ) async throws(BuildError) -> Digest {
+        let source = try await explained("cannot read \(repository)@\(digest)") { () throws(RegistryError) in
+            try registry.repository(repository)
+        }
+        let raw = try await explained("cannot read \(repository)@\(digest)") { () async throws(RegistryError) in
+            try await source.manifest(.digest(digest))
+        }
+        guard let raw else {
+            throw BuildError(.registry, "\(repository)@\(digest) is not there any more")
+        }
+        var bytes = raw.bytes
+        var mediaType = raw.mediaType
+        do throws(OCIError) {
+            if mediaType.isIndex {
+                var index = try CanonicalJSON.decode(ImageIndex.self, from: bytes)
+                index.annotations = (index.annotations ?? [:]).merging(annotations) { _, new in new }
+                bytes = try CanonicalJSON.encode(index)
+            } else {
+                var manifest = try CanonicalJSON.decode(Manifest.self, from: bytes)
+                manifest.annotations = (manifest.annotations ?? [:]).merging(annotations) { _, new in new }
+                mediaType = manifest.mediaType ?? mediaType
+                bytes = try CanonicalJSON.encode(manifest)
+            }
+        } catch {
+            throw BuildError(.registry, "cannot read the manifest of \(repository)@\(digest)", from: error)
+        }
+        var result = digest
+        for location in locations {
+            let target = try await explained("cannot push to \(location)") { () throws(RegistryError) in
+                try registry.repository(location.repository)
+            }
+            if location.repository != repository {
+                try await copyBlobs(of: bytes, mediaType, from: source, at: repository, to: target, location)
+            }
+            result = try await explained("cannot push \(location)") { () async throws(RegistryError) in
+                try await target.pushManifest(bytes, mediaType: mediaType, tag: location.tag ?? "latest")
+            }
+        }
+        return result
+    }
+
+    private func copyBlobs(
+        of bytes: [UInt8], _ mediaType: MediaType, from source: any ImageRepository, at repository: RepositoryLocation,
+        to target: any ImageRepository, _ location: ImageLocation
+    ) async throws(BuildError) {
+        guard !mediaType.isIndex, let manifest = try? CanonicalJSON.decode(Manifest.self, from: bytes) else {
+            throw BuildError(
+                .unsupported, "cannot copy an image of several platforms to \(location)",
+                hint: "build it for that repository")
+        }
+        for descriptor in [manifest.config] + manifest.layers {
+            _ = try await push(descriptor, to: target, location, mountFrom: [repository])
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import Blocking
+package import ContentStore
+import OCI
+package import Registry
+package import Sandbox
+
+/// Makes images from Dockerfiles, without a daemon and, where the kernel allows it, without privileges.
+///
+/// A build is a plan (values), the plan's execution (files in the state directory) and an image in the local store; only
+/// `push` touches a registry. Any number of builds may run at once, also in several processes over one state directory.
+package struct Builder: Sendable {
+    let store: BuildStore
+    let registry: RegistryAccess
+    let report: IsolationReport
+
+    /// Opens the builder's part of the state directory, and removes what killed builds left there.
+    package init(stateDirectory: String, registry: RegistryAccess, report: IsolationReport) throws(BuildError) {
+        store = try BuildStore(path: stateDirectory, canChown: report.canChown)
+        self.registry = registry
+        self.report = report
+    }
+
+    /// The blobs that builds and pulls left on this machine.
+    package var content: ContentStore { store.content }
+
+    /// Builds an image into the local store. Nothing is pushed, and a failure leaves nothing behind.
+    package func build(
+        _ request: BuildRequest, progress: @escaping @Sendable (BuildEvent) -> Void
+    ) async throws(BuildError) -> BuiltImage {
+        let contexts = try PlanContexts(request)
+        let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
+        let key = try await ContentKey(of: plan, request, contexts)
+        let run = try BuildRun(
+            request, plan: plan, contexts: contexts, builder: self,
+            executor: BlockingExecutor(label: "slipway.build"), progress: progress)
+        return try await run.image(contentKey: key)
+    }
+
+    /// What the image would be made from, without making it: reads the Dockerfile, the selected part of the context, and
+    /// the manifests and configurations of base images.
+    package func contentKey(_ request: BuildRequest) async throws(BuildError) -> ContentKey {
+        let contexts = try PlanContexts(request)
+        let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
+        return try await ContentKey(of: plan, request, contexts)
+    }
+}
+
+extension Builder {
+    /// Another module's error, under what the build wanted from it.
+    func explained<Value>(
+        _ summary: String, _ body: () async throws(RegistryError) -> Value
+    ) async throws(BuildError) -> Value {
+        do throws(RegistryError) { return try await body() } catch {
+            throw BuildError(error.code == .cancelled ? .cancelled : .registry, summary, from: error)
+        }
+    }
+
+    func storing(_ body: () throws(ContentStoreError) -> Void) throws(BuildError) {
+        do throws(ContentStoreError) { try body() } catch { throw BuildError(.storage, from: error) }
+    }
+}
+
+extension Task where Success == Never, Failure == Never {
+    /// As `checkCancellation`, with the build's own error.
+    static func checkBuildCancellation() throws(BuildError) {
+        if isCancelled { throw BuildError(.cancelled, "the build was cancelled") }
+    }
+}

@@ -1,0 +1,76 @@
+import OCI
+import Registry
+import Sandbox
+
+/// Puts configuration and manifest together from what the target stage came to.
+struct ImageAssembler {
+    let request: BuildRequest
+    let stage: PlannedStage
+    let layers: [BuiltImage.Layer]
+    let contentKey: ContentKey
+    let isolation: IsolationMode?
+
+    func image(base: BaseImage?) throws(BuildError) -> BuiltImage {
+        do { return try assemble(base) } catch {
+            throw BuildError(.storage, "cannot write the image's configuration", from: error)
+        }
+    }
+
+    private func assemble(_ base: BaseImage?) throws(OCIError) -> BuiltImage {
+        var container = stage.state.config
+        for (name, value) in request.labels { container.labels[name] = value }
+        var platform = request.platform
+        if let base {
+            // The base knows its own variant and version of the system better than the request.
+            let own = base.image.config.platform
+            if own.matches(platform) { platform = own }
+        }
+        let config = ImageConfig(
+            platform: platform, created: CalendarDate.text(request.createdAt), author: stage.state.author,
+            config: container, rootfs: RootFS(diffIDs: layers.map(\.diffID)), history: stage.history)
+        let configBytes = try CanonicalJSON.encode(config)
+        var annotations = request.annotations
+        annotations[Annotation.contentKey] = contentKey.description
+        if annotations[Annotation.created] == nil { annotations[Annotation.created] = config.created }
+        if let base {
+            annotations[Annotation.baseName] = base.name
+            annotations[Annotation.baseDigest] = base.image.digest.description
+        }
+        let isDocker = request.format == .docker
+        let manifest = Manifest(
+            mediaType: isDocker ? .dockerManifest : .ociManifest,
+            config: Descriptor(mediaType: isDocker ? .dockerConfig : .ociConfig, of: configBytes),
+            layers: layers.map { layer in
+                var descriptor = layer.descriptor
+                descriptor.mediaType = isDocker ? descriptor.mediaType.docker : descriptor.mediaType.oci
+                descriptor.annotations = nil
+                return descriptor
+            }, annotations: annotations)
+        let bytes = try CanonicalJSON.encode(manifest)
+        return BuiltImage(
+            manifest: manifest, manifestBytes: bytes, manifestDigest: .sha256(of: bytes), config: config,
+            configBytes: configBytes, layers: layers, base: base.map { ($0.name, $0.image.digest) },
+            isolation: isolation)
+    }
+}
+
+extension MediaType {
+    /// The same layer under the name that the image format has for it; the bytes are the same in both.
+    fileprivate var oci: MediaType {
+        switch self {
+        case .dockerLayer: .ociLayer
+        case .dockerLayerGzip: .ociLayerGzip
+        case .dockerLayerZstd: .ociLayerZstd
+        default: self
+        }
+    }
+
+    fileprivate var docker: MediaType {
+        switch self {
+        case .ociLayer: .dockerLayer
+        case .ociLayerGzip: .dockerLayerGzip
+        case .ociLayerZstd: .dockerLayerZstd
+        default: self
+        }
+    }
+}

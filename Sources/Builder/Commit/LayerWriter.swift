@@ -1,0 +1,149 @@
+import Archive
+import ContentStore
+import OCI
+
+/// Turns a directory in overlay format into a layer: a tar in a fixed order, hashed, compressed and hashed again on its
+/// way into the store. Nothing of it is held in memory.
+struct LayerWriter {
+    struct Cut {
+        let descriptor: Descriptor
+        let diffID: Digest
+    }
+
+    /// No file of a layer is newer than this; so the same inputs give the same bytes whenever they are built.
+    let createdAt: Int64
+    let ownership: OwnershipMode
+
+    func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> Cut {
+        do {
+            let blob = BlobSink(try store.ingest())
+            let diff = DiffSink(try GzipSink(blob))
+            var tar = TarWriter(diff)
+            var firstNames: [FileIdentity: [UInt8]] = [:]
+            try append(upper, [], to: &tar, &firstNames)
+            try tar.finish()
+            let diffID = diff.diffID()
+            let (digest, size) = try blob.commit()
+            return Cut(descriptor: Descriptor(mediaType: .ociLayerGzip, digest: digest, size: size), diffID: diffID)
+        } catch let error as BuildError {
+            throw error
+        } catch let error as ArchiveError {
+            throw BuildError(.storage, "cannot write the layer", from: error)
+        } catch let error as ContentStoreError {
+            throw BuildError(.storage, "cannot write the layer", from: error)
+        } catch {
+            throw BuildError(.storage, "cannot write the layer", cause: "\(error)")
+        }
+    }
+
+    private struct FileIdentity: Hashable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    private func append(
+        _ directory: HostPath, _ prefix: [UInt8], to tar: inout TarWriter<DiffSink>,
+        _ firstNames: inout [FileIdentity: [UInt8]]
+    ) throws {
+        if FileCalls.isOpaque(directory), !prefix.isEmpty {
+            try tar.append(mark(prefix + Array("/.wh..wh..opq".utf8)))
+        }
+        for name in try FileCalls.names(in: directory) {
+            let host = directory.appending(name)
+            guard let node = try Node.read(host, ownership), node.kind != .socket else { continue }
+            let path = prefix.isEmpty ? name : prefix + [0x2f] + name
+            if node.isWhiteout {
+                let mark = (prefix.isEmpty ? [] : prefix + [0x2f]) + Array(".wh.".utf8) + name
+                try tar.append(self.mark(mark))
+                continue
+            }
+            var entry = TarEntry(name: path, kind: kind(of: node), mode: node.mode)
+            entry.uid = node.uid
+            entry.gid = node.gid
+            entry.modified = TarEntry.Time(seconds: min(node.modified.seconds, createdAt))
+            if node.links > 1, node.kind != .directory {
+                let identity = FileIdentity(device: node.device, inode: node.inode)
+                if let first = firstNames[identity] {
+                    entry.kind = .hardLink
+                    entry.linkName = first
+                    try tar.append(entry)
+                    continue
+                }
+                firstNames[identity] = path
+            }
+            if node.kind != .symlink { entry.xattrs = try FileCalls.attributes(of: host) }
+            switch node.kind {
+            case .symlink: entry.linkName = try FileCalls.target(ofLink: host)
+            case .characterDevice, .blockDevice:
+                entry.major = node.major
+                entry.minor = node.minor
+            case .file: entry.size = node.size
+            case .directory, .fifo, .socket: break
+            }
+            try tar.append(entry)
+            if node.kind == .file, node.size > 0 {
+                try FileContent.stream(host) { (bytes) throws(BuildError) in
+                    do throws(ArchiveError) { try tar.write(bytes) } catch {
+                        throw BuildError(.storage, "cannot write the layer", from: error)
+                    }
+                }
+            }
+            if node.kind == .directory { try append(host, path, to: &tar, &firstNames) }
+        }
+    }
+
+    private func mark(_ name: [UInt8]) -> TarEntry {
+        TarEntry(name: name, kind: .file, modified: TarEntry.Time(seconds: createdAt))
+    }
+
+    private func kind(of node: Node) -> TarEntry.Kind {
+        switch node.kind {
+        case .file, .socket: .file
+        case .directory: .directory
+        case .symlink: .symlink
+        case .characterDevice: .characterDevice
+        case .blockDevice: .blockDevice
+        case .fifo: .fifo
+        }
+    }
+}
+
+/// The end of the stream: a blob on its way into the store.
+final class BlobSink: ByteSink {
+    private var ingest: Ingest?
+
+    init(_ ingest: consuming Ingest) { self.ingest = consume ingest }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
+        do throws(ContentStoreError) { try ingest?.write(bytes) } catch {
+            throw ArchiveError(.stream, error.summary, place: error.place, cause: error.cause, hint: error.hint)
+        }
+    }
+
+    func finish() throws(ArchiveError) {}
+
+    func commit() throws(ContentStoreError) -> (digest: Digest, size: Int64) {
+        guard let ingest = ingest.take() else { preconditionFailure("a blob is committed once") }
+        return try ingest.commit(expected: nil)
+    }
+}
+
+/// Hashes the uncompressed tar on its way to the compressor.
+final class DiffSink: ByteSink {
+    private var hasher: SHA256Hasher? = SHA256Hasher()
+    private var next: GzipSink<BlobSink>
+
+    init(_ next: consuming GzipSink<BlobSink>) { self.next = next }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
+        hasher?.update(bytes)
+        try next.write(bytes)
+    }
+
+    func finish() throws(ArchiveError) { try next.finish() }
+
+    func diffID() -> Digest {
+        guard let hasher = hasher.take() else { preconditionFailure("a layer is finished once") }
+        return hasher.finalize()
+    }
+}

@@ -1,0 +1,120 @@
+import Archive
+import Glibc
+
+/// ADD's other half: unpacks a local archive into a folder of the image, owners, modes and links as the archive has them.
+///
+/// Names are clamped to the folder; links that the image has on the way are followed inside the image.
+struct ArchiveUnpacker {
+    let owner: (uid: UInt32, gid: UInt32)?
+    let createdAt: Int64
+
+    /// Whether the first header of a tar, plain or compressed, can be read.
+    static func isArchive(_ file: HostPath) throws(BuildError) -> Bool {
+        guard let node = try Node.read(file, .apply), node.kind == .file, node.size > 0 else { return false }
+        do throws(ArchiveError) {
+            var reader = try TarReader(try DecompressingSource(try FileSource(path: file.text)))
+            return try reader.next() != nil
+        } catch {
+            return false
+        }
+    }
+
+    func unpack(_ file: HostPath, into folder: LayeredRoot.Folder, _ editor: inout LayerEditor) throws(BuildError) {
+        do {
+            var reader = try TarReader(try DecompressingSource(try FileSource(path: file.text)))
+            while let entry = try reader.next() { try unpack(entry, &reader, into: folder, &editor) }
+        } catch let error as BuildError {
+            throw error
+        } catch let error as ArchiveError {
+            throw BuildError(.context, "cannot unpack the archive", from: error)
+        } catch {
+            throw BuildError(.context, "cannot unpack the archive", cause: "\(error)")
+        }
+    }
+
+    private func unpack(
+        _ entry: TarEntry, _ reader: inout TarReader<DecompressingSource<FileSource>>, into folder: LayeredRoot.Folder,
+        _ editor: inout LayerEditor
+    ) throws {
+        let inside = ImagePath(entry.name)
+        var node = node(of: entry)
+        if let owner {
+            node.uid = owner.uid
+            node.gid = owner.gid
+        }
+        guard let name = inside.last else {
+            if entry.kind == .directory { try editor.set(folder, node) }
+            return
+        }
+        let wanted = try editor.view.resolve(folder.path.appending(inside.parent))
+        let parent = try editor.ensureDirectory(
+            wanted.path, new: Node(directoryMode: 0o755, modified: Timestamp(seconds: createdAt)))
+        if entry.kind == .directory {
+            // What is no directory makes room, also a link to one.
+            if case .file? = try editor.view.child(name, of: parent) { try editor.hide(name, in: parent) }
+            let made = try editor.ensureChild(name, of: parent, new: node)
+            for (key, value) in entry.xattrs where FileCalls.isOfImage(key) {
+                try FileCalls.setAttribute(editor.upper.appending(made.path), key, value)
+            }
+            try editor.set(made, node)
+            return
+        }
+        let host = try editor.place(name, in: parent)
+        switch entry.kind {
+        case .symlink:
+            try editor.writer.makeSymlink(host, target: entry.linkName, node)
+        case .hardLink:
+            try link(host, to: entry, below: folder, node, &editor)
+        case .file:
+            let descriptor = try FileContent.create(host)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
+            defer { buffer.deallocate() }
+            while true {
+                let count = try reader.read(into: buffer)
+                if count == 0 { break }
+                try FileContent.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: descriptor.raw, host)
+            }
+            try editor.writer.apply(node, to: host)
+            for (key, value) in entry.xattrs where FileCalls.isOfImage(key) {
+                try FileCalls.setAttribute(host, key, value)
+            }
+        default:
+            try editor.writer.makeSpecial(host, node)
+        }
+    }
+
+    private func link(
+        _ host: HostPath, to entry: TarEntry, below folder: LayeredRoot.Folder, _ node: Node,
+        _ editor: inout LayerEditor
+    ) throws(BuildError) {
+        let target = try editor.view.resolve(
+            folder.path.appending(ImagePath(entry.linkName)), followingLast: false)
+        guard case .file(let file)? = target.item else {
+            throw BuildError(
+                .context,
+                "the archive's entry \(entry.name.text) is a link to \(entry.linkName.text), which is not there")
+        }
+        let own = editor.upper.appending(target.path)
+        if file.host == own {
+            try editor.writer.makeHardLink(host, to: own)
+        } else {
+            try editor.writer.copy(file.host, to: host, file.node)
+        }
+    }
+
+    private func node(of entry: TarEntry) -> Node {
+        let kind: Node.Kind =
+            switch entry.kind {
+            case .file, .hardLink: .file
+            case .directory: .directory
+            case .symlink: .symlink
+            case .characterDevice: .characterDevice
+            case .blockDevice: .blockDevice
+            case .fifo: .fifo
+            }
+        return Node(
+            kind: kind, mode: entry.mode & 0o7777, uid: entry.uid, gid: entry.gid, size: entry.size,
+            modified: Timestamp(seconds: entry.modified.seconds),
+            rdev: Node.device(major: entry.major, minor: entry.minor))
+    }
+}

@@ -1,0 +1,80 @@
+import OCI
+
+extension BuildRun {
+    /// Applies COPY or ADD; gives the new layer's directory.
+    func perform(_ step: CopyStep, on files: StageFiles) async throws(BuildError) -> HostPath {
+        let root = try await root(of: files)
+        let owner = try step.owner.map { (text) throws(BuildError) in try UserLookup(of: root).owner(text) }
+        let path = step.destination
+        var options = CopyOptions(
+            destination: ImagePath(path), isDirectory: path.hasSuffix("/"), owner: owner, mode: step.mode,
+            createdAt: request.createdAt)
+        if !step.excludes.isEmpty { options.excludes = try ExcludeList(step.excludes).excludes }
+        let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
+        var editor = try LayerEditor(over: below, upper: try newDirectory())
+        switch step.origin {
+        case .context:
+            let source = try await contexts.main()
+            editor = try await copy(step, from: source, into: editor, options)
+        case .stage(let index):
+            let source = LayeredSource(try await self.root(ofStage: index), displayName: "stage \(index)")
+            editor = try await copy(step, from: source, into: editor, options)
+        case .named(let name):
+            switch plan.sources[name] {
+            case .image(let base):
+                let layers = try await directories(of: base)
+                let tree = LayeredRoot(layers: layers, ownership: builder.store.ownership)
+                editor = try await copy(step, from: LayeredSource(tree, displayName: name), into: editor, options)
+            case .context:
+                editor = try await copy(step, from: try await contexts.named(name), into: editor, options)
+            case nil:
+                throw BuildError(.dockerfile, "there is no stage, context or image '\(name)'")
+            }
+        }
+        if !step.inlineFiles.isEmpty { editor = try await copyInline(step, into: editor, options) }
+        try editor.finish()
+        return editor.upper
+    }
+
+    private func copy<Source: CopySource>(
+        _ step: CopyStep, from source: Source, into editor: LayerEditor, _ options: CopyOptions
+    ) async throws(BuildError) -> LayerEditor {
+        guard !step.sources.isEmpty else { return editor }
+        var engine = CopyEngine(source, into: editor, options: options)
+        if step.unpacks { engine.staging = try newDirectory() }
+        try await engine.copy(step.sources)
+        return engine.editor
+    }
+
+    private func copyInline(
+        _ step: CopyStep, into editor: LayerEditor, _ options: CopyOptions
+    ) async throws(BuildError) -> LayerEditor {
+        let context = MemoryContext(step.inlineFiles.map { ($0.name, $0.content) })
+        let tree = try await ContextTree(context, folder: "")
+        let source = ContextSource(tree: tree, displayName: "the Dockerfile", createdAt: request.createdAt)
+        var engine = CopyEngine(source, into: editor, options: options)
+        for file in step.inlineFiles { try await engine.copyLiteral(file.name) }
+        return engine.editor
+    }
+
+    /// Makes the working directory with all above it, where it is missing.
+    func makeWorkingDirectory(_ path: String, _ user: String, on files: StageFiles) async throws(BuildError) -> HostPath
+    {
+        let root = try await root(of: files)
+        var editor = try LayerEditor(over: root, upper: try newDirectory())
+        let resolved = try root.resolve(ImagePath(path))
+        switch resolved.item {
+        case .folder: break
+        case .file(let file):
+            throw BuildError(.destination, "the working directory \(file.path.text) is a file")
+        case nil:
+            let account = user.isEmpty ? nil : try UserLookup(of: root).account(user)
+            let node = Node(
+                directoryMode: 0o755, uid: account?.uid ?? 0, gid: account?.gid ?? 0,
+                modified: Timestamp(seconds: request.createdAt))
+            _ = try editor.ensureDirectory(resolved.path, new: node)
+        }
+        try editor.finish()
+        return editor.upper
+    }
+}

@@ -1,0 +1,126 @@
+import Glibc
+import OCI
+import Sandbox
+
+extension BuildRun {
+    /// Runs a step in a root of its own; gives the new layer's directory.
+    func perform(_ step: RunStep, on files: inout StageFiles) async throws(BuildError) -> HostPath {
+        guard !step.arguments.isEmpty else {
+            throw BuildError(.step, "RUN has no command", hint: "write the program and its arguments")
+        }
+        let mode = try chooseIsolation()
+        let root = try await root(of: files)
+        let account = try UserLookup(of: root).account(step.user)
+        var sandbox = SandboxStep(mode: mode, arguments: step.arguments)
+        sandbox.environment = step.environment
+        if !step.environment.contains(where: { $0.0 == "HOME" }) { sandbox.environment.append(("HOME", account.home)) }
+        sandbox.workingDirectory = step.workingDirectory
+        sandbox.user = (uid: account.uid, gid: account.gid, groups: account.groups)
+        sandbox.network = step.hasNetwork ? .host : .none
+        sandbox.hostname = "buildkitsandbox"
+        sandbox.timeout = request.stepTimeout
+        let mounts = try await prepare(step, mode, &sandbox)
+        defer { mounts.release() }
+
+        let upper = try newDirectory()
+        switch mode {
+        case .namespaces:
+            let editor = try LayerEditor(over: root, upper: upper)
+            let work = try newDirectory()
+            var lowers = root.layers
+            if lowers.isEmpty { lowers = [try newDirectory()] }
+            sandbox.root = .overlay(
+                lowers: lowers.reversed().map(\.text), upper: editor.upper.text, work: work.text)
+            try await run(sandbox, step)
+            try scratch.remove(work)
+        case .chroot, .inPlace:
+            let merged = try merge(root, of: &files)
+            sandbox.root = .directory(merged.text)
+            let before = try WalkSnapshot(of: merged, builder.store.ownership)
+            try await run(sandbox, step)
+            try before.writeChanges(to: upper)
+            files.merged?.count += 1
+        }
+        try LayerNormalizer(over: root).normalize(upper)
+        return upper
+    }
+
+    private func chooseIsolation() throws(BuildError) -> IsolationMode {
+        if let isolation { return isolation }
+        let report = builder.report
+        let supported: [IsolationMode] = [.namespaces, .chroot]
+        if let wanted = request.isolation {
+            guard supported.contains(wanted) else {
+                throw BuildError(
+                    .unsupported, "isolation '\(wanted.rawValue)' is not supported",
+                    hint: "use namespaces or chroot")
+            }
+            guard report.available.contains(wanted) else {
+                throw BuildError(
+                    .isolation, "this machine cannot isolate RUN steps by \(wanted.rawValue)",
+                    cause: report.reasons[wanted])
+            }
+            isolation = wanted
+            return wanted
+        }
+        guard let best = supported.first(where: report.available.contains) else {
+            let reasons = supported.compactMap { mode in report.reasons[mode].map { "\(mode.rawValue): \($0)" } }
+            throw BuildError(
+                .isolation, "this machine cannot isolate RUN steps", cause: reasons.joined(separator: "; "),
+                hint: "allow user namespaces, or run as root")
+        }
+        isolation = best
+        return best
+    }
+
+    /// The stage's file system as one directory, brought up to date with the layers that came since.
+    private func merge(_ root: LayeredRoot, of files: inout StageFiles) throws(BuildError) -> HostPath {
+        if let merged = files.merged {
+            for upper in files.uppers[merged.count...] {
+                try LayerMerge(ownership: root.ownership).apply(upper, to: merged.directory)
+            }
+            files.merged?.count = files.uppers.count
+            return merged.directory
+        }
+        let directory = try newDirectory()
+        var copy = TreeCopy(writer: NodeWriter(ownership: root.ownership))
+        try copy.materialise(root, at: directory)
+        files.merged = (directory, files.uppers.count)
+        return directory
+    }
+
+    private func run(_ sandbox: SandboxStep, _ step: RunStep) async throws(BuildError) {
+        let tail = OutputTail()
+        let progress = progress
+        let result: SandboxResult
+        do throws(SandboxError) {
+            result = try await Sandbox.run(sandbox) { stream, bytes in
+                tail.append(bytes)
+                progress(.stepOutput(stream == .stderr ? .stderr : .stdout, bytes))
+            }
+        } catch {
+            throw BuildError(.step, "the step could not be run", from: error)
+        }
+        let what: String
+        var hint: String?
+        switch result.exit {
+        case .exited(0): return
+        case .exited(let code):
+            what = "the command failed with exit code \(code)"
+            hint = StepAdvice.hint(forExitCode: code, step: step, output: tail.text, mode: sandbox.mode)
+        case .signaled(let signal):
+            what = "the command was killed by signal \(signal)"
+            if signal == SIGKILL { hint = "it may have used more memory than the machine or the pod has" }
+        case .timedOut:
+            what = "the command was stopped: it took longer than the step's time limit"
+            hint = "raise the limit for steps, or look why the command hangs; its standard input is empty"
+        }
+        let command =
+            step.arguments.count > 2 && step.arguments[1] == "-c"
+            ? step.arguments.dropFirst(2).joined(separator: " ") : step.arguments.joined(separator: " ")
+        var cause = command
+        let output = tail.text
+        if !output.isEmpty { cause += "\n" + output.split(separator: "\n").map { "  | \($0)" }.joined(separator: "\n") }
+        throw BuildError(.step, what, cause: cause, hint: hint)
+    }
+}

@@ -1,0 +1,144 @@
+import Blocking
+import ContentStore
+import Diagnostics
+import OCI
+import Registry
+import Sandbox
+
+/// One build under way. Everything it does to files happens on its own thread, so that blocking calls hold up nobody.
+actor BuildRun {
+    let request: BuildRequest
+    let plan: BuildPlan
+    let contexts: PlanContexts
+    let builder: Builder
+    let scratch: ScratchDirectory
+    let progress: @Sendable (BuildEvent) -> Void
+    private let executor: BlockingExecutor
+    private var finished: [Int: StageFiles] = [:]
+    private var directories = 0
+    /// How RUN steps are isolated; settled by the first.
+    var isolation: IsolationMode?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(
+        _ request: BuildRequest, plan: BuildPlan, contexts: PlanContexts, builder: Builder,
+        executor: BlockingExecutor, progress: @escaping @Sendable (BuildEvent) -> Void
+    ) throws(BuildError) {
+        self.request = request
+        self.plan = plan
+        self.contexts = contexts
+        self.builder = builder
+        self.executor = executor
+        self.progress = progress
+        scratch = try ScratchDirectory(in: builder.store.buildsFolder)
+    }
+
+    func image(contentKey: ContentKey) async throws(BuildError) -> BuiltImage {
+        for warning in plan.warnings { progress(.note(warning)) }
+        for stage in plan.stages { finished[stage.index] = try await execute(stage) }
+        guard let stage = plan.stage(plan.target), let files = finished[plan.target] else {
+            throw BuildError(.dockerfile, "the Dockerfile has no stage to build")
+        }
+        let assembler = ImageAssembler(
+            request: request, stage: stage, layers: files.layers, contentKey: contentKey, isolation: isolation)
+        return try assembler.image(base: files.base)
+    }
+
+    private func execute(_ stage: PlannedStage) async throws(BuildError) -> StageFiles {
+        var files = StageFiles()
+        switch stage.base {
+        case .scratch: break
+        case .stage(let index): if let base = finished[index] { files = base }
+        case .image(let base):
+            files.base = base
+            files.layers = try base.layers()
+        }
+        // Another stage's chroot is its own.
+        files.merged = nil
+        for (index, step) in stage.steps.enumerated() {
+            try Task.checkBuildCancellation()
+            progress(
+                .stepStarted(
+                    stage: stage.name, index: index + 1, of: stage.steps.count, text: step.text,
+                    location: step.location))
+            let start = ContinuousClock.now
+            do throws(BuildError) {
+                try await execute(step, of: stage, &files)
+            } catch {
+                throw error.at(step.location.description)
+            }
+            progress(.stepFinished(duration: ContinuousClock.now - start))
+        }
+        if let merged = files.merged { try scratch.remove(merged.directory) }
+        return files
+    }
+
+    private func execute(_ step: PlannedStep, of stage: PlannedStage, _ files: inout StageFiles)
+        async throws(BuildError)
+    {
+        let upper: HostPath
+        switch step.action {
+        case .metadata: return
+        case .copy(let copy): upper = try await perform(copy, on: files)
+        case .workdir(let path, let user): upper = try await makeWorkingDirectory(path, user, on: files)
+        case .run(let run): upper = try await perform(run, on: &files)
+        }
+        let cut = try LayerWriter(createdAt: request.createdAt, ownership: builder.store.ownership)
+            .write(upper, to: builder.store.content)
+        files.uppers.append(upper)
+        files.layers.append(
+            BuiltImage.Layer(
+                descriptor: cut.descriptor, diffID: cut.diffID, origin: .built,
+                createdBy: step.history?.createdBy ?? step.text))
+        progress(.layerWritten(cut.descriptor.digest, size: cut.descriptor.size))
+    }
+
+    // MARK: What steps share
+
+    func newDirectory() throws(BuildError) -> HostPath {
+        directories += 1
+        return try scratch.makeDirectory(String(directories))
+    }
+
+    /// A stage's file system; its base is fetched and unpacked when this is the first to look.
+    func root(of files: StageFiles) async throws(BuildError) -> LayeredRoot {
+        var layers: [HostPath] = []
+        if let base = files.base { layers = try await directories(of: base) }
+        return LayeredRoot(layers: layers + files.uppers, ownership: builder.store.ownership)
+    }
+
+    func root(ofStage index: Int) async throws(BuildError) -> LayeredRoot {
+        guard let files = finished[index] else {
+            throw BuildError(.dockerfile, "stage \(index) is used before it is built")
+        }
+        return try await root(of: files)
+    }
+
+    /// The unpacked layers of a base image.
+    func directories(of base: BaseImage) async throws(BuildError) -> [HostPath] {
+        let layers = try base.layers()
+        var paths: [HostPath] = []
+        var chain: Digest?
+        var fetched: Int64 = 0
+        for layer in layers {
+            let id = ChainID.next(after: chain, layer.diffID)
+            chain = id
+            if let present = builder.store.layers.directory(of: id) {
+                paths.append(present)
+                continue
+            }
+            if builder.store.content.size(of: layer.descriptor.digest) != layer.descriptor.size {
+                try await builder.fetch(layer.descriptor, from: base.image.repository.location)
+                fetched += layer.descriptor.size
+            }
+            paths.append(
+                try builder.store.layers.unpack(
+                    layer, as: id, over: paths, scratch: scratch, content: builder.store.content))
+        }
+        if fetched > 0 {
+            progress(.basePulled(name: base.name, digest: base.image.manifestDigest, bytes: fetched))
+        }
+        return paths
+    }
+}

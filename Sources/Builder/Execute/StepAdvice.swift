@@ -1,0 +1,22 @@
+import Sandbox
+
+/// What a person can do about a step that failed, judged by its exit code and its last words.
+enum StepAdvice {
+    static func hint(forExitCode code: Int32, step: RunStep, output: String, mode: IsolationMode) -> String? {
+        if code == 127 || output.contains("not found") && code == 127 {
+            let program = step.arguments.first ?? ""
+            return step.arguments.count > 1 && step.arguments[1] == "-c"
+                ? "the shell did not find a program: is it installed in this stage, and on PATH?"
+                : "is \(program) in the image, and on PATH?"
+        }
+        if code == 126 { return "the file is there but cannot be executed: wrong mode, or made for another platform" }
+        if mode == .chroot && output.contains("/proc") {
+            return "in a chroot there is no /proc; use isolation by namespaces for steps that need it"
+        }
+        if code == 137 { return "killed from outside: it may have used more memory than the machine or the pod has" }
+        if output.contains("Temporary failure in name resolution") || output.contains("Could not resolve") {
+            return "the step has no name resolution; is the network reachable from this machine?"
+        }
+        return nil
+    }
+}

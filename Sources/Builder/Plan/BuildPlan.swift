@@ -1,0 +1,121 @@
+import Diagnostics
+import OCI
+import Registry
+
+/// Everything about a build that can be known before anything is done: what each needed stage does, with all variables
+/// expanded, and the configuration that comes out.
+struct BuildPlan: Sendable {
+    /// The needed stages, each after those that it needs.
+    var stages: [PlannedStage]
+    /// Index into the Dockerfile's stages.
+    var target: Int
+    /// Images and named contexts that COPY takes from, by the name as it is written.
+    var sources: [String: PlannedSource]
+    var warnings: [String]
+
+    func stage(_ index: Int) -> PlannedStage? { stages.first { $0.index == index } }
+}
+
+struct PlannedStage: Sendable {
+    enum Base: Sendable {
+        case scratch
+        case stage(Int)
+        case image(BaseImage)
+    }
+
+    /// Position in the Dockerfile.
+    let index: Int
+    /// The stage's name, or its number.
+    let name: String
+    let location: SourceLocation
+    let base: Base
+    var steps: [PlannedStep] = []
+    /// What the stage leaves to those that build on it, and to the image.
+    var state: StageState
+    /// The history of the base's image and stages, then of this one.
+    var history: [History]
+}
+
+/// A base image whose manifest and configuration are known; its layers may not be here yet.
+struct BaseImage: Sendable {
+    /// The full reference, as the annotation has it.
+    let name: String
+    let image: ResolvedImage
+}
+
+enum PlannedSource: Sendable {
+    case image(BaseImage)
+    case context(any BuildContext)
+}
+
+struct PlannedStep: Sendable {
+    enum Action: Sendable {
+        /// Changes the configuration only.
+        case metadata
+        case run(RunStep)
+        case copy(CopyStep)
+        /// Makes the folder, with all above it, for the user of that moment.
+        case workdir(path: String, user: String)
+    }
+
+    /// The instruction as it is written, on one line.
+    let text: String
+    let location: SourceLocation
+    let action: Action
+    /// `nil` for what leaves no history.
+    let history: History?
+
+    var hasLayer: Bool { if case .metadata = action { false } else { true } }
+}
+
+struct RunStep: Sendable {
+    var arguments: [String]
+    var environment: [(String, String)]
+    var workingDirectory: String
+    var user: String
+    var hasNetwork = true
+    /// A script to be mounted at `/dev/pipes/<name>`.
+    var script: (name: String, body: [UInt8])?
+    var mounts: [RunMount] = []
+}
+
+struct RunMount: Sendable {
+    enum Kind: Sendable {
+        case tmpfs(size: Int64?)
+        case bind(from: CopyOrigin, source: String, isReadOnly: Bool)
+        case cache(id: String, mode: UInt32, uid: UInt32, gid: UInt32, isReadOnly: Bool, isLocked: Bool)
+        case secret(id: String, variable: String?, mode: UInt32, uid: UInt32, gid: UInt32, isRequired: Bool)
+    }
+
+    var kind: Kind
+    /// Absolute; empty for a secret that is only a variable.
+    var target: String
+}
+
+/// Where COPY takes files from.
+enum CopyOrigin: Sendable, Hashable {
+    case context
+    case stage(Int)
+    /// An image or a named context: the key of `BuildPlan.sources`.
+    case named(String)
+}
+
+struct CopyStep: Sendable {
+    struct InlineFile: Sendable {
+        let name: String
+        let content: [UInt8]
+    }
+
+    var origin: CopyOrigin
+    var sources: [String]
+    var inlineFiles: [InlineFile]
+    /// Absolute; a trailing `/` says that it is a directory.
+    var destination: String
+    var owner: String?
+    var mode: FileModeChange?
+    var excludes: [String]
+    /// ADD unpacks archives.
+    var unpacks: Bool
+    /// On an empty root instead of on what the layers below have there.
+    var isLinked: Bool
+}

@@ -1,0 +1,80 @@
+import OCI
+import Synchronization
+
+/// Hashes what COPY and ADD take from a context: paths, modes, link targets and contents, never times.
+struct ContentSelection {
+    let source: ContextSource
+
+    func add(_ step: CopyStep, to hasher: inout KeyHasher) async throws(BuildError) {
+        for pattern in step.sources {
+            let matches = try SourcePattern(pattern).matches(in: source)
+            hasher.add(pattern)
+            hasher.add(Int64(matches.count))
+            for match in matches {
+                hasher.add(match.path.joined)
+                guard let item = try source.resolve(match.path, followingLast: true) else { continue }
+                try await add(item, at: [], to: &hasher)
+            }
+        }
+    }
+
+    /// Everything of the source, for a mount of it.
+    func add(path: String, to hasher: inout KeyHasher) async throws(BuildError) {
+        guard let item = try source.resolve(ImagePath(path), followingLast: true) else { return }
+        try await add(item, at: [], to: &hasher)
+    }
+
+    private func add(_ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher) async throws(BuildError) {
+        let entry = item.entry
+        hasher.add(path)
+        hasher.add(Int64(entry.mode))
+        switch entry.kind {
+        case .directory:
+            let children = source.children(of: item)
+            hasher.add("directory")
+            hasher.add(Int64(children.count))
+            for (name, child) in children { try await add(child, at: name, to: &hasher) }
+        case .symlink(let target):
+            hasher.add("link")
+            hasher.add(target)
+        case .file:
+            hasher.add("file")
+            if let known = entry.contentID {
+                hasher.add(known)
+            } else {
+                hasher.add(try await Self.digest(of: entry, in: source.tree.context).description)
+            }
+        case .fifo: hasher.add("fifo")
+        case .socket: hasher.add("socket")
+        case .unavailable: _ = try source.node(of: item)
+        }
+    }
+
+    private static func digest(of entry: ContextEntry, in context: any BuildContext) async throws(BuildError) -> Digest
+    {
+        let running = RunningHash()
+        try await context.read(entry) { (bytes) throws(BuildError) in running.update(bytes) }
+        return running.finish()
+    }
+}
+
+/// A hash that a callback on another thread can add to.
+private final class RunningHash: Sendable {
+    private struct State: ~Copyable {
+        var hasher = SHA256Hasher()
+    }
+
+    private let state = Mutex(State())
+
+    func update(_ bytes: UnsafeRawBufferPointer) {
+        state.withLock { $0.hasher.update(bytes) }
+    }
+
+    func finish() -> Digest {
+        state.withLock { state in
+            let full = state.hasher
+            state.hasher = SHA256Hasher()
+            return full.finalize()
+        }
+    }
+}

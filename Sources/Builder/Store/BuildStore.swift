@@ -1,0 +1,37 @@
+import ContentStore
+import Glibc
+
+/// The builder's part of the state directory. It is a cache: everything in it can be deleted between builds.
+///
+///     content/   blobs by digest
+///     layers/    unpacked layers by chain id, for overlays
+///     builds/    scratch of running builds
+///     caches/    RUN --mount=type=cache
+struct BuildStore: Sendable {
+    let path: String
+    let content: ContentStore
+    let layers: LayerDirectories
+    let ownership: OwnershipMode
+    let buildsFolder: String
+    let cachesFolder: String
+
+    init(path: String, canChown: Bool) throws(BuildError) {
+        var absolute = path
+        if !path.hasPrefix("/") {
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            guard getcwd(&buffer, buffer.count) != nil else { throw HostPath(path).failure("find the state directory") }
+            let here = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            absolute = here + "/" + path
+        }
+        self.path = absolute
+        ownership = canChown ? .apply : .record
+        buildsFolder = absolute + "/builds"
+        cachesFolder = absolute + "/caches"
+        for folder in [buildsFolder, cachesFolder, absolute + "/layers"] { try FileCalls.makeDirectories(folder) }
+        do { content = try ContentStore(path: absolute + "/content") } catch {
+            throw BuildError(.storage, from: error)
+        }
+        layers = LayerDirectories(folder: HostPath(absolute + "/layers"), ownership: ownership)
+        try ScratchDirectory.removeAbandoned(in: buildsFolder)
+    }
+}

@@ -1,0 +1,90 @@
+import Archive
+import ContentStore
+import FileSystem
+import Glibc
+import OCI
+
+/// Base layers unpacked for overlays, under the names of their chain ids. A directory that is there is whole: it was
+/// unpacked elsewhere and renamed.
+struct LayerDirectories: Sendable {
+    let folder: HostPath
+    let ownership: OwnershipMode
+
+    /// Short names, because the kernel takes only a page of mount options.
+    private func entry(_ chain: Digest) -> HostPath { folder.appending(String(chain.encoded.prefix(32))) }
+
+    func directory(of chain: Digest) -> HostPath? {
+        let path = entry(chain).appending("fs")
+        return (try? Node.read(path, .apply))?.kind == .directory ? path : nil
+    }
+
+    /// Unpacks a layer's blob from the store. Builds that want the same one wait for each other.
+    ///
+    /// - Parameter lowers: the directories below, lowest first: hard links may point into them.
+    func unpack(
+        _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath], scratch: ScratchDirectory,
+        content: ContentStore
+    ) throws(BuildError) -> HostPath {
+        let lockPath = folder.appending(String(chain.encoded.prefix(32)) + ".lock")
+        guard let lock = FileLock.hold(lockPath, blocking: true) else { throw lockPath.failure("lock the file") }
+        defer { close(lock) }
+        if let present = directory(of: chain) { return present }
+        let made = try scratch.makeDirectory("unpack-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        let target = made.appending("fs")
+        try FileCalls.makeDirectory(target)
+        let diffID = try extract(layer, from: content, into: target, over: lowers)
+        guard diffID == layer.diffID else {
+            throw BuildError(
+                .baseImage, "the layer \(layer.descriptor.digest) is not the one that the image's configuration names",
+                cause: "its content is \(diffID), not \(layer.diffID)")
+        }
+        let place = entry(chain)
+        guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 else {
+            throw place.failure("move the unpacked layer")
+        }
+        return place.appending("fs")
+    }
+
+    private func extract(
+        _ layer: BuiltImage.Layer, from content: ContentStore, into target: HostPath, over lowers: [HostPath]
+    ) throws(BuildError) -> Digest {
+        do {
+            let diff = DiffSource(try DecompressingSource(FileSource(path: content.path(of: layer.descriptor.digest))))
+            var lowerFolders: [Directory] = []
+            for lower in lowers { lowerFolders.append(try Directory(path: lower.text)) }
+            _ = try LayerExtractor.extract(
+                diff, into: try Directory(path: target.text), mode: .overlay,
+                ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed())
+            return try diff.finish()
+        } catch let error as ArchiveError {
+            throw BuildError(.baseImage, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
+        } catch let error as FileSystemError {
+            throw BuildError(.storage, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
+        } catch {
+            throw BuildError(.storage, "cannot unpack the layer \(layer.descriptor.digest)", cause: "\(error)")
+        }
+    }
+}
+
+/// Hashes the uncompressed tar while it is read.
+private final class DiffSource: ByteSource {
+    private var source: DecompressingSource<FileSource>
+    private var hasher: SHA256Hasher? = SHA256Hasher()
+
+    init(_ source: consuming DecompressingSource<FileSource>) { self.source = source }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
+        let count = try source.read(into: buffer)
+        hasher?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        return count
+    }
+
+    /// Reads what lies behind the archive's end, which the digest covers as well.
+    func finish() throws(ArchiveError) -> Digest {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        while try read(into: buffer) > 0 {}
+        guard let hasher = hasher.take() else { preconditionFailure("a layer is hashed once") }
+        return hasher.finalize()
+    }
+}
