@@ -30,9 +30,10 @@ package enum ManifestUpdater {
         let values = try newValues(edits, scan)
         var splices: [Splice] = []
         var changes: [Range<Int>: String] = [:]
+        let nodes = scalars(at: values, in: documents)
         for (range, value) in values.sorted(by: { $0.key.lowerBound < $1.key.lowerBound }) {
             let place = value.edit.target.location.description
-            guard let node = find(range, in: documents) else {
+            guard let node = nodes[range] else {
                 throw UpdateError(.stale, "the value is not where it was found", place: place)
             }
             do {
@@ -70,12 +71,14 @@ package enum ManifestUpdater {
     private static func newValues(
         _ edits: [ManifestEdit], _ scan: ScanResult
     ) throws(UpdateError) -> [Range<Int>: NewValue] {
+        let present = Dictionary(grouping: scan.targets, by: \.valueRange)
+        let asked = Dictionary(grouping: edits.map(\.target), by: \.valueRange)
         var values: [Range<Int>: NewValue] = [:]
         for edit in edits {
             let target = edit.target
             let place = target.location.description
-            let isThere = scan.targets.contains {
-                $0.isSamePlace(as: target) && $0.valueRange == target.valueRange && $0.image == target.image
+            let isThere = present[target.valueRange, default: []].contains {
+                $0.isSamePlace(as: target) && $0.image == target.image
             }
             guard isThere else {
                 throw UpdateError(
@@ -95,9 +98,7 @@ package enum ManifestUpdater {
         // A shared value is changed only when every container that uses it asks for that.
         for target in scan.targets {
             guard let value = values[target.valueRange], value.edit.target.source == .flux1Annotation else { continue }
-            let isAsked = edits.contains {
-                $0.target.valueRange == target.valueRange && $0.target.isSamePlace(as: target)
-            }
+            let isAsked = asked[target.valueRange, default: []].contains { $0.isSamePlace(as: target) }
             if !isAsked {
                 throw UpdateError(
                     .conflict,
@@ -134,26 +135,24 @@ package enum ManifestUpdater {
         }
     }
 
-    /// The scalar with this very range. Aliases are not entered: the anchor's scalar is found at its own place.
-    private static func find(_ range: Range<Int>, in documents: [YAMLDocument]) -> YAMLNode? {
-        for document in documents where document.range.overlaps(range) || document.range.upperBound == range.upperBound
-        {
-            if let root = document.root, let node = find(range, in: root) { return node }
-        }
-        return nil
-    }
-
-    private static func find(_ range: Range<Int>, in node: YAMLNode) -> YAMLNode? {
-        switch node.content {
-        case .scalar: return node.range == range ? node : nil
-        case .alias: return nil
-        case .sequence(let items, _):
-            for item in items { if let found = find(range, in: item) { return found } }
-        case .mapping(let pairs, _):
-            for pair in pairs {
-                if let found = find(range, in: pair.key) ?? find(range, in: pair.value) { return found }
+    /// The scalars with the ranges that are to change. Aliases are not entered: an anchor's scalar is found at its place.
+    private static func scalars(
+        at values: [Range<Int>: NewValue], in documents: [YAMLDocument]
+    ) -> [Range<Int>: YAMLNode] {
+        var found: [Range<Int>: YAMLNode] = [:]
+        func visit(_ node: YAMLNode) {
+            switch node.content {
+            case .scalar: if values[node.range] != nil { found[node.range] = node }
+            case .alias: break
+            case .sequence(let items, _): for item in items { visit(item) }
+            case .mapping(let pairs, _):
+                for pair in pairs {
+                    visit(pair.key)
+                    visit(pair.value)
+                }
             }
         }
-        return nil
+        for document in documents { if let root = document.root { visit(root) } }
+        return found
     }
 }

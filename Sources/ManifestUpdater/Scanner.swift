@@ -96,13 +96,12 @@ struct Scanner {
     /// The targets in the order of the file; those that share a scalar with a place that is held are held too.
     mutating func finished() -> ScanResult {
         var targets = result.targets
-        let byRange = Dictionary(grouping: targets.indices, by: { targets[$0].valueRange })
-        for sharing in byRange.values where sharing.count > 1 {
+        for sharing in Dictionary(grouping: targets.indices, by: { targets[$0].valueRange }).values
+        where sharing.count > 1 {
+            let held = sharing.filter { result.targets[$0].held != nil }
+            guard let first = held.first else { continue }
             for index in sharing where targets[index].held == nil {
-                let other = sharing.first { other in
-                    other != index && result.targets[other].held != nil
-                        && !targets[other].isSamePlace(as: targets[index])
-                }
+                let other = targets[first].isSamePlace(as: targets[index]) ? held.dropFirst().first : first
                 guard let other else { continue }
                 let why = result.targets[other].held?.description ?? ""
                 targets[index].held = .shared(with: "\(targets[other].subject), which is held: \(why)")

@@ -42,16 +42,16 @@ struct Composer {
         var documents: [YAMLDocument] = []
         var start = 0
         while true {
-            let event: Event
+            let kind: EventKind
             do {
-                event = try parser.next()
+                kind = try parser.next()
             } catch {
                 throw Self.explained(error)
             }
-            switch event.kind {
+            switch kind {
             case .streamEnd: return documents
             case .documentStart:
-                (root, start) = (nil, event.range.lowerBound)
+                (root, start) = (nil, parser.range.lowerBound)
                 anchors.removeAll(keepingCapacity: true)
                 openAnchors.removeAll(keepingCapacity: true)
             case .documentEnd:
@@ -60,38 +60,40 @@ struct Composer {
                 documents.append(
                     YAMLDocument(
                         root: isEmpty ? nil : root, index: documents.count,
-                        range: start..<max(start, event.range.upperBound)))
-            case .alias(let name): try addAlias(name, event)
-            case .scalar(let value, let style): try addScalar(value, style, event)
-            case .sequenceStart(let isFlow): try open(event, isMapping: false, isFlow: isFlow)
-            case .mappingStart(let isFlow): try open(event, isMapping: true, isFlow: isFlow)
-            case .sequenceEnd, .mappingEnd: try close(event)
+                        range: start..<max(start, parser.range.upperBound)))
+            case .alias: try addAlias(parser)
+            case .scalar(let style): try addScalar(style, parser)
+            case .sequenceStart(let isFlow): try open(parser, isMapping: false, isFlow: isFlow)
+            case .mappingStart(let isFlow): try open(parser, isMapping: true, isFlow: isFlow)
+            case .sequenceEnd, .mappingEnd: try close(at: parser.range.upperBound)
             }
         }
     }
 
-    private mutating func count(_ event: Event) throws(Failure) {
+    private mutating func count(_ parser: borrowing EventParser) throws(Failure) {
         nodeCount += 1
         if nodeCount > limits.nodes {
             throw Failure(
-                code: .limit, summary: "more than \(limits.nodes) nodes", offset: event.range.lowerBound,
+                code: .limit, summary: "more than \(limits.nodes) nodes", offset: parser.range.lowerBound,
                 hint: "split the file")
         }
     }
 
-    private mutating func addScalar(_ value: String, _ style: YAMLScalarStyle, _ event: Event) throws(Failure) {
-        try count(event)
-        let start = contentStart(of: event.range)
+    private mutating func addScalar(_ style: YAMLScalarStyle, _ parser: borrowing EventParser) throws(Failure) {
+        try count(parser)
+        let start = contentStart(of: parser.range)
         try add(
             YAMLNode(
-                content: .scalar(value, style), range: start..<max(start, event.range.upperBound), tag: event.tag,
-                anchor: event.anchor, expandedCount: 1, height: 1))
+                content: .scalar(parser.value, style), range: start..<max(start, parser.range.upperBound),
+                tag: parser.tag,
+                anchor: parser.anchor, expandedCount: 1, height: 1))
     }
 
-    private mutating func addAlias(_ name: String, _ event: Event) throws(Failure) {
-        try count(event)
+    private mutating func addAlias(_ parser: borrowing EventParser) throws(Failure) {
+        try count(parser)
         aliasCount += 1
-        let offset = event.range.lowerBound
+        let name = parser.anchor ?? ""
+        let offset = parser.range.lowerBound
         if aliasCount > limits.aliases {
             throw Failure(code: .limit, summary: "more than \(limits.aliases) aliases", offset: offset)
         }
@@ -107,24 +109,25 @@ struct Composer {
         }
         try add(
             YAMLNode(
-                content: .alias(target), range: event.range, tag: nil, anchor: name,
+                content: .alias(target), range: parser.range, tag: nil, anchor: name,
                 expandedCount: target.expandedCount, height: target.height))
     }
 
-    private mutating func open(_ event: Event, isMapping: Bool, isFlow: Bool) throws(Failure) {
-        try count(event)
-        guard stack.count < limits.depth else { throw tooDeep(event.range.lowerBound) }
-        if let anchor = event.anchor { openAnchors[anchor, default: 0] += 1 }
+    private mutating func open(_ parser: borrowing EventParser, isMapping: Bool, isFlow: Bool) throws(Failure) {
+        try count(parser)
+        guard stack.count < limits.depth else { throw tooDeep(parser.range.lowerBound) }
+        let anchor = parser.anchor
+        if let anchor { openAnchors[anchor, default: 0] += 1 }
         stack.append(
             Frame(
-                isMapping: isMapping, isFlow: isFlow, start: contentStart(of: event.range), tag: event.tag,
-                anchor: event.anchor))
+                isMapping: isMapping, isFlow: isFlow, start: contentStart(of: parser.range), tag: parser.tag,
+                anchor: anchor))
     }
 
-    private mutating func close(_ event: Event) throws(Failure) {
+    private mutating func close(at offset: Int) throws(Failure) {
         guard let frame = stack.popLast() else { return }
         let lastChild = frame.isMapping ? frame.pairs.last?.value : frame.items.last
-        let end = frame.isFlow ? event.range.upperBound : lastChild?.range.upperBound ?? frame.start
+        let end = frame.isFlow ? offset : lastChild?.range.upperBound ?? frame.start
         if let anchor = frame.anchor {
             let open = openAnchors[anchor, default: 1]
             openAnchors[anchor] = open > 1 ? open - 1 : nil

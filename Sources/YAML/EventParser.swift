@@ -1,24 +1,16 @@
 import CYAML
 
-/// One event of libyaml with the byte range that it covers.
-struct Event {
-    enum Kind {
-        case streamEnd
-        case documentStart
-        case documentEnd
-        case alias(String)
-        case scalar(String, YAMLScalarStyle)
-        case sequenceStart(isFlow: Bool)
-        case sequenceEnd
-        case mappingStart(isFlow: Bool)
-        case mappingEnd
-    }
-
-    var kind: Kind
-    /// Of the event as libyaml marks it, anchor and tag included.
-    var range: Range<Int>
-    var tag: String?
-    var anchor: String?
+/// What sort of event libyaml came to; its texts are asked of the parser.
+enum EventKind {
+    case streamEnd
+    case documentStart
+    case documentEnd
+    case alias
+    case scalar(YAMLScalarStyle)
+    case sequenceStart(isFlow: Bool)
+    case sequenceEnd
+    case mappingStart(isFlow: Bool)
+    case mappingEnd
 }
 
 /// What libyaml objects to, and where.
@@ -35,21 +27,28 @@ struct ParseFailure: Error {
 /// almost in order, so the whole stream costs one pass.
 struct EventParser: ~Copyable {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
+    /// The current event: its texts are libyaml's, and copied only when they are asked for.
+    private let event: UnsafeMutablePointer<yaml_event_t>
     private let bytes: UnsafeBufferPointer<UInt8>
     /// Where the text starts: 0, or 3 after a byte order mark.
     private let base: Int
     private let isASCII: Bool
     private var cursor: (codePoint: Int, byte: Int)
+    /// The current event's bytes as libyaml marks them, anchor and tag included.
+    private(set) var range = 0..<0
 
     /// - Parameter bytes: the whole stream, UTF-8.
     init?(_ bytes: UnsafeBufferPointer<UInt8>) {
         parser = .allocate(capacity: 1)
+        event = .allocate(capacity: 1)
+        event.initialize(to: yaml_event_t())
         self.bytes = bytes
         base = bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF ? 3 : 0
         isASCII = !bytes[base...].contains { $0 >= 0x80 }
         cursor = (0, base)
         guard yaml_parser_initialize(parser) == 1 else {
             parser.deallocate()
+            event.deallocate()
             return nil
         }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
@@ -57,51 +56,64 @@ struct EventParser: ~Copyable {
     }
 
     deinit {
+        yaml_event_delete(event)
         yaml_parser_delete(parser)
+        event.deallocate()
         parser.deallocate()
     }
 
-    mutating func next() throws(ParseFailure) -> Event {
+    /// Goes on to the next event. Its texts are valid until the next call.
+    mutating func next() throws(ParseFailure) -> EventKind {
         while true {
-            var raw = yaml_event_t()
-            guard yaml_parser_parse(parser, &raw) == 1 else { throw failure() }
-            defer { yaml_event_delete(&raw) }
-            guard let kind = Self.kind(of: raw) else { continue }
-            let start = byteOffset(of: raw.start_mark.index)
-            let end = byteOffset(of: raw.end_mark.index)
-            var event = Event(kind: kind, range: start..<max(start, end))
-            switch kind {
-            case .scalar:
-                event.tag = Self.string(raw.data.scalar.tag)
-                event.anchor = Self.string(raw.data.scalar.anchor)
-            case .sequenceStart:
-                event.tag = Self.string(raw.data.sequence_start.tag)
-                event.anchor = Self.string(raw.data.sequence_start.anchor)
-            case .mappingStart:
-                event.tag = Self.string(raw.data.mapping_start.tag)
-                event.anchor = Self.string(raw.data.mapping_start.anchor)
-            default: break
-            }
-            return event
+            yaml_event_delete(event)
+            guard yaml_parser_parse(parser, event) == 1 else { throw failure() }
+            guard let kind else { continue }
+            let start = byteOffset(of: event.pointee.start_mark.index)
+            range = start..<max(start, byteOffset(of: event.pointee.end_mark.index))
+            return kind
         }
     }
 
-    private static func kind(of raw: yaml_event_t) -> Event.Kind? {
-        switch raw.type {
+    private var kind: EventKind? {
+        switch event.pointee.type {
         case YAML_STREAM_END_EVENT: .streamEnd
         case YAML_DOCUMENT_START_EVENT: .documentStart
         case YAML_DOCUMENT_END_EVENT: .documentEnd
-        case YAML_ALIAS_EVENT: .alias(string(raw.data.alias.anchor) ?? "")
-        case YAML_SCALAR_EVENT:
-            .scalar(
-                raw.data.scalar.value.map {
-                    String(decoding: UnsafeBufferPointer(start: $0, count: raw.data.scalar.length), as: UTF8.self)
-                } ?? "", style(of: raw.data.scalar.style))
+        case YAML_ALIAS_EVENT: .alias
+        case YAML_SCALAR_EVENT: .scalar(Self.style(of: event.pointee.data.scalar.style))
         case YAML_SEQUENCE_START_EVENT:
-            .sequenceStart(isFlow: raw.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE)
+            .sequenceStart(isFlow: event.pointee.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE)
         case YAML_SEQUENCE_END_EVENT: .sequenceEnd
-        case YAML_MAPPING_START_EVENT: .mappingStart(isFlow: raw.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
+        case YAML_MAPPING_START_EVENT:
+            .mappingStart(isFlow: event.pointee.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
         case YAML_MAPPING_END_EVENT: .mappingEnd
+        default: nil
+        }
+    }
+
+    /// The value of a scalar event; it may hold NUL.
+    var value: String {
+        guard let start = event.pointee.data.scalar.value else { return "" }
+        return String(
+            decoding: UnsafeBufferPointer(start: start, count: event.pointee.data.scalar.length), as: UTF8.self)
+    }
+
+    var tag: String? {
+        switch event.pointee.type {
+        case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.tag)
+        case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.tag)
+        case YAML_MAPPING_START_EVENT: Self.string(event.pointee.data.mapping_start.tag)
+        default: nil
+        }
+    }
+
+    /// The anchor that the event defines, or the name that an alias uses.
+    var anchor: String? {
+        switch event.pointee.type {
+        case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.anchor)
+        case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.anchor)
+        case YAML_MAPPING_START_EVENT: Self.string(event.pointee.data.mapping_start.anchor)
+        case YAML_ALIAS_EVENT: Self.string(event.pointee.data.alias.anchor)
         default: nil
         }
     }

@@ -1,5 +1,6 @@
-/// A node of a document, as it stands in the text: aliases are nodes of their own, merge keys are ordinary keys, nothing is
-/// resolved to numbers or booleans. A class, because one node is reached over several aliases and identity matters then.
+/// A node of a document, as it stands in the text: aliases are nodes of their own, merge keys are ordinary keys, nothing
+/// is resolved to numbers or booleans. A class, because one node is reached over several aliases and identity matters
+/// then.
 package final class YAMLNode: Sendable {
     package enum Content: Sendable {
         case scalar(String, YAMLScalarStyle)
@@ -10,9 +11,9 @@ package final class YAMLNode: Sendable {
     }
 
     package let content: Content
-    /// The node's bytes in the stream, without anchor and tag. A quoted scalar's range holds its quotes, a block scalar's
-    /// its header and all its lines, a flow collection's its brackets; a block collection's ends with its last child; a
-    /// value that is not written has an empty range.
+    /// The node's bytes in the stream, without anchor and tag. A quoted scalar's range holds its quotes, a block
+    /// scalar's its header and all its lines, a flow collection's its brackets; a block collection's ends with its last
+    /// child; a value that is not written has an empty range.
     package let range: Range<Int>
     /// The full tag where one is written, `tag:yaml.org,2002:str` for `!!str`; "!" for the non-specific tag.
     package let tag: String?
@@ -88,8 +89,8 @@ extension YAMLNode {
         return value.isEmpty || value == "~" || value == "null" || value == "Null" || value == "NULL"
     }
 
-    /// The value of a key of this mapping, through aliases and merge keys (`<<`); `nil` when there is none or when this is
-    /// no mapping. Of keys written twice the last counts, as the parsers of Go take it.
+    /// The value of a key of this mapping, through aliases and merge keys (`<<`); `nil` when there is none or when this
+    /// is no mapping. Of keys written twice the last counts, as the parsers of Go take it.
     package subscript(key: String) -> YAMLNode? {
         guard let pairs else { return nil }
         for pair in pairs.reversed() where pair.key.text == key { return pair.value }
@@ -111,9 +112,15 @@ extension YAMLNode {
 
     private func collect(into result: inout [YAMLPair], _ seen: inout Set<String>) {
         guard let pairs else { return }
+        // The last value of a key that is written twice stands at its first place.
+        var places: [String: Int] = [:]
         for pair in pairs where !pair.isMerge {
-            if let key = pair.key.text, seen.insert(key).inserted, let value = self[key] {
-                result.append(YAMLPair(key: pair.key, value: value))
+            guard let key = pair.key.text else { continue }
+            if let place = places[key] {
+                result[place] = YAMLPair(key: result[place].key, value: pair.value)
+            } else if seen.insert(key).inserted {
+                places[key] = result.count
+                result.append(pair)
             }
         }
         for pair in pairs where pair.isMerge {
