@@ -1,0 +1,90 @@
+// Linux calls that Swift cannot reach through its Glibc module.
+//
+// The module is built without _GNU_SOURCE, so that everything beyond POSIX is missing from it; some calls have no
+// wrapper in Debian 12's C library at all; others are variadic or macros, which Swift does not import. Each function
+// below says which. They return what the kernel returns through the C library: -1 and `errno` on failure.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+// getxattr and friends: a header that the Glibc module leaves out.
+#include <sys/xattr.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Flags hidden behind _GNU_SOURCE.
+extern const int linux_o_path;
+extern const int linux_at_empty_path;
+extern const int linux_resolve_in_root;
+extern const int linux_resolve_beneath;
+extern const int linux_resolve_no_symlinks;
+extern const int linux_resolve_no_magiclinks;
+extern const int linux_resolve_no_xdev;
+extern const int linux_rename_noreplace;
+extern const int linux_rename_exchange;
+
+/// What statx tells, with device numbers put together as `st_dev` and `st_rdev` have them.
+struct linux_status {
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+    uint32_t nlink;
+    uint64_t inode;
+    uint64_t device;
+    uint64_t rdev;
+    uint64_t size;
+    int64_t mtime_seconds;
+    uint32_t mtime_nanoseconds;
+    int64_t ctime_seconds;
+    uint32_t ctime_nanoseconds;
+};
+
+/// openat2: no wrapper in the C library. `resolve` takes the linux_resolve_ flags.
+int linux_openat2(int directory, const char *path, int flags, mode_t mode, uint64_t resolve);
+
+/// openat with a mode: variadic in C.
+int linux_openat(int directory, const char *path, int flags, mode_t mode);
+
+/// statx: hidden behind _GNU_SOURCE. `flags` takes AT_SYMLINK_NOFOLLOW and linux_at_empty_path.
+int linux_statx(int directory, const char *path, int flags, struct linux_status *status);
+
+/// mknodat: not part of the POSIX set that the module was built with. `device` as makedev makes it.
+int linux_mknodat(int directory, const char *path, mode_t mode, uint64_t device);
+
+/// renameat2: hidden behind _GNU_SOURCE.
+int linux_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned int flags);
+
+/// Sets the times of what an O_PATH descriptor or a name stands for; utimensat itself is there, but
+/// UTIME_OMIT is a macro with a cast, which Swift does not import. The access time is set to the same.
+int linux_set_times(int directory, const char *path, int64_t seconds, int64_t nanoseconds, int flags);
+
+/// fchmodat on the directory's own entry, never through a symbolic link (fchmodat2 or /proc/self/fd).
+int linux_chmod_nofollow(int directory, const char *path, mode_t mode);
+
+/// makedev, major, minor: macros.
+uint64_t linux_makedev(uint32_t major, uint32_t minor);
+uint32_t linux_major(uint64_t device);
+uint32_t linux_minor(uint64_t device);
+
+/// copy_file_range, syncfs: hidden behind _GNU_SOURCE.
+ssize_t copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t length, unsigned int flags);
+int syncfs(int descriptor);
+
+/// ioctl(FICLONE): variadic. Shares the blocks of a file where the file system can.
+int linux_clone_file(int to, int from);
+
+/// eventfd: its header is not in the module. Close-on-exec and non-blocking.
+int linux_eventfd(void);
+
+/// pipe2 with O_CLOEXEC: hidden behind _GNU_SOURCE.
+int linux_pipe(int ends[2]);
+
+/// pidfd_open: no wrapper in Debian 12's C library's public headers for C11 modules.
+int linux_pidfd_open(pid_t pid);
+
+#ifdef __cplusplus
+}
+#endif
