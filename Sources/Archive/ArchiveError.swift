@@ -1,0 +1,34 @@
+import Diagnostics
+
+/// An archive or a compressed stream that cannot be read or written.
+package struct ArchiveError: Diagnostic, Equatable {
+    package enum Code: Sendable, Hashable {
+        /// The bytes are not what they claim to be, or end too early.
+        case malformed
+        /// A limit was passed: size, number of entries, length of a name.
+        case limit
+        /// An entry that may not be extracted where it wants to go.
+        case forbidden
+        /// The kernel refused a file operation.
+        case fileSystem
+        /// The source or the sink failed.
+        case stream
+    }
+
+    package let code: Code
+    package let summary: String
+    /// The entry's name, or the file.
+    package var place: String?
+    package var cause: String?
+    package var hint: String?
+
+    package init(
+        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil
+    ) {
+        self.code = code
+        self.summary = summary
+        self.place = place
+        self.cause = cause
+        self.hint = hint
+    }
+}

@@ -1,0 +1,184 @@
+import FileSystem
+import Glibc
+
+/// Makes the files of a layer with what the archive says of them.
+struct EntryWriter {
+    let ownership: OwnershipPolicy
+
+    static func failure(_ error: FileSystemError, _ entry: [UInt8]) -> ArchiveError {
+        let shown = entry.isEmpty ? "/" : String(decoding: entry.prefix(200), as: UTF8.self)
+        return ArchiveError(
+            error.code == ELOOP || error.code == ENOTDIR || error.code == ENAMETOOLONG ? .malformed : .fileSystem,
+            "cannot unpack the entry", place: shown, cause: "\(error.summary): \(errorText(error.code))",
+            hint: error.hint)
+    }
+
+    static func attributes(of entry: TarEntry) -> LayerTree.DirectoryAttributes {
+        LayerTree.DirectoryAttributes(
+            mode: entry.mode, uid: entry.uid, gid: entry.gid, time: entry.time, xattrs: entry.xattrs)
+    }
+
+    // MARK: Files
+
+    /// Makes an empty file that nobody else can read yet. EEXIST when the name is taken.
+    func open(_ name: [UInt8], in parent: Directory) throws(FileSystemError) -> Int32 {
+        let file = try parent.openFile(name, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        let copy = fcntl(file.fd, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw LayerTree.failure("open the file", name, errno) }
+        return copy
+    }
+
+    func copy<Source: ByteSource & ~Copyable>(
+        _ entry: TarEntry, to file: borrowing FileHandle, _ reader: inout TarReader<Source>
+    ) throws(ArchiveError) {
+        guard entry.size > 0 else { return }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Int(min(entry.size, 256 << 10)), alignment: 4_096)
+        defer { buffer.deallocate() }
+        while true {
+            let count = try reader.read(into: buffer)
+            if count == 0 { return }
+            do throws(FileSystemError) {
+                try file.write(all: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            } catch {
+                throw Self.failure(error, entry.name)
+            }
+        }
+    }
+
+    /// Owner, attributes, mode, time: in this order, because a change of owner takes away file capabilities and setuid,
+    /// a closed mode forbids attributes, and everything changes the time.
+    func apply(
+        _ entry: TarEntry, to file: borrowing FileHandle, _ summary: inout ExtractionSummary
+    ) throws(FileSystemError) {
+        let fd = file.fd
+        switch ownership {
+        case .apply:
+            guard fchown(fd, entry.uid, entry.gid) == 0 else {
+                throw LayerTree.failure("change the owner", entry.name, errno)
+            }
+        case .record:
+            let record = OwnershipRecord(uid: entry.uid, gid: entry.gid)
+            if record.isNeeded { try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: fd) }
+        }
+        try setAttributes(entry.xattrs, &summary) { name, value throws(FileSystemError) in
+            try ExtendedAttributes.set(name, value, fd: fd)
+        }
+        guard fchmod(fd, entry.mode) == 0 else { throw LayerTree.failure("change the mode", entry.name, errno) }
+        var times = [timespec](
+            repeating: timespec(tv_sec: Int(entry.time.seconds), tv_nsec: Int(entry.time.nanoseconds)), count: 2)
+        guard futimens(fd, &times) == 0 else { throw LayerTree.failure("set the time", entry.name, errno) }
+    }
+
+    // MARK: Others
+
+    func makeSymlink(_ entry: TarEntry, _ name: [UInt8], in parent: Directory) throws(FileSystemError) {
+        try parent.symlink(name, target: entry.linkName)
+        if ownership == .apply { try parent.setOwner(name, uid: entry.uid, gid: entry.gid) }
+        try parent.setTime(name, entry.time)
+    }
+
+    func makeNode(
+        _ entry: TarEntry, _ name: [UInt8], in parent: Directory, _ summary: inout ExtractionSummary
+    ) throws(FileSystemError) {
+        let type: mode_t =
+            switch entry.kind {
+            case .characterDevice: S_IFCHR
+            case .blockDevice: S_IFBLK
+            default: S_IFIFO
+            }
+        let device = entry.kind == .fifo ? 0 : deviceNumber(major: entry.major, minor: entry.minor)
+        if ownership == .record, entry.kind != .fifo {
+            let file = FileHandle(owning: try open(name, in: parent), path: entry.displayName)
+            let node = OwnershipRecord.Node(mode: type | entry.mode, rdev: device)
+            let record = OwnershipRecord(uid: entry.uid, gid: entry.gid, node: node)
+            try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: file.fd)
+        } else {
+            do throws(FileSystemError) { try parent.makeNode(name, mode: type | 0o600, device: device) } catch {
+                // Inside a user namespace nobody makes device nodes; a step gets its own /dev anyway.
+                guard error.code == EPERM, entry.kind != .fifo else { throw error }
+                summary.skippedDevices += 1
+                return
+            }
+            if ownership == .apply { try parent.setOwner(name, uid: entry.uid, gid: entry.gid) }
+            try parent.setMode(name, entry.mode)
+        }
+        try parent.setTime(name, entry.time)
+    }
+
+    func apply(
+        _ attributes: LayerTree.DirectoryAttributes, to path: [UInt8], in root: Directory,
+        _ summary: inout ExtractionSummary
+    ) throws(FileSystemError) {
+        switch ownership {
+        case .apply: try root.setOwner(path, uid: attributes.uid, gid: attributes.gid)
+        case .record:
+            let record = OwnershipRecord(uid: attributes.uid, gid: attributes.gid)
+            if record.isNeeded { try root.setAttribute(path, OwnershipRecord.attribute, record.text) }
+        }
+        try setAttributes(attributes.xattrs, &summary) { name, value throws(FileSystemError) in
+            try root.setAttribute(path, name, value)
+        }
+        try root.setMode(path, attributes.mode)
+        try root.setTime(path, attributes.time)
+    }
+
+    /// A file of a lower layer again in this one, with everything that it has there.
+    func copyUp(
+        _ path: [UInt8], _ status: FileStatus, from lower: Directory, to name: [UInt8], in parent: Directory,
+        _ summary: inout ExtractionSummary
+    ) throws(FileSystemError) {
+        var entry = TarEntry(name: path, kind: .file, mode: status.mode, uid: status.uid, gid: status.gid)
+        entry.modified = TarEntry.Time(seconds: status.mtime.seconds, nanoseconds: Int32(status.mtime.nanoseconds))
+        let record = status.type == .file && ownership == .record ? try OwnershipRecord.read(path, in: lower) : nil
+        if ownership == .record {
+            entry.uid = record?.uid ?? 0
+            entry.gid = record?.gid ?? 0
+        }
+        switch status.type {
+        case .symlink:
+            entry.linkName = try lower.readLink(path)
+            try makeSymlink(entry, name, in: parent)
+        case .characterDevice, .blockDevice, .fifo:
+            entry.kind =
+                status.type == .fifo ? .fifo : status.type == .blockDevice ? .blockDevice : .characterDevice
+            (entry.major, entry.minor) = deviceParts(status.rdev)
+            try makeNode(entry, name, in: parent, &summary)
+        case .socket, .directory: throw LayerTree.failure("link the file", path, EPERM)
+        case .file:
+            for attribute in try lower.attributeNames(path) where AttributeNames.belongsToImage(attribute) {
+                entry.xattrs[attribute] = try lower.attribute(path, attribute)
+            }
+            let source = try lower.openFile(path, flags: O_RDONLY | O_NOFOLLOW)
+            let target = FileHandle(owning: try open(name, in: parent), path: entry.displayName)
+            try source.copyAll(to: target)
+            try apply(entry, to: target, &summary)
+            if let node = record?.node {
+                let record = OwnershipRecord(uid: entry.uid, gid: entry.gid, node: node)
+                try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: target.fd)
+            }
+        }
+    }
+
+    private func setAttributes(
+        _ attributes: [String: [UInt8]], _ summary: inout ExtractionSummary,
+        _ set: (String, [UInt8]) throws(FileSystemError) -> Void
+    ) throws(FileSystemError) {
+        for (name, value) in attributes {
+            guard AttributeNames.belongsToImage(name) else {
+                summary.skippedAttributes += 1
+                continue
+            }
+            do throws(FileSystemError) { try set(name, value) } catch {
+                guard error.code == ENOTSUP || error.code == EPERM || error.code == EINVAL else { throw error }
+                summary.skippedAttributes += 1
+            }
+        }
+    }
+}
+
+extension TarEntry {
+    var time: FileTime {
+        FileTime(seconds: modified.seconds, nanoseconds: UInt32(clamping: min(modified.nanoseconds, 999_999_999)))
+    }
+}

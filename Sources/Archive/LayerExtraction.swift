@@ -1,0 +1,273 @@
+import FileSystem
+import Glibc
+
+/// One layer on its way into a directory: its entries are added in the archive's order.
+struct LayerExtraction {
+    private(set) var summary = ExtractionSummary()
+    private var tree: LayerTree
+    private let writer: EntryWriter
+    private let limits: ExtractionLimits
+    /// Hard links whose target was not there yet: it may follow, or be in a lower layer.
+    private var links: [TarEntry] = []
+    /// What this layer brought, which its own marks do not remove. Only kept where marks remove at all.
+    private var brought: Set<[UInt8]> = []
+
+    init(tree: LayerTree, ownership: OwnershipPolicy, limits: ExtractionLimits) {
+        self.tree = tree
+        self.limits = limits
+        writer = EntryWriter(ownership: ownership)
+    }
+
+    mutating func add<Source: ByteSource & ~Copyable>(
+        _ entry: TarEntry, _ reader: inout TarReader<Source>
+    ) throws(ArchiveError) {
+        summary.entries += 1
+        let (sum, overflow) = summary.bytes.addingReportingOverflow(entry.size)
+        guard !overflow, sum <= limits.bytes else {
+            throw ArchiveError(
+                .limit, "the layer has more than \(limits.bytes) bytes of content", place: entry.displayName,
+                hint: "such a layer is most likely made to do harm")
+        }
+        summary.bytes = sum
+        let names = LayerTree.clean(entry.name)
+        guard let name = names.last else {
+            if entry.kind == .directory { tree.setAttributes(EntryWriter.attributes(of: entry), of: []) }
+            return
+        }
+        let above = Array(names.dropLast())
+        if name.starts(with: Self.mark) { return try addMark(entry, above, name) }
+        if entry.kind == .characterDevice, entry.major == 0, entry.minor == 0, tree.mode == .overlay {
+            // Overlay takes such a node for a mark, so it is one.
+            return try addWhiteout(entry, above, name)
+        }
+        let (parentPath, parent) = try at(entry) { () throws(FileSystemError) in
+            try tree.parent(above, time: entry.time)
+        }
+        let path = parentPath.isEmpty ? name : parentPath + [UInt8(ascii: "/")] + name
+        if tree.mode == .merge { note(path) }
+        switch entry.kind {
+        case .directory: try addDirectory(entry, path, name, in: parent)
+        case .hardLink: try addLink(entry, path, name, in: parent)
+        case .file: try addFile(entry, path, name, in: parent, &reader)
+        case .symlink:
+            try replacing(entry, path, name, in: parent) { writer, attributes throws(FileSystemError) in
+                try writer.makeSymlink(entry, name, in: parent)
+            }
+        case .characterDevice, .blockDevice, .fifo:
+            try replacing(entry, path, name, in: parent) { writer, summary throws(FileSystemError) in
+                try writer.makeNode(entry, name, in: parent, &summary)
+            }
+        }
+    }
+
+    /// Makes what waited for the rest: links to later entries and lower layers, then the directories' attributes.
+    mutating func finish() throws(ArchiveError) {
+        // A link may wait for another one; each round makes at least one, or those that are left have no target.
+        while !links.isEmpty {
+            let waiting = links
+            links = []
+            for entry in waiting { try makeLink(entry, includingLowers: false) }
+            if links.count < waiting.count { continue }
+            for entry in waiting { try makeLink(entry, includingLowers: true) }
+            links.removeFirst(min(waiting.count, links.count))
+            guard links.count < waiting.count else {
+                let entry = links[0]
+                throw ArchiveError(
+                    .malformed, "the hard link has no target", place: entry.displayName,
+                    cause:
+                        "there is no file \(String(decoding: entry.linkName, as: UTF8.self)) in the layer or below it")
+            }
+        }
+        if tree.pending[[]] == nil, let lower = tree.lowers.first {
+            let root = tree
+            let attributes = try at([]) { () throws(FileSystemError) in
+                try LayerTree.attributes(of: [], in: lower, try root.lowers[0].status(""))
+            }
+            tree.setAttributes(attributes, of: [])
+        }
+        // The deepest first: an attribute set below changes nothing above, but a closed directory hides what is in it.
+        for (path, attributes) in tree.pending.sorted(by: { $1.key.lexicographicallyPrecedes($0.key) }) {
+            try at(path) { () throws(FileSystemError) in
+                guard try tree.root.statusIfPresent(path)?.type == .directory else { return }
+                try writer.apply(attributes, to: path, in: tree.root, &summary)
+            }
+        }
+    }
+
+    // MARK: Kinds of entries
+
+    private mutating func addDirectory(
+        _ entry: TarEntry, _ path: [UInt8], _ name: [UInt8], in parent: Directory
+    ) throws(ArchiveError) {
+        try at(entry) { () throws(FileSystemError) in
+            do throws(FileSystemError) { try parent.makeDirectory(name, mode: 0o700) } catch {
+                guard error.code == EEXIST, let status = try parent.statusIfPresent(name) else { throw error }
+                if status.type == .directory { return }
+                let wasWhiteout = tree.mode == .overlay && status.isWhiteout
+                try parent.remove(name)
+                tree.forget(path)
+                try parent.makeDirectory(name, mode: 0o700)
+                if wasWhiteout { try tree.makeOpaque(path) }
+            }
+        }
+        tree.setAttributes(EntryWriter.attributes(of: entry), of: path)
+    }
+
+    private mutating func addFile<Source: ByteSource & ~Copyable>(
+        _ entry: TarEntry, _ path: [UInt8], _ name: [UInt8], in parent: Directory, _ reader: inout TarReader<Source>
+    ) throws(ArchiveError) {
+        var opened: Int32 = -1
+        try replacing(entry, path, name, in: parent) { writer, _ throws(FileSystemError) in
+            opened = try writer.open(name, in: parent)
+        }
+        let file = FileHandle(owning: opened, path: entry.displayName)
+        try writer.copy(entry, to: file, &reader)
+        let writer = writer
+        var summary = summary
+        try at(entry) { () throws(FileSystemError) in try writer.apply(entry, to: file, &summary) }
+        self.summary = summary
+    }
+
+    private mutating func addLink(
+        _ entry: TarEntry, _ path: [UInt8], _ name: [UInt8], in parent: Directory
+    ) throws(ArchiveError) {
+        // A link to itself is the file that is there already.
+        if LayerTree.clean(entry.linkName) == LayerTree.clean(entry.name) { return }
+        try makeLink(entry, includingLowers: false)
+    }
+
+    /// Makes a hard link, or puts it among those that wait.
+    private mutating func makeLink(_ entry: TarEntry, includingLowers: Bool) throws(ArchiveError) {
+        let names = LayerTree.clean(entry.name)
+        let target = LayerTree.clean(entry.linkName)
+        let found = try at(entry) { () throws(FileSystemError) in
+            try tree.find(target, includingLowers: includingLowers)
+        }
+        guard let name = names.last, let found else {
+            links.append(entry)
+            return
+        }
+        var source: [UInt8]
+        switch found {
+        case .own(let path, let status):
+            guard status.type != .directory else { throw Self.linkToDirectory(entry) }
+            source = path
+        case .lower(let lower, let path, let status):
+            guard status.type != .directory else { throw Self.linkToDirectory(entry) }
+            // As overlay does it: the target itself comes up, and then has two names.
+            let above = LayerTree.split(path)
+            source = path
+            try at(entry) { () throws(FileSystemError) in
+                let (_, folder) = try tree.parent(Array(above.dropLast()), time: entry.time)
+                try writer.copyUp(path, status, from: lower, to: above.last ?? [], in: folder, &summary)
+            }
+        }
+        let (parentPath, parent) = try at(entry) { () throws(FileSystemError) in
+            try tree.parent(Array(names.dropLast()), time: entry.time)
+        }
+        let path = parentPath.isEmpty ? name : parentPath + [UInt8(ascii: "/")] + name
+        if path == source { return }
+        let root = tree.root
+        try replacing(entry, path, name, in: parent) { _, _ throws(FileSystemError) in
+            try parent.link(name, to: source, in: root)
+        }
+    }
+
+    private static func linkToDirectory(_ entry: TarEntry) -> ArchiveError {
+        ArchiveError(
+            .forbidden, "a hard link may not point to a directory", place: entry.displayName,
+            cause: "it points to \(String(decoding: entry.linkName, as: UTF8.self))")
+    }
+
+    /// Runs `make`; when something has the name, removes that first.
+    private mutating func replacing(
+        _ entry: TarEntry, _ path: [UInt8], _ name: [UInt8], in parent: Directory,
+        _ make: (EntryWriter, inout ExtractionSummary) throws(FileSystemError) -> Void
+    ) throws(ArchiveError) {
+        try at(entry) { () throws(FileSystemError) in
+            do throws(FileSystemError) { try make(writer, &summary) } catch {
+                guard error.code == EEXIST else { throw error }
+                try parent.remove(name, recursively: true)
+                tree.forget(path)
+                try make(writer, &summary)
+            }
+        }
+    }
+
+    // MARK: Marks of removed files
+
+    private static let mark = Array(".wh.".utf8)
+    private static let opaqueMark = Array(".wh..wh..opq".utf8)
+
+    private mutating func addMark(_ entry: TarEntry, _ above: [[UInt8]], _ mark: [UInt8]) throws(ArchiveError) {
+        if mark == Self.opaqueMark {
+            summary.opaqueDirectories += 1
+            return try at(entry) { () throws(FileSystemError) in
+                let (path, folder) = try tree.parent(above, time: entry.time)
+                switch tree.mode {
+                case .overlay: try tree.makeOpaque(path)
+                case .merge: try clear(path, folder)
+                }
+            }
+        }
+        // The book-keeping of aufs: nothing of the image.
+        if mark.starts(with: Self.mark + Self.mark) { return }
+        let name = Array(mark.dropFirst(Self.mark.count))
+        guard !name.isEmpty, name != [0x2e], name != [0x2e, 0x2e] else {
+            throw ArchiveError(.malformed, "the mark of a removed file names no file", place: entry.displayName)
+        }
+        try addWhiteout(entry, above, name)
+    }
+
+    private mutating func addWhiteout(_ entry: TarEntry, _ above: [[UInt8]], _ name: [UInt8]) throws(ArchiveError) {
+        summary.whiteouts += 1
+        try at(entry) { () throws(FileSystemError) in
+            let (parentPath, parent) = try tree.parent(above, time: entry.time)
+            let path = parentPath.isEmpty ? name : parentPath + [UInt8(ascii: "/")] + name
+            switch tree.mode {
+            case .overlay:
+                do throws(FileSystemError) { try parent.makeNode(name, mode: S_IFCHR, device: 0) } catch {
+                    guard error.code == EEXIST else { throw error }
+                    // The layer has the name as well: a mark only means what is below. A file hides that by itself.
+                    if try parent.status(name).type == .directory { try tree.makeOpaque(path) }
+                }
+            case .merge:
+                guard !brought.contains(path), try parent.statusIfPresent(name) != nil else { return }
+                try parent.remove(name, recursively: true)
+                tree.forget(path)
+            }
+        }
+    }
+
+    /// Removes from a directory what this layer did not bring.
+    private mutating func clear(_ path: [UInt8], _ folder: Directory) throws(FileSystemError) {
+        for child in try folder.entries() {
+            let childPath = path.isEmpty ? child.name : path + [UInt8(ascii: "/")] + child.name
+            if !brought.contains(childPath) {
+                try folder.remove(child.name, recursively: true)
+                tree.forget(childPath)
+            } else if try folder.status(child.name).type == .directory {
+                try clear(childPath, try folder.directory(child.name))
+            }
+        }
+    }
+
+    private mutating func note(_ path: [UInt8]) {
+        var names = LayerTree.split(path)
+        while !names.isEmpty, brought.insert(LayerTree.join(names)).inserted { names.removeLast() }
+    }
+
+    // MARK: Errors
+
+    private func at<Result>(
+        _ entry: TarEntry, _ body: () throws(FileSystemError) -> Result
+    ) throws(ArchiveError) -> Result { try at(entry.name, body) }
+
+    private func at<Result>(
+        _ name: [UInt8], _ body: () throws(FileSystemError) -> Result
+    ) throws(ArchiveError) -> Result {
+        do throws(FileSystemError) { return try body() } catch {
+            throw EntryWriter.failure(error, name)
+        }
+    }
+}

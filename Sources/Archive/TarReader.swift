@@ -1,0 +1,158 @@
+/// Reads a tar archive from a source, entry by entry: ustar, pax headers (path, linkpath, size, uid, gid, mtime, xattrs) and
+/// GNU's long names and binary numbers. Memory is bounded whatever the archive says.
+package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
+    private var source: Source
+    private let limits: TarLimits
+    private var block = [UInt8](repeating: 0, count: 512)
+    /// Bytes of the current entry's content that have not been read, and of its padding.
+    private var remaining: Int64 = 0
+    private var padding: Int64 = 0
+    private var global = PaxRecords()
+    private var entries = 0
+
+    package init(_ source: consuming Source, limits: TarLimits = .standard) {
+        self.source = source
+        self.limits = limits
+    }
+
+    /// The next entry; `nil` at the end. What was not read of the previous one is passed over.
+    package mutating func next() throws(ArchiveError) -> TarEntry? {
+        try skip()
+        var local = PaxRecords()
+        var longName: [UInt8]?
+        var longLink: [UInt8]?
+        while true {
+            guard try readBlock() else { return nil }
+            if block.allSatisfy({ $0 == 0 }) { return nil }
+            entries += 1
+            guard entries <= limits.entries else {
+                throw ArchiveError(.limit, "the archive has more than \(limits.entries) entries")
+            }
+            let header = try TarHeader(block)
+            switch header.type {
+            case UInt8(ascii: "x"):
+                local.apply(try PaxRecords(try readHeaderContent(header.size), limits: limits))
+            case UInt8(ascii: "g"):
+                global.apply(try PaxRecords(try readHeaderContent(header.size), limits: limits))
+            case UInt8(ascii: "L"): longName = Self.text(try readHeaderContent(header.size))
+            case UInt8(ascii: "K"): longLink = Self.text(try readHeaderContent(header.size))
+            default:
+                var records = global
+                records.apply(local)
+                var entry = try header.entry(records, longName: longName, longLink: longLink)
+                guard let kind = header.kind(entry.name) else {
+                    // A kind that nobody knows (GNU's volume labels and the like): passed over with its content.
+                    remaining = header.contentSize(records)
+                    padding = (512 - remaining % 512) % 512
+                    try skip()
+                    local = PaxRecords()
+                    (longName, longLink) = (nil, nil)
+                    continue
+                }
+                entry.kind = kind
+                // Only files have content; some writers note a size for links all the same.
+                remaining = kind == .file ? header.contentSize(records) : 0
+                entry.size = remaining
+                padding = (512 - remaining % 512) % 512
+                guard entry.name.count <= limits.nameLength, entry.linkName.count <= limits.nameLength else {
+                    throw ArchiveError(
+                        .limit, "an entry's name is longer than \(limits.nameLength) bytes", place: entry.displayName)
+                }
+                return entry
+            }
+        }
+    }
+
+    /// Reads of the current entry's content.
+    ///
+    /// - Returns: how many bytes; 0 at its end.
+    package mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
+        guard remaining > 0, buffer.count > 0 else { return 0 }
+        let wanted = Int(min(Int64(buffer.count), remaining))
+        let count = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+        guard count > 0 else { throw Self.cut }
+        remaining -= Int64(count)
+        return count
+    }
+
+    /// Reads the archive to the end of its source, so that digests over the whole are complete.
+    package mutating func drain() throws(ArchiveError) {
+        try skip()
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while try source.read(into: &buffer) > 0 {}
+    }
+
+    private static var cut: ArchiveError {
+        ArchiveError(.malformed, "the archive ends in the middle of an entry", hint: "it was cut off; fetch it anew")
+    }
+
+    private mutating func skip() throws(ArchiveError) {
+        var left = remaining + padding
+        remaining = 0
+        padding = 0
+        guard left > 0 else { return }
+        var buffer = [UInt8](repeating: 0, count: Int(min(left, 1 << 16)))
+        while left > 0 {
+            if Int64(buffer.count) > left { buffer.removeLast(buffer.count - Int(left)) }
+            let count = try source.read(into: &buffer)
+            guard count > 0 else { throw Self.cut }
+            left -= Int64(count)
+        }
+    }
+
+    /// - Returns: whether there was a block; an archive may end without its two blocks of zeros.
+    private mutating func readBlock() throws(ArchiveError) -> Bool {
+        var filled = 0
+        while filled < 512 {
+            let outcome: Result<Int, ArchiveError> = block.withUnsafeMutableBytes { bytes in
+                Result { () throws(ArchiveError) in
+                    try source.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[filled...]))
+                }
+            }
+            let count = try outcome.get()
+            if count == 0 {
+                if filled == 0 { return false }
+                throw Self.cut
+            }
+            filled += count
+        }
+        return true
+    }
+
+    private mutating func readHeaderContent(_ size: Int64) throws(ArchiveError) -> [UInt8] {
+        guard size >= 0, size <= Int64(limits.headerSize) else {
+            throw ArchiveError(.limit, "an extended header is larger than \(limits.headerSize) bytes")
+        }
+        var content: [UInt8] = []
+        content.reserveCapacity(Int(size))
+        remaining = size
+        padding = (512 - size % 512) % 512
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while remaining > 0 {
+            let outcome: Result<Int, ArchiveError> = buffer.withUnsafeMutableBytes { bytes in
+                Result { () throws(ArchiveError) in try read(into: bytes) }
+            }
+            content += buffer[..<(try outcome.get())]
+        }
+        try skip()
+        return content
+    }
+
+    private static func text(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.prefix { $0 != 0 }) }
+}
+
+/// What an archive may have at most.
+package struct TarLimits: Sendable, Hashable {
+    package var entries: Int
+    package var nameLength: Int
+    /// Bytes of one extended header.
+    package var headerSize: Int
+
+    package init(entries: Int = 5_000_000, nameLength: Int = 4_096, headerSize: Int = 1 << 20) {
+        self.entries = entries
+        self.nameLength = nameLength
+        self.headerSize = headerSize
+    }
+
+    package static let standard = TarLimits()
+}
