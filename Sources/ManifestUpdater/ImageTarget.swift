@@ -27,7 +27,8 @@ package struct ImageTarget: Hashable, Sendable {
     package let workload: WorkloadID
     /// The container's name; `chart-image` or the key for a HelmRelease.
     package let container: String
-    /// The whole image as written, put together where its parts stand apart. For a marker: the text of the marked value.
+    /// The whole image as written, put together where its parts stand apart. For a marker: the text of the marked
+    /// value.
     package let image: String
     package let field: Field
     /// The scalar that an update changes, in bytes of the file. Behind an alias: the anchor's scalar.
@@ -39,22 +40,33 @@ package struct ImageTarget: Hashable, Sendable {
     package let source: Source
     /// Why this image is not to be updated by the policies; `nil` when it is.
     package internal(set) var held: HoldReason?
+    /// Which one it is of those that its file names alike: the same workload twice, several markers of one policy.
+    package internal(set) var occurrence = 0
 
     /// Whether both name the same container's image in the same file, wherever it stands there and whatever it is.
-    package func isSamePlace(as other: ImageTarget) -> Bool {
-        file == other.file && workload == other.workload && container == other.container && source == other.source
-            && field.kind == other.field.kind
-    }
-}
+    package func isSamePlace(as other: ImageTarget) -> Bool { identity == other.identity }
 
-extension ImageTarget.Field {
-    fileprivate var kind: Int {
-        switch self {
-        case .reference: 0
-        case .tag: 1
-        case .name: 2
-        case .digest: 3
-        }
+    struct Identity: Hashable {
+        enum Part { case reference, tag, name, digest }
+
+        let file: String
+        let workload: WorkloadID
+        let container: String
+        let source: Source
+        let part: Part
+        let occurrence: Int
+    }
+
+    var identity: Identity {
+        let part: Identity.Part =
+            switch field {
+            case .reference: .reference
+            case .tag: .tag
+            case .name: .name
+            case .digest: .digest
+            }
+        return Identity(
+            file: file, workload: workload, container: container, source: source, part: part, occurrence: occurrence)
     }
 }
 

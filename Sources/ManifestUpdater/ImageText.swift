@@ -1,4 +1,5 @@
-/// An image reference as a manifest writes it, cut into its parts without normalising any of them: `nginx` stays `nginx`.
+/// An image reference as a manifest writes it, cut into its parts without normalising any of them: `nginx` stays
+/// `nginx`.
 package struct ImageText: Hashable, Sendable, CustomStringConvertible {
     /// Registry and repository as written.
     package var name: String
@@ -32,8 +33,8 @@ package struct ImageText: Hashable, Sendable, CustomStringConvertible {
         name + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
     }
 
-    /// The reference with another tag on the name exactly as written. A digest in it named the old image and goes, unless
-    /// the new one's is given.
+    /// The reference with another tag on the name exactly as written. A digest in it named the old image and goes,
+    /// unless the new one's is given.
     package static func replacingTag(of image: String, by tag: String, digest: String? = nil) -> String {
         ImageText(name: ImageText(image).name, tag: tag, digest: digest).description
     }

@@ -5,13 +5,14 @@ import YAML
 package enum ManifestScan {
     private static let words = ["fluxcd.io", "flux.weave.works", "$imagepolicy", "slipway.dev"]
 
-    /// Whether a file can hold anything for the updater: a search of its bytes, so that all other files cost next to nothing.
+    /// Whether a file can hold anything for the updater: a search of its bytes, so that all other files cost next to
+    /// nothing.
     package static func mayMatter(_ bytes: [UInt8]) -> Bool {
         words.contains { contains(bytes, $0) }
     }
 
-    /// All image references of annotated workloads and all marked values. A file that is not YAML gives no targets and one
-    /// reason; it never fails.
+    /// All image references of annotated workloads and all marked values. A file that is not YAML gives no targets and
+    /// one reason; it never fails.
     package static func scan(file: String, bytes: [UInt8]) -> ScanResult {
         var result = ScanResult()
         guard mayMatter(bytes) else { return result }
@@ -34,7 +35,8 @@ package enum ManifestScan {
         return scanner.finished()
     }
 
-    /// A plain search that looks for the word's rarest letter first (glibc's `memmem` is hidden behind a feature macro).
+    /// A plain search that looks for the word's rarest letter first (glibc's `memmem` is hidden behind a feature
+    /// macro).
     static func contains(_ bytes: [UInt8], _ word: String) -> Bool {
         let word = Array(word.utf8)
         let rare = word.firstIndex(of: UInt8(ascii: "$")) ?? word.firstIndex(of: UInt8(ascii: "x")) ?? word.startIndex

@@ -135,7 +135,8 @@ package enum ManifestUpdater {
         }
     }
 
-    /// The scalars with the ranges that are to change. Aliases are not entered: an anchor's scalar is found at its place.
+    /// The scalars with the ranges that are to change. Aliases are not entered: an anchor's scalar is found at its
+    /// place.
     private static func scalars(
         at values: [Range<Int>: NewValue], in documents: [YAMLDocument]
     ) -> [Range<Int>: YAMLNode] {

@@ -6,7 +6,8 @@ struct Marker: Equatable {
     let name: String
     let field: ImageTarget.Field
 
-    /// - Parameter comment: a whole comment with its `#`. Text around the JSON object, or a value in it that is no string,
+    /// - Parameter comment: a whole comment with its `#`. Text around the JSON object, or a value in it that is no
+    /// string,
     ///   makes it an ordinary comment.
     init?(comment: ArraySlice<UInt8>) {
         let isPadding = { (byte: UInt8) in byte == UInt8(ascii: "#") || byte == 0x20 || byte == 0x09 }

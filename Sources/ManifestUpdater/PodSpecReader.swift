@@ -41,8 +41,8 @@ package struct PodContainer: Sendable, Equatable {
 
 package struct PodVolume: Sendable, Equatable {
     package var name: String
-    /// The key that says what it is: `emptyDir`, `secret`, `configMap`, `hostPath`, `persistentVolumeClaim`, `gitRepo` …;
-    /// empty when nothing says it.
+    /// The key that says what it is: `emptyDir`, `secret`, `configMap`, `hostPath`, `persistentVolumeClaim`, `gitRepo`
+    /// …; empty when nothing says it.
     package var kind: String
     /// `gitRepo` volumes: what is checked out, at which revision, into which directory of the volume.
     package var gitRepository: String?
@@ -52,7 +52,8 @@ package struct PodVolume: Sendable, Equatable {
 
 /// Reads every pod template of a file, in all kinds that have one, also in lists and several documents.
 package enum PodSpecReader {
-    /// - Throws: `YAMLError` when the file is not YAML. Parts that are not shaped as Kubernetes wants them read as absent.
+    /// - Throws: `YAMLError` when the file is not YAML. Parts that are not shaped as Kubernetes wants them read as
+    /// absent.
     package static func pods(in bytes: [UInt8], file: String) throws(YAMLError) -> [PodSpec] {
         let documents = try YAMLStream.parse(bytes, file: file)
         let reader = Reader(file: file, lines: LineIndex(bytes))

@@ -95,23 +95,31 @@ struct Scanner {
 
     /// The targets in the order of the file; those that share a scalar with a place that is held are held too.
     mutating func finished() -> ScanResult {
-        var targets = result.targets
-        for sharing in Dictionary(grouping: targets.indices, by: { targets[$0].valueRange }).values
-        where sharing.count > 1 {
-            let held = sharing.filter { result.targets[$0].held != nil }
-            guard let first = held.first else { continue }
-            for index in sharing where targets[index].held == nil {
-                let other = targets[first].isSamePlace(as: targets[index]) ? held.dropFirst().first : first
-                guard let other else { continue }
-                let why = result.targets[other].held?.description ?? ""
-                targets[index].held = .shared(with: "\(targets[other].subject), which is held: \(why)")
-            }
-        }
-        result.targets = targets.enumerated().sorted {
+        result.targets = result.targets.enumerated().sorted {
             ($0.element.location.line, $0.element.location.column, $0.offset)
                 < ($1.element.location.line, $1.element.location.column, $1.offset)
         }.map(\.element)
+        var seen: [ImageTarget.Identity: Int] = [:]
+        for index in result.targets.indices {
+            let identity = result.targets[index].identity
+            result.targets[index].occurrence = seen[identity, default: 0]
+            seen[identity, default: 0] += 1
+        }
+        holdShared()
         return result
+    }
+
+    private mutating func holdShared() {
+        let targets = result.targets
+        guard targets.count > 1 else { return }
+        for sharing in Dictionary(grouping: targets.indices, by: { targets[$0].valueRange }).values
+        where sharing.count > 1 {
+            guard let other = sharing.first(where: { targets[$0].held != nil }) else { continue }
+            let why = targets[other].held?.description ?? ""
+            for index in sharing where targets[index].held == nil {
+                result.targets[index].held = .shared(with: "\(targets[other].subject), which is held: \(why)")
+            }
+        }
     }
 }
 

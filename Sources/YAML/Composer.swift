@@ -1,5 +1,5 @@
-/// Builds the trees of a stream from libyaml's events, within limits. The nesting lives in a stack of its own, so that hostile
-/// depth costs an error and never the thread's stack.
+/// Builds the trees of a stream from libyaml's events, within limits. The nesting lives in a stack of its own, so that
+/// hostile depth costs an error and never the thread's stack.
 struct Composer {
     struct Failure: Error {
         var code: YAMLError.Code
@@ -170,8 +170,8 @@ struct Composer {
         Failure(code: .limit, summary: "nested deeper than \(limits.depth) levels", offset: offset)
     }
 
-    /// Where the content starts in a node's range: libyaml's starts with the anchor and the tag. No content can begin with
-    /// their signs, so they are recognised by sight.
+    /// Where the content starts in a node's range: libyaml's starts with the anchor and the tag. No content can begin
+    /// with their signs, so they are recognised by sight.
     private func contentStart(of range: Range<Int>) -> Int {
         var index = range.lowerBound
         let end = range.upperBound

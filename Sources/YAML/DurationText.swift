@@ -5,7 +5,8 @@ package enum DurationText {
         ("h", 3_600_000_000_000), ("d", 86_400_000_000_000),
     ]
 
-    /// `nil` for what is no duration: no unit, an unknown unit, a sign, or more than about 290 years. `0` needs no unit.
+    /// `nil` for what is no duration: no unit, an unknown unit, a sign, or more than about 290 years. `0` needs no
+    /// unit.
     package static func parse(_ text: String) -> Duration? {
         if text == "0" { return .zero }
         var rest = text.utf8[...]

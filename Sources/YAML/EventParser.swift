@@ -22,9 +22,9 @@ struct ParseFailure: Error {
 
 /// Owns libyaml's parser over bytes that the caller keeps in place while this lives.
 ///
-/// libyaml marks positions in code points and leaves a byte order mark out of the count. The parser is therefore given the
-/// text after the mark, and every position is turned into a byte offset by a cursor that moves with the events: they come
-/// almost in order, so the whole stream costs one pass.
+/// libyaml marks positions in code points and leaves a byte order mark out of the count. The parser is therefore given
+/// the text after the mark, and every position is turned into a byte offset by a cursor that moves with the events:
+/// they come almost in order, so the whole stream costs one pass.
 struct EventParser: ~Copyable {
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     /// The current event: its texts are libyaml's, and copied only when they are asked for.

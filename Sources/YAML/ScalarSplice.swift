@@ -24,7 +24,8 @@ package enum ScalarSplice {
         package let reason: String
     }
 
-    /// One decoded piece of a quoted scalar: a character, an escape, or an escaped line break (which decodes to nothing).
+    /// One decoded piece of a quoted scalar: a character, an escape, or an escaped line break (which decodes to
+    /// nothing).
     private struct Unit {
         var decoded: [UInt8]
         var raw: Range<Int>

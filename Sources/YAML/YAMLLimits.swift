@@ -1,5 +1,5 @@
-/// Bounds on foreign YAML. They hold for the text as written and for what its aliases stand for, so that whoever walks a
-/// tree through its aliases does bounded work at a bounded depth.
+/// Bounds on foreign YAML. They hold for the text as written and for what its aliases stand for, so that whoever walks
+/// a tree through its aliases does bounded work at a bounded depth.
 package struct YAMLLimits: Sendable, Equatable {
     /// Bytes of the whole stream.
     package var size: Int

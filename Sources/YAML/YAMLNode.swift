@@ -1,6 +1,6 @@
-/// A node of a document, as it stands in the text: aliases are nodes of their own, merge keys are ordinary keys, nothing
-/// is resolved to numbers or booleans. A class, because one node is reached over several aliases and identity matters
-/// then.
+/// A node of a document, as it stands in the text: aliases are nodes of their own, merge keys are ordinary keys,
+/// nothing is resolved to numbers or booleans. A class, because one node is reached over several aliases and identity
+/// matters then.
 package final class YAMLNode: Sendable {
     package enum Content: Sendable {
         case scalar(String, YAMLScalarStyle)

@@ -1,10 +1,10 @@
 package import Diagnostics
 
-/// A node on its way to becoming one of our own values: it knows its file and its path of keys, so that every error names
-/// `file:line:column` and `repositories[0].url`.
+/// A node on its way to becoming one of our own values: it knows its file and its path of keys, so that every error
+/// names `file:line:column` and `repositories[0].url`.
 ///
-/// Scalars are taken as written: `branch: 1.10` is the text "1.10". Only `bool`, `integer` and `duration` give a meaning to
-/// the text.
+/// Scalars are taken as written: `branch: 1.10` is the text "1.10". Only `bool`, `integer` and `duration` give a
+/// meaning to the text.
 package struct YAMLValue: Sendable {
     package let node: YAMLNode
     /// `repositories[0].url`; empty at the top.
@@ -186,8 +186,8 @@ extension YAMLValue {
         return result
     }
 
-    /// Reads a mapping with known keys. The body asks for each key that it knows; a key that it did not ask for is an error
-    /// with the nearest known one as a suggestion. A null is an empty mapping.
+    /// Reads a mapping with known keys. The body asks for each key that it knows; a key that it did not ask for is an
+    /// error with the nearest known one as a suggestion. A null is an empty mapping.
     package func object<Result>(
         _ decode: (inout YAMLObject) throws(YAMLError) -> Result
     ) throws(YAMLError) -> Result {

@@ -66,6 +66,26 @@ struct FluxPolicyTests {
         #expect(ImageText.replacingTag(of: "a:1@sha256:ff", by: "2", digest: "sha256:ee") == "a:2@sha256:ee")
     }
 
+    /// A person's edit elsewhere in the file moves a place and does not make it another one.
+    @Test func placesAreFoundAgain() throws {
+        let pod = """
+            kind: Pod
+            metadata: {name: p, annotations: {fluxcd.io/automated: "true"}}
+            spec: {containers: [{name: c, image: a:v1}]}
+
+            """
+        func targets(_ text: String) -> [ImageTarget] {
+            ManifestScan.scan(file: "f.yaml", bytes: Array(text.utf8)).targets
+        }
+        let twice = targets(pod + "---\n" + pod)
+        try #require(twice.count == 2)
+        #expect(!twice[0].isSamePlace(as: twice[1]))
+        let moved = targets("# a comment\n---\nkind: Service\n---\n" + pod.replacing("v1", with: "v3") + "---\n" + pod)
+        try #require(moved.count == 2)
+        #expect(moved[0].isSamePlace(as: twice[0]) && moved[1].isSamePlace(as: twice[1]))
+        #expect(!targets(pod.replacing("name: p", with: "name: q"))[0].isSamePlace(as: twice[0]))
+    }
+
     @Test func messagesReadAsFluxWroteThem() {
         #expect(CommitMessage.automated(images: ["nginx:v4"]) == "Auto-release nginx:v4")
         #expect(CommitMessage.automated(images: ["b:1", "b:1"]) == "Auto-release b:1")

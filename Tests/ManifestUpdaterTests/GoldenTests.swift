@@ -3,8 +3,8 @@ import ManifestUpdater
 import TestSupport
 import Testing
 
-/// Pairs of files under `Golden/<case>/`: `original.yaml`, `expected.yaml`, and where the update is not "every automated
-/// image gets the tag v2" an `update.txt` of directives:
+/// Pairs of files under `Golden/<case>/`: `original.yaml`, `expected.yaml`, and where the update is not "every
+/// automated image gets the tag v2" an `update.txt` of directives:
 ///
 ///     * => :TAG              every image that is not held gets the tag
 ///     image OLD => NEW       images that read OLD become NEW

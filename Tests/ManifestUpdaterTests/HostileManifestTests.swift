@@ -100,7 +100,8 @@ struct HostileManifestTests {
 
     private static let signs = Array(" \n:-#'\"&*!|>[]{},?\t\\a0".utf8)
 
-    /// Golden files with random bytes changed: every outcome is an answer, and whatever is applied passes its own proof.
+    /// Golden files with random bytes changed: every outcome is an answer, and whatever is applied passes its own
+    /// proof.
     @Test func mutatedManifestsAreHarmless() {
         var generator = SplitMix(state: 11)
         for golden in GoldenCase.all {

@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 import YAML
 
-/// Generated manifests in every formatting that the generator knows: an update gives exactly the text that the generator writes
-/// with the new tag, and the reverse update gives the old bytes.
+/// Generated manifests in every formatting that the generator knows: an update gives exactly the text that the
+/// generator writes with the new tag, and the reverse update gives the old bytes.
 @Suite(.tags(.unit))
 struct PropertyTests {
     @Test func updateAndReverse() throws {
