@@ -24,6 +24,9 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
         func invalid(_ cause: String?) -> HTTPError {
             HTTPError(.invalidRequest, "a URL cannot be used", place: base?.description, cause: cause)
         }
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+            throw invalid("it has spaces or control characters")
+        }
         guard let handle = curl_url() else { throw invalid("no memory") }
         defer { curl_url_cleanup(handle) }
         if let base { curl_url_set(handle, CURLUPART_URL, base.text, 0) }

@@ -27,7 +27,7 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
             do {
                 digest = try Digest(String(rest[rest.utf8.index(after: at)...]))
             } catch {
-                throw Self.invalid(text, "\(error)")
+                throw Self.invalid(text, error.cause ?? error.summary, hint: error.hint)
             }
             rest = rest[..<at]
         } else {

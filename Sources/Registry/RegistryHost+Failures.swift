@@ -6,8 +6,24 @@ extension RegistryHost {
     /// Token services answer in other shapes, which are read too.
     private struct Answer: Decodable {
         struct Item: Decodable {
+            struct Detail: Decodable {
+                var digest: String?
+
+                enum CodingKeys: String, CodingKey {
+                    case digest = "Digest"
+                }
+
+                /// The detail has any shape; only distribution's own is of use: a digest, or an object with one.
+                init(from decoder: any Decoder) throws {
+                    digest = try? decoder.singleValueContainer().decode(String.self)
+                    let container = try? decoder.container(keyedBy: CodingKeys.self)
+                    digest = digest ?? (try? container?.decode(String.self, forKey: .digest))
+                }
+            }
+
             var code: String?
             var message: String?
+            var detail: Detail?
         }
 
         var errors: [Item]?
@@ -26,11 +42,13 @@ extension RegistryHost {
             code = .unauthorized
             hint = "log in, for example with 'docker login \(name)', or check the credentials in config.json"
         case 403: code = .denied
-        case 404: code = .notFound
         case 413: code = .tooLarge
         case 429: code = .rateLimited
         case 408, 500...599: code = .unavailable
         case 405, 415: code = .unsupported
+        case 400 where words.contains("MANIFEST_BLOB_UNKNOWN"), 404 where words.contains("MANIFEST_BLOB_UNKNOWN"):
+            code = .contentMissing
+        case 404: code = .notFound
         case 400 where words.contains("HTTP request to an HTTPS server"):
             code = .tls
             hint = "the registry speaks TLS: do not declare \(name) as insecure"
@@ -47,7 +65,8 @@ extension RegistryHost {
         let text: String
         if let answer = try? JSONDecoder().decode(Answer.self, from: Data(response.body)) {
             let items = (answer.errors ?? []).prefix(5).map { item in
-                [item.code, item.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ": ")
+                [item.code, item.message, item.detail?.digest].compactMap { $0 }.filter { !$0.isEmpty }.joined(
+                    separator: ": ")
             }
             text = items.isEmpty ? answer.details ?? answer.message ?? "" : items.joined(separator: "; ")
         } else if response.headers["Content-Type"]?.lowercased().hasPrefix("text/plain") == true {

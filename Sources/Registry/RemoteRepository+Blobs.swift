@@ -79,11 +79,14 @@ extension RemoteRepository {
             var session: HTTPURL?
             for source in mountable(sources) {
                 switch try await mount(descriptor.digest, from: source) {
-                case .mounted: return .mounted
-                case .session(let url): session = url
+                case .mounted:
+                    if let session { await abandon(session) }
+                    return .mounted
+                // An upload that was opened instead of the mount is used, if nothing better comes.
+                case .session(let url?):
+                    if session == nil { session = url } else { await abandon(url) }
+                case .session(nil): break
                 }
-                // An upload session that was opened instead of the mount is used.
-                if session != nil { break }
             }
             try await upload(descriptor, from: store, to: session, progress: progress)
             return .uploaded
@@ -120,6 +123,13 @@ extension RemoteRepository {
         case 400...499 where response.status != 429: return .session(nil)
         default: throw host.failure(response, "the blob cannot be mounted from \(source)", place)
         }
+    }
+
+    /// Tells the registry that an upload will not be continued. It forgets it by itself as well, only later.
+    private func abandon(_ session: HTTPURL) async {
+        var call = call("DELETE", "", scopes: push, place: "\(location)")
+        call.url = session
+        _ = try? await host.send(call)
     }
 
     private func upload(
