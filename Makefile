@@ -1,0 +1,55 @@
+# `make help` lists what there is. Everything is a script or one command of the Swift package manager.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+# The binary that is shipped: Swift's libraries are linked in.
+RELEASE_FLAGS := -c release --product slipway --static-swift-stdlib
+BINARY := $(CURDIR)/.build/release/slipway
+SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
+# For example: make test TESTFLAGS="--filter ArchiveTests"
+TESTFLAGS ?=
+
+.PHONY: help demo build test test-fast lint format bench image clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: ## the whole loop on this machine: a commit becomes an image, the image becomes a commit
+	@scripts/install-deps.sh --demo
+	$(SWIFT) build $(RELEASE_FLAGS)
+	@SLIPWAY_BINARY="$(BINARY)" scripts/demo.sh
+
+build: ## the release binary, .build/release/slipway
+	@scripts/install-deps.sh
+	$(SWIFT) build $(RELEASE_FLAGS)
+
+test: ## everything, against real git servers, registries and container tools
+	@scripts/install-deps.sh --test
+	$(SWIFT) build $(RELEASE_FLAGS)
+	$(SWIFT) build --build-tests
+	SLIPWAY_BINARY="$(BINARY)" $(SWIFT) test --skip-build $(TESTFLAGS)
+
+test-fast: ## without the end-to-end tests, the release build and the look for missing packages
+	$(SWIFT) test --skip EndToEndTests --skip ClusterManifestTests $(TESTFLAGS)
+
+lint: ## formatting, without changing anything; syntax of the scripts
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+	@for script in scripts/*.sh .ci/run; do bash -n "$$script"; done
+
+format: ## formats the Swift sources in place
+	$(SWIFT) format format --in-place --recursive $(SOURCES)
+
+bench: ## times builds and cycles, prints them as JSON lines
+	@scripts/install-deps.sh --demo
+	$(SWIFT) build $(RELEASE_FLAGS)
+	@SLIPWAY_BINARY="$(BINARY)" scripts/bench.sh
+
+image: ## Slipway's own image, built by Slipway, as an OCI layout in out/image
+	@scripts/install-deps.sh
+	$(SWIFT) build $(RELEASE_FLAGS)
+	@SLIPWAY_BINARY="$(BINARY)" scripts/image.sh
+
+clean: ## removes what was built
+	rm -rf .build .build-venv out
