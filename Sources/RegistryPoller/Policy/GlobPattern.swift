@@ -22,8 +22,8 @@ package struct GlobPattern: Hashable, Sendable, CustomStringConvertible {
         return text.withUTF8 { matches($0) }
     }
 
-    /// The first and the last literal are anchored; those between are found leftmost, which is right because a star takes
-    /// any text: the cost is bounded by text × pattern, whatever they are.
+    /// The first and the last literal are anchored; those between are found leftmost, which is right because a star
+    /// takes any text: the cost is bounded by text × pattern, whatever they are.
     private func matches(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let first = literals.first, let last = literals.last else { return bytes.isEmpty }
         if literals.count == 1 { return bytes.elementsEqual(first) }

@@ -1,5 +1,5 @@
-/// A version as Masterminds' loose reading takes it: `v` in front, missing minor and patch and zeros in front of numbers
-/// are allowed.
+/// A version as Masterminds' loose reading takes it: `v` in front, missing minor and patch, and zeros in front of
+/// numbers are allowed.
 ///
 ///     version    := ["v"] number ["." number ["." number]] ["-" identifiers] ["+" identifiers]
 ///     identifier := [0-9A-Za-z-]+                 identifiers are joined by "."

@@ -6,8 +6,8 @@ package struct TagCandidate: Hashable, Sendable {
     /// Seconds since 1970, from the image's configuration; `nil` when it says none.
     package var created: Int64?
     package var digest: Digest?
-    /// Its place in an order that is known to be right, such as that of the commits; higher is newer. It takes the place of
-    /// the time when all candidates that are compared have it.
+    /// Its place in an order that is known to be right, such as that of the commits; higher is newer. It is used instead
+    /// of the time when all candidates that are compared have it.
     package var rank: Int?
     /// Why the image cannot be used, whatever its tag is.
     package var problem: String?

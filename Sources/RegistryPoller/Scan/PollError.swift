@@ -1,0 +1,32 @@
+import Diagnostics
+import OCI
+import Registry
+
+/// Why a repository could not be scanned. There is no partial inventory: a tag that is missing from it would be taken
+/// for one that does not exist.
+package struct PollError: Diagnostic, Equatable {
+    package enum Code: Sendable, Hashable {
+        /// The list of tags could not be read.
+        case list
+        /// A manifest or a configuration could not be read.
+        case read
+        case cancelled
+    }
+
+    package let code: Code
+    package let summary: String
+    package let place: String?
+    package let cause: String?
+    package let hint: String?
+    /// Whether the same scan may succeed a moment later.
+    package let isTransient: Bool
+
+    init(_ code: Code, _ error: RegistryError, of location: RepositoryLocation, tag: String? = nil) {
+        self.code = error.code == .cancelled ? .cancelled : code
+        summary = tag.map { "tag '\(printable($0))' cannot be read" } ?? "the tags cannot be listed"
+        place = error.place ?? "\(location)"
+        cause = error.summary + (error.cause.map { ": \($0)" } ?? "")
+        hint = error.hint
+        isTransient = error.isTransient
+    }
+}
