@@ -2,6 +2,10 @@
 
 #include <git2.h>
 #include <git2/sys/repository.h>
+#include <git2/sys/stream.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 // git_libgit2_opts is variadic, which Swift cannot call: one inline function for each option that is set.
 
@@ -28,4 +32,37 @@ static inline int slipway_git2_set_user_agent(const char *agent) {
 /// How much memory libgit2 may keep for objects it has read.
 static inline int slipway_git2_set_cache_size(ssize_t bytes) {
     return git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, bytes);
+}
+
+/// A connection of our own for libgit2. The SSH transport reads the descriptor out of the stream itself, so the layout is
+/// that of `git_socket_stream` in libgit2 1.5 and 1.6 (src/libgit2/streams/socket.h).
+struct slipway_git2_socket {
+    git_stream parent;
+    char *host;
+    char *port;
+    int descriptor;
+    /// Ours: the conversation that the socket belongs to, which outlives the stream.
+    void *watch;
+};
+
+#if LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR < 7
+/// libgit2 before 1.7 waits for a silent server for ever: -1, set nothing.
+static inline int slipway_git2_set_timeouts(int connect, int silence) {
+    (void)connect, (void)silence;
+    return -1;
+}
+#else
+/// How many milliseconds libgit2 waits for a connection, and for a silent server.
+static inline int slipway_git2_set_timeouts(int connect, int silence) {
+    git_libgit2_opts(GIT_OPT_SET_SERVER_CONNECT_TIMEOUT, connect);
+    return git_libgit2_opts(GIT_OPT_SET_SERVER_TIMEOUT, silence);
+}
+#endif
+
+/// Milliseconds since the peer of a TCP socket was last heard or spoken to; negative when unknown.
+static inline int slipway_git2_idle(int descriptor) {
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return -1;
+    return (int)(info.tcpi_last_data_recv < info.tcpi_last_data_sent ? info.tcpi_last_data_recv : info.tcpi_last_data_sent);
 }

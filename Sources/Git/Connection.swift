@@ -1,5 +1,6 @@
 import CGit2
 import Glibc
+import Synchronization
 
 /// What a remote advertises when it is contacted.
 struct Advertisement: Sendable {
@@ -31,7 +32,7 @@ struct Advertisement: Sendable {
 /// An open conversation with a remote over HTTP, SSH or the git protocol, closed when dropped.
 struct Connection: ~Copyable {
     private let session: RemoteSession
-    private let remote: Handle<RemoteKind>
+    private let remote: Remote
     private let headers: StringArray
     private let trust: TrustStore.Use
     let advertisement: Advertisement
@@ -42,16 +43,14 @@ struct Connection: ~Copyable {
         let trust = try TrustStore.use(session.credentials)
         let headers = StringArray(session.credentials.headers)
         let pointer = repository.handle.pointer
-        let remote = try Handle<RemoteKind>("cannot use the remote", place: session.url.description) {
-            git_remote_create_anonymous(&$0, pointer, session.url.address)
-        }
+        let remote = try Remote(pointer, session)
         var options = git_remote_connect_options()
         git_remote_connect_options_init(&options, UInt32(GIT_REMOTE_CONNECT_OPTIONS_VERSION))
         options.callbacks = session.callbacks()
         options.proxy_opts = Self.proxy()
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
-        let status = git_remote_connect_ext(remote.pointer, direction, &options)
+        let status = session.watch.watching { git_remote_connect_ext(remote.pointer, direction, &options) }
         guard status >= 0 else { throw session.error(status, "cannot reach the git repository") }
         advertisement = try Self.list(remote.pointer, session: session)
         self.session = session
@@ -71,7 +70,7 @@ struct Connection: ~Copyable {
         options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE
         let specification = StringArray(["+refs/heads/\(branch):refs/heads/\(branch)"])
         var list = specification.value
-        let status = git_remote_download(remote.pointer, &list, &options)
+        let status = session.watch.watching { git_remote_download(remote.pointer, &list, &options) }
         guard status >= 0 else { throw session.error(status, "cannot fetch the branch '\(branch)'") }
     }
 
@@ -85,7 +84,7 @@ struct Connection: ~Copyable {
         options.custom_headers = headers.value
         let specification = StringArray(["\(reference):refs/heads/\(branch)"])
         var list = specification.value
-        let status = git_remote_upload(remote.pointer, &list, &options)
+        let status = session.watch.watching { git_remote_upload(remote.pointer, &list, &options) }
         if status == GIT_ENONFASTFORWARD.rawValue { return status }
         guard status >= 0 else { throw session.error(status, "cannot push to the branch '\(branch)'") }
         return status
@@ -118,11 +117,40 @@ struct Connection: ~Copyable {
     }
 }
 
+/// libgit2's remote with what it refers to: the session outlives it, with its callbacks and sockets.
+private struct Remote: ~Copyable {
+    let pointer: OpaquePointer
+    private let session: RemoteSession
+
+    init(_ repository: OpaquePointer, _ session: RemoteSession) throws(GitError) {
+        var made: OpaquePointer?
+        let status = git_remote_create_anonymous(&made, repository, session.url.address)
+        guard status >= 0, let made else {
+            throw .last(status, "cannot use the remote", place: session.url.description)
+        }
+        pointer = made
+        self.session = session
+        liveHandles.add(1, ordering: .relaxed)
+    }
+
+    deinit {
+        git_remote_free(pointer)
+        liveHandles.subtract(1, ordering: .relaxed)
+        withExtendedLifetime(session) {}
+    }
+}
+
 extension RemoteSession {
     /// The error of a conversation's step: what a callback found out, or what libgit2 says, made understandable.
     func error(_ status: Int32, _ summary: String) -> GitError {
         if Task.isCancelled { return GitError(.cancelled, "cancelled", place: url.description) }
         if let failure { return failure }
+        if watch.isTimedOut {
+            return GitError(
+                .timeout, "the git server fell silent", place: url.description,
+                cause: "nothing was heard for \(SocketWatch.silenceLimit / 1000) seconds",
+                hint: "check the server's health, and the proxy and firewall between")
+        }
         var error = GitError.last(status, summary, place: url.description)
         let message = error.cause ?? ""
         func mentions(_ words: String...) -> Bool { words.contains { message.firstRange(ofASCII: $0) != nil } }
@@ -141,6 +169,10 @@ extension RemoteSession {
             error.hint =
                 "the server and libssh2 share no algorithm; often the server's only recorded host key is RSA: record its "
                 + "ed25519 or ECDSA key in known_hosts"
+        } else if mentions("Wrong passphrase", "Unable to open private key", "invalid/unrecognized private key") {
+            error.code = .authentication
+            error.summary = "the SSH key cannot be read"
+            error.hint = "check the passphrase, and that the file is a private key in OpenSSH or PEM form"
         } else if mentions("failed to resolve address") {
             error.code = .network
             error.hint = "check the host name, and the machine's DNS"

@@ -18,6 +18,7 @@ enum Library {
         }
         _ = slipway_git2_set_user_agent("slipway")
         _ = slipway_git2_set_cache_size(32 << 20)
+        if slipway_git2_set_timeouts(SocketWatch.connectLimit, SocketWatch.silenceLimit) < 0 { SocketWatch.register() }
         return nil
     }()
 

@@ -17,6 +17,8 @@ final class RemoteSession {
     let url: RemoteURL
     let credentials: GitCredentials
     let progress: ((FetchProgress) -> Void)?
+    /// The sockets of the conversation.
+    let watch = SocketWatch()
     /// Why a callback refused to go on; more precise than what libgit2 then reports.
     var failure: GitError?
     /// What the server had to say, bounded.

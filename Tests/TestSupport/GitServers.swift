@@ -158,9 +158,12 @@ package final class SSHGitServer: Sendable {
             PermitRootLogin prohibit-password
             """
         try Data(configuration.utf8).write(to: URL(fileURLWithPath: scratch.file("sshd_config")))
+        // sshd closes all descriptors that it inherits. Foundation takes the one of them that it put there for the sign that
+        // the process has ended, and then waits for every later process in vain; a shell between the two keeps it open.
+        let keeper = #""$@" & child=$!; trap 'kill "$child"' TERM; wait "$child"; wait "$child""#
         sshd = try Server(
-            unblocked + ["/usr/sbin/sshd", "-D", "-e", "-f", scratch.file("sshd_config")], log: scratch.file("sshd.log")
-        )
+            unblocked + ["sh", "-c", keeper, "sh", "/usr/sbin/sshd", "-D", "-e", "-f", scratch.file("sshd_config")],
+            log: scratch.file("sshd.log"))
         let (port, log) = (port, scratch.file("sshd.log"))
         do {
             try await waitUntil("sshd listens") { Server.accepts(port: port) }
