@@ -10,6 +10,8 @@ package struct Descriptor: Hashable, Sendable, Codable {
     package var annotations: [String: String]?
     package var platform: Platform?
     package var artifactType: String?
+    /// The content itself in base64, where somebody embedded it. Kept, not used.
+    package var data: String?
 
     package init(
         mediaType: MediaType, digest: Digest, size: Int64, urls: [String]? = nil,

@@ -69,7 +69,7 @@ extension RegistryHost {
                     separator: ": ")
             }
             text = items.isEmpty ? answer.details ?? answer.message ?? "" : items.joined(separator: "; ")
-        } else if response.headers["Content-Type"]?.lowercased().hasPrefix("text/plain") == true {
+        } else if response.headers["Content-Type"]?.lowercased().hasPrefix("text/plain") ?? true {
             text = String(decoding: response.body.prefix { $0 != 0x0a }, as: UTF8.self)
         } else {
             text = ""

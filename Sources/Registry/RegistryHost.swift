@@ -24,6 +24,8 @@ actor RegistryHost {
     private nonisolated let client: HTTPClient
     private let keychain: Keychain
     private var scheme: Scheme?
+    /// Found credentials by repository: a helper program may take a second, and a push makes many requests.
+    private var found: [String: (credentials: Credentials, until: ContinuousClock.Instant)] = [:]
     private var tokens: [String: Token] = [:]
     /// Token requests on their way, so that many blobs at once ask once.
     private var pending: [String: Task<Result<Token, RegistryError>, Never>] = [:]
@@ -60,6 +62,24 @@ actor RegistryHost {
         } catch {
             throw RegistryError(error, host: name, place: place)
         }
+    }
+
+    /// Where a `Location` or `Link` of an answer leads. A registry behind a proxy that ends TLS may write its own `http:`
+    /// for what is reached by `https:`; that is put right instead of leaving TLS.
+    nonisolated func target(of reference: String, from url: HTTPURL, place: String) throws(RegistryError) -> HTTPURL {
+        do {
+            let target = try url.resolving(reference)
+            guard url.isSecure, !target.isSecure, target.host == url.host, target.port == 80 || target.port == url.port
+            else { return target }
+            return try url.resolving(Self.pathAndQuery(target))
+        } catch {
+            throw RegistryError(error, host: name, place: place)
+        }
+    }
+
+    private static func pathAndQuery(_ url: HTTPURL) -> String {
+        let rest = url.text.dropFirst("http://".count)
+        return rest.firstIndex(of: "/").map { String(rest[$0...]) } ?? "/"
     }
 
     /// Sends a call once, with the credentials that it needs; repeats it only to bring credentials that were asked for.
@@ -145,6 +165,8 @@ actor RegistryHost {
         }
         if challenges.contains(where: { $0.scheme == "basic" }) {
             scheme = .basic
+            // Passwords of cloud registries expire: the next call asks the keychain again.
+            if used != nil { found[call.repository] = nil }
             guard used == nil, case .basic = try await credentials(call) else { return false }
             return true
         }
@@ -167,8 +189,11 @@ actor RegistryHost {
     }
 
     private func credentials(_ call: Call) async throws(RegistryError) -> Credentials {
+        if let known = found[call.repository], known.until > .now { return known.credentials }
         do {
-            return try await keychain.credentials(host: name, path: call.repository)
+            let credentials = try await keychain.credentials(host: name, path: call.repository)
+            found[call.repository] = (credentials, .now + .seconds(300))
+            return credentials
         } catch {
             var failure = error
             failure.place = failure.place ?? call.place
@@ -250,6 +275,7 @@ actor RegistryHost {
             throw RegistryError(error, host: realm.authority, place: call.place)
         }
         guard response.head.isSuccess else {
+            found[call.repository] = nil
             throw failure(
                 response, credentials == .anonymous ? "no access without a login" : "the login was refused", call.place)
         }

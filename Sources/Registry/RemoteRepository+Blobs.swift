@@ -180,10 +180,6 @@ extension RemoteRepository {
 
     private func session(_ response: HTTPResponse, _ place: String) throws(RegistryError) -> HTTPURL? {
         guard let location = response.headers["Location"] else { return nil }
-        do {
-            return try response.head.url.resolving(location)
-        } catch {
-            throw RegistryError(error, host: host.name, place: place)
-        }
+        return try host.target(of: location, from: response.head.url, place: place)
     }
 }

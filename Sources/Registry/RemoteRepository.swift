@@ -159,22 +159,11 @@ package struct RemoteRepository: ImageRepository {
     }
 
     private func nextPage(_ link: String, after current: HTTPURL, place: String) throws(RegistryError) -> HTTPURL {
-        let next: HTTPURL
-        do {
-            next = try current.resolving(link)
-        } catch {
-            throw RegistryError(error, host: host.name, place: place)
-        }
-        guard next.host == current.host, next.port == current.port else {
-            // Behind a proxy that ends TLS, registries write their own scheme into links; another host is not followed.
+        let next = try host.target(of: link, from: current, place: place)
+        guard next.origin == current.origin else {
             throw RegistryError(
                 .invalidContent, "the list of tags continues at another host", place: place, cause: "\(next)")
         }
-        guard next.scheme != current.scheme else { return next }
-        do {
-            return try HTTPURL(current.scheme + next.text.dropFirst(next.scheme.count))
-        } catch {
-            throw RegistryError(error, host: host.name, place: place)
-        }
+        return next
     }
 }

@@ -30,19 +30,26 @@ extension ImageRepository {
         guard let top else { return nil }
         let place = "\(location)" + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
         let raw = try await select(top, platform, place: place)
+        let manifest: Manifest = try Self.decode(raw.bytes, place)
+        guard manifest.config.mediaType.isConfig else {
+            throw RegistryError(
+                .unsupported, "this is not a container image", place: place,
+                cause: "its configuration is of the type \(manifest.config.mediaType)")
+        }
+        let bytes = try await blob(manifest.config, limit: Limits.config)
+        return ResolvedImage(
+            repository: self, digest: top.digest, manifestDigest: raw.digest, manifest: manifest,
+            manifestBytes: raw.bytes, manifestMediaType: raw.mediaType, config: try Self.decode(bytes, place),
+            configBytes: bytes)
+    }
+
+    private static func decode<Document: Decodable>(
+        _ bytes: [UInt8], _ place: String
+    ) throws(RegistryError) -> Document {
         do {
-            let manifest = try CanonicalJSON.decode(Manifest.self, from: raw.bytes)
-            let bytes = try await blob(manifest.config, limit: Limits.config)
-            return ResolvedImage(
-                repository: self, digest: top.digest, manifestDigest: raw.digest, manifest: manifest,
-                manifestBytes: raw.bytes, manifestMediaType: raw.mediaType,
-                config: try CanonicalJSON.decode(ImageConfig.self, from: bytes), configBytes: bytes)
-        } catch let error as OCIError {
-            throw RegistryError(error, place: place)
-        } catch let error as RegistryError {
-            throw error
+            return try CanonicalJSON.decode(Document.self, from: bytes)
         } catch {
-            throw RegistryError(.invalidContent, "the image cannot be read", place: place, cause: "\(error)")
+            throw RegistryError(error, place: place)
         }
     }
 
@@ -53,12 +60,7 @@ extension ImageRepository {
         var current = top
         for _ in 0..<4 {
             guard current.mediaType.isIndex else { return current }
-            let index: ImageIndex
-            do {
-                index = try CanonicalJSON.decode(ImageIndex.self, from: current.bytes)
-            } catch {
-                throw RegistryError(error, place: place)
-            }
+            let index: ImageIndex = try Self.decode(current.bytes, place)
             let chosen = try choose(index, platform, place: place)
             guard let next = try await manifest(.digest(chosen.digest)) else {
                 throw RegistryError(

@@ -60,7 +60,11 @@ final class RepositoryFixture: Sendable {
     func image(_ text: String, platform: Platform = .host) throws -> (manifest: Manifest, bytes: [UInt8]) {
         let folder = scratch.file("tar-\(UInt32.random(in: 0 ... .max))")
         try Shell.run(["mkdir", "-p", folder])
-        try Shell.run(["sh", "-c", "printf %s '\(text)' > file && tar -cf layer.tar file"], in: folder)
+        try Shell.run(
+            [
+                "sh", "-c",
+                "printf %s '\(text)' > file && tar --mtime=@0 --owner=0 --group=0 --numeric-owner -cf layer.tar file",
+            ], in: folder)
         let tar = try #require(try SmallFile.read("\(folder)/layer.tar", limit: 1 << 20))
         try store.add(tar)
         let layer = Descriptor(mediaType: .ociLayer, of: tar)

@@ -71,18 +71,19 @@ package final class StubServer: @unchecked Sendable {
             return open
         }
         guard let connections else { return }
+        // Ends the thread that accepts, which closes the descriptor: closed here, its number could be another's by then.
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
         for connection in connections { shutdown(connection, Int32(SHUT_RDWR)) }
     }
 
     deinit { stop() }
 
     private static func acceptAll(_ listener: Int32, _ weak: WeakServer) {
-        signal(SIGPIPE, SIG_IGN)
+        defer { close(listener) }
         var number = 0
         while true {
             let connection = accept(listener, nil, nil)
+            if connection < 0 && errno == EINTR { continue }
             guard connection >= 0 else { return }
             number += 1
             let current = number
@@ -157,7 +158,8 @@ package final class StubServer: @unchecked Sendable {
 
     private static func receive(_ connection: Int32, _ buffer: inout [UInt8]) -> Bool {
         var piece = [UInt8](repeating: 0, count: 65536)
-        let count = recv(connection, &piece, piece.count, 0)
+        var count = recv(connection, &piece, piece.count, 0)
+        while count < 0 && errno == EINTR { count = recv(connection, &piece, piece.count, 0) }
         guard count > 0 else { return false }
         buffer += piece[..<count]
         return true
