@@ -61,9 +61,10 @@ extension Repository {
         let collector = DiffText(limit: limit)
         let status = git_diff_print(
             diff.pointer, GIT_DIFF_FORMAT_PATCH,
-            { _, _, line, payload in
-                guard let line, let payload else { return -1 }
-                return Unmanaged<DiffText>.fromOpaque(payload).takeUnretainedValue().append(line.pointee)
+            { delta, _, line, payload in
+                guard let delta, let line, let payload else { return -1 }
+                return Unmanaged<DiffText>.fromOpaque(payload).takeUnretainedValue().append(
+                    line.pointee, of: delta.pointee)
             }, Unmanaged.passUnretained(collector).toOpaque())
         return try withExtendedLifetime(collector) { () throws(GitError) -> String in
             if collector.isFull {
@@ -100,7 +101,7 @@ private final class DiffText {
 
     init(limit: Int) { self.limit = limit }
 
-    func append(_ line: git_diff_line) -> Int32 {
+    func append(_ line: git_diff_line, of delta: git_diff_delta) -> Int32 {
         guard let content = line.content, bytes.count <= limit - line.content_len else {
             isFull = true
             return GIT_EUSER.rawValue
@@ -109,7 +110,36 @@ private final class DiffText {
         if origin == UInt8(ascii: " ") || origin == UInt8(ascii: "+") || origin == UInt8(ascii: "-") {
             bytes.append(origin)
         }
-        bytes += UnsafeRawBufferPointer(start: content, count: line.content_len)
+        let text = UnsafeRawBufferPointer(start: content, count: line.content_len)
+        if origin == UInt8(ascii: "F") {
+            bytes += Self.asGitPrints(header: text, omittingNames: Self.hasNoLines(delta))
+        } else {
+            bytes += text
+        }
         return 0
     }
+
+    /// A file's header the way git prints it: no names for an empty file that comes or goes, and a tab after a name with
+    /// a space, where libgit2 differs.
+    private static func asGitPrints(header: UnsafeRawBufferPointer, omittingNames: Bool) -> [UInt8] {
+        var result: [UInt8] = []
+        for line in header.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
+            let isName = line.starts(with: "--- ".utf8) || line.starts(with: "+++ ".utf8)
+            if isName && omittingNames { continue }
+            result += line
+            if isName && line.dropFirst(4).contains(UInt8(ascii: " ")) { result.append(UInt8(ascii: "\t")) }
+            result.append(UInt8(ascii: "\n"))
+        }
+        return result
+    }
+
+    private static func hasNoLines(_ delta: git_diff_delta) -> Bool {
+        switch delta.status {
+        case GIT_DELTA_ADDED: ObjectID(delta.new_file.id) == emptyBlob
+        case GIT_DELTA_DELETED: ObjectID(delta.old_file.id) == emptyBlob
+        default: false
+        }
+    }
+
+    private static let emptyBlob = try? ObjectID(hex: "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
 }

@@ -122,9 +122,11 @@ struct CommitTests {
             ]))
         let head = try await mirror.fetch(branch: "main")
         #expect(head.id == new)
-        #expect(
-            try await mirror.diff(from: old, to: new)
-                == Shell.run(["git", "-C", remote.path, "diff", "\(old)", "\(new)"]).stdout)
+        let ours = try await mirror.diff(from: old, to: new).split(separator: "\n", omittingEmptySubsequences: false)
+        let theirs = try Shell.run(["git", "-C", remote.path, "diff", "\(old)", "\(new)"]).stdout
+            .split(separator: "\n", omittingEmptySubsequences: false)
+        for (mine, other) in zip(ours, theirs) { try #require(mine == other) }
+        #expect(ours.count == theirs.count)
         #expect(
             try await mirror.changedPaths(from: old, to: new)
                 == Shell.run([
