@@ -35,6 +35,8 @@ struct ContextTree: Sendable {
         var known: [[UInt8]: Int] = [[]: 0]
         known.reserveCapacity(entries.count)
         let depth = prefix.components.count
+        // A folder that is left out may hold something that is not, and keeps its mode then.
+        var ignoredFolders: [[UInt8]: ContextEntry] = [:]
         for entry in entries {
             var names = ImagePath.split(entry.pathBytes)
             guard names.count > depth, Array(names[..<depth]) == prefix.components,
@@ -43,8 +45,11 @@ struct ContextTree: Sendable {
             names.removeFirst(depth)
             var relative = entry
             relative.pathBytes = Array(names.joined(separator: [0x2f]))
-            if isIgnored(relative) { continue }
-            insert(entry, names, &known)
+            if isIgnored(relative) {
+                if entry.kind == .directory { ignoredFolders[relative.pathBytes] = entry }
+                continue
+            }
+            insert(entry, names, &known, ignoredFolders)
         }
         for index in slots.indices {
             slots[index].children.sort { $0.name.lexicographicallyPrecedes($1.name) }
@@ -52,7 +57,10 @@ struct ContextTree: Sendable {
     }
 
     /// The entry keeps its full path, by which the context reads it.
-    private mutating func insert(_ entry: ContextEntry, _ names: [FileName], _ known: inout [[UInt8]: Int]) {
+    private mutating func insert(
+        _ entry: ContextEntry, _ names: [FileName], _ known: inout [[UInt8]: Int],
+        _ ignoredFolders: [[UInt8]: ContextEntry]
+    ) {
         var parent = 0
         var path: [UInt8] = []
         for (position, name) in names.enumerated() {
@@ -64,7 +72,8 @@ struct ContextTree: Sendable {
                 parent = index
                 continue
             }
-            let made = isLast ? entry : ContextEntry(pathBytes: path, kind: .directory, mode: 0o755)
+            let made =
+                isLast ? entry : ignoredFolders[path] ?? ContextEntry(pathBytes: path, kind: .directory, mode: 0o755)
             slots.append(Slot(entry: made))
             let index = slots.count - 1
             slots[parent].children.append((name, index))

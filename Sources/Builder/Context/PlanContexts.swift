@@ -49,13 +49,13 @@ actor PlanContexts {
             let path = prefix.appending(ImagePath(name)).joined
             guard let entry = entries.first(where: { $0.pathBytes == path && $0.kind == .file }) else { continue }
             let bytes = try await ContextFile.read(entry, in: context, limit: 4 << 20)
-            do { ignored = try IgnoreMatcher(bytes) } catch {
-                throw BuildError(.dockerfile, "cannot read \(name)", place: name, from: error)
+            do throws(DockerfileError) { ignored = try IgnoreMatcher(file: bytes, name: name) } catch {
+                throw BuildError(error)
             }
             break
         }
         let tree = ContextTree(context, entries: entries, below: prefix) { entry in
-            ignored?.excludes(entry.path) ?? false
+            ignored?.excludes(entry.pathBytes) ?? false
         }
         return ContextSource(tree: tree, displayName: displayName, createdAt: request.createdAt)
     }

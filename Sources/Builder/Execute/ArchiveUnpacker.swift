@@ -12,7 +12,7 @@ struct ArchiveUnpacker {
     static func isArchive(_ file: HostPath) throws(BuildError) -> Bool {
         guard let node = try Node.read(file, .apply), node.kind == .file, node.size > 0 else { return false }
         do throws(ArchiveError) {
-            var reader = try TarReader(try DecompressingSource(try FileSource(path: file.text)))
+            var reader = TarReader(try DecompressingSource(try FileSource(path: file.text)))
             return try reader.next() != nil
         } catch {
             return false
@@ -21,7 +21,7 @@ struct ArchiveUnpacker {
 
     func unpack(_ file: HostPath, into folder: LayeredRoot.Folder, _ editor: inout LayerEditor) throws(BuildError) {
         do {
-            var reader = try TarReader(try DecompressingSource(try FileSource(path: file.text)))
+            var reader = TarReader(try DecompressingSource(try FileSource(path: file.text)))
             while let entry = try reader.next() { try unpack(entry, &reader, into: folder, &editor) }
         } catch let error as BuildError {
             throw error

@@ -21,7 +21,8 @@ extension BuildRun {
             try write(
                 script.body, to: file,
                 Node(kind: .file, mode: 0o755, uid: 0, gid: 0, size: 0, modified: .init(seconds: 0)))
-            sandbox.mounts.append(.bind(source: file.text, target: "/dev/pipes/\(script.name)", isReadOnly: true))
+            sandbox.mounts.append(
+                SandboxStep.Mount(.bind(source: file.text), target: "/dev/pipes/\(script.name)", isReadOnly: true))
         }
         do throws(BuildError) {
             for mount in step.mounts {
@@ -45,10 +46,10 @@ extension BuildRun {
             cause: "nothing can be mounted there", hint: "run where user namespaces are allowed")
     }
 
-    private func prepare(_ mount: RunMount, _ held: inout HeldMounts) async throws(BuildError) -> SandboxMount? {
+    private func prepare(_ mount: StepMount, _ held: inout HeldMounts) async throws(BuildError) -> SandboxStep.Mount? {
         switch mount.kind {
         case .tmpfs(let size):
-            return .tmpfs(target: mount.target, size: size)
+            return SandboxStep.Mount(.tmpfs(size: size, mode: 0o755), target: mount.target)
         case .secret(let id, _, let mode, let uid, let gid, let isRequired):
             guard let value = request.secrets[id] else {
                 guard isRequired else { return nil }
@@ -60,7 +61,7 @@ extension BuildRun {
             try write(
                 value, to: file, Node(kind: .file, mode: mode, uid: uid, gid: gid, size: 0, modified: .init(seconds: 0))
             )
-            return .bind(source: file.text, target: mount.target, isReadOnly: true)
+            return SandboxStep.Mount(.bind(source: file.text), target: mount.target, isReadOnly: true)
         case .cache(let id, let mode, let uid, let gid, let isReadOnly, let isLocked):
             let name = String(Digest.sha256(of: Array(id.utf8)).encoded.prefix(32))
             let folder = HostPath(builder.store.cachesFolder)
@@ -76,10 +77,10 @@ extension BuildRun {
                 try NodeWriter(ownership: builder.store.ownership).makeDirectory(
                     directory, Node(directoryMode: mode, uid: uid, gid: gid))
             }
-            return .bind(source: directory.text, target: mount.target, isReadOnly: isReadOnly)
+            return SandboxStep.Mount(.bind(source: directory.text), target: mount.target, isReadOnly: isReadOnly)
         case .bind(let origin, let source, let isReadOnly):
             let copy = try await materialise(source, of: origin)
-            return .bind(source: copy.text, target: mount.target, isReadOnly: isReadOnly)
+            return SandboxStep.Mount(.bind(source: copy.text), target: mount.target, isReadOnly: isReadOnly)
         }
     }
 

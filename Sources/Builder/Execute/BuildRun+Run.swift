@@ -25,7 +25,8 @@ extension BuildRun {
         let upper = try newDirectory()
         switch mode {
         case .namespaces:
-            let editor = try LayerEditor(over: root, upper: upper)
+            var editor = try LayerEditor(over: root, upper: upper)
+            try makeDirectory(step.workingDirectory, with: &editor)
             let work = try newDirectory()
             var lowers = root.layers
             if lowers.isEmpty { lowers = [try newDirectory()] }
@@ -43,6 +44,15 @@ extension BuildRun {
         }
         try LayerNormalizer(over: root).normalize(upper)
         return upper
+    }
+
+    /// The image's working directory need not be in its file system.
+    private func makeDirectory(_ path: String, with editor: inout LayerEditor) throws(BuildError) {
+        let resolved = try editor.view.resolve(ImagePath(path))
+        guard resolved.item == nil else { return }
+        let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: request.createdAt))
+        _ = try editor.ensureDirectory(resolved.path, new: new)
+        try editor.finish()
     }
 
     private func chooseIsolation() throws(BuildError) -> IsolationMode {

@@ -11,45 +11,45 @@ struct SourcePattern {
 
     init(_ text: String) { self.text = text }
 
-    var isPattern: Bool {
-        text.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "[") }
-    }
-
     /// What the source selects. A path that does not exist is an error, a pattern without a match selects nothing.
     func matches<Source: CopySource>(in source: Source) throws(BuildError) -> [Match<Source.Item>] {
         let path = ImagePath(text)
-        guard isPattern else {
+        guard GlobMatch.hasWildcards(text) || text.utf8.contains(UInt8(ascii: "\\")) else {
             guard try source.resolve(path, followingLast: false) != nil else {
-                throw BuildError(
-                    .missingSource, "\(text) is not in \(source.displayName)",
-                    hint: "paths are relative to its root; a file that .dockerignore excludes is not there either")
+                throw missing(in: source)
             }
             return [Match(path: path)]
         }
         var found: [ImagePath] = [.root]
         for element in path.components {
+            let isPlain = !GlobMatch.hasWildcards(element.text)
+            let glob = try pattern(element.text)
             var next: [ImagePath] = []
             for folder in found {
                 guard let item = try source.resolve(folder, followingLast: true), source.isDirectory(item) else {
                     continue
                 }
-                if !SourcePattern(element.text).isPattern && !element.contains(UInt8(ascii: "\\")) {
+                if isPlain, !element.contains(UInt8(ascii: "\\")) {
                     if try source.child(element, of: item) != nil { next.append(folder.appending(element)) }
                     continue
                 }
-                for (name, _) in try source.children(of: item) where try Self.matches(name, element, text) {
+                for (name, _) in try source.children(of: item) where glob.matches(name) {
                     next.append(folder.appending(name))
                 }
             }
             found = next
         }
+        if found.isEmpty && !GlobMatch.hasWildcards(text) { throw missing(in: source) }
         return found.map { Match(path: $0) }
     }
 
-    private static func matches(_ name: FileName, _ pattern: FileName, _ text: String) throws(BuildError) -> Bool {
-        guard let result = GlobMatch.matches(pattern: pattern, name: name) else {
-            throw BuildError(.dockerfile, "the pattern \(text) is malformed", hint: "a [ must be closed, or escaped")
-        }
-        return result
+    private func missing(in source: some CopySource) -> BuildError {
+        BuildError(
+            .missingSource, "\(text) is not in \(source.displayName)",
+            hint: "paths are relative to its root; a file that .dockerignore excludes is not there either")
+    }
+
+    private func pattern(_ element: String) throws(BuildError) -> GlobMatch {
+        do throws(DockerfileError) { return try GlobMatch(element) } catch { throw BuildError(error) }
     }
 }

@@ -45,7 +45,7 @@ struct BaseImage: Sendable {
 
 enum PlannedSource: Sendable {
     case image(BaseImage)
-    case context(any BuildContext)
+    case context
 }
 
 struct PlannedStep: Sendable {
@@ -63,7 +63,7 @@ struct PlannedStep: Sendable {
     let location: SourceLocation
     let action: Action
     /// `nil` for what leaves no history.
-    let history: History?
+    var history: History?
 
     var hasLayer: Bool { if case .metadata = action { false } else { true } }
 }
@@ -71,15 +71,17 @@ struct PlannedStep: Sendable {
 struct RunStep: Sendable {
     var arguments: [String]
     var environment: [(String, String)]
+    /// Variables that leave no trace: neither in the history nor in the key.
+    var hidden: Set<String> = []
     var workingDirectory: String
     var user: String
     var hasNetwork = true
     /// A script to be mounted at `/dev/pipes/<name>`.
     var script: (name: String, body: [UInt8])?
-    var mounts: [RunMount] = []
+    var mounts: [StepMount] = []
 }
 
-struct RunMount: Sendable {
+struct StepMount: Sendable {
     enum Kind: Sendable {
         case tmpfs(size: Int64?)
         case bind(from: CopyOrigin, source: String, isReadOnly: Bool)

@@ -60,20 +60,16 @@ struct ContentSelection {
 
 /// A hash that a callback on another thread can add to.
 private final class RunningHash: Sendable {
-    private struct State: ~Copyable {
-        var hasher = SHA256Hasher()
-    }
-
-    private let state = Mutex(State())
+    private let hasher = Mutex<SHA256Hasher?>(SHA256Hasher())
 
     func update(_ bytes: UnsafeRawBufferPointer) {
-        state.withLock { $0.hasher.update(bytes) }
+        let chunk = [UInt8](bytes)
+        hasher.withLock { $0?.update(chunk) }
     }
 
     func finish() -> Digest {
-        state.withLock { state in
-            let full = state.hasher
-            state.hasher = SHA256Hasher()
+        hasher.withLock { hasher in
+            guard let full = hasher.take() else { preconditionFailure("a file is hashed once") }
             return full.finalize()
         }
     }

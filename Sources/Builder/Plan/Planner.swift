@@ -1,11 +1,169 @@
+import Diagnostics
+import Dockerfile
+import OCI
 import Registry
 
+/// From the Dockerfile to the plan: reads base images' manifests and configurations, nothing else.
 struct Planner {
-    init(_ request: BuildRequest, contexts: PlanContexts, registry: RegistryAccess) {}
-    func plan() async throws(BuildError) -> BuildPlan { fatalError() }
+    private let request: BuildRequest
+    private let contexts: PlanContexts
+    private let images: BaseImages
+
+    init(_ request: BuildRequest, contexts: PlanContexts, registry: RegistryAccess) {
+        self.request = request
+        self.contexts = contexts
+        images = BaseImages(request, registry)
+    }
+
+    func plan() async throws(BuildError) -> BuildPlan {
+        let (bytes, name) = try await contexts.dockerfile()
+        var graph: StageGraph
+        do throws(DockerfileError) {
+            graph = try StageGraph.resolve(
+                Dockerfile.parse(bytes, file: name), target: request.target, buildArguments: request.buildArguments,
+                platform: request.platform.description, buildPlatform: Platform.host.description,
+                namedContexts: Set(request.namedContexts.keys))
+        } catch {
+            throw BuildError(error)
+        }
+        let bases = try await resolveBases(of: &graph)
+        let sources = try await resolveSources(of: graph)
+        var warnings = graph.warnings.map { "\($0.location): \($0.message) (\($0.rule.rawValue))" }
+        warnings += graph.unusedArguments.map { "the build argument '\($0)' is not used by \(name)" }
+        var plan = BuildPlan(stages: [], target: graph.target, sources: sources, warnings: warnings)
+        for index in graph.order { plan.stages.append(try stage(graph.nodes[index], graph, bases[index], plan)) }
+        return plan
+    }
+
+    // MARK: Images
+
+    /// The base images of the needed stages. Their ONBUILD triggers may make further stages needed.
+    private func resolveBases(of graph: inout StageGraph) async throws(BuildError) -> [Int: BaseImage] {
+        var bases: [Int: BaseImage] = [:]
+        while let index = graph.order.first(where: { bases[$0] == nil && graph.nodes[$0].base.isExternal }) {
+            let node = graph.nodes[index]
+            let place = node.stage.location
+            let image: BaseImage
+            switch node.base {
+            case .image(let name): image = try await images.image(name, platform: node.platform, at: place)
+            case .context(let name):
+                guard let found = try await images.namedImage(name, platform: node.platform, at: place) else {
+                    throw BuildError(
+                        .unsupported, "a directory as the base of a stage is not supported", place: place.description,
+                        hint: "write FROM scratch and COPY --from=\(name) . /")
+                }
+                image = found
+            case .scratch, .stage: continue
+            }
+            bases[index] = image
+            do throws(DockerfileError) {
+                try graph.insertTriggers(image.image.config.config.onBuild, into: index)
+            } catch {
+                throw BuildError(error)
+            }
+        }
+        return bases
+    }
+
+    /// The images and contexts that COPY and mounts take files from.
+    private func resolveSources(of graph: StageGraph) async throws(BuildError) -> [String: PlannedSource] {
+        var sources: [String: PlannedSource] = [:]
+        for index in graph.order {
+            for instruction in graph.nodes[index].instructions {
+                for source in try externalSources(of: instruction, graph) {
+                    switch source {
+                    case .image(let name) where sources[name] == nil:
+                        sources[name] = .image(
+                            try await images.image(name, platform: nil, at: instruction.range.start))
+                    case .context(let name) where sources[name] == nil:
+                        let image = try await images.namedImage(name, platform: nil, at: instruction.range.start)
+                        sources[name] = image.map { .image($0) } ?? .context
+                    default: continue
+                    }
+                }
+            }
+        }
+        return sources
+    }
+
+    private func externalSources(
+        of instruction: Instruction, _ graph: StageGraph
+    ) throws(BuildError) -> [StageGraph.Source] {
+        switch instruction.kind {
+        case .copy(let copy):
+            return try copy.from.map { (name) throws(BuildError) in
+                [try Self.source(name, instruction, graph)]
+            } ?? []
+        case .run(let run): return run.mounts.compactMap { $0.from.map { graph.source(ofMount: $0) } }
+        default: return []
+        }
+    }
+
+    private static func source(
+        _ name: String, _ instruction: Instruction, _ graph: StageGraph
+    ) throws(BuildError) -> StageGraph.Source {
+        do throws(DockerfileError) {
+            if case .copy = instruction.kind { return try graph.source(ofCopy: name) }
+            return graph.source(ofMount: name)
+        } catch {
+            throw BuildError(instruction.locate(error))
+        }
+    }
+
+    // MARK: Stages
+
+    private func stage(
+        _ node: StageGraph.Node, _ graph: StageGraph, _ image: BaseImage?, _ plan: BuildPlan
+    ) throws(BuildError) -> PlannedStage {
+        let base: PlannedStage.Base
+        var state: StageState
+        var history: [History] = []
+        switch node.base {
+        case .stage(let index):
+            guard let below = plan.stage(index) else {
+                throw BuildError(.dockerfile, "stage \(index) is used before it is built")
+            }
+            base = .stage(index)
+            state = below.state
+            state.config.onBuild = []
+            state.hasCommand = false
+            history = below.history
+        case .image, .context:
+            guard let image else { throw BuildError(.baseImage, "the base of \(node.displayName) is not known") }
+            base = .image(image)
+            var config = image.image.config.config
+            config.onBuild = []
+            state = StageState(config: config, author: image.image.config.author)
+            history = image.image.config.history
+        case .scratch:
+            base = .scratch
+            var config = ContainerConfig()
+            config.workingDir = "/"
+            state = StageState(config: config, author: nil)
+        }
+        var planner = StagePlanner(
+            request, state: state, globalValue: { graph.globalArgument($0) },
+            origin: { (name, instruction) throws(BuildError) in
+                switch try Self.source(name, instruction, graph) {
+                case .stage(let index): return .stage(index)
+                case .image(let name), .context(let name): return .named(name)
+                case .scratch:
+                    throw BuildError(
+                        .missingSource, "scratch holds no files to copy", place: instruction.range.start.description)
+                }
+            })
+        for instruction in node.instructions { try planner.apply(instruction) }
+        return PlannedStage(
+            index: node.index, name: node.displayName, location: node.stage.location, base: base,
+            steps: planner.steps, state: planner.state, history: history + planner.history)
+    }
 }
-extension ContentKey {
-    init(of plan: BuildPlan, _ request: BuildRequest, _ contexts: PlanContexts) async throws(BuildError) {
-        fatalError()
+
+extension StageGraph.Source {
+    fileprivate var isExternal: Bool {
+        switch self {
+        case .image, .context: true
+        case .scratch, .stage: false
+        }
     }
 }

@@ -1,0 +1,61 @@
+import Diagnostics
+import Dockerfile
+import OCI
+import Registry
+
+/// Finds base images, each once.
+actor BaseImages {
+    private let request: BuildRequest
+    private let registry: RegistryAccess
+    private var known: [String: BaseImage] = [:]
+
+    init(_ request: BuildRequest, _ registry: RegistryAccess) {
+        self.request = request
+        self.registry = registry
+    }
+
+    /// An image by the name that the Dockerfile gives it.
+    func image(_ name: String, platform: BuildPlatform?, at place: SourceLocation) async throws(BuildError) -> BaseImage
+    {
+        let location: ImageLocation
+        do throws(OCIError) { location = try ImageLocation(name) } catch {
+            throw BuildError(.baseImage, "'\(name)' is not the name of an image", place: place.description, from: error)
+        }
+        return try await resolve(location, as: location.withDefaultTag.description, platform, place)
+    }
+
+    /// The image that a named context stands for; `nil` when it is a directory.
+    ///
+    /// It keeps the name by which the Dockerfile asks for it: where it lies on this machine is nobody's business.
+    func namedImage(
+        _ name: String, platform: BuildPlatform?, at place: SourceLocation
+    ) async throws(BuildError) -> BaseImage? {
+        guard case .image(let location)? = request.namedContexts[name] else { return nil }
+        let shown = (try? ImageLocation(name))?.withDefaultTag.description ?? name
+        return try await resolve(location, as: shown, platform, place)
+    }
+
+    private func resolve(
+        _ location: ImageLocation, as name: String, _ platform: BuildPlatform?, _ place: SourceLocation
+    ) async throws(BuildError) -> BaseImage {
+        var wanted = request.platform
+        if let platform, let parsed = try? Platform(platform.description) { wanted = parsed }
+        let key = "\(wanted) \(location)"
+        if let image = known[key] { return BaseImage(name: name, image: image.image) }
+        let resolved: ResolvedImage?
+        do throws(RegistryError) { resolved = try await registry.resolve(location, platform: wanted) } catch {
+            throw BuildError(
+                error.code == .cancelled ? .cancelled : .baseImage, "cannot read the image \(location)",
+                place: place.description, from: error)
+        }
+        guard let resolved else {
+            throw BuildError(
+                .baseImage, "there is no image \(location)", place: place.description,
+                cause: "the registry does not have it, or hides it from who has no credentials",
+                hint: "check the name and the tag; private images need credentials in config.json")
+        }
+        let image = BaseImage(name: name, image: resolved)
+        known[key] = image
+        return image
+    }
+}

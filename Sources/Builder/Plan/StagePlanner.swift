@@ -1,0 +1,289 @@
+import Diagnostics
+import Dockerfile
+import OCI
+
+/// Applies the instructions of one stage, in order, to its state: values in, steps and values out.
+struct StagePlanner {
+    /// What names in `--from` and mounts mean.
+    typealias OriginLookup = (_ name: String, _ instruction: Instruction) throws(BuildError) -> CopyOrigin
+
+    let request: BuildRequest
+    /// The value that `ARG name` without a default takes from outside of the stages.
+    let globalValue: (String) -> String?
+    let origin: OriginLookup
+    private let created: String
+    var state: StageState
+    var steps: [PlannedStep] = []
+    var history: [History] = []
+
+    init(
+        _ request: BuildRequest, state: StageState, globalValue: @escaping (String) -> String?,
+        origin: @escaping OriginLookup
+    ) {
+        self.request = request
+        self.state = state
+        self.globalValue = globalValue
+        self.origin = origin
+        created = CalendarDate.text(request.createdAt)
+    }
+
+    mutating func apply(_ instruction: Instruction) throws(BuildError) {
+        let variables = state.variables
+        let expanded: Instruction
+        do throws(DockerfileError) { expanded = try instruction.expanded { variables[$0] }.instruction } catch {
+            throw BuildError(error)
+        }
+        switch expanded.kind {
+        case .run(let run): try apply(run, expanded)
+        case .copy(let copy): try apply(copy, expanded)
+        case .add(let add): try apply(add, expanded)
+        case .arg: try arguments(expanded)
+        case .expose(let words): try expose(words, expanded)
+        case .workdir(let path): try workdir(path, expanded)
+        default: metadata(expanded)
+        }
+    }
+
+    // MARK: Configuration
+
+    private mutating func metadata(_ instruction: Instruction) {
+        switch instruction.kind {
+        case .env(let env): for pair in env.pairs { state.setEnvironment(pair.key, pair.value) }
+        case .label(let label): for pair in label.pairs { state.config.labels[pair.key] = pair.value }
+        case .user(let user): state.config.user = user
+        case .volume(let paths): state.config.volumes.formUnion(paths)
+        case .cmd(let command):
+            let arguments = command.arguments(shell: state.shell)
+            state.config.cmd = arguments.isEmpty ? nil : arguments
+            state.config.argsEscaped = true
+            state.hasCommand = true
+        case .entrypoint(let command):
+            let arguments = command.arguments(shell: state.shell)
+            state.config.entrypoint = arguments.isEmpty ? nil : arguments
+            if !state.hasCommand || arguments.isEmpty { state.config.cmd = nil }
+        case .shell(let shell): state.config.shell = shell
+        case .healthcheck(let check): state.config.healthcheck = ContainerConfig.Healthcheck(check)
+        case .stopsignal(let signal): state.config.stopSignal = signal
+        case .maintainer(let name): state.author = name
+        case .onbuild(let trigger): state.config.onBuild.append(trigger.text)
+        case .run, .copy, .add, .arg, .workdir, .expose: return
+        }
+        add(instruction, .metadata)
+    }
+
+    private mutating func arguments(_ instruction: Instruction) throws(BuildError) {
+        let variables = state.variables
+        let given = Dictionary(request.buildArguments) { _, last in last }
+        let assigned: [(name: String, value: String?)]
+        do throws(DockerfileError) {
+            assigned = try instruction.assignments(
+                buildArguments: { given[$0] }, globals: globalValue, environment: { variables[$0] })
+        } catch {
+            throw BuildError(error)
+        }
+        for (name, value) in assigned {
+            if let value { state.variables[name] = value }
+            state.arguments[name] = value ?? state.arguments[name] ?? ""
+        }
+        add(instruction, .metadata, message: HistoryText.arg(assigned))
+    }
+
+    private mutating func expose(_ words: [String], _ instruction: Instruction) throws(BuildError) {
+        do throws(DockerfileError) {
+            state.config.exposedPorts.formUnion(try ExposedPorts(words).ports)
+        } catch {
+            throw BuildError(instruction.locate(error))
+        }
+        add(instruction, .metadata)
+    }
+
+    private mutating func workdir(_ path: String, _ instruction: Instruction) throws(BuildError) {
+        let directory = PathRules.workingDirectory(path, from: state.config.workingDir)
+        state.config.workingDir = directory
+        let isRoot = ImagePath(directory).components.isEmpty
+        add(instruction, isRoot ? .metadata : .workdir(path: directory, user: state.config.user))
+    }
+
+    // MARK: Files
+
+    private mutating func apply(_ run: RunInstruction, _ instruction: Instruction) throws(BuildError) {
+        guard run.security == .sandbox else {
+            throw unsupported(
+                instruction, "RUN --security=insecure", "leave the flag out; steps run with a container's privileges")
+        }
+        guard run.devices.isEmpty else {
+            throw unsupported(instruction, "RUN --device", "leave the flag out")
+        }
+        let invocation = run.invocation(shell: state.shell)
+        var environment = state.variables
+        var hidden: Set<String> = []
+        for (name, value) in proxies() where environment[name] == nil {
+            environment[name] = value
+            hidden.insert(name)
+        }
+        var step = RunStep(
+            arguments: invocation.arguments, environment: environment.pairs,
+            workingDirectory: ImagePath(state.workingDirectory).text, user: state.config.user)
+        step.hidden = hidden
+        step.hasNetwork = run.network != .none
+        if case .script(let path, let content, _) = invocation {
+            step.script = (name: PathRules.base(path), body: content)
+        }
+        for mount in run.mounts { step.mounts.append(try plan(mount, instruction)) }
+        add(instruction, .run(step))
+    }
+
+    /// The proxy arguments work without being declared, in either case, and leave no trace in the image.
+    private func proxies() -> [(String, String)] {
+        let names: Set<String> = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"]
+        return request.buildArguments.flatMap { name, value -> [(String, String)] in
+            let upper = name.uppercased()
+            return names.contains(upper) ? [(upper, value), (upper.lowercased(), value)] : []
+        }
+    }
+
+    private func plan(_ mount: RunMount, _ instruction: Instruction) throws(BuildError) -> StepMount {
+        func target() throws(BuildError) -> String {
+            do throws(DockerfileError) { return try mount.target(in: state.workingDirectory) } catch {
+                throw BuildError(instruction.locate(error))
+            }
+        }
+        switch mount.kind {
+        case .tmpfs: return StepMount(kind: .tmpfs(size: mount.size), target: try target())
+        case .bind:
+            let from: CopyOrigin =
+                try mount.from.map { (name) throws(BuildError) in try origin(name, instruction) } ?? .context
+            return StepMount(
+                kind: .bind(from: from, source: mount.source, isReadOnly: mount.isReadOnly), target: try target())
+        case .cache:
+            guard mount.from == nil else {
+                throw unsupported(instruction, "a cache mount with 'from'", "fill the cache in a RUN step instead")
+            }
+            return StepMount(
+                kind: .cache(
+                    id: mount.cacheID, mode: mount.mode ?? 0o755, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
+                    isReadOnly: mount.isReadOnly, isLocked: mount.sharing != .shared), target: try target())
+        case .secret:
+            var resolved = mount
+            resolved.target = mount.secretTarget ?? ""
+            var path = ""
+            if !resolved.target.isEmpty {
+                do throws(DockerfileError) { path = try resolved.target(in: state.workingDirectory) } catch {
+                    throw BuildError(instruction.locate(error))
+                }
+            }
+            return StepMount(
+                kind: .secret(
+                    id: mount.secretID, variable: mount.environment, mode: mount.mode ?? 0o400, uid: mount.uid ?? 0,
+                    gid: mount.gid ?? 0, isRequired: mount.isRequired), target: path)
+        case .ssh:
+            throw unsupported(instruction, "RUN --mount=type=ssh", "pass a key by --mount=type=secret instead")
+        }
+    }
+
+    private mutating func apply(_ copy: CopyInstruction, _ instruction: Instruction) throws(BuildError) {
+        guard !copy.parents else {
+            throw unsupported(instruction, "COPY --parents", "copy the folders one by one to where they belong")
+        }
+        let origin: CopyOrigin =
+            try copy.from.map { (name) throws(BuildError) in try self.origin(name, instruction) } ?? .context
+        let step = try plan(
+            copy.sources, origin, chown: copy.chown, chmod: copy.chmod, excludes: copy.excludes, link: copy.link,
+            unpacks: false, instruction)
+        add(instruction, .copy(step))
+    }
+
+    private mutating func apply(_ add: AddInstruction, _ instruction: Instruction) throws(BuildError) {
+        for source in add.sources.paths where Self.isRemote(source) {
+            throw unsupported(
+                instruction, "ADD of the remote source \(Self.redacted(source))",
+                "fetch it in a RUN step, or put it into the build context")
+        }
+        if add.checksum != nil {
+            throw unsupported(instruction, "ADD --checksum", "it is for remote sources; leave it out for local files")
+        }
+        let step = try plan(
+            add.sources, .context, chown: add.chown, chmod: add.chmod, excludes: add.excludes, link: add.link,
+            unpacks: add.unpack ?? true, instruction)
+        self.add(instruction, .copy(step))
+    }
+
+    private func plan(
+        _ sources: CopySources, _ origin: CopyOrigin, chown: String?, chmod: String?, excludes: [String], link: Bool,
+        unpacks: Bool, _ instruction: Instruction
+    ) throws(BuildError) -> CopyStep {
+        var mode: FileModeChange?
+        if let chmod, !chmod.isEmpty {
+            mode = FileModeChange(chmod)
+            guard mode != nil else {
+                throw BuildError(
+                    instruction.error(
+                        .argument, "'\(chmod)' is not a file mode", near: chmod,
+                        hint: "write an octal mode such as 0755, or changes such as u=rwX,go=rX"))
+            }
+        }
+        let destination = PathRules.destination(sources.destination, in: state.workingDirectory)
+        return CopyStep(
+            origin: origin, sources: sources.paths,
+            inlineFiles: sources.inline.map { CopyStep.InlineFile(name: $0.name, content: $0.content) },
+            destination: destination.isDirectory && destination.path != "/" ? destination.path + "/" : destination.path,
+            owner: chown.flatMap { $0.isEmpty ? nil : $0 }, mode: mode, excludes: excludes, unpacks: unpacks,
+            isLinked: link && mode == nil)
+    }
+
+    // MARK: Helpers
+
+    /// - Parameter message: the history's words, where the instruction's kind alone does not tell them.
+    private mutating func add(_ instruction: Instruction, _ action: PlannedStep.Action, message: String? = nil) {
+        let words = HistoryText(
+            shell: state.shell, workingDirectory: state.workingDirectory,
+            buildArguments: state.arguments.pairs.map { ($0.0, state.variables[$0.0] ?? $0.1) })
+        var step = PlannedStep(
+            text: instruction.original, location: instruction.range.start, action: action, history: nil)
+        if let text = message ?? words.text(of: instruction.kind) {
+            step.history = History(
+                created: created, createdBy: text, comment: "buildkit.dockerfile.v0", emptyLayer: !step.hasLayer)
+        }
+        if let entry = step.history { history.append(entry) }
+        steps.append(step)
+    }
+
+    private func unsupported(_ instruction: Instruction, _ what: String, _ hint: String) -> BuildError {
+        var error = BuildError(instruction.error(.flag, "\(what) is not supported", hint: hint))
+        error.code = .unsupported
+        return error
+    }
+
+    private static func isRemote(_ source: String) -> Bool {
+        ["http://", "https://", "git://", "ssh://"].contains { source.hasPrefix($0) } || source.hasPrefix("git@")
+    }
+
+    /// Without what may be secret: the user's part and the query.
+    private static func redacted(_ url: String) -> String {
+        let plain = url.prefix { $0 != "?" && $0 != "#" }
+        let parts = plain.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count >= 3, parts[1].isEmpty, let at = parts[2].lastIndex(of: "@") else { return String(plain) }
+        let host = parts[2][parts[2].index(after: at)...]
+        return ([parts[0], parts[1], host] + parts.dropFirst(3)).joined(separator: "/")
+    }
+}
+
+extension ContainerConfig.Healthcheck {
+    init(_ check: Healthcheck) {
+        func given(_ nanoseconds: Int64) -> Int64? { nanoseconds == 0 ? nil : nanoseconds }
+        self.init(
+            test: check.test, interval: given(check.interval), timeout: given(check.timeout),
+            startPeriod: given(check.startPeriod), startInterval: given(check.startInterval),
+            retries: check.retries == 0 ? nil : check.retries)
+    }
+}
+
+extension BuildError {
+    /// An error of the Dockerfile, with the guilty line and a caret below it.
+    init(_ error: DockerfileError) {
+        var cause = error.cause ?? ""
+        if let excerpt = error.excerpt { cause += (cause.isEmpty ? "\n" : "\n") + excerpt }
+        self.init(
+            .dockerfile, error.summary, place: error.place, cause: cause.isEmpty ? nil : cause, hint: error.hint)
+    }
+}

@@ -1,0 +1,144 @@
+import Builder
+import Foundation
+import OCI
+import TestSupport
+import Testing
+
+@Suite(.tags(.integration)) struct CopyTests {
+    @Test func followsTheRulesOfTheDestination() async throws {
+        let bench = try await Workbench()
+        try bench.write("a.txt", "a")
+        try bench.write("b.txt", "b")
+        try bench.write("dir/sub/c.txt", "c", mode: 0o600)
+        try bench.write("dir/d.txt", "d")
+        try bench.link("ln", to: "a.txt")
+        try bench.link("dirln", to: "dir")
+        let result = try await bench.build(
+            """
+            FROM busybox
+            COPY a.txt /one
+            COPY a.txt /two/
+            COPY *.txt /three/
+            COPY dir /four
+            COPY ln dirln /five/
+            COPY a.txt /data/through
+            COPY a.txt /tmp
+            COPY d?r/s*/c.txt /six
+            COPY nothing*here /seven/
+            COPY /../a.txt /eight
+            """)
+        let tree = try result.tree()
+        #expect(tree["one"] == "f 0644 0:0")
+        #expect(tree["two/a.txt"] == "f 0644 0:0")
+        #expect(tree["three/a.txt"] != nil && tree["three/b.txt"] != nil)
+        #expect(tree["four/sub/c.txt"] == "f 0600 0:0")
+        #expect(tree["four/dir"] == nil)
+        #expect(try result.text("five/ln") == "a")
+        #expect(tree["five/ln"] == "f 0644 0:0")
+        #expect(tree["five/sub/c.txt"] != nil)
+        #expect(tree["srv/through"] == "f 0644 0:0")
+        #expect(tree["data"] == "l 0777 0:0 /srv")
+        #expect(tree["tmp/a.txt"] != nil)
+        #expect(tree["tmp"] == "d 01777 0:0")
+        #expect(tree["six"] == "f 0600 0:0")
+        #expect(tree["seven"] == nil)
+        #expect(try result.text("eight") == "a")
+    }
+
+    @Test func refusesWhatCannotBe() async throws {
+        let bench = try await Workbench()
+        try bench.write("f", "f")
+        try bench.write("tree/srv", "a file where the base has a folder")
+        try bench.write("tree2/data/x", "a folder where the base has a link")
+        try bench.link("dangling", to: "/nowhere")
+        for (line, code) in [
+            ("COPY missing /x", BuildError.Code.missingSource), ("COPY dangling /x", .missingSource),
+            ("COPY tree /", .destination), ("COPY tree2 /", .destination), ("COPY f /etc/passwd/x", .destination),
+            ("COPY --chmod=9 f /x", .dockerfile), ("ADD http://example.com/x /x", .unsupported),
+            ("COPY --from=nothere:latest f /x", .baseImage),
+        ] {
+            let error = await #expect(throws: BuildError.self, "\(line)") {
+                try await bench.build("FROM busybox\n\(line)\n") {
+                    $0.namedContexts["nothere:latest"] = .image(
+                        try ImageLocation("oci:\(bench.directory.file("absent")):latest"))
+                }
+            }
+            #expect(error?.code == code, "\(line): \(String(describing: error))")
+            #expect(error?.place?.hasPrefix("Dockerfile:2") == true, "\(line): \(String(describing: error))")
+        }
+    }
+
+    @Test func appliesTheIgnoreFile() async throws {
+        let bench = try await Workbench()
+        try bench.write(".dockerignore", "*.log\n!keep.log\nsecret\n")
+        for name in ["a.log", "keep.log", "secret/x", "app"] { try bench.write(name, name) }
+        let result = try await bench.build("FROM scratch\nCOPY . /\n")
+        #expect(try Set(result.tree().keys) == [".dockerignore", "keep.log", "app"])
+    }
+
+    @Test func unpacksArchivesWithADD() async throws {
+        let bench = try await Workbench()
+        let source = bench.directory.file("archive")
+        try FileManager.default.createDirectory(atPath: source + "/d", withIntermediateDirectories: true)
+        try Data("x".utf8).write(to: URL(fileURLWithPath: source + "/d/x"))
+        try FileManager.default.createSymbolicLink(atPath: source + "/l", withDestinationPath: "d/x")
+        let context = bench.directory.file("context")
+        try Shell.run(["tar", "-C", source, "--owner=5", "--group=6", "-czf", context + "/a.tgz", "d", "l"])
+        try bench.write("plain.tgz", "not an archive")
+        let result = try await bench.build(
+            """
+            FROM busybox
+            ADD a.tgz /to
+            ADD a.tgz /data/
+            ADD plain.tgz /plain/
+            COPY a.tgz /copied/
+            ADD --unpack=false a.tgz /kept/
+            ADD --chown=9:9 a.tgz /owned
+            """)
+        let tree = try result.tree()
+        #expect(tree["to/d/x"] == "f 0644 5:6")
+        #expect(tree["to/l"] == "l 0777 5:6 d/x")
+        #expect(tree["srv/d/x"] != nil)
+        #expect(tree["plain/plain.tgz"] == "f 0644 0:0")
+        #expect(tree["copied/a.tgz"] != nil && tree["kept/a.tgz"] != nil)
+        #expect(tree["owned/d/x"] == "f 0644 9:9")
+    }
+
+    @Test func copiesFromImagesAndNamedContexts() async throws {
+        let bench = try await Workbench()
+        let other = bench.directory.file("other")
+        try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
+        try Data("o".utf8).write(to: URL(fileURLWithPath: other + "/o"))
+        let result = try await bench.build(
+            """
+            FROM scratch
+            COPY --from=busybox /etc/passwd /p
+            COPY --from=other o /o
+            """
+        ) { $0.namedContexts["other"] = .directory(path: other) }
+        #expect(try result.tree() == ["p": "f 0644 0:0", "o": "f 0644 0:0"])
+    }
+
+    @Test func keysFollowTheContent() async throws {
+        let bench = try await Workbench()
+        try bench.write("used", "1")
+        try bench.write("unused", "1")
+        let builder = try bench.builder()
+        let text = "FROM busybox\nARG X\nCOPY used /\n"
+        let first = try await builder.contentKey(bench.request(text))
+        try bench.write("unused", "2")
+        #expect(try await builder.contentKey(bench.request(text)) == first)
+        var later = try bench.request(text)
+        later.createdAt += 1
+        later.annotations["a"] = "b"
+        #expect(try await builder.contentKey(later) == first)
+        var argued = try bench.request(text)
+        argued.buildArguments = [("X", "1")]
+        #expect(try await builder.contentKey(argued) != first)
+        #expect(try await builder.contentKey(bench.request(text + "LABEL a=b\n")) != first)
+        try bench.write("used", "1", mode: 0o755)
+        #expect(try await builder.contentKey(bench.request(text)) != first)
+        try bench.write("used", "2")
+        #expect(try await builder.contentKey(bench.request(text)) != first)
+    }
+}

@@ -1,0 +1,57 @@
+import TestSupport
+import Testing
+
+@testable import Builder
+
+@Suite(.tags(.unit)) struct ValueTests {
+    @Test(
+        arguments: [
+            ("600", 0o755, false, 0o600), ("04755", 0o644, false, 0o4755), ("u=rwX,go=rX", 0o600, false, 0o644),
+            ("u=rwX,go=rX", 0o700, false, 0o755), ("u=rwX,go=rX", 0o600, true, 0o755), ("+x", 0o644, false, 0o755),
+            ("g=u", 0o640, false, 0o660), ("a-w,o=", 0o666, false, 0o440), ("u+s", 0o755, false, 0o4755),
+            ("+t", 0o755, true, 0o1755),
+        ] as [(String, UInt32, Bool, UInt32)])
+    func changesModes(text: String, mode: UInt32, isDirectory: Bool, expected: UInt32) throws {
+        let change = try #require(FileModeChange(text))
+        #expect(change.applied(to: mode, isDirectory: isDirectory) == expected)
+    }
+
+    @Test(arguments: ["", "9", "10000", "u", "u=q", "a+ug", "rwx,", "u=rw go=r"])
+    func refusesModes(text: String) { #expect(FileModeChange(text) == nil) }
+
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00Z"), (1_600_000_000, "2020-09-13T12:26:40Z"), (951_782_400, "2000-02-29T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"), (4_102_444_799, "2099-12-31T23:59:59Z"),
+        ] as [(Int64, String)])
+    func writesTimes(seconds: Int64, expected: String) { #expect(CalendarDate.text(seconds) == expected) }
+
+    @Test func findsUsers() throws {
+        let lookup = UserLookup(
+            passwd: "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n",
+            group: "root:x:0:\nextra:x:2000:app,other\n")
+        let app = try lookup.account("app")
+        #expect(app.uid == 1000 && app.gid == 1001 && app.groups == [2000] && app.home == "/home/app")
+        let number = try lookup.account("1000")
+        #expect(number.gid == 1001 && number.groups == [2000])
+        let unknown = try lookup.account("4242")
+        #expect(unknown.uid == 4242 && unknown.gid == 0 && unknown.home == "/")
+        let grouped = try lookup.account("app:extra")
+        #expect(grouped.gid == 2000 && grouped.groups.isEmpty)
+        #expect(throws: BuildError.self) { try lookup.account("nobody") }
+        #expect(lookup.owner("app") == (1000, 1001))
+        #expect(lookup.owner("7") == (7, 7))
+        #expect(lookup.owner("nobody:extra") == (0, 2000))
+    }
+
+    @Test func cleansPaths() {
+        #expect(ImagePath("/a//b/./../c/").text == "/a/c")
+        #expect(ImagePath("../../etc").text == "/etc")
+        var state = StageState(config: .init(), author: nil)
+        state.config.workingDir = "/srv/app"
+        #expect(state.absolute(".") == "/srv/app/")
+        #expect(state.absolute("x/") == "/srv/app/x/")
+        #expect(state.absolute("/x/../y") == "/y")
+        #expect(state.absolute("/") == "/")
+    }
+}

@@ -1,0 +1,128 @@
+import Builder
+import Foundation
+import OCI
+import Registry
+import Sandbox
+import Synchronization
+import TestSupport
+
+/// A builder with a busybox base, a context and a layout to push to, all in one temporary directory.
+final class Workbench: Sendable {
+    let directory: TemporaryDirectory
+    let registry: RegistryAccess
+    let report: IsolationReport
+    /// The base image's name.
+    let base: String
+    static let createdAt: Int64 = 1_600_000_000
+
+    init(onBuild: [String] = []) async throws {
+        directory = try TemporaryDirectory("builder")
+        registry = RegistryAccess()
+        base = try ImageFixtures.busybox(at: directory.file("base"), onBuild: onBuild)
+        report = await SandboxProbe.probe(stateDirectory: directory.file("probe"))
+        try FileManager.default.createDirectory(atPath: directory.file("context"), withIntermediateDirectories: true)
+    }
+
+    /// Puts a file into the context.
+    func write(_ path: String, _ text: String = "", mode: Int = 0o644) throws {
+        let file = directory.file("context/\(path)")
+        try FileManager.default.createDirectory(
+            atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+    }
+
+    func link(_ path: String, to target: String) throws {
+        try FileManager.default.createSymbolicLink(
+            atPath: directory.file("context/\(path)"), withDestinationPath: target)
+    }
+
+    func request(_ dockerfile: String) throws -> BuildRequest {
+        var request = BuildRequest(
+            context: try DirectoryContext(path: directory.file("context")),
+            dockerfile: .bytes(Array(dockerfile.utf8), name: "Dockerfile"), createdAt: Self.createdAt)
+        request.namedContexts["busybox"] = .image(try ImageLocation(base))
+        return request
+    }
+
+    func builder(state: String = "state") throws -> Builder {
+        try Builder(stateDirectory: directory.file(state), registry: registry, report: report)
+    }
+
+    /// Builds, pushes to a layout under a tag, and gives both.
+    func build(
+        _ dockerfile: String, mode: IsolationMode? = nil, state: String = "state", tag: String = "out",
+        adjust: (inout BuildRequest) throws -> Void = { _ in }
+    ) async throws -> Result {
+        var request = try request(dockerfile)
+        request.isolation = mode
+        try adjust(&request)
+        let builder = try builder(state: state)
+        let log = EventLog()
+        let image = try await builder.build(request) { log.append($0) }
+        let location = try ImageLocation("oci:\(directory.file("out")):\(tag)")
+        _ = try await builder.push(image, to: [location]) { log.append($0) }
+        return Result(image: image, tag: tag, log: log, bench: self)
+    }
+
+    /// The modes that this machine has.
+    var modes: [IsolationMode] { [.namespaces, .chroot].filter(report.available.contains) }
+
+    struct Result {
+        let image: BuiltImage
+        let tag: String
+        let log: EventLog
+        let bench: Workbench
+
+        /// The image's files as umoci unpacks them, one line each: type, mode, owner, path, link target.
+        func tree() throws -> [String: String] {
+            let root = try unpack()
+            let listing = try Shell.run([
+                "find", root, "-mindepth", "1", "-printf", "%P\\t%y %#m %U:%G %l\\n",
+            ]).stdout
+            var found: [String: String] = [:]
+            for line in listing.split(separator: "\n") {
+                let parts = line.split(separator: "\t", maxSplits: 1)
+                guard parts.count == 2 else { continue }
+                found[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces)
+            }
+            return found
+        }
+
+        func unpack() throws -> String {
+            let target = bench.directory.file("unpacked-\(tag)")
+            if !FileManager.default.fileExists(atPath: target) {
+                try Shell.run(["umoci", "raw", "unpack", "--image", "\(bench.directory.file("out")):\(tag)", target])
+            }
+            return target
+        }
+
+        func text(_ path: String) throws -> String {
+            try String(contentsOfFile: unpack() + "/" + path, encoding: .utf8)
+        }
+
+        func exists(_ path: String) throws -> Bool {
+            try Shell.run(["test", "-e", unpack() + "/" + path], allowFailure: true).status == 0
+        }
+
+        /// The names in a layer, counted from the image's first.
+        func names(inLayer index: Int) throws -> [String] {
+            let blob = bench.directory.file("out/blobs/sha256/\(image.layers[index].descriptor.digest.encoded)")
+            return try Shell.run(["tar", "-tzf", blob]).stdout.split(separator: "\n").map(String.init)
+        }
+    }
+}
+
+final class EventLog: Sendable {
+    private let events = Mutex<[BuildEvent]>([])
+
+    func append(_ event: BuildEvent) { events.withLock { $0.append(event) } }
+
+    var all: [BuildEvent] { events.withLock { $0 } }
+
+    var output: String {
+        all.reduce(into: "") { text, event in
+            if case .stepOutput(_, let bytes) = event { text += String(decoding: bytes, as: UTF8.self) }
+        }
+    }
+}
