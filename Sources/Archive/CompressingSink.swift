@@ -127,6 +127,8 @@ private final class ZstdEncoder {
         }
         self.context = context
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+        // Four bytes at the end of the frame, so that a reader notices damage.
+        ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
     }
 
     deinit { ZSTD_freeCCtx(context) }

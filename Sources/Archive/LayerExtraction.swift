@@ -79,9 +79,8 @@ struct LayerExtraction {
             }
         }
         if tree.pending[[]] == nil, let lower = tree.lowers.first {
-            let root = tree
             let attributes = try at([]) { () throws(FileSystemError) in
-                try LayerTree.attributes(of: [], in: lower, try root.lowers[0].status(""))
+                try tree.attributes(of: [], in: lower, try lower.status(""))
             }
             tree.setAttributes(attributes, of: [])
         }

@@ -29,8 +29,8 @@ package enum LayerExtractor {
     ) throws(ArchiveError) -> ExtractionSummary {
         var reader = TarReader(source, limits: limits.archive)
         var extraction = LayerExtraction(
-            tree: LayerTree(directory, lowers: mode == .overlay ? lowers : [], mode: mode), ownership: ownership,
-            limits: limits)
+            tree: LayerTree(directory, lowers: mode == .overlay ? lowers : [], mode: mode, ownership: ownership),
+            ownership: ownership, limits: limits)
         while let entry = try reader.next() { try extraction.add(entry, &reader) }
         try extraction.finish()
         return extraction.summary

@@ -8,6 +8,7 @@ struct LayerTree {
     let root: Directory
     let lowers: [Directory]
     let mode: LayerExtractor.Mode
+    let ownership: OwnershipPolicy
     /// Directories below which nothing of the lower layers is seen.
     private(set) var opaque: Set<[UInt8]> = []
     /// What the directories get when everything is unpacked: until then they are open to their owner, and what is
@@ -32,7 +33,8 @@ struct LayerTree {
         case lower(Directory, path: [UInt8], FileStatus)
     }
 
-    init(_ root: Directory, lowers: [Directory], mode: LayerExtractor.Mode) {
+    init(_ root: Directory, lowers: [Directory], mode: LayerExtractor.Mode, ownership: OwnershipPolicy) {
+        self.ownership = ownership
         self.root = root
         self.lowers = lowers
         self.mode = mode
@@ -79,7 +81,7 @@ struct LayerTree {
             } else if let (lower, status) = try lookUp(path) {
                 switch status.type {
                 case .directory:
-                    try make(path, try Self.attributes(of: path, in: lower, status))
+                    try make(path, try attributes(of: path, in: lower, status))
                     walk.enter(name)
                 case .symlink: try walk.follow(try lower.readLink(path), at: path)
                 default: throw Self.failure("use as a directory", path, ENOTDIR)
@@ -116,10 +118,15 @@ struct LayerTree {
     }
 
     /// The attributes of a lower layer's directory, its recorded owner among them when it has one.
-    static func attributes(
+    func attributes(
         of path: [UInt8], in lower: Directory, _ status: FileStatus
     ) throws(FileSystemError) -> DirectoryAttributes {
         var found = DirectoryAttributes(mode: status.mode, uid: status.uid, gid: status.gid, time: status.mtime)
+        if ownership == .record {
+            // Without a record a file of the caller's own is root's in the image.
+            let record = try OwnershipRecord.read(path, in: lower)
+            (found.uid, found.gid) = (record?.uid ?? 0, record?.gid ?? 0)
+        }
         for name in try lower.attributeNames(path) where AttributeNames.belongsToImage(name) {
             found.xattrs[name] = try lower.attribute(path, name)
         }

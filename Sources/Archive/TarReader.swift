@@ -42,7 +42,7 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
                 var entry = try header.entry(records, longName: longName, longLink: longLink)
                 guard let kind = header.kind(entry.name) else {
                     // A kind that nobody knows (GNU's volume labels and the like): passed over with its content.
-                    remaining = header.contentSize(records)
+                    remaining = try Self.checked(header.contentSize(records))
                     padding = (512 - remaining % 512) % 512
                     try skip()
                     local = PaxRecords()
@@ -51,7 +51,7 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
                 }
                 entry.kind = kind
                 // Only files have content; some writers note a size for links all the same.
-                remaining = kind == .file ? header.contentSize(records) : 0
+                remaining = kind == .file ? try Self.checked(header.contentSize(records)) : 0
                 entry.size = remaining
                 padding = (512 - remaining % 512) % 512
                 guard entry.name.count <= limits.nameLength, entry.linkName.count <= limits.nameLength else {
@@ -61,6 +61,14 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
                 return entry
             }
         }
+    }
+
+    /// A size that can still be added to: no file system holds files beyond it.
+    private static func checked(_ size: Int64) throws(ArchiveError) -> Int64 {
+        guard size <= 1 << 60 else {
+            throw ArchiveError(.malformed, "an entry claims an impossible size", cause: "\(size) bytes")
+        }
+        return size
     }
 
     /// Reads of the current entry's content.

@@ -179,10 +179,14 @@ package final class Directory: Sendable {
 
     /// Removes a name; directories only when `recursively`.
     package func remove(_ path: some PathName, recursively: Bool = false) throws(FileSystemError) {
+        let (parent, name) = path.parentAndName
+        // The directory itself is not a name in it.
+        guard !name.isEmpty, name != [0x2e], name != [0x2e, 0x2e] else {
+            throw failure("remove the file", path, EINVAL)
+        }
         do { try change(path, "remove the file") { unlinkat($0, $1, 0) } } catch {
             guard recursively, error.code == EISDIR || error.code == EPERM else { throw error }
             // The parent is pinned by its descriptor; removeTree itself follows nothing below it.
-            let (parent, name) = path.parentAndName
             let holder = try directory(parent)
             try removeTree(in: holder.fd, name, shown: shown(path))
         }

@@ -1,0 +1,116 @@
+import Archive
+import FileSystem
+import TestSupport
+import Testing
+
+@Suite(.tags(.integration))
+struct CompressionTests {
+    let scratch: TemporaryDirectory
+    let plain: [UInt8]
+
+    init() throws {
+        scratch = try TemporaryDirectory("compression")
+        plain = (0..<300_000).map { UInt8(truncatingIfNeeded: ($0 * $0) >> 7) }
+    }
+
+    private func compressed(_ compression: Compression) throws -> [UInt8] {
+        switch compression {
+        case .none: return plain
+        case .gzip:
+            var sink = try GzipSink(BytesSink())
+            // In odd pieces: the bytes must not depend on how they were written.
+            for start in stride(from: 0, to: plain.count, by: 77_777) {
+                try sink.write(Array(plain[start..<min(start + 77_777, plain.count)]))
+            }
+            try sink.finish()
+            return sink.sink.bytes
+        case .zstd:
+            var sink = try ZstdSink(BytesSink())
+            try sink.write(plain)
+            try sink.finish()
+            return sink.sink.bytes
+        }
+    }
+
+    private func decompressed(
+        _ bytes: [UInt8], _ compression: Compression? = nil, limit: Int64 = .max
+    ) throws -> [UInt8] {
+        var source = try DecompressingSource(BytesSource(bytes), compression: compression, limit: limit)
+        return try source.readAll(limit: 1 << 26)
+    }
+
+    @Test(arguments: Compression.allCases)
+    func roundTrip(_ compression: Compression) throws {
+        let bytes = try compressed(compression)
+        #expect(try compressed(compression) == bytes)
+        #expect(Compression.detect(prefix: bytes) == compression)
+        #expect(try decompressed(bytes) == plain)
+        #expect(try decompressed(bytes, compression) == plain)
+    }
+
+    @Test(arguments: [("gzip", Compression.gzip), ("zstd", .zstd)])
+    func otherToolsAgree(tool: String, compression: Compression) throws {
+        let ours = try compressed(compression)
+        try AtomicFile.write(ours, to: scratch.file("ours"))
+        try AtomicFile.write(plain, to: scratch.file("plain"))
+        try Shell.run(["sh", "-c", "cd \(scratch.path); \(tool) -dc < ours | cmp - plain; \(tool) -c < plain > theirs"])
+        let theirs = try bytes(ofFile: scratch.file("theirs"))
+        #expect(try decompressed(theirs) == plain)
+        // Several members or frames are one stream.
+        #expect(try decompressed(theirs + ours) == plain + plain)
+    }
+
+    @Test(arguments: [Compression.gzip, .zstd])
+    func damageIsAnError(_ compression: Compression) throws {
+        let bytes = try compressed(compression)
+        for end in [0, 1, 5, 12, bytes.count / 2, bytes.count - 1] {
+            #expect(throws: ArchiveError.self) { _ = try self.decompressed(Array(bytes[..<end]), compression) }
+        }
+        var broken = bytes
+        broken[bytes.count / 2] ^= 0x55
+        #expect(throws: ArchiveError.self) { _ = try self.decompressed(broken) }
+        #expect(throws: ArchiveError.self) { _ = try self.decompressed(bytes + [1, 2, 3, 4]) }
+    }
+
+    @Test func gzipIsReproducibleAndPadded() throws {
+        let bytes = try compressed(.gzip)
+        // No flags and no time (RFC 1952 section 2.3).
+        #expect(Array(bytes[2..<8]) == [8, 0, 0, 0, 0, 0])
+        #expect(try decompressed(bytes + [0, 0, 0, 0, 0, 0]) == plain)
+    }
+
+    @Test(arguments: [Compression.gzip, .zstd])
+    func bombsAreStopped(_ compression: Compression) throws {
+        let zeros = [UInt8](repeating: 0, count: 32 << 20)
+        let bomb: [UInt8]
+        if compression == .gzip {
+            var sink = try GzipSink(BytesSink(), level: 9)
+            try sink.write(zeros)
+            try sink.finish()
+            bomb = sink.sink.bytes
+        } else {
+            var sink = try ZstdSink(BytesSink())
+            try sink.write(zeros)
+            try sink.finish()
+            bomb = sink.sink.bytes
+        }
+        #expect(bomb.count < 100_000)
+        let error = try #require(throws: ArchiveError.self) { _ = try self.decompressed(bomb, limit: 1 << 20) }
+        #expect(error.code == .limit)
+        #expect(try decompressed(bomb, limit: 32 << 20).count == 32 << 20)
+    }
+
+    @Test func garbage() throws {
+        var state: UInt64 = 0x9e37_79b9_7f4a_7c15
+        for magic: [UInt8] in [[0x1f, 0x8b, 8, 0], [0x28, 0xb5, 0x2f, 0xfd]] {
+            for _ in 0..<500 {
+                var bytes = magic
+                for _ in 0..<64 {
+                    state = state &* 6_364_136_223_846_793_005 &+ 1
+                    bytes.append(UInt8(truncatingIfNeeded: state >> 40))
+                }
+                _ = try? decompressed(bytes, limit: 1 << 22)
+            }
+        }
+    }
+}
