@@ -46,6 +46,7 @@ package enum ScalarSplice {
         if style.isBlock { return try replacingBlock(node, old: old, in: bytes, with: value) }
         if old == value, style != .plain { return nil }
         if style == .plain {
+            if node.range.isEmpty { throw Refusal(reason: "no value is written there") }
             guard bytes[node.range].elementsEqual(old.utf8) else {
                 throw Refusal(reason: "the plain text goes over several lines")
             }

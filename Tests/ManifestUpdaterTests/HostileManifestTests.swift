@@ -90,6 +90,18 @@ struct HostileManifestTests {
         }
     }
 
+    @Test func aValueThatIsNotWrittenIsNotInvented() throws {
+        let text = "# fluxcd.io\nkind: Pod\nspec:\n  containers:\n  - name: c\n    image:\n  - name: d\n    image: ~\n"
+        let targets = ManifestScan.scan(file: "f.yaml", bytes: Array(text.utf8)).targets
+        #expect(targets.allSatisfy { $0.held != nil })
+        let target = try #require(targets.first)
+        let error = #expect(throws: UpdateError.self) {
+            try ManifestUpdater.apply(
+                [ManifestEdit(target: target, newImage: "a:v1")], to: Array(text.utf8), file: "f.yaml")
+        }
+        #expect(error?.code == .unsupported)
+    }
+
     @Test func contradictingEditsAreRefused() throws {
         let bytes = Array(Self.pod.utf8)
         let target = try #require(ManifestScan.scan(file: "f.yaml", bytes: bytes).targets.first)
