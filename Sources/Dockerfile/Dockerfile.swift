@@ -63,14 +63,14 @@ package struct Dockerfile: Sendable {
                 location: SourceLocation(file: file, line: 1))
         }
         var parser = DockerfileParser(SourceText(bytes, file: file))
-        return try parser.parse()
+        return try parser.parse().linted()
     }
 }
 
 extension Dockerfile {
     init(
         file: String, directives: Directives, globals: [Instruction], stages: [Stage],
-        emptyContinuations: [SourceRange]
+        emptyContinuations: [SourceRange], warnings: [LintWarning] = []
     ) {
         self.file = file
         self.directives = directives
@@ -78,6 +78,13 @@ extension Dockerfile {
         globalArguments = globals.compactMap { if case .arg(let argument) = $0.kind { argument } else { nil } }
         self.stages = stages
         self.emptyContinuations = emptyContinuations
-        warnings = []
+        self.warnings = warnings
+    }
+
+    /// With the warnings of its text.
+    func linted() -> Dockerfile {
+        Dockerfile(
+            file: file, directives: directives, globals: globalInstructions, stages: stages,
+            emptyContinuations: emptyContinuations, warnings: Linter.text(self))
     }
 }

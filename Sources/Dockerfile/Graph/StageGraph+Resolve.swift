@@ -33,6 +33,7 @@ extension StageGraph {
         let index = try find(target, in: dockerfile, names)
         return try StageGraph(
             nodes: nodes, target: index, names: names, contexts: contexts, globalArguments: scope.assigned,
+            buildArguments: given, check: dockerfile.directives.check,
             unusedArguments: unused(given, in: dockerfile),
             warnings: dockerfile.warnings + Linter.fromLines(dockerfile, scope: scope, platform: wanted))
     }
@@ -112,7 +113,7 @@ extension StageGraph {
             .reference, "there is no stage \(quoted(target)) in \(dockerfile.file)", hint: hint)
     }
 
-    private static func automatic(
+    static func automatic(
         _ platform: BuildPlatform, _ host: BuildPlatform, _ target: String
     ) -> [(name: String, value: String)] {
         [

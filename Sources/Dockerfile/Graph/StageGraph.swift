@@ -37,11 +37,15 @@ package struct StageGraph: Sendable {
     /// The file's warnings and those of its FROM lines.
     package let warnings: [LintWarning]
 
+    /// Of the command line.
+    package let buildArguments: [String: String]
+    let check: CheckOptions
+    private let globals: [String: String]
     let names: [String: Int]
     let contexts: [String: String]
 
     /// The value of a global argument.
-    package func globalArgument(_ name: String) -> String? { globalArguments.last { $0.name == name }?.value }
+    package func globalArgument(_ name: String) -> String? { globals[name] }
 
     /// What `COPY --from` means: a stage by number or name, a named context, an image.
     ///
@@ -124,13 +128,17 @@ package struct StageGraph: Sendable {
 
     init(
         nodes: [Node], target: Int, names: [String: Int], contexts: [String: String],
-        globalArguments: [(name: String, value: String)], unusedArguments: [String], warnings: [LintWarning]
+        globalArguments: [(name: String, value: String)], buildArguments: [String: String], check: CheckOptions,
+        unusedArguments: [String], warnings: [LintWarning]
     ) throws(DockerfileError) {
         self.nodes = nodes
         self.target = target
         self.names = names
         self.contexts = contexts
         self.globalArguments = globalArguments
+        self.buildArguments = buildArguments
+        self.check = check
+        globals = Dictionary(globalArguments.map { ($0.name, $0.value) }) { _, last in last }
         self.unusedArguments = unusedArguments
         self.warnings = warnings
         try connect()
