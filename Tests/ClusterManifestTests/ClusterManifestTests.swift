@@ -1,0 +1,156 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.tags(.integration)) struct ClusterManifestTests {
+    @Test(arguments: ["base", "overlays/plain-registry"])
+    func `kustomize renders what Kubernetes accepts`(directory: String) throws {
+        let yaml = try Cluster.kustomize(directory)
+        #expect(try Cluster.problems(yaml, "kubernetes") == [])
+        let kinds = try Cluster.json(yaml).compactMap { $0["kind"] as? String }
+        for kind in [
+            "Namespace", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "PersistentVolumeClaim", "Deployment",
+            "Service", "NetworkPolicy",
+        ] {
+            #expect(kinds.contains(kind), "\(kind)")
+        }
+    }
+
+    @Test(arguments: ["secret-git", "secret-registry"])
+    func `the examples of Secrets are valid`(name: String) throws {
+        let yaml = try Cluster.text("config/cluster/examples/\(name).yaml")
+        #expect(try Cluster.problems(yaml, "kubernetes") == [])
+        let secret = try #require(try Cluster.json(yaml).first)
+        if let text = value(secret, "stringData", ".dockerconfigjson") as? String {
+            #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(text.utf8)) }
+        }
+    }
+
+    @Test(arguments: ["base", "overlays/plain-registry"])
+    func `pods are given no more than they need`(directory: String) throws {
+        let objects = try Cluster.json(try Cluster.kustomize(directory))
+        let deployments = objects.filter { $0["kind"] as? String == "Deployment" }
+        #expect(deployments.count == (directory == "base" ? 1 : 2))
+        for deployment in deployments {
+            let pod = value(deployment, "spec", "template", "spec")
+            #expect(value(pod, "automountServiceAccountToken") as? Bool == false)
+            #expect(value(pod, "securityContext", "runAsNonRoot") as? Bool == true)
+            for key in ["hostNetwork", "hostPID", "hostIPC"] { #expect(value(pod, key) == nil) }
+            for volume in value(pod, "volumes") as? [Any] ?? [] {
+                #expect(value(volume, "hostPath") == nil, "no directory of the node, and so no daemon's socket")
+            }
+            for container in value(pod, "containers") as? [Any] ?? [] {
+                #expect(value(container, "securityContext", "privileged") == nil)
+                #expect(value(container, "securityContext", "readOnlyRootFilesystem") as? Bool == true)
+                #expect(value(container, "securityContext", "capabilities", "drop") as? [String] == ["ALL"])
+                let added = value(container, "securityContext", "capabilities", "add") as? [String] ?? []
+                #expect(Set(added).isSubset(of: ["SETUID", "SETGID"]))
+                #expect(value(container, "livenessProbe", "httpGet") != nil)
+                #expect(value(container, "readinessProbe", "httpGet") != nil)
+                #expect(value(container, "resources", "limits", "memory") != nil)
+                let image = try #require(value(container, "image") as? String)
+                let tag = try #require(image.split(separator: "/").last?.split(separator: ":").dropFirst().first)
+                #expect(tag != "latest", "the image is pinned")
+            }
+        }
+        for role in objects where role["kind"] as? String == "Role" {
+            #expect((value(role, "rules") as? [Any] ?? []).isEmpty)
+        }
+        #expect(!objects.contains { ($0["kind"] as? String ?? "").hasPrefix("ClusterRole") })
+    }
+
+    @Test(arguments: ["base", "overlays/plain-registry"])
+    func `what refers to something refers to what is there`(directory: String) throws {
+        let objects = try Cluster.json(try Cluster.kustomize(directory))
+        func names(_ kind: String) -> Set<String> {
+            Set(
+                objects.filter { $0["kind"] as? String == kind }.compactMap { value($0, "metadata", "name") as? String }
+            )
+        }
+        for object in objects where object["kind"] as? String != "Namespace" {
+            #expect(value(object, "metadata", "namespace") as? String == "slipway")
+        }
+        for deployment in objects where deployment["kind"] as? String == "Deployment" {
+            let labels = value(deployment, "spec", "template", "metadata", "labels") as? [String: String] ?? [:]
+            let name = try #require(value(deployment, "metadata", "name") as? String)
+            let service = objects.first {
+                $0["kind"] as? String == "Service" && value($0, "metadata", "name") as? String == name
+            }
+            let selector = value(service, "spec", "selector") as? [String: String] ?? ["": ""]
+            #expect(selector.allSatisfy { labels[$0.key] == $0.value })
+            let pod = value(deployment, "spec", "template", "spec")
+            let volumes = value(pod, "volumes") as? [Any] ?? []
+            for volume in volumes {
+                if let map = value(volume, "configMap", "name") as? String { #expect(names("ConfigMap").contains(map)) }
+                if let claim = value(volume, "persistentVolumeClaim", "claimName") as? String {
+                    #expect(names("PersistentVolumeClaim").contains(claim))
+                }
+                if value(volume, "secret") != nil { #expect(value(volume, "secret", "optional") as? Bool == true) }
+            }
+            let named = Set(volumes.compactMap { value($0, "name") as? String })
+            for mount in value(pod, "containers", 0, "volumeMounts") as? [Any] ?? [] {
+                #expect(named.contains(value(mount, "name") as? String ?? ""))
+            }
+        }
+    }
+
+    @Test(arguments: ["base", "overlays/plain-registry"])
+    func `the agent's configuration in the ConfigMap is valid`(directory: String) throws {
+        let objects = try Cluster.json(try Cluster.kustomize(directory))
+        let map = try #require(
+            objects.first {
+                ($0["kind"] as? String) == "ConfigMap"
+                    && (value($0, "metadata", "name") as? String ?? "").hasPrefix("slipway-config")
+            })
+        let text = try #require(value(map, "data", "agent.yaml") as? String)
+        #expect(try Cluster.problems(text, "schema", Cluster.root + "/config/schema/agent.schema.json") == [])
+        let agent = try #require(try Cluster.json(text).first)
+        // What the configuration names lies where the Deployment mounts it.
+        let deployment = objects.first {
+            $0["kind"] as? String == "Deployment" && value($0, "metadata", "name") as? String == "slipway"
+        }
+        let mounts = value(deployment, "spec", "template", "spec", "containers", 0, "volumeMounts") as? [Any] ?? []
+        let paths = mounts.compactMap { value($0, "mountPath") as? String }
+        let files = ["sshKey", "knownHosts"].compactMap { value(agent, "git", $0) as? String }
+        let used =
+            files
+            + [value(agent, "stateDirectory") as? String, value(agent, "dockerConfig") as? String].compactMap { $0 }
+        for path in used { #expect(paths.contains { path == $0 || path.hasPrefix($0 + "/") }, "\(path)") }
+        let host = (value(agent, "registries", 0, "host") as? String)
+        if directory != "base" { #expect(host == "registry.slipway.svc.cluster.local:5000") }
+    }
+}
+
+@Suite(.tags(.integration)) struct ConfigurationSchemaTests {
+    private static let schema = Cluster.root + "/config/schema/agent.schema.json"
+
+    @Test func `the annotated sample is valid`() throws {
+        #expect(try Cluster.problems(try Cluster.text("config/agent.yaml"), "schema", Self.schema) == [])
+    }
+
+    @Test(arguments: [
+        "repositories: [{url: /srv/app.git}]",
+        "{interval: 1h30m, repositories: [{url: 'git@host:a.git', branch: b, builds: [{destinations: [a/b]}]}]}",
+        "{registries: [{host: docker.io, map: 'oci:/srv'}], repositories: [{url: x, policies: [{image: a, policy: 'v*'}]}]}",
+        "repositories: [{url: x, builds: [{destinations: [a], context: a/b, args: {N: 1}, tags: ['v{build.number}-a']}]}]",
+    ])
+    func `what is valid`(yaml: String) throws {
+        #expect(try Cluster.problems(yaml, "schema", Self.schema) == [])
+    }
+
+    @Test(arguments: [
+        "{}", "repositories: []", "repositories: [{name: a}]", "{repositories: [{url: x}], intervall: 1m}",
+        "{repositories: [{url: x}], interval: 60}", "{repositories: [{url: x}], interval: '1 m'}",
+        "{repositories: [{url: x}], stateDirectory: var}", "{repositories: [{url: x}], isolation: docker}",
+        "{repositories: [{url: x}], listen: here}", "repositories: [{url: x, name: a/b}]",
+        "repositories: [{url: x, builds: [{}]}]", "repositories: [{url: x, builds: [{destinations: []}]}]",
+        "repositories: [{url: x, builds: [{destinations: [a], context: ../b}]}]",
+        "repositories: [{url: x, builds: [{destinations: [a], dockerfile: /b}]}]",
+        "repositories: [{url: x, builds: [{destinations: [a], tags: ['{nothing}']}]}]",
+        "repositories: [{url: x, policies: [{image: a, policy: 'regexp:.*'}]}]",
+        "{repositories: [{url: x}], registries: [{map: [a]}]}", "{repositories: [{url: x}], git: {password: x}}",
+    ])
+    func `what is not valid`(yaml: String) throws {
+        #expect(try !Cluster.problems(yaml, "schema", Self.schema).isEmpty)
+    }
+}
