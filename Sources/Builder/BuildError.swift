@@ -60,11 +60,14 @@ package struct BuildError: Diagnostic, Equatable {
         hint = error.hint
     }
 
-    /// The same error, at a place when it names none.
-    package func at(_ place: String?) -> BuildError {
-        guard self.place == nil, let place else { return self }
+    /// The same error, told of an instruction: a place outside of the Dockerfile becomes part of the cause.
+    func at(_ location: SourceLocation) -> BuildError {
         var copy = self
-        copy.place = place
+        if let place {
+            if place.hasPrefix("\(location.file):") { return self }
+            copy.cause = cause.map { "\(place): \($0)" } ?? place
+        }
+        copy.place = location.description
         return copy
     }
 }

@@ -77,7 +77,7 @@ import Testing
         #expect(
             history == [
                 "ARG VERSION=2 -", "ARG LATE=x2 -", "ENV A=1 B=x2 -", "LABEL a.b=c d e=f -", "WORKDIR /srv/app",
-                "COPY f ./ # buildkit", "USER app -", "EXPOSE [80/tcp 53/udp] -", "VOLUME [/data] -",
+                "COPY f ./ # buildkit", "USER app -", "EXPOSE [53/udp 80/tcp] -", "VOLUME [/data] -",
                 "STOPSIGNAL SIGTERM -",
                 "HEALTHCHECK {Test:[CMD-SHELL true] Interval:5s Timeout:0s StartPeriod:0s StartInterval:0s Retries:0} -",
                 "SHELL [/bin/sh -ec] -", #"ENTRYPOINT ["/bin/sh" "-ec" "run me"] -"#, #"CMD ["a" "b"] -"#,
@@ -98,7 +98,7 @@ import Testing
                 FROM busybox AS build
                 WORKDIR /src
                 COPY main.c .
-                RUN mkdir out && cp main.c out/app && chmod 4755 out/app && chown 1000:1000 out/app && ln out/app out/twin
+                RUN mkdir out && cp main.c out/app && chown 1000:1000 out/app && chmod 4755 out/app && ln out/app out/twin
 
                 FROM busybox AS unused
                 RUN exit 1

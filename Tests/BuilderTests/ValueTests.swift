@@ -1,3 +1,4 @@
+import OCI
 import TestSupport
 import Testing
 

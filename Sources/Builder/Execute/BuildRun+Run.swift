@@ -15,7 +15,9 @@ extension BuildRun {
         sandbox.environment = step.environment
         if !step.environment.contains(where: { $0.0 == "HOME" }) { sandbox.environment.append(("HOME", account.home)) }
         sandbox.workingDirectory = step.workingDirectory
-        sandbox.user = (uid: account.uid, gid: account.gid, groups: account.groups)
+        // An ordinary user cannot take on groups; root's would be in the way there.
+        let groups = builder.report.rootless ? [] : [account.gid] + account.groups.filter { $0 != account.gid }
+        sandbox.user = (uid: account.uid, gid: account.gid, groups: groups)
         sandbox.network = step.hasNetwork ? .host : .none
         sandbox.hostname = "buildkitsandbox"
         sandbox.timeout = request.stepTimeout

@@ -66,7 +66,7 @@ actor BuildRun {
             do throws(BuildError) {
                 try await execute(step, of: stage, &files)
             } catch {
-                throw error.at(step.location.description)
+                throw error.at(step.location)
             }
             progress(.stepFinished(duration: ContinuousClock.now - start))
         }

@@ -57,7 +57,7 @@ extension ContentKey {
         }
         guard let source = try await contextSource(copy.origin, plan, contexts, to: &hasher) else { return }
         do throws(BuildError) { try await ContentSelection(source: source).add(copy, to: &hasher) } catch {
-            throw error.at(step.location.description)
+            throw error.at(step.location)
         }
     }
 

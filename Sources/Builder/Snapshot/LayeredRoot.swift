@@ -143,7 +143,7 @@ struct LayeredRoot: Sendable {
                 if file.node.kind == .symlink, followingLast || !pending.isEmpty {
                     followed += 1
                     guard followed <= Self.linkLimit else {
-                        throw BuildError(.destination, "too many symbolic links", place: shown.text)
+                        throw BuildError(.destination, "\(shown.text) leads through too many symbolic links")
                     }
                     let target = try FileCalls.target(ofLink: file.host)
                     if target.first == 0x2f { trail.removeAll() }
@@ -152,8 +152,7 @@ struct LayeredRoot: Sendable {
                 }
                 guard pending.isEmpty else {
                     throw BuildError(
-                        .destination, "\(file.path.text) is not a directory", place: shown.text,
-                        hint: "a path of the image goes through a file")
+                        .destination, "\(shown.text) leads through \(file.path.text), which is not a directory")
                 }
                 return Resolved(path: file.path, item: item)
             }
