@@ -21,11 +21,8 @@ struct EntryWriter {
     // MARK: Files
 
     /// Makes an empty file that nobody else can read yet. EEXIST when the name is taken.
-    func open(_ name: [UInt8], in parent: Directory) throws(FileSystemError) -> Int32 {
-        let file = try parent.openFile(name, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
-        let copy = fcntl(file.fd, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0 else { throw LayerTree.failure("open the file", name, errno) }
-        return copy
+    func open(_ name: [UInt8], in parent: Directory) throws(FileSystemError) -> FileHandle {
+        try parent.openFile(name, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
     }
 
     func copy<Source: ByteSource & ~Copyable>(
@@ -89,7 +86,7 @@ struct EntryWriter {
             }
         let device = entry.kind == .fifo ? 0 : deviceNumber(major: entry.major, minor: entry.minor)
         if ownership == .record, entry.kind != .fifo {
-            let file = FileHandle(owning: try open(name, in: parent), path: entry.displayName)
+            let file = try open(name, in: parent)
             let node = OwnershipRecord.Node(mode: type | entry.mode, rdev: device)
             let record = OwnershipRecord(uid: entry.uid, gid: entry.gid, node: node)
             try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: file.fd)
@@ -150,7 +147,7 @@ struct EntryWriter {
                 entry.xattrs[attribute] = try lower.attribute(path, attribute)
             }
             let source = try lower.openFile(path, flags: O_RDONLY | O_NOFOLLOW)
-            let target = FileHandle(owning: try open(name, in: parent), path: entry.displayName)
+            let target = try open(name, in: parent)
             try source.copyAll(to: target)
             try apply(entry, to: target, &summary)
             if let node = record?.node {

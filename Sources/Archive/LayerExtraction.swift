@@ -9,6 +9,7 @@ struct LayerExtraction {
     private let limits: ExtractionLimits
     /// Hard links whose target was not there yet: it may follow, or be in a lower layer.
     private var links: [TarEntry] = []
+    private var held = 0
     /// What this layer brought, which its own marks do not remove. Only kept where marks remove at all.
     private var brought: Set<[UInt8]> = []
 
@@ -29,6 +30,11 @@ struct LayerExtraction {
                 hint: "such a layer is most likely made to do harm")
         }
         summary.bytes = sum
+        guard held + tree.held <= limits.memory else {
+            throw ArchiveError(
+                .limit, "the layer has too many directories and links to be unpacked", place: entry.displayName,
+                hint: "such a layer is most likely made to do harm")
+        }
         let names = LayerTree.clean(entry.name)
         guard let name = names.last else {
             if entry.kind == .directory { tree.setAttributes(EntryWriter.attributes(of: entry), of: []) }
@@ -62,22 +68,7 @@ struct LayerExtraction {
 
     /// Makes what waited for the rest: links to later entries and lower layers, then the directories' attributes.
     mutating func finish() throws(ArchiveError) {
-        // A link may wait for another one; each round makes at least one, or those that are left have no target.
-        while !links.isEmpty {
-            let waiting = links
-            links = []
-            for entry in waiting { try makeLink(entry, includingLowers: false) }
-            if links.count < waiting.count { continue }
-            for entry in waiting { try makeLink(entry, includingLowers: true) }
-            links.removeFirst(min(waiting.count, links.count))
-            guard links.count < waiting.count else {
-                let entry = links[0]
-                throw ArchiveError(
-                    .malformed, "the hard link has no target", place: entry.displayName,
-                    cause:
-                        "there is no file \(String(decoding: entry.linkName, as: UTF8.self)) in the layer or below it")
-            }
-        }
+        try finishLinks()
         if tree.pending[[]] == nil, let lower = tree.lowers.first {
             let attributes = try at([]) { () throws(FileSystemError) in
                 try tree.attributes(of: [], in: lower, try lower.status(""))
@@ -89,6 +80,29 @@ struct LayerExtraction {
             try at(path) { () throws(FileSystemError) in
                 guard try tree.root.statusIfPresent(path)?.type == .directory else { return }
                 try writer.apply(attributes, to: path, in: tree.root, &summary)
+            }
+        }
+    }
+
+    /// A link may wait for another one, so there are rounds: each makes some, or those that are left have no target.
+    private mutating func finishLinks() throws(ArchiveError) {
+        var rounds = 0
+        while !links.isEmpty {
+            rounds += 1
+            let waiting = links
+            links = []
+            for entry in waiting { try makeLink(entry, includingLowers: false) }
+            if links.count == waiting.count {
+                links = []
+                for entry in waiting { try makeLink(entry, includingLowers: true) }
+            }
+            // Real archives need two rounds; a chain that takes more is made to cost time.
+            guard links.count < waiting.count, rounds < 16 else {
+                throw ArchiveError(
+                    .malformed, "the hard link has no target", place: waiting[0].displayName,
+                    cause:
+                        "there is no file \(String(decoding: waiting[0].linkName.prefix(200), as: UTF8.self)) in the "
+                        + "layer or below it")
             }
         }
     }
@@ -115,16 +129,18 @@ struct LayerExtraction {
     private mutating func addFile<Source: ByteSource & ~Copyable>(
         _ entry: TarEntry, _ path: [UInt8], _ name: [UInt8], in parent: Directory, _ reader: inout TarReader<Source>
     ) throws(ArchiveError) {
-        var opened: Int32 = -1
-        try replacing(entry, path, name, in: parent) { writer, _ throws(FileSystemError) in
-            opened = try writer.open(name, in: parent)
+        let file = try at(entry) { () throws(FileSystemError) -> FileHandle in
+            do throws(FileSystemError) { return try writer.open(name, in: parent) } catch {
+                guard error.code == EEXIST else { throw error }
+                try parent.remove(name, recursively: true)
+                tree.forget(path)
+                return try writer.open(name, in: parent)
+            }
         }
-        let file = FileHandle(owning: opened, path: entry.displayName)
         try writer.copy(entry, to: file, &reader)
-        let writer = writer
-        var summary = summary
-        try at(entry) { () throws(FileSystemError) in try writer.apply(entry, to: file, &summary) }
-        self.summary = summary
+        do throws(FileSystemError) { try writer.apply(entry, to: file, &summary) } catch {
+            throw EntryWriter.failure(error, entry.name)
+        }
     }
 
     private mutating func addLink(
@@ -143,7 +159,10 @@ struct LayerExtraction {
             try tree.find(target, includingLowers: includingLowers)
         }
         guard let name = names.last, let found else {
-            links.append(entry)
+            var waiting = entry
+            waiting.xattrs = [:]
+            held += waiting.name.count + waiting.linkName.count + 256
+            links.append(waiting)
             return
         }
         var source: [UInt8]
@@ -253,16 +272,19 @@ struct LayerExtraction {
 
     private mutating func note(_ path: [UInt8]) {
         var names = LayerTree.split(path)
-        while !names.isEmpty, brought.insert(LayerTree.join(names)).inserted { names.removeLast() }
+        while !names.isEmpty, brought.insert(LayerTree.join(names)).inserted {
+            held += path.count + 64
+            names.removeLast()
+        }
     }
 
     // MARK: Errors
 
-    private func at<Result>(
+    private func at<Result: ~Copyable>(
         _ entry: TarEntry, _ body: () throws(FileSystemError) -> Result
     ) throws(ArchiveError) -> Result { try at(entry.name, body) }
 
-    private func at<Result>(
+    private func at<Result: ~Copyable>(
         _ name: [UInt8], _ body: () throws(FileSystemError) -> Result
     ) throws(ArchiveError) -> Result {
         do throws(FileSystemError) { return try body() } catch {

@@ -42,9 +42,12 @@ package struct ExtractionLimits: Sendable, Hashable {
     /// Bytes of content of all files together.
     package var bytes: Int64
     package var archive: TarLimits
+    /// Bytes of memory for what has to wait for the end: the attributes of directories, links to later entries.
+    package var memory: Int
 
-    package init(bytes: Int64 = 1 << 40, archive: TarLimits = .standard) {
+    package init(bytes: Int64 = 1 << 40, archive: TarLimits = .standard, memory: Int = 256 << 20) {
         self.bytes = bytes
+        self.memory = memory
         self.archive = archive
     }
 

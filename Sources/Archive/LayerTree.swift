@@ -14,6 +14,8 @@ struct LayerTree {
     /// What the directories get when everything is unpacked: until then they are open to their owner, and what is
     /// put into them changes their time.
     private(set) var pending: [[UInt8]: DirectoryAttributes] = [:]
+    /// About how many bytes this value holds on to.
+    private(set) var held = 0
     /// The parent that was used last: archives go directory by directory.
     private var last: (names: [Name], path: [UInt8], directory: Directory)?
 
@@ -62,6 +64,10 @@ struct LayerTree {
         _ names: [Name], time: FileTime
     ) throws(FileSystemError) -> (path: [UInt8], directory: Directory) {
         if let last, last.names == names { return (last.path, last.directory) }
+        if let found = try own(names) {
+            last = (names, found.path, found.directory)
+            return found
+        }
         var walk = Walk(names)
         while let name = walk.next() {
             let path = Self.join(walk.resolved + [name])
@@ -97,12 +103,27 @@ struct LayerTree {
         return (path, directory)
     }
 
-    private mutating func make(_ path: [UInt8], _ attributes: DirectoryAttributes) throws(FileSystemError) {
-        try root.makeDirectory(path, mode: 0o700)
-        pending[path] = attributes
+    /// The directory of these names when this layer has it without a symbolic link on the way: then no other layer
+    /// can change what they mean.
+    private func own(_ names: [Name]) throws(FileSystemError) -> (path: [UInt8], directory: Directory)? {
+        let path = Self.join(names)
+        do throws(FileSystemError) {
+            return (path, try root.directory(path, followingLinks: false))
+        } catch {
+            guard error.isNotFound || error.code == ELOOP else { throw error }
+            return nil
+        }
     }
 
-    mutating func setAttributes(_ attributes: DirectoryAttributes, of path: [UInt8]) { pending[path] = attributes }
+    private mutating func make(_ path: [UInt8], _ attributes: DirectoryAttributes) throws(FileSystemError) {
+        try root.makeDirectory(path, mode: 0o700)
+        setAttributes(attributes, of: path)
+    }
+
+    mutating func setAttributes(_ attributes: DirectoryAttributes, of path: [UInt8]) {
+        pending[path] = attributes
+        held += path.count + attributes.xattrs.reduce(128) { $0 + $1.key.utf8.count + $1.value.count }
+    }
 
     /// Hides what the lower layers have in a directory.
     mutating func makeOpaque(_ path: [UInt8]) throws(FileSystemError) {
@@ -138,6 +159,10 @@ struct LayerTree {
     /// Finds a file in this layer or those below; the last name is not followed.
     func find(_ names: [Name], includingLowers: Bool) throws(FileSystemError) -> Place? {
         guard let lastName = names.last else { return nil }
+        if let (path, folder) = try own(Array(names.dropLast())), let status = try folder.statusIfPresent(lastName) {
+            if mode == .overlay && status.isWhiteout { return nil }
+            return .own(path: path.isEmpty ? lastName : path + [UInt8(ascii: "/")] + lastName, status)
+        }
         var walk = Walk(Array(names.dropLast()))
         while let name = walk.next() {
             let path = Self.join(walk.resolved + [name])

@@ -6,7 +6,7 @@ extension Directory {
     /// are read and followed here, `..` goes back along the directories that were really walked.
     ///
     /// - Returns: a descriptor, or -1 and `errno`.
-    func resolveByName(_ path: [UInt8], _ flags: Int32, _ mode: UInt32) -> Int32 {
+    func resolveByName(_ path: [UInt8], _ flags: Int32, _ mode: UInt32, followingLinks: Bool = true) -> Int32 {
         var pending = Self.names(path)
         var trail: [Int32] = []
         var links = 0
@@ -20,7 +20,7 @@ extension Directory {
             let current = trail.last ?? fd
             if !(pending.isEmpty && flags & O_NOFOLLOW != 0), let target = Self.link(current, name) {
                 links += 1
-                guard links <= 40 else {
+                guard links <= 40, followingLinks else {
                     errno = ELOOP
                     return -1
                 }

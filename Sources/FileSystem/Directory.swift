@@ -50,11 +50,14 @@ package final class Directory: Sendable {
         return FileHandle(owning: fd, path: shown(path))
     }
 
-    /// A directory below this one, following symbolic links within it; "" is another handle on this one.
-    package func directory(_ path: some PathName) throws(FileSystemError) -> Directory {
+    /// A directory below this one; "" is another handle on this one. Symbolic links are followed within this directory,
+    /// or are an error (ELOOP).
+    package func directory(
+        _ path: some PathName, followingLinks: Bool = true
+    ) throws(FileSystemError) -> Directory {
         let name = path.pathBytes
         let fd = try (name.isEmpty ? [UInt8(ascii: ".")] : name).withPath("open the directory") {
-            resolve($0, linux_o_path | O_DIRECTORY | O_CLOEXEC, 0)
+            resolve($0, linux_o_path | O_DIRECTORY | O_CLOEXEC, 0, followingLinks: followingLinks)
         }
         guard fd >= 0 else { throw failure("open the directory", path, errno) }
         return Directory(owning: fd, path: shown(path))
@@ -230,13 +233,18 @@ package final class Directory: Sendable {
 
     /// openat2 with this directory as the root of the look-up, or the same done name by name where the kernel (or
     /// a sandbox like gVisor) has no openat2.
-    func resolve(_ path: UnsafePointer<CChar>, _ flags: Int32, _ mode: UInt32) -> Int32 {
+    func resolve(
+        _ path: UnsafePointer<CChar>, _ flags: Int32, _ mode: UInt32, followingLinks: Bool = true
+    ) -> Int32 {
         // openat2 refuses a mode where nothing can be made.
         let mode = flags & O_CREAT != 0 ? mode & 0o7777 : 0
-        let resolve = UInt64(linux_resolve_in_root | linux_resolve_no_magiclinks)
+        let links = followingLinks ? linux_resolve_no_magiclinks : linux_resolve_no_symlinks
+        let resolve = UInt64(linux_resolve_in_root | links)
         let found = retrying { linux_openat2(fd, path, flags, mode, resolve) }
         if found >= 0 || errno != ENOSYS { return found }
-        return resolveByName([UInt8](UnsafeRawBufferPointer(start: path, count: strlen(path))), flags, mode)
+        return resolveByName(
+            [UInt8](UnsafeRawBufferPointer(start: path, count: strlen(path))), flags, mode,
+            followingLinks: followingLinks)
     }
 
     /// Runs a call on the parent directory's descriptor and the last name of a path.

@@ -278,6 +278,14 @@ struct LayerExtractorTests {
         let through = try #require(throws: ArchiveError.self) { try self.extract([.file("f"), .file("f/g")]) }
         #expect(through.place == "f/g")
         #expect(throws: ArchiveError.self) { try self.extract([.symlink("l", "l"), .file("l/x")]) }
+        let memory = try #require(throws: ArchiveError.self) {
+            try self.extract((0..<50).map { .directory("many\($0)") }, limits: ExtractionLimits(memory: 4_096))
+        }
+        #expect(memory.code == .limit)
+        // Links that each wait for the next one.
+        #expect(throws: ArchiveError.self) {
+            try self.extract((0..<100).map { .hardLink("l\($0)", "l\($0 + 1)") } + [.file("l100")])
+        }
         // A path of a thousand directories is fine.
         try extract([.file(String(repeating: "d/", count: 1_000) + "f", "deep")])
         #expect(try text(String(repeating: "d/", count: 1_000) + "f") == "deep")
