@@ -31,6 +31,7 @@ extension BuildRun {
             try makeDirectory(step.workingDirectory, with: &editor)
             let work = try newDirectory()
             var lowers = root.layers
+            if let stubs = try makeMountPoints(for: &sandbox, on: root) { lowers.append(stubs) }
             if lowers.isEmpty { lowers = [try newDirectory()] }
             sandbox.root = .overlay(
                 lowers: lowers.reversed().map(\.text), upper: editor.upper.text, work: work.text)
@@ -55,6 +56,30 @@ extension BuildRun {
         let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: request.createdAt))
         _ = try editor.ensureDirectory(resolved.path, new: new)
         try editor.finish()
+    }
+
+    /// Mount points that the image lacks, in a layer of their own that is seen by this step only.
+    private func makeMountPoints(for sandbox: inout SandboxStep, on root: LayeredRoot) throws(BuildError) -> HostPath? {
+        guard !sandbox.mounts.isEmpty else { return nil }
+        var editor = try LayerEditor(over: root, upper: try newDirectory())
+        let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: request.createdAt))
+        for index in sandbox.mounts.indices {
+            let resolved = try editor.view.resolve(ImagePath(sandbox.mounts[index].target))
+            sandbox.mounts[index].target = resolved.path.text
+            guard resolved.item == nil, let name = resolved.path.last else { continue }
+            var isFile = false
+            if case .bind(let source) = sandbox.mounts[index].kind {
+                isFile = try Node.read(HostPath(source), .apply)?.kind != .directory
+            }
+            if isFile {
+                let folder = try editor.ensureDirectory(resolved.path.parent, new: new)
+                _ = try FileContent.create(try editor.place(name, in: folder))
+            } else {
+                _ = try editor.ensureDirectory(resolved.path, new: new)
+            }
+        }
+        try editor.finish()
+        return editor.upper
     }
 
     private func chooseIsolation() throws(BuildError) -> IsolationMode {
