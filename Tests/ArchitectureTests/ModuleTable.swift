@@ -1,0 +1,60 @@
+/// The modules, what each may import of the others, and their layers. `Package.swift` says the same to the compiler, which
+/// does not hold anybody to it: a module that some other target has built can be imported by all.
+enum ModuleTable {
+    struct Module {
+        let layer: Int
+        let mayImport: Set<String>
+    }
+
+    static let modules: [String: Module] = [
+        "CGit2": Module(layer: 0, mayImport: []),
+        "CCurl": Module(layer: 0, mayImport: []),
+        "CYAML": Module(layer: 0, mayImport: []),
+        "CZlib": Module(layer: 0, mayImport: []),
+        "CZstd": Module(layer: 0, mayImport: []),
+        "CCrypto": Module(layer: 0, mayImport: []),
+        "CLinux": Module(layer: 0, mayImport: []),
+        "CSandbox": Module(layer: 0, mayImport: []),
+        "Diagnostics": Module(layer: 0, mayImport: []),
+        "Blocking": Module(layer: 0, mayImport: []),
+
+        "FileSystem": Module(layer: 1, mayImport: ["CLinux", "Diagnostics"]),
+        "Git": Module(layer: 1, mayImport: ["CGit2", "Blocking", "Diagnostics"]),
+        "HTTP": Module(layer: 1, mayImport: ["CCurl", "Blocking", "Diagnostics"]),
+        "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),
+        "Archive": Module(layer: 1, mayImport: ["CZlib", "CZstd", "CLinux", "FileSystem", "Diagnostics"]),
+        "Sandbox": Module(layer: 1, mayImport: ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
+
+        "OCI": Module(layer: 2, mayImport: ["CCrypto", "Diagnostics"]),
+        "ContentStore": Module(layer: 2, mayImport: ["OCI", "FileSystem", "Diagnostics"]),
+        "Registry": Module(
+            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "FileSystem", "Blocking", "Diagnostics"]),
+        "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
+
+        "Builder": Module(
+            layer: 3,
+            mayImport: [
+                "Dockerfile", "OCI", "ContentStore", "Registry", "Archive", "Sandbox", "FileSystem", "Blocking",
+                "Diagnostics", "CLinux",
+            ]),
+        "RegistryPoller": Module(layer: 3, mayImport: ["OCI", "Registry", "Diagnostics"]),
+        "ManifestUpdater": Module(layer: 3, mayImport: ["YAML", "OCI", "Diagnostics"]),
+
+        "Agent": Module(
+            layer: 4,
+            mayImport: [
+                "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
+                "ManifestUpdater", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", "Logging",
+                "ArgumentParser", "NIOCore", "NIOPosix", "NIOHTTP1",
+            ]),
+        "slipway": Module(layer: 4, mayImport: ["Agent", "ArgumentParser"]),
+    ]
+
+    /// What every module may import. `Foundation` is not there: it brings 45 MB.
+    static let everywhere: Set<String> = [
+        "Swift", "Glibc", "Synchronization", "Dispatch", "FoundationEssentials", "SystemPackage",
+    ]
+
+    /// C code of our own, made to be used in several places; every other C module has one user.
+    static let sharedC: Set<String> = ["CLinux"]
+}
