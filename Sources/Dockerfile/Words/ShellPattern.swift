@@ -9,7 +9,7 @@ struct ShellPattern {
         case any
     }
 
-    private static let budget = 50_000_000
+    private static let budget = 20_000_000
 
     private let elements: [Element]
     private let source: String
@@ -99,6 +99,7 @@ struct ShellPattern {
             for index in elements.indices where set[index] && elements[index] == .any { set[index + 1] = true }
         }
         close(&active)
+        var next = active
         var best: Int?
         var position = start
         while true {
@@ -112,7 +113,7 @@ struct ShellPattern {
                 throw DockerfileError(.limit, "matching the pattern takes too long")
             }
             let scalar = text[position]
-            var next = [Bool](repeating: false, count: elements.count + 1)
+            for index in next.indices { next[index] = false }
             var isAlive = false
             for index in elements.indices where active[index] {
                 switch elements[index] {
@@ -127,7 +128,7 @@ struct ShellPattern {
             }
             guard isAlive else { return best }
             close(&next)
-            active = next
+            swap(&active, &next)
             position += 1
         }
     }

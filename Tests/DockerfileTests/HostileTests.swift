@@ -1,0 +1,117 @@
+import TestSupport
+import Testing
+
+@testable import Dockerfile
+
+/// Nothing here may trap, overflow the stack or take long.
+@Suite("Hostile input", .tags(.unit)) struct HostileTests {
+    @Test("10 MB in one instruction, and in many")
+    func large() throws {
+        let line = String(repeating: "x", count: 50_000)
+        let joined = "FROM a\nRUN " + String(repeating: line + "\\\n", count: 200)
+        #expect(try parse(joined).stages[0].instructions[0].original.utf8.count == 10_000_004)
+        let many = "FROM a\n" + String(repeating: "ENV a=b\n", count: 50_000)
+        #expect(try parse(many).stages[0].instructions.count == 50_000)
+        #expect(throws: DockerfileError.self) {
+            try Dockerfile.parse([UInt8](repeating: 0x0a, count: Dockerfile.sizeLimit + 1))
+        }
+    }
+
+    @Test("10 000 stages in a row, each on the one before and copying from it")
+    func stages() throws {
+        var text = "FROM scratch AS s0\n"
+        for index in 1..<10_000 { text += "FROM s\(index - 1) AS s\(index)\nCOPY --from=s\(index - 1) a b\n" }
+        let result = try graph(text)
+        #expect(result.order.count == 10_000)
+        #expect(result.nodes[9_999].dependencies == [9_998])
+        #expect(failure(String(repeating: "FROM a\n", count: Dockerfile.stageLimit + 1))?.code == .limit)
+    }
+
+    @Test("a cycle through 3000 stages")
+    func cycle() {
+        var text = ""
+        for index in 0..<3_000 { text += "FROM a AS s\(index)\nCOPY --from=s\((index + 1) % 3_000) a b\n" }
+        let error = graphFailure(text)
+        #expect(error?.code == .cycle)
+        #expect((error?.description.utf8.count ?? 0) < 600)
+    }
+
+    @Test(
+        "odd bytes anywhere",
+        arguments: [
+            "\0", "FROM a\n\0", "FROM a\nRUN \0", "FROM a\nCOPY \0 \0", "FROM \0 AS \0", "FROM a\nENV \0=\0",
+            "FROM a\nRUN <<\0\n\0",
+            "FROM a\nENV a=\"", "FROM a\nENV a=\\", "FROM a\nENV '", "FROM a\nCOPY --", "FROM a\nCOPY --=",
+            "FROM a\nCOPY --a=\"",
+            "FROM a\nRUN --mount", "FROM a\nRUN --mount=,,,= x", "FROM a\nRUN --mount=\\\" x", "FROM a\nHEALTHCHECK \\",
+            "# escape",
+            "# =", "#=\n", "# check=;\nFROM a", "FROM a\nRUN <<\"\nx", "FROM a\nRUN <<'' x\n", "FROM a\nCMD [\"\\u",
+            "FROM a\nCMD [\"\\ud800\\u",
+            "FROM --", "FROM -- a", "FROM --platform= a", "FROM a\nLABEL $", "FROM a\nONBUILD \\", "\r\r\r",
+            "FROM a\r\r\n", "FROM a\nRUN --mount=\"",
+        ])
+    func odd(_ text: String) {
+        guard let file = try? parse(text) else { return }
+        for instruction in file.stages.flatMap(\.instructions) { _ = try? instruction.expanded { _ in "v" } }
+        _ = try? StageGraph.resolve(file, platform: "linux/amd64").lint()
+    }
+
+    @Test("every prefix and every single deletion of a rich file")
+    func mutations() throws {
+        let text = Array(
+            """
+            # syntax=docker/dockerfile:1
+            # escape=\\
+            ARG V=1 W
+            FROM --platform=$BUILDPLATFORM a:${V:-x} AS b
+            # c
+            RUN --mount=type=cache,target=/x,sharing=locked --mount=type=secret,id=s <<-'E' cat <<F
+            \ta
+            \tE
+            b
+            F
+            COPY --from=b --chown=1:2 --exclude=*.o ["a b", "${V%%.*}/"]
+            ENV a="b\\"c" d='e' \\
+              f=${V//x/\\}y}
+            HEALTHCHECK --interval=1m30s --retries=2 CMD ["x", "\\u00e9"]
+            ONBUILD ADD --checksum=sha256:x http://a/b <<H /
+            h
+            H
+            EXPOSE 80-90/udp $V
+
+            """.utf8)
+        for index in text.indices {
+            for bytes in [Array(text[..<index]), Array(text[..<index] + text[(index + 1)...])] {
+                guard let file = try? Dockerfile.parse(bytes) else { continue }
+                for instruction in file.stages.flatMap(\.instructions) { _ = try? instruction.expanded { _ in "v.w" } }
+                _ = try? StageGraph.resolve(file, platform: "linux/amd64").lint()
+            }
+        }
+    }
+
+    @Test("expansion that doubles with every instruction stops")
+    func doubling() throws {
+        var value = "0123456789"
+        var isStopped = false
+        for _ in 0..<64 {
+            let env = try instructions("ENV a=$a$a")[0]
+            guard case .env(let expanded) = try? env.expanded({ _ in value }).instruction.kind else {
+                isStopped = true
+                break
+            }
+            value = expanded.pairs[0].value
+        }
+        #expect(isStopped)
+    }
+
+    @Test("words of megabytes")
+    func longWords() throws {
+        let dollars = String(repeating: "$a", count: 200_000)
+        #expect(try WordExpander().expand(dollars) { _ in "" } == "")
+        let quotes = String(repeating: "'a'\"b\"", count: 100_000)
+        #expect(try WordExpander().expand(quotes) { _ in nil }.utf8.count == 200_000)
+        #expect(throws: DockerfileError.self) {
+            try WordExpander().expand(String(repeating: "'a", count: 100_001)) { _ in nil }
+        }
+    }
+}
