@@ -12,7 +12,8 @@ package final class Server: @unchecked Sendable {
         process = Process()
         logPath = log
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
+        // A Swift process blocks signals in its threads, and children would inherit that.
+        process.arguments = ["--default-signal"] + command
         var all = ProcessInfo.processInfo.environment
         all["PATH"] = (all["PATH"] ?? "") + ":/usr/sbin:/sbin"
         all.merge(environment) { _, new in new }

@@ -1,0 +1,110 @@
+#pragma once
+// What runs between clone(2) and execve(2) of a build step.
+//
+// A Swift process has several threads, so its child may call nothing but async-signal-safe functions, and must not run Swift
+// code. Everything here works on memory that the caller has prepared, makes system calls, and reports by number which stage
+// failed with which errno.
+
+#include <stdint.h>
+#include <sys/types.h>
+
+// The stages, in the order in which they are passed. SandboxStage.swift has the words for people.
+enum slipway_stage {
+    SLIPWAY_STAGE_NONE = 0,
+    SLIPWAY_STAGE_CLONE = 1,
+    SLIPWAY_STAGE_MAP_IDS = 2,
+    SLIPWAY_STAGE_PRIVATE_MOUNTS = 3,
+    SLIPWAY_STAGE_OVERLAY = 4,
+    SLIPWAY_STAGE_ROOT = 5,
+    SLIPWAY_STAGE_PROC = 6,
+    SLIPWAY_STAGE_SYS = 7,
+    SLIPWAY_STAGE_DEV = 8,
+    SLIPWAY_STAGE_MOUNT = 9,
+    SLIPWAY_STAGE_PIVOT = 10,
+    SLIPWAY_STAGE_HOSTNAME = 11,
+    SLIPWAY_STAGE_NETWORK = 12,
+    SLIPWAY_STAGE_FORK = 13,
+    SLIPWAY_STAGE_GROUPS = 14,
+    SLIPWAY_STAGE_USER = 15,
+    SLIPWAY_STAGE_CAPABILITIES = 16,
+    SLIPWAY_STAGE_DIRECTORY = 17,
+    SLIPWAY_STAGE_STREAMS = 18,
+    SLIPWAY_STAGE_EXEC = 19,
+    SLIPWAY_STAGE_CHROOT = 20,
+};
+
+enum slipway_mount_kind { SLIPWAY_MOUNT_BIND = 0, SLIPWAY_MOUNT_TMPFS = 1 };
+
+struct slipway_mount {
+    int kind;
+    int read_only;
+    // A mount whose target is not in the root is passed over instead of failing.
+    int optional;
+    const char *source;
+    const char *target;
+    const char *options;
+};
+
+struct slipway_sandbox {
+    // Namespaces (1), or a chroot into `root` (0).
+    int namespaces;
+    // Without root: only the caller's own ids are mapped, and setgroups is denied.
+    int rootless;
+    int own_network;
+    // Stop before the program is started: everything worked.
+    int probe_only;
+
+    // The root's layers, topmost first, and the writable ones; used when `lower_count` > 0.
+    const char *const *lowers;
+    int lower_count;
+    const char *upper;
+    const char *work;
+    // Where the overlay is mounted, or the directory that is the root.
+    const char *root;
+
+    const struct slipway_mount *mounts;
+    int mount_count;
+    const char *hostname;
+
+    const char *const *arguments;
+    const char *const *environment;
+    // The files to try to execute, in order, ended by NULL.
+    const char *const *programs;
+    const char *directory;
+    uint32_t uid;
+    uint32_t gid;
+    const uint32_t *groups;
+    int group_count;
+    // Capabilities that root keeps in the step, as a bit mask.
+    uint64_t capabilities;
+
+    // Standard output and error of the step.
+    int output;
+    int error;
+    // The write end of the pipe on which reports come (close-on-exec).
+    int report;
+    // The read end of the pipe on which the parent says that the ids are mapped.
+    int go;
+};
+
+// What comes over the report pipe.
+struct slipway_report {
+    // SLIPWAY_STAGE_NONE: the step ended, and `number` is its wait status. Else the stage that failed and its errno.
+    int32_t stage;
+    int32_t number;
+    // Which mount, in stage MOUNT.
+    int32_t index;
+};
+
+// Starts the sandbox's first process. Returns its id, or -1 with errno.
+pid_t slipway_sandbox_start(const struct slipway_sandbox *sandbox);
+
+// Opens a process's descriptor (pidfd_open(2) has no wrapper in glibc 2.36).
+int slipway_pidfd_open(pid_t pid);
+
+// Signals the process behind a descriptor (pidfd_send_signal(2) has no wrapper in glibc 2.36).
+int slipway_pidfd_signal(int descriptor, int number);
+
+// pipe2(2) with close-on-exec: Swift's Glibc module lacks it, and setting the flag later would leak the ends into a child that
+// another thread starts in between.
+int slipway_pipe(int ends[2]);

@@ -1,0 +1,257 @@
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+char *slipway_write_number(char *at, unsigned long number) {
+    char digits[24];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (count > 0) *at++ = digits[--count];
+    return at;
+}
+
+static void report(const struct slipway_sandbox *sandbox, int stage, int number, int index) {
+    struct slipway_report message = {stage, number, index};
+    // Shorter than PIPE_BUF: written whole or not at all.
+    while (write(sandbox->report, &message, sizeof message) < 0 && errno == EINTR) {}
+}
+
+void slipway_fail(const struct slipway_sandbox *sandbox, int stage, int number, int index) {
+    report(sandbox, stage, number, index);
+    _exit(125);
+}
+
+// The C library's own versions tell all threads of the process to change, and its fork takes locks that a thread which
+// does not exist here may hold. The bare calls do neither.
+static long set_groups(int count, const uint32_t *groups) { return syscall(SYS_setgroups, (long)count, groups); }
+static long set_user(uint32_t id) { return syscall(SYS_setresuid, id, id, id); }
+static long set_group(uint32_t id) { return syscall(SYS_setresgid, id, id, id); }
+static pid_t fork_bare(unsigned long flags) { return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL); }
+
+int slipway_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int slipway_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int slipway_pidfd_signal(int descriptor, int number) {
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, number, NULL, 0);
+}
+
+static void bring_up_loopback(void) {
+    int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (handle < 0) return;
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    memcpy(request.ifr_name, "lo", 3);
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    ioctl(handle, SIOCSIFFLAGS, &request);
+    close(handle);
+}
+
+static void keep_capabilities(const struct slipway_sandbox *sandbox) {
+    for (int capability = 0; capability < 64; capability++) {
+        if (sandbox->capabilities >> capability & 1) continue;
+        // EINVAL: the kernel knows no more of them.
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL)
+            slipway_fail(sandbox, SLIPWAY_STAGE_CAPABILITIES, errno, capability);
+    }
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+static void set_capabilities(const struct slipway_sandbox *sandbox) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct now[2];
+    if (syscall(SYS_capget, &header, now) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_CAPABILITIES, errno, -1);
+    for (int half = 0; half < 2; half++) {
+        uint32_t mask = (uint32_t)(sandbox->capabilities >> (32 * half));
+        // Never more than there is: a pod may have less than the default.
+        now[half].permitted &= mask;
+        now[half].effective = now[half].permitted;
+        now[half].inheritable = 0;
+    }
+    if (syscall(SYS_capset, &header, now) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_CAPABILITIES, errno, -1);
+}
+
+// Becomes the step's program.
+__attribute__((noreturn)) static void become(const struct slipway_sandbox *sandbox) {
+    setsid();
+    umask(022);
+    keep_capabilities(sandbox);
+    if (!sandbox->rootless) {
+        if (set_groups(sandbox->group_count, sandbox->groups) != 0)
+            slipway_fail(sandbox, SLIPWAY_STAGE_GROUPS, errno, -1);
+    }
+    if (set_group(sandbox->gid) != 0)
+        slipway_fail(sandbox, SLIPWAY_STAGE_GROUPS, errno, -1);
+    // Leaving user 0 for another one clears the capabilities by itself.
+    if (set_user(sandbox->uid) != 0)
+        slipway_fail(sandbox, SLIPWAY_STAGE_USER, errno, -1);
+    set_capabilities(sandbox);
+    if (chdir(sandbox->directory) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_DIRECTORY, errno, -1);
+
+    int null = open("/dev/null", O_RDONLY);
+    if (null < 0) {
+        // A chroot may have no /dev; a pipe whose other end is closed is as empty.
+        int ends[2];
+        if (pipe(ends) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_STREAMS, errno, -1);
+        close(ends[1]);
+        null = ends[0];
+    }
+    if (dup2(null, 0) < 0 || dup2(sandbox->output, 1) < 0 || dup2(sandbox->error, 2) < 0)
+        slipway_fail(sandbox, SLIPWAY_STAGE_STREAMS, errno, -1);
+    // Everything else closes with the exec, the report pipe too.
+    syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+
+    struct sigaction standard;
+    memset(&standard, 0, sizeof standard);
+    standard.sa_handler = SIG_DFL;
+    for (int number = 1; number < 65; number++) sigaction(number, &standard, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+
+    // As execvp(3): a program that is there and may not be executed is told of rather than one that is not there.
+    int best = ENOENT;
+    for (int i = 0; sandbox->programs[i]; i++) {
+        execve(sandbox->programs[i], (char *const *)sandbox->arguments, (char *const *)sandbox->environment);
+        if (errno != ENOENT && errno != ENOTDIR) best = errno;
+    }
+    slipway_fail(sandbox, SLIPWAY_STAGE_EXEC, best, -1);
+}
+
+// Kills the processes that were left to us. Without a pid namespace nobody else does.
+static void kill_children(void) {
+    for (;;) {
+        char path[64] = "/proc/self/task/";
+        char *at = slipway_write_number(path + 16, (unsigned long)syscall(SYS_gettid));
+        memcpy(at, "/children", 10);
+        int list = open(path, O_RDONLY | O_CLOEXEC);
+        if (list >= 0) {
+            char text[4096];
+            ssize_t count;
+            long number = 0;
+            while ((count = read(list, text, sizeof text)) > 0) {
+                for (ssize_t i = 0; i < count; i++) {
+                    if (text[i] >= '0' && text[i] <= '9') {
+                        number = number * 10 + (text[i] - '0');
+                    } else {
+                        if (number > 1) kill((pid_t)number, SIGKILL);
+                        number = 0;
+                    }
+                }
+            }
+            if (number > 1) kill((pid_t)number, SIGKILL);
+            close(list);
+        }
+        // Each one that dies leaves its own children to us, until there are none.
+        if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD) return;
+    }
+}
+
+// Waits for the step, reaping whatever else ends, and reports how it ended.
+__attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbox, pid_t step) {
+    // All signals are blocked since before the clone; the two that matter are taken one by one.
+    sigset_t expected;
+    sigemptyset(&expected);
+    sigaddset(&expected, SIGCHLD);
+    sigaddset(&expected, SIGTERM);
+    int is_over = 0;
+    int result = 0;
+    while (!is_over) {
+        int status;
+        pid_t ended;
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+            if (ended != step) continue;
+            is_over = 1;
+            result = status;
+        }
+        if (is_over || (ended < 0 && errno == ECHILD)) break;
+        siginfo_t information;
+        if (sigwaitinfo(&expected, &information) == SIGTERM) {
+            // Told to end, by the agent or by its death. A namespace would die with us; without one we have to see to it.
+            kill(step, SIGKILL);
+            is_over = 1;
+            result = SIGKILL;
+        }
+    }
+    if (!sandbox->namespaces) kill_children();
+    report(sandbox, SLIPWAY_STAGE_NONE, result, -1);
+    // With the first process of a pid namespace all others die.
+    _exit(0);
+}
+
+__attribute__((noreturn)) static void first_process(const struct slipway_sandbox *sandbox, pid_t parent) {
+    // In a namespace everything dies with us; in a chroot we have to be alive to kill the rest.
+    int death = sandbox->namespaces ? SIGKILL : SIGTERM;
+    prctl(PR_SET_PDEATHSIG, death, 0, 0, 0);
+    if (sandbox->namespaces) {
+        char go;
+        ssize_t count;
+        while ((count = read(sandbox->go, &go, 1)) < 0 && errno == EINTR) {}
+        // The parent could not map the ids, and has said so, or is gone.
+        if (count != 1) _exit(125);
+        if (set_group(0) != 0 || set_user(0) != 0)
+            slipway_fail(sandbox, SLIPWAY_STAGE_MAP_IDS, errno, -1);
+        // Changing ids clears it.
+        prctl(PR_SET_PDEATHSIG, death, 0, 0, 0);
+        slipway_make_root(sandbox);
+        if (sandbox->hostname && sethostname(sandbox->hostname, strlen(sandbox->hostname)) != 0)
+            slipway_fail(sandbox, SLIPWAY_STAGE_HOSTNAME, errno, -1);
+        if (sandbox->own_network) bring_up_loopback();
+    } else {
+        if (getppid() != parent) _exit(125);
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        setsid();
+    }
+    if (sandbox->probe_only) {
+        report(sandbox, SLIPWAY_STAGE_NONE, 0, -1);
+        _exit(0);
+    }
+    pid_t step = fork_bare(SIGCHLD);
+    if (step < 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
+    if (step == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (!sandbox->namespaces && (chroot(sandbox->root) != 0 || chdir("/") != 0))
+            slipway_fail(sandbox, SLIPWAY_STAGE_CHROOT, errno, -1);
+        become(sandbox);
+    }
+    close(sandbox->output);
+    close(sandbox->error);
+    watch(sandbox, step);
+}
+
+pid_t slipway_sandbox_start(const struct slipway_sandbox *sandbox) {
+    unsigned long flags = SIGCHLD;
+    if (sandbox->namespaces) {
+        flags |= CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+        if (sandbox->own_network) flags |= CLONE_NEWNET;
+    }
+    pid_t parent = getpid();
+    // Signals wait until the child has its own handlers' defaults.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t child = fork_bare(flags);
+    if (child == 0) first_process(sandbox, parent);
+    int number = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = number;
+    return child;
+}

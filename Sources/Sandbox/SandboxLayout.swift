@@ -1,0 +1,120 @@
+import CSandbox
+import Glibc
+
+/// The directories around a step's root, made before it starts and removed after it.
+struct SandboxLayout {
+    /// Where the root is mounted.
+    let root: String
+    private let lowers: [String]
+    private let upper: String
+    private let work: String
+    private let made: [String]
+    private var stubs: ChrootStubs?
+
+    /// Mount points that every root has. They are the lowest layer of all: present when the image lacks them, and never
+    /// part of what the step changed.
+    private static let skeletonDirectories = ["proc", "sys", "dev", "etc"]
+    private static let skeletonFiles = ["etc/resolv.conf", "etc/hosts"]
+
+    init(_ step: SandboxStep) throws(SandboxError) {
+        switch step.root {
+        case .directory(let path):
+            (root, lowers, upper, work, made) = (path, [], "", "", [])
+            if step.mode != .namespaces {
+                stubs = try ChrootStubs(root: path, resolvConf: step.resolvConf, hosts: step.hosts)
+            }
+        case .overlay(let lowers, let upper, let work):
+            // Beside `work`, not in it: overlayfs refuses layers that lie within each other.
+            let mountPoint = work + ".root"
+            let skeleton = work + ".skeleton"
+            var made = [mountPoint, skeleton]
+            made += Self.skeletonDirectories.map { "\(skeleton)/\($0)" }
+            for path in made where mkdir(path, 0o755) != 0 && errno != EEXIST {
+                throw SandboxError(.root, errno)
+            }
+            for name in Self.skeletonFiles {
+                let descriptor = open("\(skeleton)/\(name)", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+                guard descriptor >= 0 else { throw SandboxError(.root, errno) }
+                close(descriptor)
+                made.append("\(skeleton)/\(name)")
+            }
+            self.root = mountPoint
+            self.lowers = lowers + [skeleton]
+            self.upper = upper
+            self.work = work
+            self.made = made
+        }
+    }
+
+    func cleanUp() {
+        stubs?.remove()
+        for path in made.reversed() where unlink(path) != 0 { rmdir(path) }
+    }
+
+    /// Lends the step in C's form; everything in it lives in `strings` or until `body` returns.
+    func withSandbox<Value>(
+        _ step: SandboxStep, _ strings: CStrings, isProbe: Bool = false,
+        _ body: (inout slipway_sandbox) throws(SandboxError) -> Value
+    ) throws(SandboxError) -> Value {
+        var sandbox = slipway_sandbox()
+        sandbox.namespaces = step.mode == .namespaces ? 1 : 0
+        if case .none = step.network { sandbox.own_network = 1 }
+        sandbox.probe_only = isProbe ? 1 : 0
+        sandbox.lowers = strings.add(lowers)
+        sandbox.lower_count = Int32(lowers.count)
+        sandbox.upper = strings.add(upper)
+        sandbox.work = strings.add(work)
+        sandbox.root = strings.add(root)
+        sandbox.hostname = step.hostname.map { strings.add($0) }
+        sandbox.arguments = strings.add(step.arguments)
+        sandbox.environment = strings.add(step.environment.map { "\($0.0)=\($0.1)" })
+        sandbox.programs = strings.add(Self.programs(step))
+        sandbox.directory = strings.add(step.workingDirectory)
+        sandbox.uid = step.user.uid
+        sandbox.gid = step.user.gid
+        sandbox.capabilities = SandboxStep.defaultCapabilities
+
+        var mounts = step.mounts
+        for (source, target) in [(step.resolvConf, "/etc/resolv.conf"), (step.hosts, "/etc/hosts")] {
+            guard let source, access(source, R_OK) == 0 else { continue }
+            mounts.append(SandboxStep.Mount(.bind(source: source), target: target, isOptional: true))
+        }
+        let table = mounts.map { mount in
+            var entry = slipway_mount()
+            entry.read_only = mount.isReadOnly ? 1 : 0
+            entry.optional = mount.isOptional ? 1 : 0
+            entry.target = strings.add(mount.target)
+            switch mount.kind {
+            case .bind(let source):
+                entry.kind = Int32(SLIPWAY_MOUNT_BIND.rawValue)
+                entry.source = strings.add(source)
+            case .tmpfs(let size, let mode):
+                entry.kind = Int32(SLIPWAY_MOUNT_TMPFS.rawValue)
+                entry.options = strings.add("mode=\(String(mode, radix: 8))" + (size.map { ",size=\($0)" } ?? ""))
+            }
+            return entry
+        }
+        let outcome: Result<Value, SandboxError> = table.withUnsafeBufferPointer { mounts in
+            step.user.groups.withUnsafeBufferPointer { groups in
+                sandbox.mounts = mounts.baseAddress
+                sandbox.mount_count = Int32(mounts.count)
+                sandbox.groups = groups.baseAddress
+                sandbox.group_count = Int32(groups.count)
+                return Result { () throws(SandboxError) in try body(&sandbox) }
+            }
+        }
+        return try outcome.get()
+    }
+
+    /// The files to try, as execvp(3) would: the name itself when it has a slash, else on each directory of PATH.
+    private static func programs(_ step: SandboxStep) -> [String] {
+        guard let name = step.arguments.first, !name.isEmpty else { return [] }
+        if name.contains("/") { return [name] }
+        let path =
+            step.environment.last { $0.0 == "PATH" }?.1
+            ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return path.split(separator: ":", omittingEmptySubsequences: false).map { directory in
+            directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
+        }
+    }
+}

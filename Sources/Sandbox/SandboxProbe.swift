@@ -1,0 +1,93 @@
+import Blocking
+import CSandbox
+import Glibc
+
+/// What a machine allows, found out by trying.
+package struct IsolationReport: Sendable {
+    /// Strongest first.
+    package let available: [IsolationMode]
+    /// Why a mode is, or is not, to be had.
+    package let reasons: [IsolationMode: String]
+    /// Whether the process is an ordinary user.
+    package let rootless: Bool
+    /// Whether files can be given to any owner.
+    package let canChown: Bool
+
+    package init(available: [IsolationMode], reasons: [IsolationMode: String], rootless: Bool, canChown: Bool) {
+        self.available = available
+        self.reasons = reasons
+        self.rootless = rootless
+        self.canChown = canChown
+    }
+
+    /// The same, with one mode only.
+    package func only(_ mode: IsolationMode) -> IsolationReport {
+        IsolationReport(
+            available: available.filter { $0 == mode }, reasons: reasons, rootless: rootless, canChown: canChown)
+    }
+}
+
+package enum SandboxProbe {
+    /// Tries each mode with everything but a program, in a directory below the state directory: an overlay may work on one
+    /// file system and not on another.
+    package static func probe(stateDirectory: String) async -> IsolationReport {
+        await runBlocking { () throws(Never) in report(stateDirectory) }
+    }
+
+    private static func report(_ stateDirectory: String) -> IsolationReport {
+        var available: [IsolationMode] = []
+        var reasons: [IsolationMode: String] = [:]
+        let isRootless = geteuid() != 0
+        do throws(SandboxError) {
+            try tryNamespaces(stateDirectory)
+            available.append(.namespaces)
+            reasons[.namespaces] =
+                isRootless
+                ? "user namespaces and overlays work, with this user's id only" : "user namespaces and overlays work"
+        } catch {
+            reasons[.namespaces] = error.summary + (error.cause.map { ": \($0)" } ?? "")
+        }
+        let missing = missingCapabilities([("chown", 0), ("setgid", 6), ("setuid", 7), ("sys_chroot", 18)])
+        if isRootless {
+            reasons[.chroot] = "only root can change the root directory"
+        } else if !missing.isEmpty {
+            reasons[.chroot] = "root lacks the capabilities \(missing.joined(separator: ", "))"
+        } else {
+            available.append(.chroot)
+            reasons[.chroot] = "root may change the root directory"
+        }
+        reasons[.inPlace] = "building in the process's own root directory is not supported yet"
+        return IsolationReport(
+            available: available, reasons: reasons, rootless: isRootless,
+            canChown: !isRootless && !missing.contains("chown"))
+    }
+
+    private static func tryNamespaces(_ stateDirectory: String) throws(SandboxError) {
+        var made = ""
+        for part in stateDirectory.split(separator: "/") {
+            made += "/\(part)"
+            mkdir(made, 0o755)
+        }
+        let base = "\(stateDirectory)/probe-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let directories = [base, base + "/lower", base + "/upper", base + "/work"]
+        defer {
+            // overlayfs leaves its own directory in `work`, which it made without permissions.
+            chmod("\(base)/work/work", 0o700)
+            rmdir("\(base)/work/work")
+            for path in directories.reversed() { rmdir(path) }
+        }
+        for path in directories where mkdir(path, 0o755) != 0 { throw SandboxError(.root, errno) }
+        var step = SandboxStep(mode: .namespaces, arguments: ["probe"])
+        step.root = .overlay(lowers: [base + "/lower"], upper: base + "/upper", work: base + "/work")
+        _ = try SandboxProcess(step, stop: StopSignal(), isProbe: true).run { _, _ in }
+    }
+
+    /// The names of those capabilities that the process does not have.
+    private static func missingCapabilities(_ wanted: [(String, Int)]) -> [String] {
+        guard let text = IdentityMap.read("/proc/self/status"),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
+            let mask = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
+        else { return wanted.map(\.0) }
+        return wanted.filter { mask >> UInt64($0.1) & 1 == 0 }.map(\.0)
+    }
+}

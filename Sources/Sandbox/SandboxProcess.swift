@@ -1,0 +1,184 @@
+import CSandbox
+import Glibc
+
+/// The process of one step, from its start to its end, on one thread that may block. The thread matters: the kernel kills the
+/// child when the thread that made it ends.
+struct SandboxProcess {
+    private let step: SandboxStep
+    private let stop: StopSignal
+    /// Everything but the program.
+    private let isProbe: Bool
+
+    init(_ step: SandboxStep, stop: StopSignal, isProbe: Bool = false) {
+        self.step = step
+        self.stop = stop
+        self.isProbe = isProbe
+    }
+
+    func run(_ output: (OutputStream, [UInt8]) -> Void) throws(SandboxError) -> SandboxResult {
+        try validate()
+        let out = try Pipe()
+        let err = try Pipe()
+        let reports = try Pipe()
+        let go = try Pipe()
+        let strings = CStrings()
+        let layout = try SandboxLayout(step)
+        let isRootless = geteuid() != 0
+
+        let pid = try layout.withSandbox(step, strings, isProbe: isProbe) { (sandbox) throws(SandboxError) -> pid_t in
+            sandbox.rootless = isRootless ? 1 : 0
+            sandbox.output = out.writeEnd
+            sandbox.error = err.writeEnd
+            sandbox.report = reports.writeEnd
+            sandbox.go = go.readEnd
+            let pid = slipway_sandbox_start(&sandbox)
+            guard pid > 0 else { throw SandboxError(.clone, errno) }
+            return pid
+        }
+        out.closeWriteEnd()
+        err.closeWriteEnd()
+        reports.closeWriteEnd()
+        go.closeReadEnd()
+
+        let descriptor = slipway_pidfd_open(pid)
+        defer {
+            stop.watch(nil)
+            kill(pid, endSignal)
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+            if descriptor >= 0 { close(descriptor) }
+            layout.cleanUp()
+        }
+        if step.mode == .namespaces {
+            try IdentityMap.write(for: pid, isRootless: isRootless)
+        }
+        stop.watch(descriptor >= 0 ? (descriptor, endSignal) : nil)
+        var byte: UInt8 = 1
+        _ = write(go.writeEnd, &byte, 1)
+        return try supervise(pid, out, err, reports, output)
+    }
+
+    private func validate() throws(SandboxError) {
+        for text in step.arguments + step.environment.flatMap({ [$0.0, $0.1] }) where text.utf8.contains(0) {
+            throw SandboxError(.exec, EINVAL, subject: "a text with a NUL byte in it")
+        }
+        if step.mode != .namespaces {
+            if case .none = step.network { throw SandboxError(.network, ENOSYS) }
+            if let mount = step.mounts.first(where: { !$0.isOptional }) {
+                throw SandboxError(.mount, ENOSYS, subject: mount.target)
+            }
+        }
+    }
+
+    /// The first process of a pid namespace takes all others with it. A chroot's monitor has to live to kill them.
+    private var endSignal: Int32 { step.mode == .namespaces ? SIGKILL : SIGTERM }
+
+    // MARK: Until it ends
+
+    /// Reads output and the report until both are over, the time is, or it is told to stop.
+    private func supervise(
+        _ pid: pid_t, _ out: Pipe, _ err: Pipe, _ reports: Pipe, _ output: (OutputStream, [UInt8]) -> Void
+    ) throws(SandboxError) -> SandboxResult {
+        let deadline = step.timeout.map { ContinuousClock.now + $0 }
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        var passed = 0
+        var isTruncated = false
+        var isTimedOut = false
+        var report: slipway_report?
+        var open: [(Pipe, OutputStream?)] = [(out, .stdout), (err, .stderr), (reports, nil)]
+        while !open.isEmpty {
+            var polled = open.map { pollfd(fd: $0.0.readEnd, events: Int16(POLLIN), revents: 0) }
+            var wait: Int32 = -1
+            if let deadline, !isTimedOut {
+                let left = deadline - ContinuousClock.now
+                wait = Int32(
+                    clamping: left.components.seconds * 1_000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
+                if left <= .zero { wait = 0 }
+            }
+            let count = poll(&polled, nfds_t(polled.count), wait)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw SandboxError(.supervision, errno)
+            }
+            if count == 0 {
+                isTimedOut = true
+                kill(pid, endSignal)
+                continue
+            }
+            for index in polled.indices.reversed() where polled[index].revents != 0 {
+                let (pipe, stream) = open[index]
+                let got = read(pipe.readEnd, &buffer, buffer.count)
+                if got < 0 && (errno == EINTR || errno == EAGAIN) { continue }
+                if got <= 0 {
+                    open.remove(at: index)
+                    continue
+                }
+                guard let stream else {
+                    report = report ?? Self.report(buffer[..<got])
+                    continue
+                }
+                let room = max(0, step.outputLimit - passed)
+                if got > room { isTruncated = true }
+                if room > 0 { output(stream, Array(buffer[..<min(got, room)])) }
+                passed += min(got, room)
+            }
+        }
+        if isTimedOut { return SandboxResult(exit: .timedOut, isOutputTruncated: isTruncated) }
+        if stop.isSent { throw SandboxError(.supervision, ECANCELED) }
+        guard let report else {
+            // The first process was killed before it could say anything.
+            return SandboxResult(exit: .signaled(SIGKILL), isOutputTruncated: isTruncated)
+        }
+        if report.stage != 0 { throw error(report) }
+        let status = report.number
+        let exit: SandboxResult.Exit = status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .signaled(status & 0x7f)
+        return SandboxResult(exit: exit, isOutputTruncated: isTruncated)
+    }
+
+    private static func report(_ bytes: ArraySlice<UInt8>) -> slipway_report? {
+        guard bytes.count >= MemoryLayout<slipway_report>.size else { return nil }
+        return bytes.withUnsafeBytes { $0.loadUnaligned(as: slipway_report.self) }
+    }
+
+    private func error(_ report: slipway_report) -> SandboxError {
+        let stage = SandboxError.Stage(rawValue: report.stage) ?? .supervision
+        let subject: String?
+        switch stage {
+        case .exec: subject = step.arguments.first
+        case .directory: subject = step.workingDirectory
+        case .mount:
+            let index = Int(report.index)
+            subject = step.mounts.indices.contains(index) ? step.mounts[index].target : nil
+        default: subject = nil
+        }
+        return SandboxError(stage, report.number, subject: subject)
+    }
+}
+
+/// Two ends that close when their owner goes.
+final class Pipe {
+    private(set) var readEnd: Int32 = -1
+    private(set) var writeEnd: Int32 = -1
+
+    init() throws(SandboxError) {
+        var ends: [Int32] = [-1, -1]
+        guard slipway_pipe(&ends) == 0 else { throw SandboxError(.streams, errno) }
+        readEnd = ends[0]
+        writeEnd = ends[1]
+    }
+
+    func closeReadEnd() {
+        if readEnd >= 0 { close(readEnd) }
+        readEnd = -1
+    }
+
+    func closeWriteEnd() {
+        if writeEnd >= 0 { close(writeEnd) }
+        writeEnd = -1
+    }
+
+    deinit {
+        closeReadEnd()
+        closeWriteEnd()
+    }
+}

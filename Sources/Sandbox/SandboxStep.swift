@@ -1,0 +1,89 @@
+/// How a step is kept apart from the machine, strongest first.
+package enum IsolationMode: String, Sendable, Codable, CaseIterable {
+    /// User, mount, pid, ipc and uts namespaces around an overlay.
+    case namespaces
+    /// A chroot with a container's default capabilities, for root without the right to make namespaces.
+    case chroot
+    /// The root of a throw-away pod itself.
+    case inPlace = "in-place"
+}
+
+/// One step to run: a program, its root file system, and what it may see.
+package struct SandboxStep: Sendable {
+    package enum Root: Sendable {
+        /// Directories in overlayfs' format, topmost first; what the step changes goes to `upper`. `work` is an empty
+        /// directory on the same file system.
+        case overlay(lowers: [String], upper: String, work: String)
+        case directory(String)
+    }
+
+    package enum Network: Sendable {
+        /// The machine's own.
+        case host
+        /// Only a loopback device. In a chroot it cannot be had, and is refused.
+        case none
+    }
+
+    package struct Mount: Sendable {
+        package enum Kind: Sendable {
+            case bind(source: String)
+            /// `size` in bytes; `nil` takes the kernel's default.
+            case tmpfs(size: Int64?, mode: UInt32)
+        }
+
+        package var kind: Kind
+        /// In the root; it must be there.
+        package var target: String
+        package var isReadOnly: Bool
+        /// Passed over when the root does not have the target.
+        package var isOptional: Bool
+
+        package init(_ kind: Kind, target: String, isReadOnly: Bool = false, isOptional: Bool = false) {
+            self.kind = kind
+            self.target = target
+            self.isReadOnly = isReadOnly
+            self.isOptional = isOptional
+        }
+    }
+
+    package var mode: IsolationMode
+    package var root: Root = .directory("")
+    /// The program and its arguments; a name without a slash is searched for on the environment's PATH.
+    package var arguments: [String]
+    /// All of the step's environment.
+    package var environment: [(String, String)] = []
+    package var workingDirectory = "/"
+    package var user: (uid: UInt32, gid: UInt32, groups: [UInt32]) = (0, 0, [])
+    package var mounts: [Mount] = []
+    package var network = Network.host
+    package var hostname: String?
+    /// Files of the machine that are bound over the root's own; `nil` leaves them.
+    package var resolvConf: String? = "/etc/resolv.conf"
+    package var hosts: String? = "/etc/hosts"
+    package var timeout: Duration?
+    /// Bytes of output that are passed on; what comes after is read and dropped.
+    package var outputLimit = 64 << 20
+
+    package init(mode: IsolationMode, arguments: [String]) {
+        self.mode = mode
+        self.arguments = arguments
+    }
+
+    /// What Docker gives a container: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
+    /// net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap.
+    static let defaultCapabilities: UInt64 = 0xa804_25fb
+}
+
+package enum OutputStream: Sendable, Hashable { case stdout, stderr }
+
+package struct SandboxResult: Sendable, Hashable {
+    package enum Exit: Sendable, Hashable {
+        case exited(Int32)
+        case signaled(Int32)
+        case timedOut
+    }
+
+    package let exit: Exit
+    /// Whether more output came than `outputLimit`.
+    package let isOutputTruncated: Bool
+}
