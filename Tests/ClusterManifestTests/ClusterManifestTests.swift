@@ -26,6 +26,11 @@ import Testing
         }
     }
 
+    @Test(arguments: ["build", "deployment"])
+    func `the demonstration's manifests are valid`(name: String) throws {
+        #expect(try Cluster.problems(try Cluster.text("config/demo/deploy/\(name).yaml"), "kubernetes") == [])
+    }
+
     @Test(arguments: ["base", "overlays/plain-registry"])
     func `pods are given no more than they need`(directory: String) throws {
         let objects = try Cluster.json(try Cluster.kustomize(directory))

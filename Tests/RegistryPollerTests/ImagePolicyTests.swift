@@ -177,6 +177,9 @@ private func select(
         #expect(
             try select("numerical:asc", candidates("20240101000000123456789", "20240101000000123456790")).tag
                 == "20240101000000123456790")
+        let long = candidates("18446744073709551615", "18446744073709551616", "00018446744073709551616.5", "9", "1.")
+        #expect(try select("numerical:asc", long).tag == "00018446744073709551616.5")
+        #expect(try select("numerical:desc", long).tag == "9")
         #expect(try select("numerical:asc", candidates("1.25", "1.3", "1.249")).tag == "1.3")
         #expect(try select("numerical:asc", candidates("5"), current: "6").tag == nil)
         #expect(try select("numerical:asc", candidates("x")).reason == "none of 1 tag is a decimal number")

@@ -8,14 +8,16 @@ extension ImagePolicy {
         from candidates: [TagCandidate], current: String?, allowDowngrade: Bool = false, explaining: Bool = true
     ) -> Selection {
         if candidates.isEmpty { return Selection(tag: nil, reason: "the repository has no tags") }
-        let contest: any Contest =
-            switch rule {
-            case .semver(let range): VersionContest(policy: self, range: range)
-            case .newest(let pattern): NewestContest(policy: self, pattern: pattern, candidates: candidates)
-            case .alphabetical(let direction): AlphabeticalContest(policy: self, direction: direction)
-            case .numerical(let direction): NumericalContest(policy: self, direction: direction)
-            }
-        return contest.run(candidates, current: current, allowDowngrade: allowDowngrade, explaining: explaining)
+        let question = Question(
+            candidates: candidates, current: current, allowDowngrade: allowDowngrade, explaining: explaining)
+        // Each kind is called by its own type, so that the compiler makes a loop for each.
+        return switch rule {
+        case .semver(let range): VersionContest(policy: self, range: range).answer(question)
+        case .newest(let pattern):
+            NewestContest(policy: self, pattern: pattern, candidates: candidates).answer(question)
+        case .alphabetical(let direction): AlphabeticalContest(policy: self, direction: direction).answer(question)
+        case .numerical(let direction): NumericalContest(policy: self, direction: direction).answer(question)
+        }
     }
 
     /// Why a tag is out before any order is asked for; `nil` when it is not.
@@ -29,6 +31,14 @@ extension ImagePolicy {
     private var wantsLatest: Bool {
         if case .newest(let pattern) = rule { pattern.text == "latest" } else { false }
     }
+}
+
+/// What a policy is asked.
+private struct Question {
+    let candidates: [TagCandidate]
+    let current: String?
+    let allowDowngrade: Bool
+    let explaining: Bool
 }
 
 /// How one kind of policy looks at tags: each gets a key or a reason why not, and keys have an order.
@@ -67,9 +77,9 @@ extension Contest {
     var keepsCurrentOnTie: Bool { false }
     func winsTie(_ left: String, over right: String) -> Bool { left < right }
 
-    func run(
-        _ candidates: [TagCandidate], current: String?, allowDowngrade: Bool, explaining: Bool
-    ) -> Selection {
+    func answer(_ question: Question) -> Selection {
+        let candidates = question.candidates
+        let explaining = question.explaining
         var best: (key: Key, tag: String)?
         var count = 0
         var refusals: [String?] = []
@@ -89,12 +99,12 @@ extension Contest {
         var selection: Selection
         if var best {
             selection = Selection(tag: best.tag, reason: praise(count: count))
-            if let current, current != best.tag {
+            if let current = question.current, current != best.tag {
                 switch standing(of: current, among: candidates) {
                 case .incomparable: break
                 case .unknown(let reason):
-                    if !allowDowngrade { selection = Selection(tag: nil, reason: reason) }
-                case .known(let key) where isBetter(key, than: best.key) && !allowDowngrade:
+                    if !question.allowDowngrade { selection = Selection(tag: nil, reason: reason) }
+                case .known(let key) where isBetter(key, than: best.key) && !question.allowDowngrade:
                     selection = Selection(
                         tag: nil,
                         reason:
