@@ -58,6 +58,13 @@ import Testing
         #expect((try? BuildPlatform(text))?.description == normalized)
     }
 
+    @Test("the platform of a base stage goes on")
+    func inheritedPlatform() throws {
+        let text = "FROM --platform=$BUILDPLATFORM a AS b\nFROM --platform=linux/arm64 b\nFROM c"
+        let result = try graph(text, platform: "linux/s390x", build: "linux/amd64")
+        #expect(result.nodes.map { $0.platform?.description } == ["linux/amd64", "linux/amd64", nil])
+    }
+
     @Test("what the target needs, in order")
     func reachability() throws {
         let text = """

@@ -175,4 +175,27 @@ import Testing
     func wrongModes(_ text: String) {
         #expect(throws: DockerfileError.self) { try FileModeChange(text) }
     }
+
+    @Test(
+        "sources of ADD",
+        arguments: [
+            ("a/b", AddSource.local("a/b")), ("http.txt", .local("http.txt")),
+            ("https://x/y.tar", .url("https://x/y.tar")),
+            ("HTTP://x/y", .url("HTTP://x/y")), ("a@b", .local("a@b")), ("a b@c:d", .local("a b@c:d")),
+            ("https://x/y.git", .git(.init(remote: "https://x/y.git"))),
+            ("https://x/y.git#v1:sub", .git(.init(remote: "https://x/y.git", reference: "v1", folder: "sub"))),
+            ("https://x/y.git#:sub", .git(.init(remote: "https://x/y.git", folder: "sub"))),
+            ("git@github.com:a/b", .git(.init(remote: "git@github.com:a/b"))),
+            ("git@github.com:a/b.git#main", .git(.init(remote: "git@github.com:a/b.git", reference: "main"))),
+            ("ssh://git@h/a", .git(.init(remote: "ssh://git@h/a"))), ("git://h/a", .git(.init(remote: "git://h/a"))),
+            (
+                "https://x/y.git?ref=v2&subdir=s&keep-git-dir=true&submodules=false&checksum=abc",
+                .git(
+                    .init(
+                        remote: "https://x/y.git", reference: "v2", folder: "s", checksum: "abc",
+                        keepsGitDirectory: true,
+                        fetchesSubmodules: false))
+            ),
+        ])
+    func addSources(_ text: String, _ source: AddSource) { #expect(AddSource(text) == source) }
 }

@@ -1,6 +1,6 @@
 extension StageGraph {
-    /// Automatic arguments, known without ARG in FROM lines.
-    static let proxyArguments = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"]
+    /// Build arguments that RUN sees without ARG, in any case.
+    package static let proxyArguments = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"]
 
     /// Resolves a Dockerfile for one build.
     ///
@@ -67,6 +67,8 @@ extension StageGraph {
             let base: Source
             if let index = names[name] {
                 base = .stage(index)
+                // What is built on a stage is of its platform, whatever the line says.
+                platform = nodes[index].platform
                 instructions = try triggers(of: nodes[index], for: stage) + instructions
             } else if name == "scratch" {
                 base = .scratch

@@ -19,7 +19,8 @@ extension Instruction {
         }
         func optional(_ text: String?) throws(DockerfileError) -> String? {
             guard let text else { return nil }
-            return try word(text)
+            let expanded = try word(text)
+            return expanded.isEmpty ? nil : expanded
         }
         func pairs(_ pairs: [KeyValue]) throws(DockerfileError) -> [KeyValue] {
             try pairs.map { (pair) throws(DockerfileError) in KeyValue(try word(pair.key), try word(pair.value)) }

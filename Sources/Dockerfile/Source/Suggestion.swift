@@ -24,16 +24,21 @@ enum Suggestion {
         nearest(to: word, among: options, ignoringCase: ignoringCase).map { "did you mean \(prefix)\($0)?" }
     }
 
+    /// Insertions, deletions, substitutions and swaps of neighbours.
     private static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
-        var previous = Array(0...right.count)
-        for (row, scalar) in left.enumerated() {
+        var rows = [Array(0...right.count)]
+        for row in left.indices {
             var current = [row + 1]
             for column in right.indices {
-                let substitution = previous[column] + (scalar == right[column] ? 0 : 1)
-                current.append(min(substitution, previous[column + 1] + 1, current[column] + 1))
+                let substitution = rows[row][column] + (left[row] == right[column] ? 0 : 1)
+                var best = min(substitution, rows[row][column + 1] + 1, current[column] + 1)
+                if row > 0, column > 0, left[row] == right[column - 1], left[row - 1] == right[column] {
+                    best = min(best, rows[row - 1][column - 1] + 1)
+                }
+                current.append(best)
             }
-            previous = current
+            rows.append(current)
         }
-        return previous[right.count]
+        return rows[left.count][right.count]
     }
 }

@@ -60,7 +60,6 @@ struct LineReader {
             var text = Array(part)
             var hasEmpty = false
             while continues, let line = try nextPhysical() {
-                _ = try? directives.read(line)
                 let trimmed = Whitespace.trimStart(line)
                 if trimmed.first == 0x23 { continue }
                 if trimmed.isEmpty {

@@ -9,7 +9,7 @@ struct ShellPattern {
         case any
     }
 
-    private static let budget = 20_000_000
+    private static let budget = 8_000_000
 
     private let elements: [Element]
     private let source: String
