@@ -65,6 +65,9 @@ import Testing
         #expect(try !result.text("addr").contains("eth"))
         #expect(try result.text("status").contains("CapEff:\t00000000a80425fb"))
         #expect(try !result.names(inLayer: 2).contains("etc/resolv.conf"))
-        #expect(try !result.names(inLayer: 1).contains { $0.hasPrefix("proc/") || $0.hasPrefix("dev/") || $0.hasPrefix("sys/") })
+        #expect(
+            try !result.names(inLayer: 1).contains {
+                $0.hasPrefix("proc/") || $0.hasPrefix("dev/") || $0.hasPrefix("sys/")
+            })
     }
 }

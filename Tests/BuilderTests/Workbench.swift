@@ -92,7 +92,11 @@ final class Workbench: Sendable {
         func unpack() throws -> String {
             let target = bench.directory.file("unpacked-\(tag)")
             if !FileManager.default.fileExists(atPath: target) {
-                try Shell.run(["umoci", "raw", "unpack", "--image", "\(bench.directory.file("out")):\(tag)", target])
+                let rootless = geteuid() == 0 ? [] : ["--rootless"]
+                try Shell.run(
+                    ["umoci", "raw", "unpack"] + rootless + [
+                        "--image", "\(bench.directory.file("out")):\(tag)", target,
+                    ])
             }
             return target
         }

@@ -60,9 +60,7 @@ struct Node: Hashable, Sendable {
             throw path.failure("look at the file")
         }
         guard var node = Node(status) else { return nil }
-        if ownership == .record, node.kind == .file || node.kind == .directory {
-            RecordedOwner.apply(to: &node, at: path)
-        }
+        if ownership == .record { RecordedOwner.apply(to: &node, at: path) }
         return node
     }
 

@@ -1,0 +1,75 @@
+import Builder
+import Foundation
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+@Suite(.tags(.integration)) struct PushTests {
+    private func access(_ server: RegistryServer) -> RegistryAccess {
+        var configuration = RegistryConfiguration()
+        configuration.insecureRegistries = [server.host]
+        return RegistryAccess(configuration: configuration, keychain: Keychain(environment: [:]))
+    }
+
+    @Test func pushesToARegistryAndALayoutUnderSeveralNames() async throws {
+        let bench = try await Workbench()
+        let server = try await RegistryServer(directory: bench.directory.file("registry"))
+        let builder = try Builder(
+            stateDirectory: bench.directory.file("state"), registry: access(server), report: bench.report)
+        try bench.write("f", "x")
+        let image = try await builder.build(bench.request("FROM busybox\nCOPY f /f\n")) { _ in }
+        let log = EventLog()
+        let names = [
+            "\(server.host)/team/app:1", "\(server.host)/team/app:latest", "oci:\(bench.directory.file("out")):v",
+        ]
+        let report = try await builder.push(image, to: names.map { try ImageLocation($0) }) { log.append($0) }
+        #expect(report.destinations.count == 2)
+        #expect(report.destinations[0].uploaded > 0)
+        for name in names.prefix(2) {
+            let seen = try Shell.run(["skopeo", "inspect", "--tls-verify=false", "docker://\(name)"]).stdout
+            #expect(seen.contains(image.manifestDigest.description))
+        }
+        // Manifests come after all blobs, in both places.
+        let order = log.all.map { event in if case .manifestPushed = event { true } else { false } }
+        #expect(order.drop { !$0 }.allSatisfy { $0 })
+        #expect(order.filter { $0 }.count == 3)
+
+        // A base in the same registry is mounted, not sent again.
+        let next = try await builder.build(
+            bench.request("FROM \(server.host)/team/app:1\nLABEL a=b\n")
+        ) { _ in }
+        #expect(next.base?.name == "\(server.host)/team/app:1")
+        let second = try await builder.push(next, to: [try ImageLocation("\(server.host)/team/other:1")]) { _ in }
+        #expect(second.destinations[0].mounted == 2)
+
+        let renamed = try await builder.rename(
+            image.manifestDigest, in: try RepositoryLocation("\(server.host)/team/app"),
+            to: [try ImageLocation("\(server.host)/team/app:2")], annotations: ["k": "v"])
+        let raw = try Shell.run(
+            ["skopeo", "inspect", "--raw", "--tls-verify=false", "docker://\(server.host)/team/app:2"]).stdout
+        #expect(raw.contains(#""k":"v""#))
+        #expect(renamed != image.manifestDigest)
+    }
+
+    @Test func aFailedPushNamesTheRegistry() async throws {
+        let bench = try await Workbench()
+        let builder = try bench.builder()
+        let image = try await builder.build(bench.request("FROM scratch\nLABEL a=b\n")) { _ in }
+        let port = try Server.freePort()
+        let error = await #expect(throws: BuildError.self) {
+            try await builder.push(image, to: [try ImageLocation("127.0.0.1:\(port)/x:1")]) { _ in }
+        }
+        #expect(error?.code == .registry)
+        #expect(error?.summary.contains("127.0.0.1:\(port)/x:1") == true)
+    }
+
+    @Test func writesDockersMediaTypes() async throws {
+        let bench = try await Workbench()
+        try bench.write("f", "x")
+        let result = try await bench.build("FROM busybox\nCOPY f /\n") { $0.format = .docker }
+        #expect(result.image.manifest.mediaType == .dockerManifest)
+        #expect(result.image.manifest.config.mediaType == .dockerConfig)
+        #expect(result.image.manifest.layers.map(\.mediaType) == [.dockerLayerGzip, .dockerLayerGzip])
+    }
+}
