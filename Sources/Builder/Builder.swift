@@ -27,6 +27,7 @@ package struct Builder: Sendable {
     package func build(
         _ request: BuildRequest, progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> BuiltImage {
+        let request = try request.withSourceDate()
         let contexts = try PlanContexts(request)
         let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
         let key = try await ContentKey(of: plan, request, contexts)
@@ -42,6 +43,23 @@ package struct Builder: Sendable {
         let contexts = try PlanContexts(request)
         let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
         return try await ContentKey(of: plan, request, contexts)
+    }
+}
+
+extension BuildRequest {
+    /// The build argument `SOURCE_DATE_EPOCH` sets the image's time: https://reproducible-builds.org/docs/source-date-epoch/
+    fileprivate func withSourceDate() throws(BuildError) -> BuildRequest {
+        guard let text = buildArguments.last(where: { $0.0 == "SOURCE_DATE_EPOCH" })?.1, !text.isEmpty else {
+            return self
+        }
+        guard let seconds = Int64(text), (0...253_402_300_799).contains(seconds) else {
+            throw BuildError(
+                .dockerfile, "the build argument SOURCE_DATE_EPOCH is '\(text)'",
+                hint: "write the seconds since 1970, such as 1700000000")
+        }
+        var copy = self
+        copy.createdAt = seconds
+        return copy
     }
 }
 

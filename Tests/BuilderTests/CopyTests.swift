@@ -1,6 +1,7 @@
 import Builder
 import Foundation
 import OCI
+import Sandbox
 import TestSupport
 import Testing
 
@@ -140,5 +141,62 @@ import Testing
         #expect(try await builder.contentKey(bench.request(text)) != first)
         try bench.write("used", "2")
         #expect(try await builder.contentKey(bench.request(text)) != first)
+    }
+
+    @Test func changesModesOwnersAndLeavesOut() async throws {
+        let bench = try await Workbench()
+        try bench.write("t/run.sh", "x", mode: 0o640)
+        try bench.write("t/doc/a.md", "x")
+        try bench.write("t/doc/b.txt", "x")
+        try bench.link("t/l", to: "run.sh")
+        let result = try await bench.build(
+            """
+            FROM busybox
+            COPY --chmod=u=rwX,go=rX t /sym
+            COPY --chmod=0700 --chown=app:extra t /new/oct
+            COPY --exclude=**/*.md --exclude=l t /ex
+            COPY --link t/run.sh /data/linked
+            """)
+        let tree = try result.tree()
+        #expect(tree["sym/run.sh"] == "f 0644 0:0")
+        #expect(tree["sym/doc"] == "d 0755 0:0")
+        #expect(tree["new"] == "d 0700 1000:2000")
+        #expect(tree["new/oct/run.sh"] == "f 0700 1000:2000")
+        #expect(tree["new/oct/l"] == "l 0777 1000:2000 run.sh")
+        #expect(tree["ex/doc/b.txt"] != nil && tree["ex/doc/a.md"] == nil && tree["ex/l"] == nil)
+        // On an empty root there is no link /data to follow.
+        #expect(tree["data/linked"] == "f 0640 0:0")
+        #expect(tree["srv/linked"] == nil)
+    }
+
+    @Test func keepsFoldersThatNobodyMayWrite() async throws {
+        let bench = try await Workbench()
+        try bench.write("f", "x")
+        for mode in bench.modes {
+            let result = try await bench.build(
+                """
+                FROM busybox AS one
+                RUN mkdir -p /ro/deep && echo a > /ro/deep/a && chmod 0555 /ro/deep /ro && mkdir -m 0 /none
+                COPY f /ro/deep/f
+                RUN rm /ro/deep/a && touch /ro/g
+                FROM scratch
+                COPY --from=one /ro /copy
+                COPY --from=one /none /tmp/none
+                """, mode: mode, tag: mode.rawValue)
+            let tree = try result.tree()
+            #expect(tree["copy/deep"] == "d 0555 0:0")
+            #expect(Set(tree.keys) == ["copy", "copy/deep", "copy/deep/f", "copy/g", "tmp", "tmp/none"])
+        }
+    }
+
+    @Test func stacksMoreLayersThanAPageOfOptionsHolds() async throws {
+        let bench = try await Workbench()
+        try bench.write("f", "x")
+        let copies = (0..<90).map { "COPY f /many/\($0)" }.joined(separator: "\n")
+        for mode in bench.modes {
+            let result = try await bench.build(
+                "FROM busybox\n\(copies)\nRUN ls /many | wc -l > /count\n", mode: mode, tag: mode.rawValue)
+            #expect(try result.text("count") == "90\n")
+        }
     }
 }

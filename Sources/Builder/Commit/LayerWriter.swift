@@ -48,6 +48,8 @@ struct LayerWriter {
         if FileCalls.isOpaque(directory), !prefix.isEmpty {
             try tar.append(mark(prefix + Array("/.wh..wh..opq".utf8)))
         }
+        let closed = try FileCalls.unlock(directory, ownership)
+        defer { if let closed { try? FileCalls.setMode(directory, closed) } }
         for name in try FileCalls.names(in: directory) {
             let host = directory.appending(name)
             guard let node = try Node.read(host, ownership), node.kind != .socket else { continue }

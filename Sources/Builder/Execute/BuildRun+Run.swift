@@ -136,7 +136,8 @@ extension BuildRun {
                 progress(.stepOutput(stream == .stderr ? .stderr : .stdout, bytes))
             }
         } catch {
-            throw BuildError(.step, "the step could not be run", from: error)
+            let isCancelled = error.stage == .supervision && error.number == ECANCELED
+            throw BuildError(isCancelled ? .cancelled : .step, "the step could not be run", from: error)
         }
         let what: String
         var hint: String?

@@ -26,10 +26,12 @@ struct Planner {
         } catch {
             throw BuildError(error)
         }
-        let bases = try await resolveBases(of: &graph)
+        var mismatches: [String] = []
+        let bases = try await resolveBases(of: &graph, &mismatches)
         let sources = try await resolveSources(of: graph)
         var warnings = graph.warnings.map { "\($0.location): \($0.message) (\($0.rule.rawValue))" }
         warnings += graph.unusedArguments.map { "the build argument '\($0)' is not used by \(name)" }
+        warnings += mismatches
         var plan = BuildPlan(stages: [], target: graph.target, sources: sources, warnings: warnings)
         for index in graph.order { plan.stages.append(try stage(graph.nodes[index], graph, bases[index], plan)) }
         return plan
@@ -38,7 +40,9 @@ struct Planner {
     // MARK: Images
 
     /// The base images of the needed stages. Their ONBUILD triggers may make further stages needed.
-    private func resolveBases(of graph: inout StageGraph) async throws(BuildError) -> [Int: BaseImage] {
+    private func resolveBases(
+        of graph: inout StageGraph, _ mismatches: inout [String]
+    ) async throws(BuildError) -> [Int: BaseImage] {
         var bases: [Int: BaseImage] = [:]
         while let index = graph.order.first(where: { bases[$0] == nil && graph.nodes[$0].base.isExternal }) {
             let node = graph.nodes[index]
@@ -56,6 +60,11 @@ struct Planner {
             case .scratch, .stage: continue
             }
             bases[index] = image
+            let own = image.image.config.platform
+            let wanted = node.platform?.description ?? request.platform.description
+            if let asked = try? Platform(wanted), !own.os.isEmpty, !own.matches(asked) {
+                mismatches.append("\(place): the base image \(image.name) is for \(own), not for \(asked)")
+            }
             do throws(DockerfileError) {
                 try graph.insertTriggers(image.image.config.config.onBuild, into: index)
             } catch {

@@ -26,6 +26,27 @@ enum FileCalls {
         return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
+    /// Runs `body` while the caller may list and change a directory, whatever its mode. Root always may.
+    static func unlocked<Value>(
+        _ directory: HostPath, _ ownership: OwnershipMode, _ body: () throws(BuildError) -> Value
+    ) throws(BuildError) -> Value {
+        let mode = try unlock(directory, ownership)
+        let result = Result { () throws(BuildError) in try body() }
+        if let mode { try setMode(directory, mode) }
+        return try result.get()
+    }
+
+    /// Lets the caller list and change a directory, whatever its mode.
+    ///
+    /// - Returns: the mode to put back; `nil` when nothing was done.
+    static func unlock(_ directory: HostPath, _ ownership: OwnershipMode) throws(BuildError) -> UInt32? {
+        guard ownership == .record, let node = try Node.read(directory, .apply), node.mode & 0o700 != 0o700 else {
+            return nil
+        }
+        try setMode(directory, node.mode | 0o700)
+        return node.mode
+    }
+
     static func target(ofLink path: HostPath) throws(BuildError) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = path.withCString { name in

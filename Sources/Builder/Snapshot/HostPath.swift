@@ -34,6 +34,8 @@ struct HostPath: Hashable, Sendable {
         return try outcome.get()
     }
 
+    var depth: Int { storage.count { $0 == CChar(bitPattern: 0x2f) } }
+
     var text: String { String(decoding: storage.dropLast().lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self) }
 
     /// A failed call on this path as an error; reads `errno`, so call it first.

@@ -7,15 +7,15 @@ struct LayerEditor {
     let view: LayeredRoot
     let writer: NodeWriter
     private let rootNode: Node
-    /// The times that folders get when everything in them is written.
-    private var times: [HostPath: Timestamp] = [:]
+    /// The modes and times that folders get when everything in them is written.
+    private var final: [HostPath: (mode: UInt32, modified: Timestamp)] = [:]
 
     /// - Parameter upper: an existing empty directory.
     init(over lowers: LayeredRoot, upper: HostPath) throws(BuildError) {
         self.upper = upper
         writer = NodeWriter(ownership: lowers.ownership)
         rootNode = try lowers.root().node
-        try writer.apply(rootNode, to: upper)
+        try writer.apply(rootNode.writable, to: upper)
         var view = lowers
         view.layers.append(upper)
         self.view = view
@@ -23,9 +23,13 @@ struct LayerEditor {
 
     /// Gives the folders their times.
     mutating func finish() throws(BuildError) {
-        for (host, time) in times { try FileCalls.setModified(host, time) }
-        times = [:]
-        try FileCalls.setModified(upper, rootNode.modified)
+        final[upper] = (rootNode.mode, rootNode.modified)
+        // The deepest first: a folder's own mode may close the way to what is in it.
+        for (host, state) in final.sorted(by: { $0.key.depth > $1.key.depth }) {
+            try FileCalls.setMode(host, state.mode)
+            try FileCalls.setModified(host, state.modified)
+        }
+        final = [:]
     }
 
     /// The folder at a path, present in the new layer; made when it does not exist, with those above it. `path` has no
@@ -48,9 +52,9 @@ struct LayerEditor {
         case .folder(let below):
             if below.hosts.first == host { return below }
             try clear(host)
-            try writer.makeDirectory(host, below.node)
+            try writer.makeDirectory(host, below.node.writable)
             if let source = below.hosts.first { try writer.copyAttributes(source, to: host) }
-            times[host] = below.node.modified
+            final[host] = (below.node.mode, below.node.modified)
             return LayeredRoot.Folder(path: path, hosts: [host] + below.hosts, node: below.node)
         case .file(let file):
             throw BuildError(
@@ -58,8 +62,8 @@ struct LayerEditor {
                 cause: file.node.kind == .symlink ? "the base has a symbolic link there" : nil)
         case nil:
             try clear(host)
-            try writer.makeDirectory(host, node)
-            times[host] = node.modified
+            try writer.makeDirectory(host, node.writable)
+            final[host] = (node.mode, node.modified)
             return LayeredRoot.Folder(path: path, hosts: [host], node: node)
         }
     }
@@ -67,8 +71,8 @@ struct LayerEditor {
     /// Gives a folder of the new layer other metadata.
     mutating func set(_ folder: LayeredRoot.Folder, _ node: Node) throws(BuildError) {
         let host = upper.appending(folder.path)
-        try writer.apply(node, to: host)
-        times[host] = node.modified
+        try writer.apply(node.writable, to: host)
+        final[host] = (node.mode, node.modified)
     }
 
     /// Clears the way for a file: takes away what the new layer has there.
@@ -83,9 +87,6 @@ struct LayerEditor {
         }
         let host = upper.appending(folder.path).appending(name)
         try clear(host)
-        if times[upper.appending(folder.path)] == nil, !folder.path.components.isEmpty {
-            times[upper.appending(folder.path)] = folder.node.modified
-        }
         return host
     }
 

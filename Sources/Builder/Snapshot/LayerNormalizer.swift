@@ -19,6 +19,14 @@ struct LayerNormalizer {
     private func normalize(
         _ directory: HostPath, below: LayeredRoot.Folder?, isReplaced: Bool
     ) throws(BuildError) {
+        try FileCalls.unlocked(directory, ownership) { () throws(BuildError) in
+            try normalizeContent(directory, below: below, isReplaced: isReplaced)
+        }
+    }
+
+    private func normalizeContent(
+        _ directory: HostPath, below: LayeredRoot.Folder?, isReplaced: Bool
+    ) throws(BuildError) {
         guard let own = try Node.read(directory, ownership) else { return }
         var isTouched = false
         let names = try FileCalls.names(in: directory)

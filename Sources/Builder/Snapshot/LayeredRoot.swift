@@ -170,6 +170,13 @@ struct LayeredRoot: Sendable {
 }
 
 extension Node {
+    /// As a folder has to be while it is filled.
+    var writable: Node {
+        var copy = self
+        copy.mode |= 0o700
+        return copy
+    }
+
     /// The root of an image that has nothing yet.
     static let emptyRoot = Node(directoryMode: 0o755)
 

@@ -35,9 +35,10 @@ struct TreeCopy {
             case .file(let file):
                 try copyFile(file, to: target, as: file.node)
             case .folder(let below):
-                try writer.makeDirectory(target, below.node)
+                try writer.makeDirectory(target, below.node.writable)
                 if let source = below.hosts.first { try writer.copyAttributes(source, to: target) }
                 try copyChildren(of: below, in: root, to: target)
+                try FileCalls.setMode(target, below.node.mode)
                 try FileCalls.setModified(target, below.node.modified)
             }
         }
