@@ -91,6 +91,7 @@ import Testing
 
     @Test func buildsStagesFromEachOther() async throws {
         let bench = try await Workbench()
+        guard bench.hasOwners else { return }
         try bench.write("main.c", "int main;\n")
         for mode in bench.modes {
             let result = try await bench.build(
@@ -150,6 +151,7 @@ import Testing
 
     @Test func givesTheSameDigestAgainAndInEveryMode() async throws {
         let bench = try await Workbench()
+        guard bench.hasOwners else { return }
         try bench.write("dir/f", "x", mode: 0o640)
         try bench.link("dir/l", to: "f")
         let text = """
@@ -191,6 +193,7 @@ import Testing
 
     @Test func runsStepsAsTheirUserWithItsEnvironment() async throws {
         let bench = try await Workbench()
+        guard bench.hasOwners else { return }
         for mode in bench.modes {
             let result = try await bench.build(
                 """

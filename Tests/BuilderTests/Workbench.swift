@@ -65,6 +65,12 @@ final class Workbench: Sendable {
         return Result(image: image, tag: tag, log: log, bench: self)
     }
 
+    /// Whether files can be given to other owners in RUN steps; says so when not.
+    var hasOwners: Bool {
+        if !report.canChown { print("skipped in part: without root a step cannot give files away") }
+        return report.canChown
+    }
+
     /// The modes that this machine has.
     var modes: [IsolationMode] { [.namespaces, .chroot].filter(report.available.contains) }
 
@@ -74,21 +80,16 @@ final class Workbench: Sendable {
         let log: EventLog
         let bench: Workbench
 
-        /// The image's files as umoci unpacks them, one line each: type, mode, owner, path, link target.
+        /// The image's files, one line each: type, mode, owner, link target.
         func tree() throws -> [String: String] {
-            let root = try unpack()
-            let listing = try Shell.run([
-                "find", root, "-mindepth", "1", "-printf", "%P\\t%y %#m %U:%G %l\\n",
-            ]).stdout
-            var found: [String: String] = [:]
-            for line in listing.split(separator: "\n") {
-                let parts = line.split(separator: "\t", maxSplits: 1)
-                guard parts.count == 2 else { continue }
-                found[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces)
+            var listing = TarListing()
+            for layer in image.layers {
+                try listing.add(layer: bench.directory.file("out/blobs/sha256/\(layer.descriptor.digest.encoded)"))
             }
-            return found
+            return listing.files
         }
 
+        /// The image as umoci unpacks it.
         func unpack() throws -> String {
             let target = bench.directory.file("unpacked-\(tag)")
             if !FileManager.default.fileExists(atPath: target) {
