@@ -10,6 +10,9 @@ struct SandboxLayout {
     private let work: String
     private let made: [String]
     private var stubs: ChrootStubs?
+    /// Copies of the machine's files, by the path in the root over which they are bound. A step may write to them; what it
+    /// writes is nobody's but its own. The machine's files themselves are never bound.
+    private var copies: [(path: String, target: String)] = []
 
     /// Mount points that every root has. They are the lowest layer of all: present when the image lacks them, and never
     /// part of what the step changed.
@@ -32,6 +35,16 @@ struct SandboxLayout {
             for path in made where mkdir(path, 0o755) != 0 && errno != EEXIST {
                 throw SandboxError(.root, errno)
             }
+            let files = work + ".files"
+            guard mkdir(files, 0o755) == 0 || errno == EEXIST else { throw SandboxError(.root, errno) }
+            made.append(files)
+            for (source, target) in [(step.resolvConf, "/etc/resolv.conf"), (step.hosts, "/etc/hosts")] {
+                guard let source, let text = IdentityMap.read(source) else { continue }
+                let path = files + "/" + (target.split(separator: "/").last ?? "")
+                try Self.write(text, to: path)
+                made.append(path)
+                copies.append((path, target))
+            }
             for name in Self.skeletonFiles {
                 let descriptor = open("\(skeleton)/\(name)", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
                 guard descriptor >= 0 else { throw SandboxError(.root, errno) }
@@ -44,6 +57,14 @@ struct SandboxLayout {
             self.work = work
             self.made = made
         }
+    }
+
+    private static func write(_ text: String, to path: String) throws(SandboxError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw SandboxError(.root, errno) }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw SandboxError(.root, errno) }
     }
 
     func cleanUp() {
@@ -74,11 +95,8 @@ struct SandboxLayout {
         sandbox.gid = step.user.gid
         sandbox.capabilities = SandboxStep.defaultCapabilities
 
-        var mounts = step.mounts
-        for (source, target) in [(step.resolvConf, "/etc/resolv.conf"), (step.hosts, "/etc/hosts")] {
-            guard let source, access(source, R_OK) == 0 else { continue }
-            mounts.append(SandboxStep.Mount(.bind(source: source), target: target, isOptional: true))
-        }
+        let mounts =
+            step.mounts + copies.map { SandboxStep.Mount(.bind(source: $0.path), target: $0.target, isOptional: true) }
         let table = mounts.map { mount in
             var entry = slipway_mount()
             entry.read_only = mount.isReadOnly ? 1 : 0

@@ -219,6 +219,28 @@ final class Gathered: @unchecked Sendable {
         #expect(outcome.changes == ["bin", "bin/yes", "home", "home/a", "home/a/b", "new"])
     }
 
+    @Test(arguments: modes)
+    func `what it writes to its hosts and resolv.conf reaches neither the machine nor the layer`(
+        mode: IsolationMode
+    ) async throws {
+        let hosts = fixture.scratch.file("machine-hosts")
+        let names = fixture.scratch.file("machine-resolv")
+        for file in [hosts, names] { try Data("machine\n".utf8).write(to: URL(fileURLWithPath: file)) }
+        let outcome = try await fixture.run(
+            mode,
+            "echo own >> /etc/hosts; echo own > /etc/resolv.conf; chmod 777 /etc/hosts; cat /etc/hosts /etc/resolv.conf"
+        ) {
+            $0.hosts = hosts
+            $0.resolvConf = names
+        }
+        #expect(outcome.output == "machine\nown\nown\n")
+        #expect(outcome.changes.isEmpty)
+        for file in [hosts, names] {
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "machine\n")
+            #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o644)
+        }
+    }
+
     @Test func `nothing changed leaves nothing`() async throws {
         #expect(try await fixture.run(.namespaces, "true").changes.isEmpty)
     }
