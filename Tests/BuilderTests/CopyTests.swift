@@ -98,7 +98,7 @@ import Testing
             """)
         let tree = try result.tree()
         #expect(tree["to/d/x"] == "f 0644 5:6")
-        #expect(tree["to/l"] == "l 0777 5:6 d/x")
+        if bench.hasOwners { #expect(tree["to/l"] == "l 0777 5:6 d/x") }
         #expect(tree["srv/d/x"] != nil)
         #expect(tree["plain/plain.tgz"] == "f 0644 0:0")
         #expect(tree["copied/a.tgz"] != nil && tree["kept/a.tgz"] != nil)
@@ -162,7 +162,8 @@ import Testing
         #expect(tree["sym/doc"] == "d 0755 0:0")
         #expect(tree["new"] == "d 0700 1000:2000")
         #expect(tree["new/oct/run.sh"] == "f 0700 1000:2000")
-        #expect(tree["new/oct/l"] == "l 0777 1000:2000 run.sh")
+        // Without root a link cannot carry its owner.
+        if bench.hasOwners { #expect(tree["new/oct/l"] == "l 0777 1000:2000 run.sh") }
         #expect(tree["ex/doc/b.txt"] != nil && tree["ex/doc/a.md"] == nil && tree["ex/l"] == nil)
         // On an empty root there is no link /data to follow.
         #expect(tree["data/linked"] == "f 0640 0:0")
