@@ -270,4 +270,33 @@ import Testing
         #expect(try result.text("d/two") == "hello $WHO\n")
         #expect(try result.text("b") == "world\n")
     }
+
+    @Test func takesTheTimeFromSourceDateEpoch() async throws {
+        let bench = try await Workbench()
+        let result = try await bench.build("FROM busybox\nLABEL a=b\n") {
+            $0.buildArguments = [("SOURCE_DATE_EPOCH", "1500000000")]
+        }
+        #expect(result.image.config.created == "2017-07-14T02:40:00Z")
+        #expect(result.image.config.history.last?.created == "2017-07-14T02:40:00Z")
+        await #expect(throws: BuildError.self) {
+            try await bench.build("FROM busybox\n") { $0.buildArguments = [("SOURCE_DATE_EPOCH", "today")] }
+        }
+    }
+
+    @Test func givesABaseWithoutHistoryOne() async throws {
+        let bench = try await Workbench()
+        try bench.write("f", "x")
+        let tar = bench.directory.file("plain.tar")
+        try Shell.run(["tar", "-C", bench.directory.file("context"), "-cf", tar, "f"])
+        let name = try ImageFixtures.image(
+            at: bench.directory.file("plain"), tag: "latest", layerTars: [tar], hasHistory: false)
+        let result = try await bench.build("FROM plain\nCOPY f /g\n") {
+            $0.namedContexts["plain"] = .image(try ImageLocation(name))
+        }
+        let history = result.image.config.history
+        #expect(history.count { $0.emptyLayer != true } == result.image.layers.count)
+        #expect(history.count == 2)
+        #expect(result.image.config.config.env == ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+        #expect(Set(try result.tree().keys) == ["f", "g"])
+    }
 }

@@ -49,7 +49,7 @@ package enum ImageFixtures {
     /// - Parameter config: the inner `config` object.
     @discardableResult
     package static func image(
-        at path: String, tag: String, layerTars: [String], config: [String: Any] = [:]
+        at path: String, tag: String, layerTars: [String], config: [String: Any] = [:], hasHistory: Bool = true
     ) throws -> String {
         let files = FileManager.default
         let blobs = "\(path)/blobs/sha256"
@@ -72,7 +72,9 @@ package enum ImageFixtures {
             "architecture": machine == "aarch64" ? "arm64" : "amd64", "os": "linux",
             "created": "2017-07-14T02:40:00Z", "config": config.filter { ($0.value as? [String])?.isEmpty != true },
             "rootfs": ["type": "layers", "diff_ids": diffIDs],
-            "history": diffIDs.map { _ in ["created": "2017-07-14T02:40:00Z", "created_by": "a fixture"] },
+            "history": (hasHistory ? diffIDs : []).map { _ in
+                ["created": "2017-07-14T02:40:00Z", "created_by": "a fixture"]
+            },
         ]
         let configDescriptor = try add(configuration, "application/vnd.oci.image.config.v1+json", to: blobs)
         let manifest: [String: Any] = [

@@ -6,6 +6,7 @@ actor PlanContexts {
     private let request: BuildRequest
     private let named: [String: any BuildContext]
     private var mainSource: ContextSource?
+    private var mainEntries: [ContextEntry]?
     private var namedSources: [String: ContextSource] = [:]
 
     init(_ request: BuildRequest) throws(BuildError) {
@@ -26,7 +27,7 @@ actor PlanContexts {
         var names = [".dockerignore"]
         if case .path(let path) = request.dockerfile { names.insert(path + ".dockerignore", at: 0) }
         let source = try await source(
-            request.context, request.contextRoot, ignoreFiles: names, "the build context")
+            request.context, try await entries(), request.contextRoot, ignoreFiles: names, "the build context")
         mainSource = source
         return source
     }
@@ -34,16 +35,25 @@ actor PlanContexts {
     func named(_ name: String) async throws(BuildError) -> ContextSource {
         if let known = namedSources[name] { return known }
         guard let context = named[name] else { throw BuildError(.dockerfile, "there is no build context '\(name)'") }
-        let source = try await source(context, "", ignoreFiles: [".dockerignore"], "the build context '\(name)'")
+        let entries = try await context.entries(under: "")
+        let source = try await source(
+            context, entries, "", ignoreFiles: [".dockerignore"], "the build context '\(name)'")
         namedSources[name] = source
         return source
     }
 
+    private func entries() async throws(BuildError) -> [ContextEntry] {
+        if let mainEntries { return mainEntries }
+        let entries = try await request.context.entries(under: ImagePath(request.contextRoot).joined.text)
+        mainEntries = entries
+        return entries
+    }
+
     private func source(
-        _ context: any BuildContext, _ folder: String, ignoreFiles: [String], _ displayName: String
+        _ context: any BuildContext, _ entries: [ContextEntry], _ folder: String, ignoreFiles: [String],
+        _ displayName: String
     ) async throws(BuildError) -> ContextSource {
         let prefix = ImagePath(folder)
-        let entries = try await context.entries(under: prefix.joined.text)
         var ignored: IgnoreMatcher?
         for name in ignoreFiles {
             let path = prefix.appending(ImagePath(name)).joined
@@ -65,7 +75,9 @@ actor PlanContexts {
         switch request.dockerfile {
         case .bytes(let bytes, let name): return (bytes, name)
         case .path(let path):
-            let tree = try await ContextTree(request.context, folder: request.contextRoot)
+            let tree = ContextTree(
+                request.context, entries: try await entries(), below: ImagePath(request.contextRoot)
+            ) { _ in false }
             let source = ContextSource(tree: tree, displayName: request.context.displayName, createdAt: 0)
             var candidates = [path]
             if path == "Dockerfile" { candidates.append("dockerfile") }

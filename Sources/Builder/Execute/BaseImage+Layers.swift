@@ -18,4 +18,17 @@ extension BaseImage {
                 createdBy: index < made.count ? made[index].createdBy ?? "" : "")
         }
     }
+
+    /// The image's history, with as many entries that have a layer as there are layers: some tools write none.
+    var history: [History] {
+        let config = image.config
+        var history = config.history
+        let told = history.count { $0.emptyLayer != true }
+        let missing = config.rootfs.diffIDs.count - told
+        // More entries than layers tell nothing that can be trusted.
+        if missing < 0 { history = [] }
+        let count = missing < 0 ? config.rootfs.diffIDs.count : missing
+        history += (0..<count).map { _ in History(created: config.created, createdBy: "") }
+        return history
+    }
 }

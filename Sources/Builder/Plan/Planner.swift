@@ -143,7 +143,7 @@ struct Planner {
             var config = image.image.config.config
             config.onBuild = []
             state = StageState(config: config, author: image.image.config.author)
-            history = image.image.config.history
+            history = image.history
         case .scratch:
             base = .scratch
             var config = ContainerConfig()
