@@ -137,6 +137,10 @@ import Testing
         argued.buildArguments = [("X", "1")]
         #expect(try await builder.contentKey(argued) != first)
         #expect(try await builder.contentKey(bench.request(text + "LABEL a=b\n")) != first)
+        let excluding = "FROM busybox\nCOPY --exclude=unused . /\n"
+        let before = try await builder.contentKey(bench.request(excluding))
+        try bench.write("unused", "3")
+        #expect(try await builder.contentKey(bench.request(excluding)) == before)
         try bench.write("used", "1", mode: 0o755)
         #expect(try await builder.contentKey(bench.request(text)) != first)
         try bench.write("used", "2")

@@ -9,7 +9,7 @@ import Testing
     private func access(_ server: RegistryServer) -> RegistryAccess {
         var configuration = RegistryConfiguration()
         configuration.insecureRegistries = [server.host]
-        return RegistryAccess(configuration: configuration, keychain: Keychain(environment: [:]))
+        return RegistryAccess(configuration: configuration, keychain: .empty)
     }
 
     @Test func pushesToARegistryAndALayoutUnderSeveralNames() async throws {
@@ -54,7 +54,11 @@ import Testing
 
     @Test func aFailedPushNamesTheRegistry() async throws {
         let bench = try await Workbench()
-        let builder = try bench.builder()
+        var configuration = RegistryConfiguration()
+        configuration.retry.attempts = 1
+        let builder = try Builder(
+            stateDirectory: bench.directory.file("state"),
+            registry: RegistryAccess(configuration: configuration, keychain: .empty), report: bench.report)
         let image = try await builder.build(bench.request("FROM scratch\nLABEL a=b\n")) { _ in }
         let port = try Server.freePort()
         let error = await #expect(throws: BuildError.self) {

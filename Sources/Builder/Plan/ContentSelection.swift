@@ -13,7 +13,8 @@ struct ContentSelection {
             for match in matches {
                 hasher.add(match.path.joined)
                 guard let item = try source.resolve(match.path, followingLast: true) else { continue }
-                try await add(item, at: [], to: &hasher)
+                let excludes = step.excludes.isEmpty ? nil : try ExcludeList(step.excludes)
+                try await add(item, at: [], to: &hasher, excludes)
             }
         }
     }
@@ -21,19 +22,23 @@ struct ContentSelection {
     /// Everything of the source, for a mount of it.
     func add(path: String, to hasher: inout KeyHasher) async throws(BuildError) {
         guard let item = try source.resolve(ImagePath(path), followingLast: true) else { return }
-        try await add(item, at: [], to: &hasher)
+        try await add(item, at: [], to: &hasher, nil)
     }
 
-    private func add(_ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher) async throws(BuildError) {
+    private func add(
+        _ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher, _ excludes: ExcludeList?
+    ) async throws(BuildError) {
         let entry = item.entry
         hasher.add(path)
         hasher.add(Int64(entry.mode))
         switch entry.kind {
         case .directory:
-            let children = source.children(of: item)
+            let children = source.children(of: item).map { name, child in
+                (path: path.isEmpty ? name : path + [0x2f] + name, item: child)
+            }.filter { !(excludes?.excludes($0.path.text) ?? false) }
             hasher.add("directory")
             hasher.add(Int64(children.count))
-            for (name, child) in children { try await add(child, at: name, to: &hasher) }
+            for (path, child) in children { try await add(child, at: path, to: &hasher, excludes) }
         case .symlink(let target):
             hasher.add("link")
             hasher.add(target)
