@@ -197,10 +197,30 @@ __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbo
     _exit(0);
 }
 
+// Lets go of what came along from the agent. This process lives as long as the step, and never executes another program
+// that would close its descriptors: a pipe of another step that is just being started would stay open as long as this step
+// runs, as would the agent's locks and connections. And what /proc shows of it to the step are the agent's arguments.
+static void leave_agent(const struct slipway_sandbox *sandbox) {
+    int kept[] = {sandbox->output, sandbox->error, sandbox->report, sandbox->go};
+    int first = 3;
+    for (;;) {
+        int next = -1;
+        for (unsigned int i = 0; i < sizeof kept / sizeof *kept; i++)
+            if (kept[i] >= first && (next < 0 || kept[i] < next)) next = kept[i];
+        if (next < 0) break;
+        if (next > first) syscall(SYS_close_range, (unsigned int)first, (unsigned int)next - 1, 0u);
+        first = next + 1;
+    }
+    syscall(SYS_close_range, (unsigned int)first, ~0u, 0u);
+    if (sandbox->agent_arguments) memset(sandbox->agent_arguments, 0, sandbox->agent_arguments_size);
+    prctl(PR_SET_NAME, "step", 0, 0, 0);
+}
+
 __attribute__((noreturn)) static void first_process(const struct slipway_sandbox *sandbox, pid_t parent) {
     // In a namespace everything dies with us; in a chroot we have to be alive to kill the rest.
     int death = sandbox->namespaces ? SIGKILL : SIGTERM;
     prctl(PR_SET_PDEATHSIG, death, 0, 0, 0);
+    leave_agent(sandbox);
     if (sandbox->namespaces) {
         char go;
         ssize_t count;

@@ -94,6 +94,13 @@ struct SandboxLayout {
         sandbox.uid = step.user.uid
         sandbox.gid = step.user.gid
         sandbox.capabilities = SandboxStep.defaultCapabilities
+        // In a bare chroot the right to make another one (CAP_SYS_CHROOT) is the way out of it. And a step that has less
+        // than the agent may not trace the agent either, where the agent itself has only a container's capabilities.
+        if step.mode != .namespaces { sandbox.capabilities &= ~(1 << 18) }
+        if let area = AgentMemory.arguments {
+            sandbox.agent_arguments = UnsafeMutableRawPointer(bitPattern: area.lowerBound)
+            sandbox.agent_arguments_size = area.count
+        }
 
         let mounts =
             step.mounts + copies.map { SandboxStep.Mount(.bind(source: $0.path), target: $0.target, isOptional: true) }

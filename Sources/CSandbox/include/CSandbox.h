@@ -5,6 +5,7 @@
 // code. Everything here works on memory that the caller has prepared, makes system calls, and reports by number which stage
 // failed with which errno.
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -85,6 +86,10 @@ struct slipway_sandbox {
     int report;
     // The read end of the pipe on which the parent says that the ids are mapped.
     int go;
+    // Where the kernel looks for the agent's arguments and environment, to be blanked in the sandbox's first process; or
+    // NULL.
+    void *agent_arguments;
+    size_t agent_arguments_size;
 };
 
 // What comes over the report pipe.

@@ -1,0 +1,170 @@
+package import ArgumentParser
+import Builder
+import Glibc
+import OCI
+import Sandbox
+
+/// `slipway build`: one image, from a directory.
+package struct BuildCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "build",
+        abstract: "Build one image from a directory and push it.",
+        discussion: """
+            Progress goes to standard error; the image's digest is the only line on standard output. A destination is a \
+            registry's REPOSITORY:TAG or oci:/DIRECTORY:TAG.
+
+            EXAMPLES
+              slipway build --context . --destination registry.example.com/acme/app:v1
+              slipway build --context dir:///src --dockerfile docker/Dockerfile --build-arg FLAVOUR=red \\
+                  --destination oci:/srv/images/app:v1
+              slipway build --context . --build-context nginx=oci-layout:///srv/base --no-push
+            """)
+
+    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("The build context.", valueName: "directory"))
+    var context: String = "."
+
+    @Option(
+        name: .customLong("context-sub-path"),
+        help: ArgumentHelp("A directory inside the context that is used as the context.", valueName: "path"))
+    var contextSubPath: String?
+
+    @Option(
+        name: [.customShort("f"), .long],
+        help: ArgumentHelp("The Dockerfile: in the context, or any other file.", valueName: "file"))
+    var dockerfile: String = "Dockerfile"
+
+    @Option(
+        name: [.customShort("d"), .long],
+        help: ArgumentHelp("Where the image goes. Repeat for several.", valueName: "image"))
+    var destination: [String] = []
+
+    @Flag(name: .customLong("no-push"), help: "Build only.")
+    var noPush = false
+
+    @Option(name: .customLong("build-arg"), help: ArgumentHelp("The value of an ARG.", valueName: "name=value"))
+    var buildArguments: [String] = []
+
+    @Option(help: ArgumentHelp("The stage to build; the last one by default.", valueName: "stage"))
+    var target: String?
+
+    @Option(help: ArgumentHelp("A label of the image.", valueName: "name=value"))
+    var label: [String] = []
+
+    @Option(help: ArgumentHelp("An annotation of the manifest.", valueName: "name=value"))
+    var annotation: [String] = []
+
+    @Option(
+        name: [.long, .customLong("custom-platform")],
+        help: ArgumentHelp("The platform of base images and of the image.", valueName: "os/arch"))
+    var platform: String?
+
+    @Option(
+        name: .customLong("build-context"),
+        help: ArgumentHelp(
+            "What a name in FROM or COPY --from stands for: NAME=oci-layout:///PATH, docker-image://REF or a directory.",
+            valueName: "name=value"))
+    var contexts: [String] = []
+
+    @Option(
+        name: .customLong("digest-file"), help: ArgumentHelp("Write the image's digest to a file.", valueName: "file"))
+    var digestFile: String?
+
+    @OptionGroup(title: "Registries") var registries: RegistryOptions
+
+    @Option(
+        name: .customLong("state-dir"),
+        help: ArgumentHelp("Where unpacked images are kept; a cache that may be lost.", valueName: "directory"))
+    var stateDirectory: String?
+
+    @Option(help: "How RUN steps are isolated: auto, namespaces or chroot.")
+    var isolation: AgentConfiguration.IsolationChoice?
+
+    @Option(help: "How the result is printed: text or json.")
+    var output: OutputFormat = .text
+
+    @Flag(help: "Print no progress.")
+    var quiet = false
+
+    package init() {}
+
+    package mutating func validate() throws {
+        if destination.isEmpty && !noPush {
+            throw ValidationError("say where the image goes with --destination, or --no-push")
+        }
+    }
+
+    private struct Result: Encodable {
+        let digest: String
+        let destinations: [String]
+        let layers: [CycleReport.Layer]
+        let isolation: String?
+    }
+
+    package mutating func run() async throws {
+        let console = Console(isQuiet: quiet)
+        var configuration = AgentConfiguration(
+            stateDirectory: stateDirectory ?? RepositoryOptions.defaultStateDirectory)
+        if let isolation { configuration.isolation = isolation }
+        try registries.apply(to: &configuration)
+        let request = try request()
+        var locations: [ImageLocation] = []
+        for text in destination { locations.append(try ImageLocation(text).withDefaultTag) }
+
+        let builder = try Builder(
+            stateDirectory: configuration.stateDirectory, registry: Workshop.registry(configuration),
+            report: try await Workshop.isolation(configuration) { console.progress($0) })
+        let progress = BuildProgress { console.progress($0) }
+        let image = try await builder.build(request, progress: progress.handle)
+        if !noPush { _ = try await builder.push(image, to: locations, progress: progress.handle) }
+        if let digestFile { try TextFile.write("\(image.manifestDigest)", to: digestFile) }
+        switch output {
+        case .text: console.result("\(image.manifestDigest)")
+        case .json:
+            let result = Result(
+                digest: "\(image.manifestDigest)", destinations: noPush ? [] : locations.map(\.description),
+                layers: image.layers.map {
+                    CycleReport.Layer(
+                        digest: "\($0.descriptor.digest)", size: $0.descriptor.size, createdBy: $0.createdBy)
+                }, isolation: image.isolation?.rawValue)
+            console.result(String(decoding: try CanonicalJSON.encode(result), as: UTF8.self))
+        }
+    }
+
+    private func request() throws -> BuildRequest {
+        var path = context.hasPrefix("dir://") ? String(context.dropFirst(6)) : context
+        guard !path.contains("://") else {
+            throw ValidationError(
+                "--context '\(context)' is not supported yet: only a directory is; use 'slipway sync' for git")
+        }
+        if !path.hasPrefix("/") { path = TextFile.currentDirectory + "/" + path }
+        path = PodFiles.clean(path)
+        var request = BuildRequest(
+            context: try DirectoryContext(path: path), platform: try platform.map { try Platform($0) } ?? .host,
+            createdAt: SystemClock().now)
+        request.contextRoot = String(PodFiles.clean(contextSubPath ?? "").dropFirst())
+        let inContext = "\(path)/\(request.contextRoot.isEmpty ? "" : request.contextRoot + "/")\(dockerfile)"
+        if dockerfile.hasPrefix("/") || access(inContext, R_OK) != 0 {
+            request.dockerfile = .bytes(try TextFile.read(dockerfile, limit: 16 << 20), name: dockerfile)
+        } else {
+            request.dockerfile = .path(String(PodFiles.clean(dockerfile).dropFirst()))
+        }
+        request.target = target
+        request.buildArguments = try buildArguments.map { text in
+            if text.contains("=") { return try RegistryOptions.pair(allowingEmpty: text, flag: "--build-arg") }
+            guard let value = getenv(text) else {
+                throw ValidationError("--build-arg '\(text)': the environment has no such variable; write NAME=VALUE")
+            }
+            return (text, String(cString: value))
+        }
+        request.labels = try label.map { try RegistryOptions.pair(allowingEmpty: $0, flag: "--label") }
+        for text in annotation {
+            let (name, value) = try RegistryOptions.pair(allowingEmpty: text, flag: "--annotation")
+            request.annotations[name] = value
+        }
+        for text in contexts {
+            let (name, value) = try RegistryOptions.pair(text, flag: "--build-context")
+            request.namedContexts[name] = try NamedContext(value)
+        }
+        return request
+    }
+}

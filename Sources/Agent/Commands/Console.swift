@@ -1,0 +1,38 @@
+import Glibc
+import Synchronization
+
+/// Where the command's lines go: progress to standard error, the result to standard output.
+package final class Console: Sendable {
+    private let lock = Mutex(())
+    /// Whether progress is wanted at all.
+    private let isQuiet: Bool
+
+    package init(isQuiet: Bool = false) { self.isQuiet = isQuiet }
+
+    /// One line of progress, on standard error.
+    package func progress(_ line: String) {
+        guard !isQuiet else { return }
+        write(line + "\n", to: STDERR_FILENO)
+    }
+
+    /// A line that must be seen: warnings and errors, on standard error.
+    package func alert(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+
+    /// The result, on standard output.
+    package func result(_ text: String) { write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO) }
+
+    private func write(_ text: String, to descriptor: Int32) {
+        lock.withLock { _ in
+            var bytes = Array(text.utf8)[...]
+            while !bytes.isEmpty {
+                let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+                if count < 0 {
+                    if errno == EINTR || errno == EAGAIN { continue }
+                    // A closed pipe: there is nobody to tell.
+                    return
+                }
+                bytes = bytes.dropFirst(count)
+            }
+        }
+    }
+}

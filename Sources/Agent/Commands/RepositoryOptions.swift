@@ -1,0 +1,204 @@
+import ArgumentParser
+import Glibc
+import OCI
+
+/// Where the cycle finds its repository: a configuration file, or flags for one repository.
+package struct RepositoryOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Only this repository of the configuration.", valueName: "name"))
+    var name: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The git repository to work on without a configuration file: a path, file://, https:// or ssh://.",
+            valueName: "url"))
+    var repo: String?
+
+    @Option(help: ArgumentHelp("The branch to read from and to commit to.", valueName: "branch"))
+    var branch: String?
+
+    @Option(
+        name: .customLong("repo-alias"),
+        help: ArgumentHelp("Another address of the repository, as its build manifests name it.", valueName: "url"))
+    var aliases: [String] = []
+
+    @Option(
+        name: .customLong("build-context"),
+        help: ArgumentHelp(
+            "What a name in FROM or COPY --from stands for: NAME=oci-layout:///PATH, docker-image://REF or a directory.",
+            valueName: "name=value"))
+    var contexts: [String] = []
+
+    @OptionGroup(title: "Registries") var registries: RegistryOptions
+
+    @OptionGroup(title: "Git") var git: GitOptions
+
+    @Option(
+        name: .customLong("state-dir"),
+        help: ArgumentHelp(
+            "Where mirrors and unpacked images are kept; a cache that may be lost.", valueName: "directory")
+    )
+    var stateDirectory: String?
+
+    @Option(help: "How RUN steps are isolated: auto, namespaces or chroot.")
+    var isolation: AgentConfiguration.IsolationChoice?
+
+    package init() {}
+}
+
+extension AgentConfiguration.IsolationChoice: ExpressibleByArgument {}
+
+/// What is said of registries on the command line; the names are those of `slipway build` and of kaniko.
+package struct RegistryOptions: ParsableArguments {
+    @Option(
+        name: .customLong("registry-map"),
+        help: ArgumentHelp(
+            "Use another registry for one: docker.io=HOST[/PREFIX] or docker.io=oci:/DIRECTORY. Repeat, or join with ';'.",
+            valueName: "from=to"))
+    var maps: [String] = []
+
+    @Option(
+        name: .customLong("insecure-registry"),
+        help: ArgumentHelp("Speak plain HTTP with this registry.", valueName: "host"))
+    var insecure: [String] = []
+
+    @Option(
+        name: .customLong("skip-tls-verify-registry"),
+        help: ArgumentHelp("Do not verify this registry's certificate.", valueName: "host"))
+    var skipVerify: [String] = []
+
+    @Option(
+        name: .customLong("registry-certificate"),
+        help: ArgumentHelp("Trust the certificates in a file for a registry.", valueName: "host=file"))
+    var certificates: [String] = []
+
+    package init() {}
+
+    /// The flags as entries, added to those of a configuration file.
+    func apply(to configuration: inout AgentConfiguration) throws {
+        for text in maps.flatMap({ $0.split(separator: ";").map(String.init) }) {
+            let (from, to) = try Self.pair(text, flag: "--registry-map")
+            Self.edit(&configuration, from) { $0.map.append(to) }
+        }
+        for host in insecure { Self.edit(&configuration, host) { $0.insecure = true } }
+        for host in skipVerify { Self.edit(&configuration, host) { $0.skipTLSVerify = true } }
+        for text in certificates {
+            let (host, file) = try Self.pair(text, flag: "--registry-certificate")
+            Self.edit(&configuration, host) { $0.caFile = file }
+        }
+    }
+
+    private static func edit(
+        _ configuration: inout AgentConfiguration, _ host: String,
+        _ change: (inout AgentConfiguration.RegistryEntry) -> Void
+    ) {
+        let host = host.hasPrefix("index.docker.io") ? "docker.io" : host
+        let index =
+            configuration.registries.firstIndex { $0.host == host }
+            ?? {
+                configuration.registries.append(AgentConfiguration.RegistryEntry(host: host))
+                return configuration.registries.count - 1
+            }()
+        change(&configuration.registries[index])
+    }
+
+    static func pair(_ text: String, flag: String) throws -> (String, String) {
+        let pair = try pair(allowingEmpty: text, flag: flag)
+        guard !pair.1.isEmpty else { throw ValidationError("\(flag) '\(text)': there is nothing after '='") }
+        return pair
+    }
+
+    static func pair(allowingEmpty text: String, flag: String) throws -> (String, String) {
+        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+            throw ValidationError("\(flag) '\(text)': write NAME=VALUE")
+        }
+        return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+}
+
+/// How git remotes are reached from the command line.
+package struct GitOptions: ParsableArguments {
+    @Option(name: .customLong("ssh-key"), help: ArgumentHelp("The private key for ssh:// remotes.", valueName: "file"))
+    var sshKey: String?
+
+    @Option(
+        name: .customLong("known-hosts"),
+        help: ArgumentHelp("Host keys for ssh:// remotes; ~/.ssh/known_hosts by default.", valueName: "file"))
+    var knownHosts: String?
+
+    @Option(
+        name: .customLong("git-ca-file"), help: ArgumentHelp("Certificates for https:// remotes.", valueName: "file"))
+    var caFile: String?
+
+    @Option(name: .customLong("git-user"), help: ArgumentHelp("Name of the author of commits.", valueName: "name"))
+    var authorName: String?
+
+    @Option(
+        name: .customLong("git-email"), help: ArgumentHelp("Address of the author of commits.", valueName: "address"))
+    var authorEmail: String?
+
+    package init() {}
+
+    func apply(to git: inout AgentConfiguration.GitConfiguration) {
+        if let sshKey { git.sshKey = sshKey }
+        if let knownHosts { git.knownHosts = knownHosts }
+        if let caFile { git.caFile = caFile }
+        if let authorName { git.authorName = authorName }
+        if let authorEmail { git.authorEmail = authorEmail }
+    }
+}
+
+extension RepositoryOptions {
+    /// The configuration that file and flags make together.
+    func resolved() throws -> AgentConfiguration {
+        var configuration: AgentConfiguration
+        if let config {
+            guard repo == nil else { throw ValidationError("--config and --repo exclude each other") }
+            configuration = try ConfigurationFile.read(config)
+            if let name {
+                configuration.repositories.removeAll { $0.name != name }
+                if configuration.repositories.isEmpty {
+                    throw ValidationError("the configuration has no repository '\(name)'")
+                }
+            }
+        } else {
+            guard let repo else {
+                throw ValidationError("say what to work on: --repo URL --branch BRANCH, or --config FILE")
+            }
+            configuration = AgentConfiguration(stateDirectory: Self.defaultStateDirectory)
+            var repository = AgentConfiguration.RepositoryConfiguration(
+                name: Self.name(of: repo), url: repo, branch: branch ?? "main")
+            repository.aliases = aliases
+            configuration.repositories = [repository]
+        }
+        for text in contexts {
+            let (name, value) = try RegistryOptions.pair(text, flag: "--build-context")
+            for index in configuration.repositories.indices {
+                configuration.repositories[index].contexts[name] = value
+            }
+        }
+        if let stateDirectory { configuration.stateDirectory = stateDirectory }
+        if let isolation { configuration.isolation = isolation }
+        try registries.apply(to: &configuration)
+        git.apply(to: &configuration.git)
+        return configuration
+    }
+
+    static func name(of url: String) -> String {
+        let last = url.split(separator: "/").last.map(String.init) ?? url
+        return last.hasSuffix(".git") ? String(last.dropLast(4)) : last
+    }
+
+    /// `$XDG_CACHE_HOME/slipway`: what is there may be lost at any time.
+    static var defaultStateDirectory: String {
+        if let cache = getenv("XDG_CACHE_HOME").map({ String(cString: $0) }), cache.hasPrefix("/") {
+            return cache + "/slipway"
+        }
+        if let home = getenv("HOME").map({ String(cString: $0) }), home.hasPrefix("/") {
+            return home + "/.cache/slipway"
+        }
+        return "/var/lib/slipway"
+    }
+}

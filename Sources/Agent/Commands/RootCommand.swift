@@ -1,0 +1,31 @@
+package import ArgumentParser
+
+/// `slipway` itself: every verb is a subcommand in a file of its own.
+package struct RootCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "slipway",
+        abstract: "Builds images from git and keeps the manifests that run them up to date.",
+        discussion: """
+            Slipway watches a git repository. When a Dockerfile or its context changes it builds the image, without a \
+            daemon and without privileges, and pushes it; it picks tags by policy, rewrites the annotated manifests and \
+            commits them back.
+
+            Exit codes: 0 done, 1 failed, 3 nothing to do (with --exit-code), 64 wrong usage.
+            """,
+        version: Version.text,
+        subcommands: [SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, ConfigCommand.self])
+
+    package init() {}
+}
+
+/// The version as `--version` and the HTTP User-Agent give it.
+package enum Version {
+    package static let number = "0.1.0"
+    package static var text: String { number }
+    package static var userAgent: String { "slipway/\(number)" }
+}
+
+/// How results are printed.
+package enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case text, json
+}

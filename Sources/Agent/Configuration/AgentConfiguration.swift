@@ -1,0 +1,97 @@
+package import OCI
+package import Registry
+
+/// All that the agent is told: `config/agent.yaml` is the annotated sample, `config/schema/agent.schema.json` the schema.
+package struct AgentConfiguration: Sendable {
+    package var stateDirectory: String
+    /// How often git and the registries are looked at, where a repository says nothing else.
+    package var interval: Duration = .seconds(60)
+    /// Where the status server listens, `HOST:PORT`; `nil` for none.
+    package var listen: String?
+    package var isolation: IsolationChoice = .auto
+    package var git = GitConfiguration()
+    package var registries: [RegistryEntry] = []
+    /// A `config.json` with registry credentials; `nil` for Docker's own places.
+    package var dockerConfig: String?
+    package var repositories: [RepositoryConfiguration] = []
+
+    package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
+
+    package enum IsolationChoice: String, Sendable, CaseIterable {
+        case auto, namespaces, chroot
+    }
+
+    package struct GitConfiguration: Sendable {
+        package var authorName = "Slipway"
+        package var authorEmail = "slipway@localhost"
+        package var username: String?
+        package var passwordFile: String?
+        package var tokenFile: String?
+        package var sshKey: String?
+        package var sshPassphraseFile: String?
+        package var knownHosts: String?
+        package var caFile: String?
+
+        package init() {}
+    }
+
+    /// What holds for one registry host.
+    package struct RegistryEntry: Sendable, Hashable {
+        package var host: String
+        /// Where to go instead, tried in order: `host[/prefix]` or `oci:/path`.
+        package var map: [String] = []
+        package var insecure = false
+        package var skipTLSVerify = false
+        package var caFile: String?
+
+        package init(host: String) { self.host = host }
+    }
+
+    package struct RepositoryConfiguration: Sendable {
+        package var name: String
+        package var url: String
+        package var branch: String
+        package var interval: Duration?
+        /// Other addresses of the same repository, as build manifests may name it.
+        package var aliases: [String] = []
+        package var builds: [Pipeline] = []
+        package var discoversKaniko = true
+        package var updatesManifests = true
+        /// Which files are looked at for image references; `*` and `**` as in ignore files.
+        package var updatePaths: [String] = []
+        package var policies: [PolicyOverride] = []
+        /// Named contexts for every build of the repository (`--build-context`).
+        package var contexts: [String: String] = [:]
+
+        package init(name: String, url: String, branch: String) {
+            self.name = name
+            self.url = url
+            self.branch = branch
+        }
+    }
+
+    /// A policy for an image, for workloads that are automated without a filter of their own.
+    package struct PolicyOverride: Sendable, Hashable {
+        package var image: RepositoryLocation
+        package var policy: String
+
+        package init(image: RepositoryLocation, policy: String) {
+            self.image = image
+            self.policy = policy
+        }
+    }
+}
+
+extension AgentConfiguration {
+    /// The registries' part, as the registry client wants it.
+    package var registryConfiguration: RegistryConfiguration {
+        var configuration = RegistryConfiguration()
+        for entry in registries {
+            if !entry.map.isEmpty { configuration.maps.append((from: entry.host, to: entry.map)) }
+            if entry.insecure { configuration.insecureRegistries.insert(entry.host) }
+            if entry.skipTLSVerify { configuration.skipTLSVerify.insert(entry.host) }
+            if let file = entry.caFile { configuration.certificateBundles[entry.host] = file }
+        }
+        return configuration
+    }
+}

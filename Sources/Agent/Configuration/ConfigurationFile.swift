@@ -1,0 +1,127 @@
+import OCI
+package import YAML
+
+/// Reads `agent.yaml`. Every error names file, line and column; an unknown key is refused with the nearest known one.
+package enum ConfigurationFile {
+    private static let limit = 1 << 20
+
+    package static func read(_ path: String) throws -> AgentConfiguration {
+        try parse(try TextFile.read(path, limit: limit), file: path)
+    }
+
+    package static func parse(_ bytes: [UInt8], file: String) throws(YAMLError) -> AgentConfiguration {
+        var configuration = AgentConfiguration(stateDirectory: "/var/lib/slipway")
+        guard let document = try YAMLValue.document(bytes, file: file) else {
+            throw YAMLError(
+                code: .missingKey, summary: "the file is empty", location: nil, path: "", excerpt: nil,
+                hint: "'repositories:' with a 'url' is the least; config/agent.yaml shows the rest")
+        }
+        try document.object { (object) throws(YAMLError) in
+            if let value = object.optional("stateDirectory") {
+                configuration.stateDirectory = try absolute(value)
+            }
+            if let value = object.optional("interval") { configuration.interval = try interval(value) }
+            configuration.listen = try object.optional("listen")?.nonEmptyString()
+            if let value = object.optional("isolation") { configuration.isolation = try value.choice() }
+            configuration.dockerConfig = try object.optional("dockerConfig")?.nonEmptyString()
+            if let value = object.optional("git") { configuration.git = try git(value) }
+            if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
+            let repositories = try object.required("repositories")
+            configuration.repositories = try repositories.list(repository)
+            if configuration.repositories.isEmpty {
+                throw repositories.error("there is no repository", hint: "add one with 'name', 'url' and 'branch'")
+            }
+            var names: Set<String> = []
+            for (index, item) in try repositories.items().enumerated() {
+                let name = configuration.repositories[index].name
+                if !names.insert(name).inserted {
+                    throw item.error("a second repository is called '\(name)'", hint: "give each its own 'name'")
+                }
+            }
+        }
+        return configuration
+    }
+
+    private static func absolute(_ value: YAMLValue) throws(YAMLError) -> String {
+        let path = try value.nonEmptyString()
+        guard path.hasPrefix("/") else { throw value.error("'\(path)' is not an absolute path") }
+        return path
+    }
+
+    private static func interval(_ value: YAMLValue) throws(YAMLError) -> Duration {
+        let duration = try value.duration()
+        guard duration >= .seconds(1) else {
+            throw value.error("an interval is at least one second", hint: "write 30s, 1m or more")
+        }
+        return duration
+    }
+
+    private static func git(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.GitConfiguration {
+        var git = AgentConfiguration.GitConfiguration()
+        try value.object { (object) throws(YAMLError) in
+            try object.optional("author")?.object { (author) throws(YAMLError) in
+                if let name = author.optional("name") { git.authorName = try name.nonEmptyString() }
+                if let email = author.optional("email") { git.authorEmail = try email.nonEmptyString() }
+            }
+            git.username = try object.optional("username")?.nonEmptyString()
+            git.passwordFile = try object.optional("passwordFile")?.nonEmptyString()
+            git.tokenFile = try object.optional("tokenFile")?.nonEmptyString()
+            git.sshKey = try object.optional("sshKey")?.nonEmptyString()
+            git.sshPassphraseFile = try object.optional("sshPassphraseFile")?.nonEmptyString()
+            git.knownHosts = try object.optional("knownHosts")?.nonEmptyString()
+            git.caFile = try object.optional("caFile")?.nonEmptyString()
+        }
+        return git
+    }
+
+    private static func registry(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.RegistryEntry {
+        try value.object { (object) throws(YAMLError) in
+            var entry = AgentConfiguration.RegistryEntry(host: try object.required("host").nonEmptyString())
+            entry.map = try object.optional("map")?.stringOrStrings() ?? []
+            entry.insecure = try object.optional("insecure")?.bool() ?? false
+            entry.skipTLSVerify = try object.optional("skipTLSVerify")?.bool() ?? false
+            entry.caFile = try object.optional("caFile")?.nonEmptyString()
+            return entry
+        }
+    }
+
+    private static func repository(
+        _ value: YAMLValue
+    ) throws(YAMLError) -> AgentConfiguration.RepositoryConfiguration {
+        try value.object { (object) throws(YAMLError) in
+            let url = try object.required("url").nonEmptyString()
+            let name = try object.optional("name")?.nonEmptyString() ?? RepositoryOptions.name(of: url)
+            guard name.utf8.allSatisfy({ $0 != UInt8(ascii: "/") && $0 > 0x20 }) else {
+                throw value.error("the name '\(name)' has a slash or a blank in it")
+            }
+            var repository = AgentConfiguration.RepositoryConfiguration(
+                name: name, url: url, branch: try object.optional("branch")?.nonEmptyString() ?? "main")
+            if let value = object.optional("interval") { repository.interval = try interval(value) }
+            repository.aliases = try object.optional("aliases")?.strings() ?? []
+            for (name, text) in try object.optional("contexts")?.stringEntries() ?? [] {
+                repository.contexts[name] = text
+            }
+            if let builds = object.optional("builds") {
+                repository.builds = try PipelineReader.pipelines(in: builds)
+            }
+            try object.optional("discover")?.object { (discover) throws(YAMLError) in
+                if let kaniko = discover.optional("kaniko") { repository.discoversKaniko = try kaniko.bool() }
+            }
+            try object.optional("updates")?.object { (updates) throws(YAMLError) in
+                if let enabled = updates.optional("enabled") { repository.updatesManifests = try enabled.bool() }
+                repository.updatePaths = try updates.optional("paths")?.strings() ?? []
+            }
+            repository.policies = try object.optional("policies")?.list(policy) ?? []
+            return repository
+        }
+    }
+
+    private static func policy(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.PolicyOverride {
+        try value.object { (object) throws(YAMLError) in
+            let image = try object.required("image")
+            return AgentConfiguration.PolicyOverride(
+                image: try PipelineReader.repositoryLocation(image),
+                policy: try PipelineReader.policy(try object.required("policy")))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+package import Git
+import Glibc
+import OCI
+
+/// From what the configuration says of git to what the mirror needs.
+package enum GitAccess {
+    /// Credentials from files that the configuration names, else from the environment (`GIT_USERNAME`, `GIT_PASSWORD`,
+    /// `GIT_TOKEN`).
+    package static func credentials(
+        _ git: AgentConfiguration.GitConfiguration
+    ) throws(AgentError) -> GitCredentials {
+        var credentials = GitCredentials()
+        credentials.username = git.username ?? environment("GIT_USERNAME")
+        credentials.password = try secret(git.passwordFile) ?? environment("GIT_PASSWORD")
+        credentials.token = try secret(git.tokenFile) ?? environment("GIT_TOKEN")
+        credentials.sshKeyPath = git.sshKey ?? firstKey()
+        credentials.sshKeyPassphrase = try secret(git.sshPassphraseFile)
+        if let knownHosts = git.knownHosts { credentials.knownHostsPaths = [knownHosts] }
+        credentials.caFile = git.caFile
+        return credentials
+    }
+
+    /// The folder of a repository's mirror: readable, and its own for each URL.
+    package static func folder(for url: String) -> String {
+        let digest = Digest.sha256(of: Array(url.utf8)).encoded.prefix(12)
+        let last = url.split(separator: "/").last ?? "repository"
+        let name = last.utf8.map { byte -> UInt8 in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): byte
+            default: UInt8(ascii: "-")
+            }
+        }
+        return String(decoding: name.prefix(60), as: UTF8.self) + "-" + digest
+    }
+
+    private static func environment(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private static func firstKey() -> String? {
+        guard let home = environment("HOME") else { return nil }
+        return ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" }.first { access($0, R_OK) == 0 }
+    }
+
+    /// A secret from a file, without the line end that editors leave.
+    private static func secret(_ path: String?) throws(AgentError) -> String? {
+        guard let path else { return nil }
+        let bytes = try TextFile.read(path, limit: 1 << 16)
+        var text = String(decoding: bytes, as: UTF8.self)
+        while text.hasSuffix("\n") || text.hasSuffix("\r") { text.removeLast() }
+        return text
+    }
+}

@@ -1,0 +1,94 @@
+import Diagnostics
+package import OCI
+import RegistryPoller
+package import YAML
+
+/// Reads `builds:`, the same in the agent's configuration and in a repository's own file.
+package enum PipelineReader {
+    package static func pipelines(in value: YAMLValue) throws(YAMLError) -> [Pipeline] {
+        var names: Set<String> = []
+        return try value.list { (item) throws(YAMLError) in
+            let pipeline = try pipeline(item)
+            if !names.insert(pipeline.name).inserted {
+                throw item.error("a second build is called '\(pipeline.name)'", hint: "give each its own 'name'")
+            }
+            return pipeline
+        }
+    }
+
+    private static func pipeline(_ value: YAMLValue) throws(YAMLError) -> Pipeline {
+        try value.object { (object) throws(YAMLError) in
+            let context = try path(object.optional("context")) ?? ""
+            let dockerfile = try path(object.optional("dockerfile"))
+            let repositories = try object.required("destinations")
+            let locations = try repositories.list(repositoryLocation)
+            guard let first = locations.first else {
+                throw repositories.error("there is no destination", hint: "name a repository, without a tag")
+            }
+            var tags = try object.optional("tags")?.list(template)
+            if tags == nil { tags = [try defaultTemplate(value)] }
+            guard let tags, !tags.isEmpty else { throw repositories.error("'tags' is empty") }
+            var pipeline = Pipeline(
+                name: try object.optional("name")?.nonEmptyString() ?? "\(first.familiar)",
+                origin: value.location.description, contextPath: context,
+                dockerfile: dockerfile ?? (context.isEmpty ? "Dockerfile" : "\(context)/Dockerfile"),
+                destinations: locations.flatMap { location in
+                    tags.map { Pipeline.Destination(repository: location, naming: .template($0)) }
+                })
+            pipeline.target = try object.optional("target")?.nonEmptyString()
+            pipeline.arguments = try pairs(object.optional("args"))
+            pipeline.labels = try pairs(object.optional("labels"))
+            pipeline.annotations = try pairs(object.optional("annotations"))
+            if let value = object.optional("platform") {
+                let text = try value.nonEmptyString()
+                do throws(OCIError) { pipeline.platform = try Platform(text) } catch {
+                    throw value.error(error.summary, hint: error.hint)
+                }
+            }
+            for (name, text) in try object.optional("contexts")?.stringEntries() ?? [] {
+                pipeline.contexts[name] = text
+            }
+            pipeline.isMutable = try object.optional("mutable")?.bool() ?? false
+            return pipeline
+        }
+    }
+
+    private static func pairs(_ value: YAMLValue?) throws(YAMLError) -> [BuildArgument] {
+        try value?.stringEntries().map { BuildArgument(name: $0.key, value: $0.value) } ?? []
+    }
+
+    /// A path within the repository.
+    private static func path(_ value: YAMLValue?) throws(YAMLError) -> String? {
+        guard let value else { return nil }
+        let text = try value.string()
+        guard !text.hasPrefix("/"), !text.split(separator: "/").contains("..") else {
+            throw value.error("'\(text)' leaves the repository", hint: "write a path from its root, without '..'")
+        }
+        return String(PodFiles.clean(text).dropFirst())
+    }
+
+    package static func repositoryLocation(_ value: YAMLValue) throws(YAMLError) -> RepositoryLocation {
+        let text = try value.nonEmptyString()
+        do throws(OCIError) { return try RepositoryLocation(text) } catch {
+            throw value.error(error.summary, hint: error.hint)
+        }
+    }
+
+    private static func template(_ value: YAMLValue) throws(YAMLError) -> TagTemplate {
+        let text = try value.nonEmptyString()
+        do { return try TagTemplate(text) } catch { throw value.error(error.reason) }
+    }
+
+    private static func defaultTemplate(_ value: YAMLValue) throws(YAMLError) -> TagTemplate {
+        do { return try TagTemplate("{branch}-{commit.time}-{commit.short}") } catch {
+            throw value.error(error.reason)
+        }
+    }
+
+    /// A policy's text, checked.
+    static func policy(_ value: YAMLValue) throws(YAMLError) -> String {
+        let text = try value.nonEmptyString()
+        do { _ = try ImagePolicy.parse(text) } catch { throw value.error(error.summary, hint: error.hint) }
+        return text
+    }
+}

@@ -1,0 +1,53 @@
+import Builder
+import Git
+import OCI
+
+extension Reconciler {
+    /// The context of a pipeline at a revision.
+    func gitContext(
+        _ tree: RevisionTree, _ pipeline: Pipeline, replacing replaced: [String: TreeEntry] = [:]
+    ) -> GitTreeContext {
+        GitTreeContext(mirror: tools.mirror.git, tree: tree, root: pipeline.contextPath, replacing: replaced)
+    }
+
+    /// What a pipeline asks of the builder. Everything that is dated is dated by the source commit.
+    func request(
+        for pipeline: Pipeline, source: Commit, tree: RevisionTree
+    ) async throws(AgentError) -> BuildRequest {
+        let root = pipeline.contextPath
+        guard root.isEmpty || tree.isDirectory(root) else {
+            throw AgentError(
+                "the build context '\(root)' is no directory of the repository", place: pipeline.origin,
+                hint: "correct 'context'")
+        }
+        guard let file = tree.file(pipeline.dockerfile) else {
+            throw AgentError(
+                "the Dockerfile '\(pipeline.dockerfile)' is not in the repository", place: pipeline.origin,
+                hint: "correct 'dockerfile', a path from the repository's root")
+        }
+        var request = BuildRequest(
+            context: gitContext(tree, pipeline), platform: pipeline.platform ?? .host,
+            createdAt: source.committer.time)
+        let prefix = root.isEmpty ? "" : root + "/"
+        // A Dockerfile outside of its context is allowed; the builder is then handed its text.
+        request.dockerfile =
+            file.path.hasPrefix(prefix)
+            ? .path(String(file.path.dropFirst(prefix.count)))
+            : .bytes(try await tools.mirror.read(file), name: file.path)
+        request.target = pipeline.target
+        request.buildArguments = pipeline.arguments.map { ($0.name, $0.value) }
+        request.labels = pipeline.labels.map { ($0.name, $0.value) }
+        for annotation in pipeline.annotations { request.annotations[annotation.name] = annotation.value }
+        request.annotations[Annotation.revision] = source.id.description
+        request.annotations[Annotation.source] = tools.mirror.displayURL
+        request.annotations[Annotation.created] = CalendarTime(secondsSince1970: source.committer.time).rfc3339
+        for (name, text) in pipeline.contexts {
+            do {
+                request.namedContexts[name] = try NamedContext(text)
+            } catch {
+                throw AgentError(error.summary, place: pipeline.origin, cause: error.cause, hint: error.hint)
+            }
+        }
+        return request
+    }
+}

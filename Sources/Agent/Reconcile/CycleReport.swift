@@ -1,0 +1,95 @@
+/// What one cycle did and decided, for `--output json`, the status file and the tests.
+package struct CycleReport: Codable, Sendable {
+    package struct Image: Codable, Sendable {
+        package var pipeline: String
+        /// Every name that the image has got.
+        package var references: [String]
+        package var digest: String
+        package var layers: [Layer]
+        package var isolation: String?
+        /// Whether a build ran; `false` when an image that the registry held got another name.
+        package var built: Bool
+        package var seconds: Double
+    }
+
+    package struct Layer: Codable, Sendable {
+        package var digest: String
+        package var size: Int64
+        package var createdBy: String?
+    }
+
+    package struct Update: Codable, Sendable {
+        package var file: String
+        package var line: Int
+        package var workload: String
+        package var container: String
+        package var old: String
+        package var new: String
+        package var reason: String
+    }
+
+    /// A decision not to act, with its reason.
+    package struct Decision: Codable, Sendable, Hashable {
+        package var subject: String
+        package var reason: String
+        package var remedy: String?
+
+        package init(subject: String, reason: String, remedy: String? = nil) {
+            self.subject = subject
+            self.reason = reason
+            self.remedy = remedy
+        }
+    }
+
+    package struct Failure: Codable, Sendable {
+        package var phase: Phase
+        package var subject: String?
+        package var message: String
+        package var hint: String?
+        package var disposition: Disposition
+    }
+
+    package struct Step: Codable, Sendable {
+        package var phase: Phase
+        package var subject: String?
+        package var seconds: Double
+    }
+
+    package var repository: String
+    package var url: String
+    package var branch: String
+    /// The commit that was worked on.
+    package var revision: String?
+    package var images: [Image] = []
+    package var updates: [Update] = []
+    package var decisions: [Decision] = []
+    package var failures: [Failure] = []
+    /// The commit that was made and pushed.
+    package var commit: String?
+    package var message: String?
+    package var diff: String?
+    package var steps: [Step] = []
+    package var dryRun = false
+
+    package init(repository: String, url: String, branch: String) {
+        self.repository = repository
+        self.url = url
+        self.branch = branch
+    }
+
+    package var didNothing: Bool { images.isEmpty && updates.isEmpty && failures.isEmpty }
+
+    package mutating func fail(_ error: ReconcileError) {
+        failures.append(
+            Failure(
+                phase: error.phase, subject: error.subject, message: Self.message(error), hint: error.hint,
+                disposition: error.disposition))
+    }
+
+    private static func message(_ error: ReconcileError) -> String {
+        var text = error.place.map { "\($0): " } ?? ""
+        text += error.summary
+        if let cause = error.cause, !cause.isEmpty { text += ": \(cause)" }
+        return text
+    }
+}

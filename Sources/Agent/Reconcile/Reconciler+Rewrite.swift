@@ -1,0 +1,59 @@
+import Diagnostics
+import Git
+import ManifestUpdater
+
+/// New contents of files, with the changes that they hold.
+struct Edits: Sendable {
+    var files: [String: [UInt8]] = [:]
+    var updates: [CycleReport.Update] = []
+    var decisions: [CycleReport.Decision] = []
+
+    var isEmpty: Bool { files.isEmpty }
+}
+
+extension Reconciler {
+    /// The edits that the choices ask for on a revision. The targets are found again in that revision's files: a
+    /// choice whose line somebody has changed meanwhile is dropped, and so a person's edit wins.
+    func rewrite(_ choices: [Choice], at revision: Commit) async throws(AgentError) -> Edits {
+        var edits = Edits()
+        guard !choices.isEmpty else { return edits }
+        let tree = try await tools.index.tree(of: revision, in: tools.mirror)
+        for (file, choices) in Dictionary(grouping: choices, by: \.target.file).sorted(by: { $0.key < $1.key }) {
+            guard let entry = tree.file(file) else {
+                edits.decisions.append(CycleReport.Decision(subject: file, reason: "the file is gone"))
+                continue
+            }
+            let bytes = try await tools.mirror.read(entry)
+            let scan = ManifestScan.scan(file: file, bytes: bytes)
+            var changes: [ManifestEdit] = []
+            var updates: [CycleReport.Update] = []
+            for choice in choices {
+                guard let target = scan.targets.first(where: { $0.isSamePlace(as: choice.target) }),
+                    target.held == nil, target.image == choice.target.image
+                else {
+                    edits.decisions.append(
+                        CycleReport.Decision(
+                            subject: "\(file) \(choice.target.workload) \(choice.target.container)",
+                            reason: "somebody changed it meanwhile"))
+                    continue
+                }
+                let new = ImageText.replacingTag(of: target.image, by: choice.tag)
+                changes.append(ManifestEdit(target: target, newImage: new))
+                updates.append(
+                    CycleReport.Update(
+                        file: file, line: target.location.line, workload: target.workload.description,
+                        container: target.container, old: target.image, new: new, reason: choice.reason))
+            }
+            guard !changes.isEmpty else { continue }
+            do {
+                edits.files[file] = try ManifestUpdater.apply(changes, to: bytes, file: file)
+                edits.updates += updates
+            } catch {
+                edits.decisions.append(
+                    CycleReport.Decision(
+                        subject: error.place ?? file, reason: "not rewritten: \(error.summary)", remedy: error.hint))
+            }
+        }
+        return edits
+    }
+}

@@ -1,0 +1,85 @@
+import Builder
+import Diagnostics
+import Git
+import ManifestUpdater
+import OCI
+import RegistryPoller
+
+/// One cycle over one repository, read top to bottom: from the branch's head and what the registry holds to images, one
+/// commit, and a report of every decision.
+///
+/// The cycle keeps nothing that it could not find again in git and in the registry: killed at any line and started anew
+/// with an empty disk, it goes on where it was.
+package struct Reconciler: Sendable {
+    let repository: AgentConfiguration.RepositoryConfiguration
+    let tools: Tools
+    /// Builds nothing, pushes nothing, commits nothing; says what would be done.
+    let dryRun: Bool
+    let say: @Sendable (String) -> Void
+
+    package init(
+        repository: AgentConfiguration.RepositoryConfiguration, tools: Tools, dryRun: Bool = false,
+        say: @escaping @Sendable (String) -> Void
+    ) {
+        self.repository = repository
+        self.tools = tools
+        self.dryRun = dryRun
+        self.say = say
+    }
+
+    /// How often a lost race is run again before it is left to the next cycle.
+    private static let attempts = 6
+
+    package func cycle() async -> CycleReport {
+        var cycle = Cycle(repository: repository, tools: tools, dryRun: dryRun, say: say)
+        do throws(ReconcileError) {
+            say("Synchronizing with \(tools.mirror.displayURL)")
+            var revision = try await cycle.phase(.sync) { try await sync() }
+            cycle.report.revision = revision.id.description
+            say("Revision of \(repository.branch) to apply is \(revision.id.short)")
+
+            let found = try await cycle.phase(.discover) { try await discover(at: revision) }
+            cycle.decide(found.decisions)
+            var inventories = Inventories(poller: tools.poller)
+            for pipeline in found.pipelines {
+                await make(pipeline, at: revision, targets: found.targets, inventories: &inventories, in: &cycle)
+            }
+
+            guard repository.updatesManifests else {
+                cycle.decide("updates", "rewriting manifests is turned off for this repository")
+                return cycle.finished()
+            }
+            let built = Set(found.pipelines.flatMap { $0.destinations.map(\.repository) })
+            let commits = try await cycle.phase(.scan) { try await history(of: revision) }
+            let selections = await select(
+                for: found.targets, built: built, history: commits, inventories: &inventories, in: &cycle)
+
+            for attempt in 1...Self.attempts {
+                let edits = try await cycle.phase(.rewrite) { try await rewrite(selections, at: revision) }
+                cycle.decide(edits.decisions)
+                guard !edits.isEmpty else { return cycle.finished() }
+                let proposal = try await cycle.phase(.commit) { try await commit(edits, on: revision) }
+                cycle.propose(edits, proposal)
+                if dryRun { return cycle.finished() }
+                let outcome = try await cycle.phase(.publish) { try await publish(proposal, on: revision) }
+                switch outcome {
+                case .pushed:
+                    cycle.committed(edits, proposal)
+                    return cycle.finished()
+                case .rejected(let reason, _):
+                    say("Lost the race for \(repository.branch) (\(reason)): fetching and computing the change anew")
+                    try await tools.pause(beforeAttempt: attempt)
+                    revision = try await cycle.phase(.sync) { try await sync() }
+                }
+            }
+            throw ReconcileError(
+                phase: .publish,
+                underlying: AgentError(
+                    "others pushed to \(repository.branch) \(Self.attempts) times in a row",
+                    hint: "nothing is lost: the next cycle tries again"))
+        } catch {
+            cycle.fail(error)
+            return cycle.finished()
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package import Builder
+import Git
+import Glibc
+package import Registry
+package import RegistryPoller
+
+/// What a cycle works with: the effects at its edges.
+package struct Tools: Sendable {
+    package let mirror: RepositoryMirror
+    package let registry: RegistryAccess
+    package let builder: Builder
+    package let poller: RegistryPoller
+    package let index: ManifestIndex
+    package let git: AgentConfiguration.GitConfiguration
+    package let clock: any AgentClock
+
+    package init(
+        mirror: RepositoryMirror, registry: RegistryAccess, builder: Builder, poller: RegistryPoller,
+        index: ManifestIndex, git: AgentConfiguration.GitConfiguration, clock: any AgentClock = SystemClock()
+    ) {
+        self.mirror = mirror
+        self.registry = registry
+        self.builder = builder
+        self.poller = poller
+        self.index = index
+        self.git = git
+        self.clock = clock
+    }
+
+    /// Waits before a lost race is run again: longer each time, and by chance, so that two agents do not meet again.
+    func pause(beforeAttempt attempt: Int) async throws(ReconcileError) {
+        let milliseconds = Int.random(in: 20...(50 << min(attempt, 6)))
+        do {
+            try await clock.sleep(for: .milliseconds(milliseconds))
+        } catch {
+            throw ReconcileError(phase: .publish, underlying: AgentError("interrupted while waiting to push again"))
+        }
+    }
+}
+
+/// The time of day and waiting, apart so that tests can set them.
+package protocol AgentClock: Sendable {
+    /// Seconds since 1970.
+    var now: Int64 { get }
+    func sleep(for duration: Duration) async throws
+}
+
+package struct SystemClock: AgentClock {
+    package init() {}
+
+    package var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec)
+    }
+
+    package func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
+}

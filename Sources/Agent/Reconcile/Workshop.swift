@@ -1,0 +1,102 @@
+import Builder
+import Diagnostics
+import Git
+import Glibc
+package import Registry
+import RegistryPoller
+package import Sandbox
+
+/// What all repositories of a configuration share, and the mirrors that are open.
+package actor Workshop {
+    private let configuration: AgentConfiguration
+    package nonisolated let registry: RegistryAccess
+    private let builder: Builder
+    private let poller: RegistryPoller
+    private var tools: [String: Tools] = [:]
+
+    /// Looks at the machine once, reports what it allows, and opens the state directory.
+    package static func open(
+        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> Workshop {
+        let registry = registry(configuration)
+        let report = try await isolation(configuration, say: say)
+        do {
+            let builder = try Builder(
+                stateDirectory: configuration.stateDirectory, registry: registry, report: report)
+            return Workshop(configuration: configuration, registry: registry, builder: builder)
+        } catch {
+            throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
+        }
+    }
+
+    private init(configuration: AgentConfiguration, registry: RegistryAccess, builder: Builder) {
+        self.configuration = configuration
+        self.registry = registry
+        self.builder = builder
+        poller = RegistryPoller(registry: registry)
+    }
+
+    package static func registry(_ configuration: AgentConfiguration) -> RegistryAccess {
+        var settings = configuration.registryConfiguration
+        settings.userAgent = Version.userAgent
+        return RegistryAccess(
+            configuration: settings, keychain: configuration.dockerConfig.map { Keychain(file: $0) } ?? .standard)
+    }
+
+    /// The machine's isolation modes, cut down to the one that is asked for.
+    package static func isolation(
+        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> IsolationReport {
+        let report = await SandboxProbe.probe(stateDirectory: configuration.stateDirectory)
+        switch configuration.isolation {
+        case .auto:
+            if let mode = report.available.first {
+                say("RUN steps are isolated by \(mode.rawValue)\(report.rootless ? " without root" : "")")
+            } else {
+                let reasons = report.reasons.map { "\($0.key.rawValue): \($0.value)" }.sorted()
+                say("RUN steps cannot be run on this machine (\(reasons.joined(separator: "; ")))")
+            }
+            return report
+        case .namespaces, .chroot:
+            let mode: IsolationMode = configuration.isolation == .namespaces ? .namespaces : .chroot
+            guard report.available.contains(mode) else {
+                throw AgentError(
+                    "isolation by \(mode.rawValue) is not possible here", cause: report.reasons[mode],
+                    hint: "use --isolation auto, or give the pod what it lacks")
+            }
+            say("RUN steps are isolated by \(mode.rawValue)")
+            return report.only(mode)
+        }
+    }
+
+    /// The reconciler of one repository; its mirror stays open for the next cycle.
+    package func reconciler(
+        for repository: AgentConfiguration.RepositoryConfiguration, dryRun: Bool,
+        say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> Reconciler {
+        let key = repository.url
+        let opened: Tools
+        if let known = tools[key] {
+            opened = known
+        } else {
+            opened = try await open(repository)
+            tools[key] = opened
+        }
+        return Reconciler(repository: repository, tools: opened, dryRun: dryRun, say: say)
+    }
+
+    private func open(_ repository: AgentConfiguration.RepositoryConfiguration) async throws(AgentError) -> Tools {
+        let credentials = try GitAccess.credentials(configuration.git)
+        do {
+            let mirror = try Mirror(
+                path: "\(configuration.stateDirectory)/git/\(GitAccess.folder(for: repository.url))",
+                url: repository.url, credentials: credentials)
+            return Tools(
+                mirror: RepositoryMirror(git: mirror, url: repository.url), registry: registry,
+                builder: builder, poller: poller, index: ManifestIndex(), git: configuration.git
+            )
+        } catch {
+            throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
+        }
+    }
+}

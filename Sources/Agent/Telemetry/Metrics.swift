@@ -1,0 +1,82 @@
+import Synchronization
+
+/// Counters and gauges in Prometheus' text format.
+///
+/// Names and label values are the agent's own, of a small closed set: no client library is worth its weight here.
+package final class Metrics: Sendable {
+    private struct Family {
+        let help: String
+        let type: String
+        var values: [String: Double] = [:]
+    }
+
+    private let families = Mutex<[String: Family]>([:])
+
+    package init() {
+        declare("slipway_cycles_total", "counter", "Reconcile cycles, by repository and result.")
+        declare("slipway_cycle_seconds_sum", "counter", "Time spent in cycles, by repository.")
+        declare("slipway_phase_seconds_total", "counter", "Time spent in each phase of the cycles, by phase.")
+        declare("slipway_images_built_total", "counter", "Images built and pushed, by repository.")
+        declare("slipway_updates_total", "counter", "Image references rewritten, by repository.")
+        declare("slipway_commits_total", "counter", "Commits pushed, by repository.")
+        declare("slipway_failures_total", "counter", "Failures, by repository and phase.")
+        declare("slipway_last_success_timestamp_seconds", "gauge", "End of the last cycle without failure.")
+    }
+
+    private func declare(_ name: String, _ type: String, _ help: String) {
+        families.withLock { $0[name] = Family(help: help, type: type) }
+    }
+
+    package func add(_ name: String, _ amount: Double = 1, _ labels: [(String, String)] = []) {
+        families.withLock { $0[name]?.values[Self.render(labels), default: 0] += amount }
+    }
+
+    package func set(_ name: String, _ value: Double, _ labels: [(String, String)] = []) {
+        families.withLock { $0[name]?.values[Self.render(labels)] = value }
+    }
+
+    package func record(_ report: CycleReport, seconds: Double, now: Double) {
+        let repository = ("repository", report.repository)
+        add("slipway_cycles_total", 1, [repository, ("result", report.failures.isEmpty ? "success" : "failure")])
+        add("slipway_cycle_seconds_sum", seconds, [repository])
+        for step in report.steps { add("slipway_phase_seconds_total", step.seconds, [("phase", step.phase.rawValue)]) }
+        add("slipway_images_built_total", Double(report.images.count { $0.built }), [repository])
+        add("slipway_updates_total", report.commit == nil ? 0 : Double(report.updates.count), [repository])
+        add("slipway_commits_total", report.commit == nil ? 0 : 1, [repository])
+        for failure in report.failures {
+            add("slipway_failures_total", 1, [repository, ("phase", failure.phase.rawValue)])
+        }
+        if report.failures.isEmpty { set("slipway_last_success_timestamp_seconds", now, [repository]) }
+    }
+
+    /// The whole page (`text/plain; version=0.0.4`).
+    package var text: String {
+        families.withLock { families in
+            var text = ""
+            for (name, family) in families.sorted(by: { $0.key < $1.key }) {
+                text += "# HELP \(name) \(family.help)\n# TYPE \(name) \(family.type)\n"
+                for (labels, value) in family.values.sorted(by: { $0.key < $1.key }) {
+                    text += "\(name)\(labels) \(value)\n"
+                }
+            }
+            return text
+        }
+    }
+
+    private static func render(_ labels: [(String, String)]) -> String {
+        guard !labels.isEmpty else { return "" }
+        let pairs = labels.map { name, value in
+            var escaped = ""
+            for character in value {
+                switch character {
+                case "\\": escaped += "\\\\"
+                case "\"": escaped += "\\\""
+                case "\n": escaped += "\\n"
+                default: escaped.append(character)
+                }
+            }
+            return "\(name)=\"\(escaped)\""
+        }
+        return "{" + pairs.joined(separator: ",") + "}"
+    }
+}
