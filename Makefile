@@ -8,8 +8,10 @@ SWIFT ?= swift
 RELEASE_FLAGS := -c release --product slipway --static-swift-stdlib
 BINARY := $(CURDIR)/.build/release/slipway
 SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
-# For example: make test TESTFLAGS="--filter ArchiveTests"
+# For example: make test TESTFLAGS="--filter ArchiveTests". One after the other: tests run servers, builds and whole loops, and
+# two cores that do several of these at once run into the deadlines of the tests' own peers.
 TESTFLAGS ?=
+TEST := $(SWIFT) test --skip-build --no-parallel
 
 .PHONY: help demo build test test-fast lint format bench image clean
 
@@ -29,10 +31,11 @@ test: ## everything, against real git servers, registries and container tools
 	@scripts/install-deps.sh --test
 	$(SWIFT) build $(RELEASE_FLAGS)
 	$(SWIFT) build --build-tests
-	SLIPWAY_BINARY="$(BINARY)" $(SWIFT) test --skip-build $(TESTFLAGS)
+	SLIPWAY_BINARY="$(BINARY)" $(TEST) $(TESTFLAGS)
 
 test-fast: ## without the end-to-end tests, the release build and the look for missing packages
-	$(SWIFT) test --skip EndToEndTests --skip ClusterManifestTests $(TESTFLAGS)
+	$(SWIFT) build --build-tests
+	$(TEST) --skip EndToEndTests --skip ClusterManifestTests $(TESTFLAGS)
 
 lint: ## formatting, without changing anything; syntax of the scripts
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

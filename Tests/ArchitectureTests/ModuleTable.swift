@@ -26,9 +26,9 @@ enum ModuleTable {
         "Sandbox": Module(layer: 1, mayImport: ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         "OCI": Module(layer: 2, mayImport: ["CCrypto", "Diagnostics"]),
-        "ContentStore": Module(layer: 2, mayImport: ["OCI", "FileSystem", "Diagnostics"]),
+        "ContentStore": Module(layer: 2, mayImport: ["OCI", "Diagnostics"]),
         "Registry": Module(
-            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "FileSystem", "Blocking", "Diagnostics"]),
+            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "Blocking", "Diagnostics"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
 
         "Builder": Module(
@@ -52,7 +52,7 @@ enum ModuleTable {
 
     /// What every module may import. `Foundation` is not there: it brings 45 MB.
     static let everywhere: Set<String> = [
-        "Swift", "Glibc", "Synchronization", "Dispatch", "FoundationEssentials", "SystemPackage",
+        "Swift", "Glibc", "Synchronization", "Dispatch", "FoundationEssentials",
     ]
 
     /// C code of our own, made to be used in several places; every other C module has one user.

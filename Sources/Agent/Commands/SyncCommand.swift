@@ -95,6 +95,7 @@ struct CycleRunner {
                 console.alert("error: \(failure.message)" + (failure.hint.map { "\n  hint: \($0)" } ?? ""))
             }
         }
+        if case .text = output { for report in reports { printTimes(report) } }
         if !failed { console.progress("Done.") }
         switch output {
         case .json: console.result(String(decoding: try CanonicalJSON.encode(reports), as: UTF8.self))
@@ -121,6 +122,9 @@ struct CycleRunner {
         }
         if let diff = report.diff { console.result(diff) }
         if report.didNothing { console.result("nothing to do") }
+    }
+
+    private func printTimes(_ report: CycleReport) {
         let steps = report.steps.filter { $0.seconds >= 0.0005 }
         if !steps.isEmpty {
             console.progress(

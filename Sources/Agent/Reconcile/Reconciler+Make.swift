@@ -73,9 +73,13 @@ extension Reconciler {
         }
         let names = try names(
             for: pipeline, primary: primary, source: source, existing: existing, deployed: deployed)
-        let reason =
+        var reason =
             newest.map { "the content differs from that of \($0.tag)" }
             ?? "the registry holds no image that was made from this repository"
+        if case .literal(let tag) = primary.naming, let given = names.last?.tag, given != tag {
+            reason +=
+                "; \(tag) is taken (\(existing.contains(tag) ? "by an image" : "a workload runs it")), so it is \(given)"
+        }
         let order = BuildOrder(
             pipeline: pipeline, request: request, key: key, names: names,
             reason: asked && newest?.annotations[Annotation.contentKey] == key.description ? "the tag is new" : reason)
