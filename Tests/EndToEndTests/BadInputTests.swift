@@ -15,6 +15,7 @@ import Testing
         let head = try loop.repository.head("master")
         let output = try loop.sync(.registry(host: "127.0.0.1:\(port)"), allowFailure: true)
         failing(output, "127.0.0.1:\(port)", "error:")
+        #expect(output.stderr.components(separatedBy: "error: ").count == 2, "one clear message:\n\(output.stderr)")
         #expect(try loop.repository.head("master") == head)
         // The next cycle, with a registry, recovers.
         let images = Loop.Images.layout(path: loop.scratch.file("images"))
@@ -54,6 +55,43 @@ import Testing
             let bytes = FileManager.default.contents(atPath: loop.scratch.file("state/\(path)")) ?? Data()
             #expect(bytes.range(of: Data("right-secret".utf8)) == nil, "the password is in \(path)")
         }
+    }
+
+    @Test func `wrong credentials for the registry, never shown`() async throws {
+        let loop = try Loop("registry-credentials")
+        let registry = try await RegistryServer(
+            directory: loop.scratch.file("registry"), htpasswd: ["ci": "right-secret"])
+        defer { registry.stop() }
+        let images = Loop.Images.registry(host: registry.host)
+        let head = try loop.repository.head("master")
+        func login(_ password: String) throws {
+            let auth = Data("ci:\(password)".utf8).base64EncodedString()
+            try Shell.run(["mkdir", "-p", loop.scratch.file("home/.docker")])
+            try Data("{\"auths\":{\"\(registry.host)\":{\"auth\":\"\(auth)\"}}}".utf8)
+                .write(to: URL(fileURLWithPath: loop.scratch.file("home/.docker/config.json")))
+        }
+        try login("wrong-secret")
+        let output = try loop.sync(images, allowFailure: true)
+        failing(output, registry.host, "UNAUTHORIZED", "hint:")
+        #expect(!output.stderr.contains("wrong-secret"))
+        #expect(try loop.repository.head("master") == head)
+        try login("right-secret")
+        let right = try loop.sync(images)
+        #expect(!(right.stderr + right.stdout).contains("right-secret"))
+        #expect(try loop.repository.git("rev-parse", "master^") == head)
+    }
+
+    @Test func `plain HTTP only where it is declared`() async throws {
+        let loop = try Loop("plain-http")
+        let registry = try await RegistryServer(directory: loop.scratch.file("registry"))
+        defer { registry.stop() }
+        let output = try loop.slipway(
+            [
+                "sync", "--repo", loop.repository.path, "--branch", "master", "--registry-map",
+                "docker.io=\(registry.host)", "--build-context", "site-base=oci-layout://\(loop.base)", "--state-dir",
+                loop.scratch.file("state"),
+            ], allowFailure: true)
+        failing(output, "does not speak TLS", "--insecure-registry \(registry.host)")
     }
 
     @Test func `a Dockerfile with an error`() throws {

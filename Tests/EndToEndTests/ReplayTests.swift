@@ -114,6 +114,63 @@ import Testing
         #expect(try loop.repository.head("master") == head)
     }
 
+    @Test func `an image that lacks a name gets it without a build`() throws {
+        let loop = try Loop("rename")
+        let images = Loop.Images.layout(path: loop.scratch.file("images"))
+        let manifest = try loop.repository.content(of: "workloads/build.yaml", at: "master")
+            .replacingOccurrences(
+                of: "\"--destination=exampleorg/site:v3\"",
+                with: "\"--destination=exampleorg/site:v4\", \"--destination=exampleorg/site:latest\"")
+        let start = try loop.repository.commit(
+            ["workloads/build.yaml": manifest], branch: "master", date: Loop.date + 1)
+        try loop.sync(images)
+        let digest = try images.inspect("exampleorg/site:v4")["Digest"] as? String
+        #expect(try images.inspect("exampleorg/site:latest")["Digest"] as? String == digest)
+
+        // As after a crash between the two names: the deciding one is not there yet, and nothing is bumped.
+        let index = loop.scratch.file("images/exampleorg/site/index.json")
+        try Shell.run([
+            "sh", "-c",
+            "jq '.manifests |= map(select(.annotations[\"org.opencontainers.image.ref.name\"] != \"v4\"))' \(index) > \(index).new && mv \(index).new \(index)",
+        ])
+        try loop.repository.git("update-ref", "refs/heads/master", start)
+        let output = try loop.sync(images, state: "other", extra: ["--output", "json"])
+        let made = try Loop.report(output)["images"] as? [[String: Any]] ?? []
+        #expect(made.map { $0["built"] as? Bool } == [false])
+        #expect(try images.inspect("exampleorg/site:v4")["Digest"] as? String == digest)
+        #expect(try loop.repository.content(of: "workloads/site-deployment.yaml", at: "master").contains("site:v4\n"))
+    }
+
+    @Test func `content that goes back to an earlier state gets a new number without a build`() throws {
+        let loop = try Loop("revert")
+        let images = Loop.Images.layout(path: loop.scratch.file("images"))
+        let first = try loop.repository.content(of: "docker/Dockerfile", at: "master")
+        try loop.sync(images)
+        let other = first.replacingOccurrences(of: "version 3", with: "version 4")
+        try loop.repository.commit(["docker/Dockerfile": other], branch: "master", date: Loop.date + 1)
+        try loop.sync(images)
+        try loop.repository.commit(["docker/Dockerfile": first], branch: "master", date: Loop.date + 2)
+        let output = try loop.sync(images, extra: ["--output", "json"])
+        let made = try Loop.report(output)["images"] as? [[String: Any]] ?? []
+        #expect(made.map { $0["built"] as? Bool } == [false])
+        #expect(try loop.repository.content(of: "workloads/site-deployment.yaml", at: "master").contains("site:v6\n"))
+        let layers = try ["v4", "v6"].map { try images.inspect("exampleorg/site:\($0)")["Layers"] as? [String] }
+        #expect(layers[0] == layers[1])
+        #expect(try loop.sync(images).stdout.contains("nothing to do"))
+    }
+
+    @Test func `a state directory may be relative`() throws {
+        let loop = try Loop("relative")
+        let images = Loop.Images.layout(path: loop.scratch.file("images"))
+        try Shell.run(
+            [
+                try Loop.binary, "sync", "--repo", loop.repository.path, "--branch", "master", "--build-context",
+                "site-base=oci-layout://\(loop.base)", "--state-dir", "here/state",
+            ] + images.flags, in: loop.scratch.path, environment: ["HOME": loop.scratch.file("home")])
+        #expect(FileManager.default.fileExists(atPath: loop.scratch.file("here/state/git")))
+        #expect(!FileManager.default.fileExists(atPath: "/here"))
+    }
+
     @Test func `plan shows the diff and changes nothing`() throws {
         let loop = try Loop("plan")
         let images = Loop.Images.layout(path: loop.scratch.file("images"))

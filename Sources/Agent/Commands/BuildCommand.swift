@@ -103,7 +103,7 @@ package struct BuildCommand: AsyncParsableCommand {
     package mutating func run() async throws {
         let console = Console(isQuiet: quiet)
         var configuration = AgentConfiguration(
-            stateDirectory: stateDirectory ?? RepositoryOptions.defaultStateDirectory)
+            stateDirectory: TextFile.absolute(stateDirectory ?? RepositoryOptions.defaultStateDirectory))
         if let isolation { configuration.isolation = isolation }
         try registries.apply(to: &configuration)
         let request = try request()
@@ -136,8 +136,7 @@ package struct BuildCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--context '\(context)' is not supported yet: only a directory is; use 'slipway sync' for git")
         }
-        if !path.hasPrefix("/") { path = TextFile.currentDirectory + "/" + path }
-        path = PodFiles.clean(path)
+        path = TextFile.absolute(path)
         var request = BuildRequest(
             context: try DirectoryContext(path: path), platform: try platform.map { try Platform($0) } ?? .host,
             createdAt: SystemClock().now)

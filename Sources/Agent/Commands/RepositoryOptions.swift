@@ -179,7 +179,7 @@ extension RepositoryOptions {
                 configuration.repositories[index].contexts[name] = value
             }
         }
-        if let stateDirectory { configuration.stateDirectory = stateDirectory }
+        if let stateDirectory { configuration.stateDirectory = TextFile.absolute(stateDirectory) }
         if let isolation { configuration.isolation = isolation }
         try registries.apply(to: &configuration)
         git.apply(to: &configuration.git)

@@ -32,6 +32,11 @@ package enum TextFile {
         }
     }
 
+    /// A path as it is from the root, whatever the working directory is later.
+    package static func absolute(_ path: String) -> String {
+        PodFiles.clean(path.hasPrefix("/") ? path : currentDirectory + "/" + path)
+    }
+
     package static var currentDirectory: String {
         guard let path = getcwd(nil, 0) else { return "/" }
         defer { free(path) }

@@ -79,10 +79,13 @@ package struct CycleReport: Codable, Sendable {
 
     package var didNothing: Bool { images.isEmpty && updates.isEmpty && failures.isEmpty }
 
+    /// Records a failure. What fails the same way for several subjects (a registry that is away) is told once.
     package mutating func fail(_ error: ReconcileError) {
+        let message = Self.message(error)
+        guard !failures.contains(where: { $0.message == message }) else { return }
         failures.append(
             Failure(
-                phase: error.phase, subject: error.subject, message: Self.message(error), hint: error.hint,
+                phase: error.phase, subject: error.subject, message: message, hint: error.hint,
                 disposition: error.disposition))
     }
 

@@ -25,7 +25,9 @@ package struct PollError: Diagnostic, Equatable {
         self.code = error.code == .cancelled ? .cancelled : code
         summary = tag.map { "tag '\(printable($0))' cannot be read" } ?? "the tags cannot be listed"
         place = error.place ?? "\(location)"
-        cause = error.summary + (error.cause.map { ": \($0)" } ?? "")
+        // The registry client may use the same words.
+        let words = [error.summary == summary ? nil : error.summary, error.cause].compactMap(\.self)
+        cause = words.isEmpty ? nil : words.joined(separator: ": ")
         hint = error.hint
         isTransient = error.isTransient
     }
