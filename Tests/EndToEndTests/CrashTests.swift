@@ -39,6 +39,33 @@ import Testing
         #expect(again.stdout.contains("nothing to do"))
     }
 
+    @Test(arguments: ["after:execute", "after:push", "after:commit", "after:publish"])
+    func `the same with a registry and a git server`(boundary: String) async throws {
+        let loop = try Loop("crash-registry")
+        let registry = try await RegistryServer(directory: loop.scratch.file("registry"))
+        let server = try await GitHTTPServer(directory: loop.scratch.path)
+        defer {
+            registry.stop()
+            server.stop()
+        }
+        let url = server.url + "/kaniko-site.git"
+        let images = Loop.Images.registry(host: registry.host)
+        let start = try loop.repository.head("master")
+        let killed = try loop.sync(
+            images, url: url, state: "first", environment: ["SLIPWAY_FAILPOINT": boundary], allowFailure: true)
+        #expect(killed.status == 128 + 9)
+        let report = try Loop.report(loop.sync(images, url: url, state: "second", extra: ["--output", "json"]))
+        let built = (report["images"] as? [[String: Any]] ?? []).count { $0["built"] as? Bool == true }
+        #expect(built == (boundary == "after:execute" ? 1 : 0))
+        #expect(try loop.repository.git("rev-parse", "master^") == start)
+        #expect(try Self.configuration(images) == Self.undisturbed.get())
+        let tags = try Shell.run([
+            "skopeo", "list-tags", "--tls-verify=false", "docker://\(registry.host)/exampleorg/site",
+        ])
+        #expect(tags.stdout.contains("\"v4\"") && !tags.stdout.contains("\"v5\""))
+        try loop.repository.checkIntegrity()
+    }
+
     /// The digest of the configuration that the image has when nobody disturbs the cycle. It covers the layers and the
     /// history; the manifest's names the repository, which is another one in each test.
     static let undisturbed = Result<String, any Error> {
