@@ -131,7 +131,7 @@ struct DockerfileParser {
         return Stage(
             index: stageCount, name: name, base: words[0],
             platform: set.string("platform").flatMap { $0.isEmpty ? nil : $0 }, instructions: [],
-            location: range.start, comment: DocComment.find(name ?? "", in: statement.comments),
+            location: range.start, comment: name.flatMap { DocComment.byName(statement.comments)[$0] },
             from: FromLine(
                 keywordText: statement.keywordText, asText: words.count == 3 ? words[1] : nil,
                 nameText: words.count == 3 ? words[2] : nil, range: range,

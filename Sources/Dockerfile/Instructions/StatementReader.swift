@@ -146,6 +146,7 @@ extension Statement {
     private func arg() throws(DockerfileError) -> ArgInstruction {
         let words = KeyValueScanner.words(rest, escape: escape.rawValue)
         guard !words.isEmpty else { throw missing("NAME[=DEFAULT] …") }
+        let descriptions = DocComment.byName(comments)
         let arguments = try words.map { (word) throws(DockerfileError) in
             let parts = word.utf8.split(separator: 0x3d, maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(Substring(parts[0]))
@@ -154,7 +155,7 @@ extension Statement {
             }
             return ArgInstruction.Argument(
                 name: name, value: parts.count == 2 ? String(Substring(parts[1])) : nil,
-                description: DocComment.find(name, in: comments))
+                description: descriptions[name])
         }
         return ArgInstruction(arguments: arguments)
     }
@@ -193,12 +194,14 @@ extension Statement {
 
 /// The description of a stage or an argument: a comment above it that starts with its name.
 enum DocComment {
-    static func find(_ name: String, in comments: [String]) -> String? {
-        guard !name.isEmpty else { return nil }
-        let prefix = Array((name + " ").utf8)
-        for comment in comments where comment.utf8.starts(with: prefix) {
-            return String(decoding: comment.utf8.dropFirst(prefix.count), as: UTF8.self)
+    /// The first one of each name.
+    static func byName(_ comments: [String]) -> [String: String] {
+        var found: [String: String] = [:]
+        for comment in comments {
+            guard let blank = comment.utf8.firstIndex(of: 0x20), blank > comment.startIndex else { continue }
+            let name = String(comment[..<blank])
+            if found[name] == nil { found[name] = String(comment[comment.utf8.index(after: blank)...]) }
         }
-        return nil
+        return found
     }
 }

@@ -2,6 +2,9 @@ import Diagnostics
 
 /// Collects findings, without those that the file switches off.
 struct LintCollector {
+    /// More than anybody reads. What is found after that is not reported.
+    static let limit = 1000
+
     private(set) var warnings: [LintWarning] = []
     private let options: CheckOptions
     /// The options of the instruction at hand, from a `# check=…` directly above it.
@@ -11,6 +14,9 @@ struct LintCollector {
         self.options = options
         current = options
     }
+
+    /// Nothing more is taken: what a message would need does not have to be found out.
+    var isFull: Bool { warnings.count >= Self.limit }
 
     /// Begins another instruction.
     mutating func enter(comments: [String]) {
@@ -25,6 +31,7 @@ struct LintCollector {
     }
 
     mutating func report(_ rule: LintRule, _ message: String, at range: SourceRange) {
+        if isFull { return }
         if rule.isExperimental {
             guard current.experimentalAll || current.experimental.contains(rule.rawValue) else { return }
         } else if current.skipAll || current.skip.contains(rule.rawValue) {

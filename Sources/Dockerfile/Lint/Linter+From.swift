@@ -21,7 +21,7 @@ extension Linter {
             }
             for text in [stage.base, stage.platform].compactMap({ $0 }) {
                 guard let expansion = try? expander.expansion(of: text, { scope.value($0) }) else { continue }
-                for name in expansion.unmatched where !scope.declared.contains(name) {
+                for name in expansion.unmatched where !scope.declared.contains(name) && !collector.isFull {
                     let hint = Suggestion.nearest(to: name, among: names).map { " (did you mean \($0)?)" } ?? ""
                     collector.report(
                         .undefinedArgInFrom, "FROM uses '\(name)', which no ARG before it declares\(hint)", at: range)

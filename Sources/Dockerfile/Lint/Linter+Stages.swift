@@ -40,12 +40,18 @@ private struct StageWalk {
     let graph: StageGraph
     let ignore: IgnoreMatcher?
     var collector: LintCollector
-    private var states: [State] = []
+    /// Of the stages that a later one starts from, until the last of these has taken it: a state is copied for those only
+    /// that share it.
+    private var states: [Int: State] = [:]
+    private let lastUse: [Int: Int]
 
     init(graph: StageGraph, ignore: IgnoreMatcher?) {
         self.graph = graph
         self.ignore = ignore
         collector = LintCollector(graph.check)
+        var lastUse: [Int: Int] = [:]
+        for node in graph.nodes { if case .stage(let base) = node.base { lastUse[base] = node.index } }
+        self.lastUse = lastUse
     }
 
     /// Base images that have been looked at.
@@ -59,11 +65,14 @@ private struct StageWalk {
 
     mutating func visit(_ node: StageGraph.Node, environment: [String: String]?) {
         var state = State(environment: environment)
-        if case .stage(let base) = node.base, states.indices.contains(base) { state = states[base] }
+        if case .stage(let base) = node.base {
+            let below = lastUse[base] == node.index ? states.removeValue(forKey: base) : states[base]
+            if let below { state = below }
+        }
         if state.environment != nil, state.value("PATH") == nil { state.environment?["PATH"] = "/" }
         var last: [Keyword: SourceRange] = [:]
         for instruction in node.instructions { visit(instruction, &state, &last) }
-        states.append(state)
+        if lastUse[node.index] != nil { states[node.index] = state }
     }
 
     private mutating func visit(
@@ -113,9 +122,14 @@ private struct StageWalk {
     }
 
     private mutating func undefined(_ names: [String], _ state: State, at range: SourceRange) {
-        guard let environment = state.environment else { return }
-        let options = Set(environment.keys).union(state.assigned.keys).sorted()
-        for name in names where !state.declared.contains(name) {
+        guard let environment = state.environment, !collector.isFull else { return }
+        let unknown = names.filter { !state.declared.contains($0) }
+        guard !unknown.isEmpty else { return }
+        var options: [String] = []
+        if environment.count + state.assigned.count <= Suggestion.optionLimit {
+            options = Set(environment.keys).union(state.assigned.keys).sorted()
+        }
+        for name in unknown where !collector.isFull {
             let hint = Suggestion.nearest(to: name, among: options).map { " (did you mean $\($0)?)" } ?? ""
             collector.report(.undefinedVar, "the variable '$\(name)' is not defined\(hint)", at: range)
         }

@@ -1,11 +1,14 @@
 /// The word that was probably meant.
 enum Suggestion {
+    /// How many options are looked at: a file may define as many names as it likes.
+    static let optionLimit = 300
+
     /// The nearest option within two edits.
     static func nearest(to word: String, among options: some Sequence<String>, ignoringCase: Bool = false) -> String? {
         guard word.utf8.count <= 64 else { return nil }
         let wanted = Array((ignoringCase ? word.lowercased() : word).unicodeScalars)
         var best: (distance: Int, option: String)?
-        for option in options {
+        for option in options.prefix(optionLimit) {
             let candidate = Array((ignoringCase ? option.lowercased() : option).unicodeScalars)
             if candidate == wanted { return nil }
             guard candidate.count <= 64, abs(candidate.count - wanted.count) <= 2 else { continue }
