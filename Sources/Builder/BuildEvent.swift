@@ -7,6 +7,8 @@ package enum BuildEvent: Sendable {
     case stepStarted(stage: String, index: Int, of: Int, text: String, location: SourceLocation?)
     /// Output of a RUN step, as it comes.
     case stepOutput(OutputStream, [UInt8])
+    /// The step's layer was made before.
+    case stepCached(Digest, size: Int64)
     case stepFinished(duration: Duration)
     /// A base image's layers are here.
     case basePulled(name: String, digest: Digest, bytes: Int64)

@@ -10,6 +10,15 @@ package struct BuildRequest: Sendable {
         case bytes([UInt8], name: String)
     }
 
+    /// The times of files in new layers.
+    package enum FileTimes: Sendable {
+        /// As they are, none newer than `createdAt`.
+        case kept
+        /// None newer than the base image, whose digest tells its time: a layer then depends on nothing but its content
+        /// and what is below it, and is the same for all commits that do not change it.
+        case ofBase
+    }
+
     package enum ImageFormat: String, Sendable { case oci, docker }
 
     package var context: any BuildContext
@@ -27,6 +36,9 @@ package struct BuildRequest: Sendable {
     /// Seconds since 1970, of the commit for reproducible images: the image's creation time, and the newest
     /// modification time that a file of a new layer can have.
     package var createdAt: Int64
+    package var fileTimes = FileTimes.kept
+    /// Whether `createdAt` was asked for by `SOURCE_DATE_EPOCH`.
+    var asksForTime = false
     /// `nil` takes the best mode that the machine offers.
     package var isolation: IsolationMode?
     package var format: ImageFormat = .oci
@@ -35,6 +47,8 @@ package struct BuildRequest: Sendable {
     /// Values of `RUN --mount=type=secret`, by id.
     package var secrets: [String: [UInt8]] = [:]
     package var noCache = false
+
+    var hasFixedTimes: Bool { asksForTime || fileTimes == .ofBase }
 
     package init(
         context: any BuildContext, dockerfile: DockerfileSource = .path("Dockerfile"), platform: Platform = .host,

@@ -59,6 +59,7 @@ extension BuildRequest {
         }
         var copy = self
         copy.createdAt = seconds
+        copy.asksForTime = true
         return copy
     }
 }

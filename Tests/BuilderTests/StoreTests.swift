@@ -20,7 +20,8 @@ import Testing
         }
         #expect(digests.count == 1)
         let layers = try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/layers"))
-        #expect(layers.filter { !$0.hasSuffix(".lock") }.count == 1)
+        // The base, COPY and RUN.
+        #expect(layers.filter { !$0.hasSuffix(".lock") }.count == 3)
         #expect(try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/builds")).isEmpty)
     }
 

@@ -56,6 +56,8 @@ final class Workbench: Sendable {
     ) async throws -> Result {
         var request = try request(dockerfile)
         request.isolation = mode
+        // Who asks for a mode wants to see it work, not what another mode made before.
+        request.noCache = mode != nil
         try adjust(&request)
         let builder = try builder(state: state)
         let log = EventLog()

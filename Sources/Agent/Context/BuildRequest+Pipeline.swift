@@ -28,6 +28,7 @@ extension Reconciler {
         var request = BuildRequest(
             context: gitContext(tree, pipeline), platform: pipeline.platform ?? .host,
             createdAt: source.committer.time)
+        request.fileTimes = .ofBase
         let prefix = root.isEmpty ? "" : root + "/"
         // A Dockerfile outside of its context is allowed; the builder is then handed its text.
         request.dockerfile =

@@ -30,6 +30,7 @@ final class BuildProgress: Sendable {
             if duration >= .milliseconds(100) {
                 say("  \(state.withLock(\.step)) took \(Self.seconds(duration)) s")
             }
+        case .stepCached(let digest, let size): say("    cached \(digest) (\(Self.size(size)))")
         case .basePulled(let name, let digest, let bytes): say("  base \(name) \(digest) (\(Self.size(bytes)))")
         case .layerWritten(let digest, let size): say("    layer \(digest) (\(Self.size(size)))")
         case .blobPushed(let digest, let size, let outcome, _):

@@ -5,16 +5,13 @@ import OCI
 /// Turns a directory in overlay format into a layer: a tar in a fixed order, hashed, compressed and hashed again on its
 /// way into the store. Nothing of it is held in memory.
 struct LayerWriter {
-    struct Cut {
-        let descriptor: Descriptor
-        let diffID: Digest
-    }
-
-    /// No file of a layer is newer than this; so the same inputs give the same bytes whenever they are built.
-    let createdAt: Int64
+    /// No file of a layer is newer than this; so the same inputs give the same bytes whenever they are built. The
+    /// directory's files get the times that the layer tells of them: what stands on the directory sees what stands on
+    /// the layer.
+    let newest: Int64
     let ownership: OwnershipMode
 
-    func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> Cut {
+    func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> StepCache.Entry {
         do {
             let blob = BlobSink(try store.ingest())
             let diff = DiffSink(try GzipSink(blob))
@@ -24,7 +21,8 @@ struct LayerWriter {
             try tar.finish()
             let diffID = diff.diffID()
             let (digest, size) = try blob.commit()
-            return Cut(descriptor: Descriptor(mediaType: .ociLayerGzip, digest: digest, size: size), diffID: diffID)
+            return StepCache.Entry(
+                descriptor: Descriptor(mediaType: .ociLayerGzip, digest: digest, size: size), diffID: diffID)
         } catch let error as BuildError {
             throw error
         } catch let error as ArchiveError {
@@ -62,7 +60,8 @@ struct LayerWriter {
             var entry = TarEntry(name: path, kind: kind(of: node), mode: node.mode)
             entry.uid = node.uid
             entry.gid = node.gid
-            entry.modified = TarEntry.Time(seconds: min(node.modified.seconds, createdAt))
+            entry.modified = TarEntry.Time(seconds: min(node.modified.seconds, newest))
+            let isToldOtherwise = node.modified.nanoseconds != 0 || node.modified.seconds > newest
             if node.links > 1, node.kind != .directory {
                 let identity = FileIdentity(device: node.device, inode: node.inode)
                 if let first = firstNames[identity] {
@@ -83,6 +82,9 @@ struct LayerWriter {
             case .directory, .fifo, .socket: break
             }
             try tar.append(entry)
+            defer {
+                if isToldOtherwise { try? FileCalls.setModified(host, Timestamp(seconds: entry.modified.seconds)) }
+            }
             if node.kind == .file, node.size > 0 {
                 try FileContent.stream(host) { (bytes) throws(BuildError) in
                     do throws(ArchiveError) { try tar.write(bytes) } catch {
@@ -95,7 +97,7 @@ struct LayerWriter {
     }
 
     private func mark(_ name: [UInt8]) -> TarEntry {
-        TarEntry(name: name, kind: .file, modified: TarEntry.Time(seconds: createdAt))
+        TarEntry(name: name, kind: .file, modified: TarEntry.Time(seconds: newest))
     }
 
     private func kind(of node: Node) -> TarEntry.Kind {

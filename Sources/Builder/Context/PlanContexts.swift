@@ -67,7 +67,7 @@ actor PlanContexts {
         let tree = ContextTree(context, entries: entries, below: prefix) { entry in
             ignored?.excludes(entry.pathBytes) ?? false
         }
-        return ContextSource(tree: tree, displayName: displayName, createdAt: request.createdAt)
+        return ContextSource(tree: tree, displayName: displayName, createdAt: .max)
     }
 
     /// The Dockerfile's bytes and name; a link to it is followed inside the context.

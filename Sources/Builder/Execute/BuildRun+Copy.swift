@@ -8,7 +8,7 @@ extension BuildRun {
         let path = step.destination
         var options = CopyOptions(
             destination: ImagePath(path), isDirectory: path.hasSuffix("/"), owner: owner, mode: step.mode,
-            createdAt: request.createdAt)
+            createdAt: files.newest)
         if !step.excludes.isEmpty { options.excludes = try ExcludeList(step.excludes).excludes }
         let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
         var editor = try LayerEditor(over: below, upper: try newDirectory())
@@ -51,7 +51,7 @@ extension BuildRun {
     ) async throws(BuildError) -> LayerEditor {
         let context = MemoryContext(step.inlineFiles.map { ($0.name, $0.content) })
         let tree = try await ContextTree(context, folder: "")
-        let source = ContextSource(tree: tree, displayName: "the Dockerfile", createdAt: request.createdAt)
+        let source = ContextSource(tree: tree, displayName: "the Dockerfile", createdAt: options.createdAt)
         var engine = CopyEngine(source, into: editor, options: options)
         for file in step.inlineFiles { try await engine.copyLiteral(file.name) }
         return engine.editor
@@ -71,7 +71,7 @@ extension BuildRun {
             let account = user.isEmpty ? nil : try UserLookup(of: root).account(user)
             let node = Node(
                 directoryMode: 0o755, uid: account?.uid ?? 0, gid: account?.gid ?? 0,
-                modified: Timestamp(seconds: request.createdAt))
+                modified: Timestamp(seconds: files.newest))
             _ = try editor.ensureDirectory(resolved.path, new: node)
         }
         try editor.finish()

@@ -28,7 +28,7 @@ extension BuildRun {
         switch mode {
         case .namespaces:
             var editor = try LayerEditor(over: root, upper: upper)
-            try makeDirectory(step.workingDirectory, with: &editor)
+            try makeDirectory(step.workingDirectory, with: &editor, files.newest)
             let work = try newDirectory()
             var lowers = root.layers
             if let stubs = try makeMountPoints(for: &sandbox, on: root) { lowers.append(stubs) }
@@ -50,10 +50,12 @@ extension BuildRun {
     }
 
     /// The image's working directory need not be in its file system.
-    private func makeDirectory(_ path: String, with editor: inout LayerEditor) throws(BuildError) {
+    private func makeDirectory(
+        _ path: String, with editor: inout LayerEditor, _ time: Int64
+    ) throws(BuildError) {
         let resolved = try editor.view.resolve(ImagePath(path))
         guard resolved.item == nil else { return }
-        let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: request.createdAt))
+        let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: time))
         _ = try editor.ensureDirectory(resolved.path, new: new)
         try editor.finish()
     }
@@ -113,16 +115,16 @@ extension BuildRun {
     /// The stage's file system as one directory, brought up to date with the layers that came since.
     private func merge(_ root: LayeredRoot, of files: inout StageFiles) throws(BuildError) -> HostPath {
         if let merged = files.merged {
-            for upper in files.uppers[merged.count...] {
+            for upper in root.layers[merged.count...] {
                 try LayerMerge(ownership: root.ownership).apply(upper, to: merged.directory)
             }
-            files.merged?.count = files.uppers.count
+            files.merged = (merged.directory, root.layers.count)
             return merged.directory
         }
         let directory = try newDirectory()
         var copy = TreeCopy(writer: NodeWriter(ownership: root.ownership))
         try copy.materialise(root, at: directory)
-        files.merged = (directory, files.uppers.count)
+        files.merged = (directory, root.layers.count)
         return directory
     }
 

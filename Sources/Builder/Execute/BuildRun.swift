@@ -46,13 +46,14 @@ actor BuildRun {
     }
 
     private func execute(_ stage: PlannedStage) async throws(BuildError) -> StageFiles {
-        var files = StageFiles()
+        var files = StageFiles(newest: request.fileTimes == .kept ? request.createdAt : BaseImage.timeOnScratch)
         switch stage.base {
         case .scratch: break
         case .stage(let index): if let base = finished[index] { files = base }
         case .image(let base):
             files.base = base
-            files.layers = try base.layers()
+            if request.fileTimes == .ofBase { files.newest = base.newestTime }
+            for layer in try base.layers() { files.append(layer) }
         }
         // Another stage's chroot is its own.
         files.merged = nil
@@ -77,6 +78,12 @@ actor BuildRun {
     private func execute(_ step: PlannedStep, of stage: PlannedStage, _ files: inout StageFiles)
         async throws(BuildError)
     {
+        let key = step.hasLayer ? try await key(of: step, on: files) : nil
+        if let key, !request.noCache, let known = builder.store.steps.layer(for: key) {
+            append(known, of: step, to: &files)
+            progress(.stepCached(known.descriptor.digest, size: known.descriptor.size))
+            return
+        }
         let upper: HostPath
         switch step.action {
         case .metadata: return
@@ -84,14 +91,28 @@ actor BuildRun {
         case .workdir(let path, let user): upper = try await makeWorkingDirectory(path, user, on: files)
         case .run(let run): upper = try await perform(run, on: &files)
         }
-        let cut = try LayerWriter(createdAt: request.createdAt, ownership: builder.store.ownership)
+        let cut = try LayerWriter(newest: files.newest, ownership: builder.store.ownership)
             .write(upper, to: builder.store.content)
-        files.uppers.append(upper)
-        files.layers.append(
+        append(cut, of: step, to: &files)
+        // What the step left is what the next steps stand on, in this build and in later ones.
+        if let chain = files.chain { try builder.store.layers.keep(upper, as: chain, scratch: scratch) }
+        if let key { builder.store.steps.remember(cut, for: key) }
+        progress(.layerWritten(cut.descriptor.digest, size: cut.descriptor.size))
+    }
+
+    private func append(_ cut: StepCache.Entry, of step: PlannedStep, to files: inout StageFiles) {
+        files.append(
             BuiltImage.Layer(
                 descriptor: cut.descriptor, diffID: cut.diffID, origin: .built,
                 createdBy: step.history?.createdBy ?? step.text))
-        progress(.layerWritten(cut.descriptor.digest, size: cut.descriptor.size))
+    }
+
+    private func key(of step: PlannedStep, on files: StageFiles) async throws(BuildError) -> StepKey {
+        let names = finished.mapValues { $0.chain.map { "\($0)" } ?? "scratch" }
+        // Times that the user asked for are part of what is asked for; those of the moment of the build are not.
+        return try await StepKey(
+            step, on: files.chain, times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
+            hasher: StepHasher(plan: plan, contexts: contexts, stageNames: names))
     }
 
     // MARK: What steps share
@@ -103,9 +124,8 @@ actor BuildRun {
 
     /// A stage's file system; its base is fetched and unpacked when this is the first to look.
     func root(of files: StageFiles) async throws(BuildError) -> LayeredRoot {
-        var layers: [HostPath] = []
-        if let base = files.base { layers = try await directories(of: base) }
-        return LayeredRoot(layers: layers + files.uppers, ownership: builder.store.ownership)
+        let layers = try await directories(of: files.layers, base: files.base)
+        return LayeredRoot(layers: layers, ownership: builder.store.ownership)
     }
 
     func root(ofStage index: Int) async throws(BuildError) -> LayeredRoot {
@@ -117,7 +137,13 @@ actor BuildRun {
 
     /// The unpacked layers of a base image.
     func directories(of base: BaseImage) async throws(BuildError) -> [HostPath] {
-        let layers = try base.layers()
+        try await directories(of: try base.layers(), base: base)
+    }
+
+    /// The directories of layers, lowest first; those that are not there yet are unpacked from their blobs.
+    private func directories(
+        of layers: [BuiltImage.Layer], base: BaseImage?
+    ) async throws(BuildError) -> [HostPath] {
         var paths: [HostPath] = []
         var chain: Digest?
         var fetched: Int64 = 0
@@ -129,14 +155,19 @@ actor BuildRun {
                 continue
             }
             if builder.store.content.size(of: layer.descriptor.digest) != layer.descriptor.size {
-                try await builder.fetch(layer.descriptor, from: base.image.repository.location)
+                guard case .base(let repository) = layer.origin else {
+                    throw BuildError(
+                        .storage, "the layer \(layer.descriptor.digest) vanished from the state directory",
+                        hint: "build again, and let nobody empty the state directory meanwhile")
+                }
+                try await builder.fetch(layer.descriptor, from: repository)
                 fetched += layer.descriptor.size
             }
             paths.append(
                 try builder.store.layers.unpack(
                     layer, as: id, over: paths, scratch: scratch, content: builder.store.content))
         }
-        if fetched > 0 {
+        if fetched > 0, let base {
             progress(.basePulled(name: base.name, digest: base.image.manifestDigest, bytes: fetched))
         }
         return paths

@@ -55,7 +55,7 @@ struct CopyEngine<Source: CopySource> {
         if source.isDirectory(item) {
             let folder = try directory(at: options.destination)
             try await copyChildren(of: item, to: folder, below: [])
-            try editor.set(folder, try source.node(of: item))
+            try editor.set(folder, options.applied(to: try source.node(of: item)))
         } else {
             try await copyFile(item, named: options.destination.last ?? [])
         }
@@ -145,6 +145,7 @@ extension CopyOptions {
 
     func applied(to node: Node) -> Node {
         var node = node
+        node.modified = min(node.modified, Timestamp(seconds: createdAt))
         if let owner {
             node.uid = owner.uid
             node.gid = owner.gid

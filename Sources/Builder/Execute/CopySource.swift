@@ -52,7 +52,7 @@ extension CopySource {
 struct ContextSource: CopySource {
     let tree: ContextTree
     let displayName: String
-    /// The time of files that have none, and the newest that a file can have.
+    /// The time of files that have none; what copies them knows the newest that they may have.
     let createdAt: Int64
 
     typealias Item = ContextTree.Item
@@ -84,7 +84,7 @@ struct ContextSource: CopySource {
         // The owner of a context's file is an accident of the machine that it came from.
         return Node(
             kind: kind, mode: mode, uid: 0, gid: 0, size: entry.size,
-            modified: Timestamp(seconds: min(entry.modified ?? createdAt, createdAt)))
+            modified: Timestamp(seconds: entry.modified ?? createdAt))
     }
 
     func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError) {

@@ -101,6 +101,9 @@ enum FileCalls {
         }
     }
 
+    /// Marks a file as used now. What cannot be marked is collected sooner.
+    static func touch(_ path: HostPath) { _ = path.withCString { utimensat(AT_FDCWD, $0, nil, 0) } }
+
     static func setMode(_ path: HostPath, _ mode: UInt32) throws(BuildError) {
         guard path.withCString({ chmod($0, mode) }) == 0 else { throw path.failure("set the mode of the file") }
     }

@@ -5,12 +5,14 @@ import Glibc
 ///
 ///     content/   blobs by digest
 ///     layers/    unpacked layers by chain id, for overlays
+///     steps/     layers by the keys of the steps that made them
 ///     builds/    scratch of running builds
 ///     caches/    RUN --mount=type=cache
 struct BuildStore: Sendable {
     let path: String
     let content: ContentStore
     let layers: LayerDirectories
+    let steps: StepCache
     let ownership: OwnershipMode
     let buildsFolder: String
     let cachesFolder: String
@@ -27,10 +29,13 @@ struct BuildStore: Sendable {
         ownership = canChown ? .apply : .record
         buildsFolder = absolute + "/builds"
         cachesFolder = absolute + "/caches"
-        for folder in [buildsFolder, cachesFolder, absolute + "/layers"] { try FileCalls.makeDirectories(folder) }
+        for folder in [buildsFolder, cachesFolder, absolute + "/layers", absolute + "/steps"] {
+            try FileCalls.makeDirectories(folder)
+        }
         do { content = try ContentStore(path: absolute + "/content") } catch {
             throw BuildError(.storage, from: error)
         }
+        steps = StepCache(folder: HostPath(absolute + "/steps"), content: content)
         layers = LayerDirectories(folder: HostPath(absolute + "/layers"), ownership: ownership)
         try ScratchDirectory.removeAbandoned(in: buildsFolder)
     }

@@ -4,8 +4,8 @@ import FileSystem
 import Glibc
 import OCI
 
-/// Base layers unpacked for overlays, under the names of their chain ids. A directory that is there is whole: it was
-/// unpacked elsewhere and renamed.
+/// Layers as directories for overlays, under the names of their chain ids. A directory that is there is whole: it was
+/// made elsewhere and renamed.
 struct LayerDirectories: Sendable {
     let folder: HostPath
     let ownership: OwnershipMode
@@ -15,7 +15,9 @@ struct LayerDirectories: Sendable {
 
     func directory(of chain: Digest) -> HostPath? {
         let path = entry(chain).appending("fs")
-        return (try? Node.read(path, .apply))?.kind == .directory ? path : nil
+        guard (try? Node.read(path, .apply))?.kind == .directory else { return nil }
+        FileCalls.touch(path.appending(".."))
+        return path
     }
 
     /// Unpacks a layer's blob from the store. Builds that want the same one wait for each other.
@@ -43,6 +45,15 @@ struct LayerDirectories: Sendable {
             throw place.failure("move the unpacked layer")
         }
         return place.appending("fs")
+    }
+
+    /// Takes over the directory that a layer was made from.
+    func keep(_ upper: HostPath, as chain: Digest, scratch: ScratchDirectory) throws(BuildError) {
+        let place = entry(chain)
+        let made = try scratch.makeDirectory("keep-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        try FileCalls.move(upper, to: made.appending("fs"))
+        guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 || directory(of: chain) != nil
+        else { throw place.failure("keep the layer") }
     }
 
     private func extract(

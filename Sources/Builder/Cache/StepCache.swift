@@ -1,0 +1,35 @@
+import ContentStore
+import FileSystem
+import OCI
+
+/// Layers by the keys of the steps that made them, as small files in the state directory. An entry only names a layer: it
+/// counts while the layer's blob is in the store.
+struct StepCache: Sendable {
+    let folder: HostPath
+    let content: ContentStore
+
+    struct Entry: Codable, Sendable {
+        let descriptor: Descriptor
+        let diffID: Digest
+    }
+
+    private func path(_ key: StepKey) -> HostPath { folder.appending(key.digest.encoded) }
+
+    /// The layer that the step made before. Being asked for keeps it from being collected.
+    func layer(for key: StepKey) -> Entry? {
+        let path = path(key)
+        guard let bytes = try? FileContent.read(path, limit: 64 << 10),
+            let entry = try? CanonicalJSON.decode(Entry.self, from: bytes),
+            content.size(of: entry.descriptor.digest) == entry.descriptor.size
+        else { return nil }
+        FileCalls.touch(path)
+        FileCalls.touch(HostPath(content.path(of: entry.descriptor.digest)))
+        return entry
+    }
+
+    /// An entry that cannot be written costs the next build time, and nothing else.
+    func remember(_ entry: Entry, for key: StepKey) {
+        guard let bytes = try? CanonicalJSON.encode(entry) else { return }
+        try? AtomicFile.write(bytes, to: path(key).text)
+    }
+}

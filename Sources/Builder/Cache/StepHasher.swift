@@ -1,0 +1,75 @@
+import OCI
+import Registry
+
+/// Hashes what a step does and what it takes: for the key of a whole plan, and for the keys of its steps.
+struct StepHasher {
+    let plan: BuildPlan
+    let contexts: PlanContexts
+    /// What stands for another stage: its number in the plan's key, its content in a step's.
+    let stageNames: [Int: String]
+
+    func add(_ step: PlannedStep, to hasher: inout KeyHasher) async throws(BuildError) {
+        hasher.add(step.history?.createdBy)
+        switch step.action {
+        case .metadata: hasher.add("metadata")
+        case .workdir(let path, let user): hasher.add(["workdir", path, user])
+        case .copy(let copy): try await add(copy, step, to: &hasher)
+        case .run(let run): try await add(run, to: &hasher)
+        }
+    }
+
+    private func add(_ copy: CopyStep, _ step: PlannedStep, to hasher: inout KeyHasher) async throws(BuildError) {
+        hasher.add(["copy", copy.destination, copy.owner ?? "", "\(copy.unpacks)", "\(copy.isLinked)"])
+        hasher.add(copy.mode.map { "\($0)" })
+        hasher.add(copy.sources)
+        hasher.add(copy.excludes)
+        for file in copy.inlineFiles {
+            hasher.add(file.name)
+            hasher.add(file.content)
+        }
+        guard let source = try await contextSource(copy.origin, to: &hasher) else { return }
+        do throws(BuildError) { try await ContentSelection(source: source).add(copy, to: &hasher) } catch {
+            throw error.at(step.location)
+        }
+    }
+
+    private func add(_ run: RunStep, to hasher: inout KeyHasher) async throws(BuildError) {
+        hasher.add(["run", run.workingDirectory, run.user, "\(run.hasNetwork)"])
+        hasher.add(run.arguments)
+        hasher.add(run.environment.filter { !run.hidden.contains($0.0) }.flatMap { [$0.0, $0.1] })
+        if let script = run.script { hasher.add(script.body) }
+        for mount in run.mounts {
+            hasher.add(mount.target)
+            guard case .bind(let origin, let path, let isReadOnly) = mount.kind else {
+                // Secrets and caches count by their names, never by what they hold.
+                hasher.add("\(mount.kind)")
+                continue
+            }
+            hasher.add(["bind", path, "\(isReadOnly)"])
+            if let source = try await contextSource(origin, to: &hasher) {
+                try await ContentSelection(source: source).add(path: path, to: &hasher)
+            }
+        }
+    }
+
+    /// The context that has to be looked into; other origins are told by their digest or name.
+    private func contextSource(
+        _ origin: CopyOrigin, to hasher: inout KeyHasher
+    ) async throws(BuildError) -> ContextSource? {
+        switch origin {
+        case .context:
+            hasher.add("context")
+            return try await contexts.main()
+        case .stage(let index):
+            hasher.add("from \(stageNames[index] ?? "\(index)")")
+            return nil
+        case .named(let name):
+            guard case .image(let base)? = plan.sources[name] else {
+                hasher.add("named context")
+                return try await contexts.named(name)
+            }
+            hasher.add("image \(base.image.manifestDigest)")
+            return nil
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Dockerfile
+import OCI
+
+/// What the layer of one step is made from: equal keys give equal layers, as far as the step itself always does the same.
+///
+/// Nothing in it depends on where or when something was built: the file system below counts by its chain id, contexts by
+/// their files' contents, other stages by their chain ids, variables by those that the step sees.
+struct StepKey: Hashable, Sendable {
+    let digest: Digest
+
+    /// Raised when a step of unchanged input would give another layer.
+    private static let version = "slipway.step.1"
+
+    /// - Parameters:
+    ///   - chain: the layers below; `nil` on scratch.
+    ///   - times: the newest time that a file of the layer may have, where it is part of what is asked for.
+    init(
+        _ step: PlannedStep, on chain: Digest?, times: Int64?, platform: Platform, hasher steps: StepHasher
+    ) async throws(BuildError) {
+        var hasher = KeyHasher()
+        hasher.add(Self.version)
+        hasher.add(platform.description)
+        // What is linked does not look at what is below, so it does not change with it.
+        let isIndependent = if case .copy(let copy) = step.action { copy.isLinked && !copy.looksUpOwner } else { false }
+        hasher.add(isIndependent ? "anything" : chain.map { "\($0)" } ?? "scratch")
+        hasher.add(times.map { "\($0)" })
+        try await steps.add(step, to: &hasher)
+        digest = hasher.finish()
+    }
+}
+
+extension CopyStep {
+    /// Whether the owner is a name, which the files below know.
+    var looksUpOwner: Bool { owner.map { !$0.utf8.allSatisfy { (0x30...0x3a).contains($0) } } ?? false }
+}

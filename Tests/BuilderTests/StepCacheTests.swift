@@ -1,0 +1,142 @@
+import Builder
+import Foundation
+import OCI
+import TestSupport
+import Testing
+
+/// Steps are done once: the layer of a step is found again by what it is made from.
+@Suite(.tags(.integration)) struct StepCacheTests {
+    /// One letter a step with a layer: `c` from the cache, `w` written.
+    private static func trace(_ log: EventLog) -> String {
+        log.all.reduce(into: "") { trace, event in
+            switch event {
+            case .stepCached: trace += "c"
+            case .layerWritten: trace += "w"
+            default: break
+            }
+        }
+    }
+
+    private static let dockerfile = """
+        FROM busybox
+        COPY a /a
+        RUN cat /a > /copy-of-a
+        COPY b /b
+        RUN cat /b > /copy-of-b
+        """
+
+    @Test func doesNothingTwice() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        try bench.write("b", "b")
+        let first = try await bench.build(Self.dockerfile)
+        #expect(Self.trace(first.log) == "wwww")
+        let second = try await bench.build(Self.dockerfile)
+        #expect(Self.trace(second.log) == "cccc")
+        #expect(second.image.manifestDigest == first.image.manifestDigest)
+        let fresh = try await bench.build(Self.dockerfile) { $0.noCache = true }
+        #expect(Self.trace(fresh.log) == "wwww")
+        #expect(fresh.image.manifestDigest == first.image.manifestDigest)
+    }
+
+    @Test func beginsWhereSomethingChanged() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        try bench.write("b", "b")
+        _ = try await bench.build(Self.dockerfile)
+        try bench.write("b", "other")
+        let changed = try await bench.build(Self.dockerfile, tag: "changed")
+        #expect(Self.trace(changed.log) == "ccww")
+        #expect(try changed.text("copy-of-b") == "other")
+        #expect(try changed.text("copy-of-a") == "a")
+        // The mode is content; the time is not.
+        try bench.write("b", "other", mode: 0o600)
+        #expect(Self.trace(try await bench.build(Self.dockerfile).log) == "ccww")
+        try Shell.run(["touch", "-d", "2001-01-01", bench.directory.file("context/a")])
+        #expect(Self.trace(try await bench.build(Self.dockerfile).log) == "cccc")
+        // A variable that the step sees, and one that it does not.
+        let text = "FROM busybox\nARG seen\nARG unseen\nENV e=$seen\nRUN echo $e > /e\n"
+        _ = try await bench.build(text) { $0.buildArguments = [("seen", "1")] }
+        #expect(Self.trace(try await bench.build(text) { $0.buildArguments = [("seen", "1")] }.log) == "c")
+        let other = try await bench.build(text, tag: "two") { $0.buildArguments = [("seen", "2")] }
+        #expect(Self.trace(other.log) == "w")
+        #expect(try other.text("e") == "2\n")
+    }
+
+    @Test func unpacksNothingWhenAllIsKnown() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        try bench.write("b", "b")
+        let first = try await bench.build(Self.dockerfile)
+        let layers = bench.directory.file("state/layers")
+        try FileManager.default.removeItem(atPath: layers)
+        let second = try await bench.build(Self.dockerfile)
+        #expect(Self.trace(second.log) == "cccc")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: layers).isEmpty)
+        #expect(second.image.manifestDigest == first.image.manifestDigest)
+        // What a changed step needs of them is unpacked from the blobs, and stands for the directories that were there.
+        try bench.write("b", "new")
+        let third = try await bench.build(Self.dockerfile, tag: "third")
+        #expect(Self.trace(third.log) == "ccww")
+        let fresh = try await bench.build(Self.dockerfile, state: "fresh")
+        #expect(fresh.image.manifestDigest == third.image.manifestDigest)
+    }
+
+    @Test func forgetsLayersWhoseBlobsAreGone() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        try bench.write("b", "b")
+        let first = try await bench.build(Self.dockerfile)
+        let blob = first.image.layers[2].descriptor.digest
+        try FileManager.default.removeItem(
+            atPath: bench.directory.file("state/content/blobs/sha256/\(blob.encoded)"))
+        let second = try await bench.build(Self.dockerfile)
+        #expect(Self.trace(second.log) == "cwcc")
+        #expect(second.image.manifestDigest == first.image.manifestDigest)
+    }
+
+    @Test func stepsSeeTheTimesThatTheImageHas() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        // The file's time would differ between the first build and one that stands on the unpacked layer.
+        let text = "FROM busybox\nRUN echo x > /x\nRUN stat -c '%Y %n' /x > /time\n"
+        let first = try await bench.build(text, tag: "first")
+        #expect(try first.text("time") == "\(Workbench.createdAt) /x\n")
+        try FileManager.default.removeItem(atPath: bench.directory.file("state/layers"))
+        let second = try await bench.build(text + "RUN cat /time > /again\n", tag: "second")
+        #expect(try second.text("again") == "\(Workbench.createdAt) /x\n")
+    }
+
+    @Test func layersOfCommitsDoNotDependOnTheCommit() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        let text = "FROM busybox\nCOPY a /a\nRUN echo x > /x\n"
+        let images = try await [Int64(1_500_000_000), 1_700_000_000].asyncMap { time in
+            try await bench.build(text, state: "state-\(time)") {
+                $0.createdAt = time
+                $0.fileTimes = .ofBase
+            }.image
+        }
+        #expect(images[0].layers.map(\.descriptor) == images[1].layers.map(\.descriptor))
+        #expect(images[0].config.created != images[1].config.created)
+    }
+
+    @Test func linkedCopiesOutliveTheirBase() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        let tail = "COPY --link --chown=5:6 a /d/a\n"
+        _ = try await bench.build("FROM busybox\n" + tail)
+        #expect(Self.trace(try await bench.build("FROM busybox\nRUN echo y > /y\n" + tail).log) == "wc")
+        let named = "COPY --link --chown=root a /d/a\n"
+        _ = try await bench.build("FROM busybox\n" + named)
+        #expect(Self.trace(try await bench.build("FROM busybox\nRUN echo z > /z\n" + named).log) == "ww")
+    }
+}
+
+extension Sequence {
+    fileprivate func asyncMap<T>(_ body: (Element) async throws -> T) async throws -> [T] {
+        var all: [T] = []
+        for element in self { all.append(try await body(element)) }
+        return all
+    }
+}
