@@ -81,6 +81,30 @@ package protocol ImageRepository: Sendable {
 
     /// All tags; none when the repository does not exist.
     func tags() async throws(RegistryError) -> [String]
+
+    /// All tags; `nil` when the repository does not exist.
+    func tagList() async throws(RegistryError) -> [String]?
+
+    /// Takes a tag away from what it points at. `unsupported` where only manifests can be deleted, as in distribution
+    /// before version 3; `notFound` when there is no such tag.
+    func deleteTag(_ tag: String) async throws(RegistryError)
+
+    /// Removes a manifest or index with all its tags. `notFound` when it is not there. Blobs stay until the registry
+    /// collects its garbage.
+    func deleteManifest(_ digest: Digest) async throws(RegistryError)
+}
+
+/// What a repository that is only read and written does about the rest.
+extension ImageRepository {
+    package func tagList() async throws(RegistryError) -> [String]? { try await tags() }
+
+    package func deleteTag(_ tag: String) async throws(RegistryError) { throw cannotDelete }
+
+    package func deleteManifest(_ digest: Digest) async throws(RegistryError) { throw cannotDelete }
+
+    private var cannotDelete: RegistryError {
+        RegistryError(.unsupported, "nothing can be deleted here", place: "\(location)")
+    }
 }
 
 /// Bytes that documents may have. Registries accept manifests of 4 MiB.
@@ -89,5 +113,8 @@ enum Limits {
     static let config = 8 << 20
     static let tagPage = 16 << 20
     static let tags = 4_000_000
+    /// Pages of one list, and pages in a row that bring nothing new.
+    static let pages = 50_000
+    static let emptyPages = 20
     static let layoutIndex = 64 << 20
 }

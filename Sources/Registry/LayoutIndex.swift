@@ -14,6 +14,9 @@ struct LayoutIndex: Sendable {
     private var place: String { "oci:\(path)" }
     private var indexPath: String { "\(path)/index.json" }
 
+    /// Whether there is a layout.
+    var exists: Bool { access(indexPath, F_OK) == 0 }
+
     /// The entries; none when there is no layout.
     func read() throws(RegistryError) -> ImageIndex {
         guard let bytes = try SmallFile.read(indexPath, limit: Limits.layoutIndex) else {

@@ -111,6 +111,43 @@ package struct LayoutRepository: ImageRepository {
         try await runBlocking { () throws(RegistryError) in Self.tags(of: try index.read().manifests) }
     }
 
+    package func tagList() async throws(RegistryError) -> [String]? {
+        try await runBlocking { () throws(RegistryError) in
+            index.exists ? Self.tags(of: try index.read().manifests) : nil
+        }
+    }
+
+    // MARK: Deletion
+
+    package func deleteTag(_ tag: String) async throws(RegistryError) {
+        let place = place(.tag(tag))
+        try await runBlocking { () throws(RegistryError) in
+            guard index.exists else { throw missing("tag", place) }
+            try index.change { (index) throws(RegistryError) in
+                guard let name = entry(tag, in: index.manifests).flatMap(Self.name) else { throw missing("tag", place) }
+                index.manifests.removeAll { Self.name(of: $0) == name }
+            }
+        }
+    }
+
+    package func deleteManifest(_ digest: Digest) async throws(RegistryError) {
+        let place = place(.digest(digest))
+        // Read first: the digest of a layer would name a blob as well.
+        guard try await manifest(.digest(digest)) != nil, index.exists else { throw missing("manifest", place) }
+        try await runBlocking { () throws(RegistryError) in
+            try index.change { (index) in index.manifests.removeAll { $0.digest == digest } }
+            do throws(ContentStoreError) {
+                try ContentStore(layout: path).remove(digest)
+            } catch {
+                throw RegistryError(error, place: place)
+            }
+        }
+    }
+
+    private func missing(_ what: String, _ place: String) -> RegistryError {
+        RegistryError(.notFound, "there is no such \(what)", place: place)
+    }
+
     // MARK: Blobs
 
     package func blob(_ descriptor: Descriptor, limit: Int) async throws(RegistryError) -> [UInt8] {

@@ -24,6 +24,11 @@ package struct RegistryAccess: Sendable {
         (configuration.mapped(location) + [location]).map { open($0) }
     }
 
+    /// The names of a registry's repositories. `unsupported` where the registry has no catalog.
+    package func catalog(host: String) async throws(RegistryError) -> [String] {
+        try await RegistryCatalog(host: hosts.host(host)).repositories()
+    }
+
     /// Finds an image for a platform; `nil` when no candidate has it. A candidate that fails is passed over as long as
     /// another has the image.
     package func resolve(

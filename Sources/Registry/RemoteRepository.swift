@@ -108,62 +108,10 @@ package struct RemoteRepository: ImageRepository {
         return digest
     }
 
-    private func check(_ selector: ManifestSelector, _ place: String) throws(RegistryError) {
+    func check(_ selector: ManifestSelector, _ place: String) throws(RegistryError) {
         guard case .tag(let tag) = selector, !Reference.isValidTag(tag) else { return }
         throw RegistryError(
             .invalidContent, "the tag is not valid", place: place,
             hint: "a tag has up to 128 letters, digits, '_', '.' and '-'")
-    }
-
-    // MARK: Tags
-
-    private struct TagPage: Decodable {
-        var tags: [String]?
-    }
-
-    package func tags() async throws(RegistryError) -> [String] {
-        var result: [String] = []
-        var seen: Set<String> = []
-        let place = "\(location)"
-        var next = try host.url("\(path)/tags/list?n=1000", place: place)
-        while true {
-            var call = call("GET", "", scopes: pull, place: place)
-            call.url = next
-            call.limit = Limits.tagPage
-            let request = call
-            let response = try await host.retry.run { () async throws(RegistryError) in
-                let response = try await host.send(request)
-                guard response.head.isSuccess || response.status == 404 else {
-                    throw host.failure(response, "the tags cannot be listed", place)
-                }
-                return response
-            }
-            if response.status == 404 { return result }
-            let page: TagPage
-            do {
-                page = try CanonicalJSON.decode(TagPage.self, from: response.body)
-            } catch {
-                throw RegistryError(
-                    .invalidContent, "the list of tags cannot be read", place: place, cause: error.cause)
-            }
-            let before = result.count
-            for tag in page.tags ?? [] where seen.insert(tag).inserted { result.append(tag) }
-            guard result.count <= Limits.tags else {
-                throw RegistryError(.tooLarge, "the repository has more than \(Limits.tags) tags", place: place)
-            }
-            guard let link = LinkHeader.next(response.headers.all("Link")) else { return result }
-            // A page that brings nothing new will not lead to one that does.
-            guard result.count > before else { return result }
-            next = try nextPage(link, after: next, place: place)
-        }
-    }
-
-    private func nextPage(_ link: String, after current: HTTPURL, place: String) throws(RegistryError) -> HTTPURL {
-        let next = try host.target(of: link, from: current, place: place)
-        guard next.origin == current.origin else {
-            throw RegistryError(
-                .invalidContent, "the list of tags continues at another host", place: place, cause: "\(next)")
-        }
-        return next
     }
 }

@@ -19,16 +19,8 @@ extension ImageRepository {
     package func resolve(
         tag: String?, digest: Digest?, _ platform: Platform
     ) async throws(RegistryError) -> ResolvedImage? {
-        let top: RawManifest?
-        if let digest {
-            top = try await manifest(.digest(digest))
-        } else if let tag {
-            top = try await manifest(.tag(tag))
-        } else {
-            top = try await defaultManifest()
-        }
-        guard let top else { return nil }
-        let place = "\(location)" + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
+        guard let top = try await manifest(tag: tag, digest: digest) else { return nil }
+        let place = place(tag, digest)
         let raw = try await select(top, platform, place: place)
         let manifest: Manifest = try Self.decode(raw.bytes, place)
         guard manifest.config.mediaType.isConfig else {
@@ -41,6 +33,25 @@ extension ImageRepository {
             repository: self, digest: top.digest, manifestDigest: raw.digest, manifest: manifest,
             manifestBytes: raw.bytes, manifestMediaType: raw.mediaType, config: try Self.decode(bytes, place),
             configBytes: bytes)
+    }
+
+    /// The manifest or index of a name, not followed; `nil` when the name does not exist. A digest wins over a tag.
+    package func manifest(tag: String?, digest: Digest?) async throws(RegistryError) -> RawManifest? {
+        if let digest { return try await manifest(.digest(digest)) }
+        if let tag { return try await manifest(.tag(tag)) }
+        return try await defaultManifest()
+    }
+
+    /// The manifest of a name for a platform; `nil` when the name does not exist.
+    package func manifest(
+        tag: String?, digest: Digest?, platform: Platform
+    ) async throws(RegistryError) -> RawManifest? {
+        guard let top = try await manifest(tag: tag, digest: digest) else { return nil }
+        return try await select(top, platform, place: place(tag, digest))
+    }
+
+    private func place(_ tag: String?, _ digest: Digest?) -> String {
+        "\(location)" + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
     }
 
     private static func decode<Document: Decodable>(
@@ -61,7 +72,7 @@ extension ImageRepository {
         for _ in 0..<4 {
             guard current.mediaType.isIndex else { return current }
             let index: ImageIndex = try Self.decode(current.bytes, place)
-            let chosen = try choose(index, platform, place: place)
+            let chosen = try index.choose(platform, place: place)
             guard let next = try await manifest(.digest(chosen.digest)) else {
                 throw RegistryError(
                     .notFound, "the index names a manifest that is not there", place: place,
@@ -71,12 +82,13 @@ extension ImageRepository {
         }
         throw RegistryError(.invalidContent, "the image is an index of indexes without end", place: place)
     }
+}
 
-    private func choose(
-        _ index: ImageIndex, _ platform: Platform, place: String
-    ) throws(RegistryError) -> Descriptor {
+extension ImageIndex {
+    /// The entry for a platform: the nearest variant that runs there.
+    func choose(_ platform: Platform, place: String) throws(RegistryError) -> Descriptor {
         // Attestations lie in the index as manifests of the platform "unknown".
-        let images = index.manifests.filter {
+        let images = manifests.filter {
             $0.platform?.os != "unknown" && ($0.mediaType.isManifest || $0.mediaType.isIndex)
         }
         var best: (rank: Int, descriptor: Descriptor)?

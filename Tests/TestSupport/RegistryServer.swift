@@ -10,6 +10,9 @@ package final class RegistryServer: Sendable {
         /// Bearer tokens from a token service: realm, service, issuer and the file of certificates that sign.
         package var token: (realm: String, service: String, issuer: String, bundle: String)?
 
+        /// Whether manifests and blobs can be deleted.
+        package var allowsDeletion = true
+
         package init() {}
     }
 
@@ -18,7 +21,8 @@ package final class RegistryServer: Sendable {
     package let port: Int
     package let directory: String
     package let isSecure: Bool
-    private let configuration: String
+    /// The configuration file, which `docker-registry garbage-collect` takes too.
+    package let configuration: String
     private let server: LockedServer
 
     package var url: String { "\(isSecure ? "https" : "http")://\(host)" }
@@ -45,7 +49,7 @@ package final class RegistryServer: Sendable {
             log: {level: warn, accesslog: {disabled: true}}
             storage:
               filesystem: {rootdirectory: \(directory)/data}
-              delete: {enabled: true}
+              delete: {enabled: \(options.allowsDeletion)}
               maintenance: {uploadpurging: {enabled: false}}
             http:
               addr: \(host)

@@ -21,9 +21,14 @@ package final class Console: Sendable {
     /// The result, on standard output.
     package func result(_ text: String) { write(text.hasSuffix("\n") ? text : text + "\n", to: STDOUT_FILENO) }
 
-    private func write(_ text: String, to descriptor: Int32) {
+    /// A result of exact bytes, on standard output.
+    package func result(bytes: [UInt8]) { write(bytes, to: STDOUT_FILENO) }
+
+    private func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
+
+    private func write(_ content: [UInt8], to descriptor: Int32) {
         lock.withLock { _ in
-            var bytes = Array(text.utf8)[...]
+            var bytes = content[...]
             while !bytes.isEmpty {
                 let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
                 if count < 0 {

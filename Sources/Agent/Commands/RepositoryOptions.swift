@@ -74,6 +74,13 @@ package struct RegistryOptions: ParsableArguments {
         help: ArgumentHelp("Trust the certificates in a file for a registry.", valueName: "host=file"))
     var certificates: [String] = []
 
+    @Option(
+        name: .customLong("docker-config"),
+        help: ArgumentHelp(
+            "A config.json with credentials, or the directory of one: $DOCKER_CONFIG or ~/.docker by default.",
+            valueName: "path"))
+    var dockerConfig: String?
+
     package init() {}
 
     /// The flags as entries, added to those of a configuration file.
@@ -82,6 +89,7 @@ package struct RegistryOptions: ParsableArguments {
             let (from, to) = try Self.pair(text, flag: "--registry-map")
             Self.edit(&configuration, from) { $0.map.append(to) }
         }
+        if let dockerConfig { configuration.dockerConfig = dockerConfig }
         for host in insecure { Self.edit(&configuration, host) { $0.insecure = true } }
         for host in skipVerify { Self.edit(&configuration, host) { $0.skipTLSVerify = true } }
         for text in certificates {

@@ -13,7 +13,10 @@ package struct RootCommand: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 3 nothing to do (with --exit-code), 64 wrong usage.
             """,
         version: Version.text,
-        subcommands: [SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, ConfigCommand.self])
+        subcommands: [
+            SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, ConfigCommand.self,
+            RegistryCommand.self, ImageCommand.self,
+        ])
 
     package init() {}
 }
