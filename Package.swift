@@ -47,6 +47,7 @@ let package = Package(
         systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         .target(name: "CLinux"),
@@ -59,7 +60,8 @@ let package = Package(
         library("Git", ["CGit2", "Blocking", "Diagnostics"]),
         library("HTTP", ["CCurl", "Blocking", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),
-        library("Archive", ["CZlib", "CZstd", "CLinux", "FileSystem", "Diagnostics"]),
+        library(
+            "Archive", ["CZlib", "CDeflate", "CZstd", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
         library("Sandbox", ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         // Layer 2: the field's values and protocols.

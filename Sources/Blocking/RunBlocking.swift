@@ -18,6 +18,11 @@ package func runBlocking<Success: Sendable, Failure: Error>(
     return try result.get()
 }
 
+/// Runs `body` on a thread that may block, and does not wait for it.
+package func startBlocking(_ body: @escaping @Sendable () -> Void) {
+    BlockingThreads.shared.run(body)
+}
+
 /// Threads for blocking work. Idle ones are kept for the next work, up to a small number.
 final class BlockingThreads: Sendable {
     static let shared = BlockingThreads()
@@ -84,23 +89,4 @@ final class BlockingThreads: Sendable {
             }
         }
     }
-}
-
-/// A counting semaphore of the kernel's.
-///
-/// `@unchecked Sendable`: the memory is allocated once, never moves, and is only touched through sem_post(3) and sem_wait(3),
-/// which any thread may call.
-private final class Semaphore: @unchecked Sendable {
-    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-    init() { sem_init(semaphore, 0, 0) }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func signal() { sem_post(semaphore) }
-
-    func wait() { while sem_wait(semaphore) != 0 && errno == EINTR {} }
 }

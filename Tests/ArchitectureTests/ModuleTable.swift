@@ -11,6 +11,7 @@ enum ModuleTable {
         "CCurl": Module(layer: 0, mayImport: []),
         "CYAML": Module(layer: 0, mayImport: []),
         "CZlib": Module(layer: 0, mayImport: []),
+        "CDeflate": Module(layer: 0, mayImport: []),
         "CZstd": Module(layer: 0, mayImport: []),
         "CCrypto": Module(layer: 0, mayImport: []),
         "CLinux": Module(layer: 0, mayImport: []),
@@ -22,7 +23,8 @@ enum ModuleTable {
         "Git": Module(layer: 1, mayImport: ["CGit2", "Blocking", "Diagnostics"]),
         "HTTP": Module(layer: 1, mayImport: ["CCurl", "Blocking", "Diagnostics"]),
         "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),
-        "Archive": Module(layer: 1, mayImport: ["CZlib", "CZstd", "CLinux", "FileSystem", "Diagnostics"]),
+        "Archive": Module(
+            layer: 1, mayImport: ["CZlib", "CDeflate", "CZstd", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
         "Sandbox": Module(layer: 1, mayImport: ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         "OCI": Module(layer: 2, mayImport: ["CCrypto", "Diagnostics"]),

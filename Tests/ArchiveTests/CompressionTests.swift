@@ -1,5 +1,6 @@
 import Archive
 import FileSystem
+import Foundation
 import TestSupport
 import Testing
 
@@ -77,6 +78,33 @@ struct CompressionTests {
         // No flags and no time (RFC 1952 section 2.3).
         #expect(Array(bytes[2..<8]) == [8, 0, 0, 0, 0, 0])
         #expect(try decompressed(bytes + [0, 0, 0, 0, 0, 0]) == plain)
+    }
+
+    /// Sizes around the pieces that are compressed side by side.
+    @Test(arguments: [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 7 << 20])
+    func gzipOfManyMembersIsOneStreamToAll(size: Int) throws {
+        var state: UInt64 = 42
+        let content = (0..<size).map { index -> UInt8 in
+            state = state &* 6_364_136_223_846_793_005 &+ 1
+            return index % 3 == 0 ? UInt8(truncatingIfNeeded: state >> 56) : UInt8(index & 0x3f)
+        }
+        func compressed(inPiecesOf piece: Int) throws -> [UInt8] {
+            var sink = try GzipSink(BytesSink())
+            for start in stride(from: 0, to: size, by: piece) {
+                try sink.write(Array(content[start..<min(size, start + piece)]))
+            }
+            try sink.finish()
+            return sink.sink.bytes
+        }
+        let bytes = try compressed(inPiecesOf: 3 << 20)
+        #expect(try compressed(inPiecesOf: 100_003) == bytes)
+        #expect(try decompressed(bytes) == content)
+        let directory = try TemporaryDirectory("gzip")
+        try Data(bytes).write(to: URL(fileURLWithPath: directory.file("x.gz")))
+        for program in ["gzip -dc", "python3 -c 'import gzip,sys; sys.stdout.buffer.write(gzip.open(0).read())' <"] {
+            try Shell.run(["sh", "-c", "\(program) \(directory.file("x.gz")) > \(directory.file("x"))"])
+            #expect(try [UInt8](Data(contentsOf: URL(fileURLWithPath: directory.file("x")))) == content)
+        }
     }
 
     @Test(arguments: [Compression.gzip, .zstd])

@@ -12,6 +12,26 @@ import Testing
         return RegistryAccess(configuration: configuration, keychain: .empty)
     }
 
+    /// A large layer is a gzip stream of several members.
+    @Test func otherToolsReadLargeLayers() async throws {
+        let bench = try await Workbench()
+        let file = bench.directory.file("context/big")
+        try Shell.run(["sh", "-c", "seq 1000000 > \(file)"])
+        let result = try await bench.build("FROM busybox\nCOPY big /big\n")
+        try Shell.run(["cmp", file, result.unpack() + "/big"])
+        let archive = bench.directory.file("archive.tar")
+        try Shell.run([
+            "skopeo", "copy", "--insecure-policy", "oci:\(bench.directory.file("out")):out",
+            "docker-archive:\(archive):x:y",
+        ])
+        let diffID = try #require(result.image.layers.last?.diffID)
+        let names = try Shell.run(["tar", "-tf", archive]).stdout
+        #expect(names.contains("\(diffID.encoded).tar"))
+        try Shell.run([
+            "sh", "-c", "tar -xOf \(archive) \(diffID.encoded).tar | tar -xOf - big | cmp - \(file)",
+        ])
+    }
+
     @Test func pushesToARegistryAndALayoutUnderSeveralNames() async throws {
         let bench = try await Workbench()
         let server = try await RegistryServer(directory: bench.directory.file("registry"))

@@ -1,0 +1,121 @@
+import Blocking
+import CDeflate
+import Glibc
+import Synchronization
+
+/// Compresses what is written to it with gzip (RFC 1952), on all processors and always to the same bytes.
+///
+/// The content is cut into pieces of 1 MiB that are members of their own: every reader of gzip takes several members for
+/// one stream, and which processor compresses which changes nothing. libdeflate does two to three times what zlib does at the same
+/// size, and its output, unlike that of libraries that choose their algorithm by the processor, is the same on every machine.
+package struct GzipSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
+    package var sink: Sink
+    private let level: Int32
+    private var pending: [UInt8] = []
+    /// Pieces that are being compressed, in their order.
+    private var running: [GzipMember] = []
+    private var isEmpty = true
+
+    private static var pieceSize: Int { 1 << 20 }
+
+    /// - Parameter level: 1 (fast) to 12 (small).
+    package init(_ sink: consuming Sink, level: Int32 = 2) throws(ArchiveError) {
+        guard (1...12).contains(level) else {
+            throw ArchiveError(.stream, "there is no compression level \(level)", hint: "choose one from 1 to 12")
+        }
+        self.sink = sink
+        self.level = level
+    }
+
+    package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            if pending.isEmpty { pending.reserveCapacity(min(Self.pieceSize, max(rest.count, 64 << 10))) }
+            let part = rest.prefix(Self.pieceSize - pending.count)
+            pending.append(contentsOf: part)
+            rest = rest.dropFirst(part.count)
+            if pending.count == Self.pieceSize { try startMember() }
+        }
+    }
+
+    package mutating func finish() throws(ArchiveError) {
+        // A stream has at least one member.
+        if !pending.isEmpty || isEmpty {
+            if isEmpty {
+                let only = GzipMember(take(), level: level)
+                only.compress()
+                try write(only)
+            } else {
+                try startMember()
+            }
+        }
+        while !running.isEmpty { try write(running.removeFirst()) }
+        try sink.finish()
+    }
+
+    private mutating func take() -> [UInt8] {
+        isEmpty = false
+        defer { pending = [] }
+        return pending
+    }
+
+    private mutating func startMember() throws(ArchiveError) {
+        // As many as keep all processors busy while this thread writes; so memory stays bounded.
+        if running.count > processorCount { try write(running.removeFirst()) }
+        let member = GzipMember(take(), level: level)
+        running.append(member)
+        startBlocking { member.compress() }
+    }
+
+    private mutating func write(_ member: GzipMember) throws(ArchiveError) {
+        guard let output = member.wait() else { throw ArchiveError(.stream, "the compression failed") }
+        let outcome: Result<Void, ArchiveError> = output.withUnsafeBytes { bytes in
+            Result { () throws(ArchiveError) in try sink.write(bytes) }
+        }
+        try outcome.get()
+    }
+}
+
+private let processorCount = min(16, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+
+/// One piece on its way through the compressor.
+private final class GzipMember: Sendable {
+    private let content: Mutex<[UInt8]>
+    private let level: Int32
+    private let output = Mutex<[UInt8]?>(nil)
+    private let isDone = Semaphore()
+
+    init(_ content: [UInt8], level: Int32) {
+        self.content = Mutex(content)
+        self.level = level
+    }
+
+    /// Called once, on any thread.
+    func compress() {
+        let content = self.content.withLock { content in
+            defer { content = [] }
+            return content
+        }
+        let compressed = Self.compress(content, level)
+        output.withLock { $0 = compressed }
+        isDone.signal()
+    }
+
+    /// What came out; `nil` when memory was lacking.
+    func wait() -> [UInt8]? {
+        isDone.wait()
+        return output.withLock { $0 }
+    }
+
+    private static func compress(_ content: [UInt8], _ level: Int32) -> [UInt8]? {
+        guard let compressor = libdeflate_alloc_compressor(level) else { return nil }
+        defer { libdeflate_free_compressor(compressor) }
+        let bound = libdeflate_gzip_compress_bound(compressor, content.count)
+        let output = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+            count = content.withUnsafeBytes {
+                libdeflate_gzip_compress(compressor, $0.baseAddress, $0.count, buffer.baseAddress, bound)
+            }
+        }
+        return output.isEmpty ? nil : output
+    }
+}
