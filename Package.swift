@@ -105,7 +105,7 @@ let package = Package(
         suite("GitTests", ["Git"]),
         suite("HTTPTests", ["HTTP", "Diagnostics"]),
         suite("ManifestUpdaterTests", ["ManifestUpdater", "YAML", "Diagnostics"], exclude: ["Golden"]),
-        suite("OCITests", ["OCI", "Diagnostics"]),
+        suite("OCITests", ["OCI", "Diagnostics"], exclude: ["Golden"]),
         suite("RegistryPollerTests", ["RegistryPoller", "Registry", "OCI", "ContentStore", "Diagnostics"]),
         suite("RegistryTests", ["Registry", "OCI", "ContentStore", "HTTP", "Diagnostics"]),
         suite("SandboxTests", ["Sandbox"]),

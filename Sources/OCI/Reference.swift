@@ -34,7 +34,7 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
             digest = nil
         }
         let (domain, remainder) = Self.splitDomain(rest)
-        if remainder.contains("://") || text.hasPrefix("http:") || text.hasPrefix("https:") {
+        if text.contains("://") {
             throw Self.invalid(text, "it has a URL's scheme", hint: "remove the scheme: write HOST/PATH:TAG")
         }
         guard ReferenceGrammar.isDomain(domain) else {

@@ -1,4 +1,5 @@
 import Diagnostics
+import Foundation
 import OCI
 import TestSupport
 import Testing
@@ -71,6 +72,20 @@ private let hash = String(repeating: "0123456789abcdef", count: 4)
         let error = #expect(throws: OCIError.self) { _ = try Reference(text) }
         #expect(error?.cause?.isEmpty == false)
         #expect(error?.description.contains("\n") == (error?.hint != nil))
+    }
+
+    /// Cases made by `scripts/make-reference-cases.py` from the grammar's regular expressions.
+    @Test func theGrammarIsDistributions() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
+        let table = try String(contentsOfFile: "\(folder)/Golden/references.tsv", encoding: .utf8)
+        let lines = table.split(separator: "\n")
+        #expect(lines.count > 1000)
+        for line in lines {
+            let columns = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+            try #require(columns.count == 2)
+            let meaning = (try? Reference(columns[0]))?.description ?? "-"
+            #expect(meaning == columns[1], "\(columns[0])")
+        }
     }
 
     @Test func partsChangeWithoutTheRest() throws {
