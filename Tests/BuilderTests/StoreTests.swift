@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func refusesADamagedBase() async throws {
-        let bench = try await Workbench()
+        let bench = try await Workbench(ownsBase: true)
         let blobs = bench.directory.file("base/blobs/sha256")
         let largest = try #require(
             try Shell.run(["sh", "-c", "ls -S \(blobs) | head -1"]).stdout.split(separator: "\n").first)

@@ -7,21 +7,6 @@ import Testing
 @Suite(.tags(.unit)) struct ValueTests {
     @Test(
         arguments: [
-            ("600", 0o755, false, 0o600), ("04755", 0o644, false, 0o4755), ("u=rwX,go=rX", 0o600, false, 0o644),
-            ("u=rwX,go=rX", 0o700, false, 0o755), ("u=rwX,go=rX", 0o600, true, 0o755), ("+x", 0o644, false, 0o755),
-            ("g=u", 0o640, false, 0o660), ("a-w,o=", 0o666, false, 0o440), ("u+s", 0o755, false, 0o4755),
-            ("+t", 0o755, true, 0o1755),
-        ] as [(String, UInt32, Bool, UInt32)])
-    func changesModes(text: String, mode: UInt32, isDirectory: Bool, expected: UInt32) throws {
-        let change = try #require(FileModeChange(text))
-        #expect(change.applied(to: mode, isDirectory: isDirectory) == expected)
-    }
-
-    @Test(arguments: ["", "9", "10000", "u", "u=q", "a+ug", "rwx,", "u=rw go=r"])
-    func refusesModes(text: String) { #expect(FileModeChange(text) == nil) }
-
-    @Test(
-        arguments: [
             (0, "1970-01-01T00:00:00Z"), (1_600_000_000, "2020-09-13T12:26:40Z"), (951_782_400, "2000-02-29T00:00:00Z"),
             (-1, "1969-12-31T23:59:59Z"), (4_102_444_799, "2099-12-31T23:59:59Z"),
         ] as [(Int64, String)])

@@ -15,11 +15,15 @@ final class Workbench: Sendable {
     let base: String
     static let createdAt: Int64 = 1_600_000_000
 
-    init(onBuild: [String] = []) async throws {
+    /// - Parameter ownsBase: the base image is in the directory `base`, for tests that change it.
+    init(onBuild: [String] = [], ownsBase: Bool = false) async throws {
         directory = try TemporaryDirectory("builder")
         registry = RegistryAccess()
-        base = try ImageFixtures.busybox(at: directory.file("base"), onBuild: onBuild)
-        report = await SandboxProbe.probe(stateDirectory: directory.file("probe"))
+        let machine = try await Machine.shared.value
+        base =
+            onBuild.isEmpty && !ownsBase
+            ? machine.base : try ImageFixtures.busybox(at: directory.file("base"), onBuild: onBuild)
+        report = machine.report
         try FileManager.default.createDirectory(atPath: directory.file("context"), withIntermediateDirectories: true)
     }
 
@@ -117,6 +121,23 @@ final class Workbench: Sendable {
             let blob = bench.directory.file("out/blobs/sha256/\(image.layers[index].descriptor.digest.encoded)")
             return try Shell.run(["tar", "-tzf", blob]).stdout.split(separator: "\n").map(String.init)
         }
+    }
+}
+
+/// What is the same for all tests: the plain base image, and what the machine allows.
+private struct Machine: Sendable {
+    let directory: TemporaryDirectory
+    let base: String
+    let report: IsolationReport
+
+    private static let path = Mutex("")
+    static let shared = Task {
+        let directory = try TemporaryDirectory("machine")
+        path.withLock { $0 = directory.path }
+        atexit { try? FileManager.default.removeItem(atPath: Machine.path.withLock { $0 }) }
+        return Machine(
+            directory: directory, base: try ImageFixtures.busybox(at: directory.file("base")),
+            report: await SandboxProbe.probe(stateDirectory: directory.file("probe")))
     }
 }
 

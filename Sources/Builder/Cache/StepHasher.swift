@@ -19,7 +19,9 @@ struct StepHasher {
     }
 
     private func add(_ copy: CopyStep, _ step: PlannedStep, to hasher: inout KeyHasher) async throws(BuildError) {
-        hasher.add(["copy", copy.destination, copy.owner ?? "", "\(copy.unpacks)", "\(copy.isLinked)"])
+        hasher.add([
+            "copy", copy.destination, copy.owner ?? "", "\(copy.unpacks)", "\(copy.isLinked)", "\(copy.keepsParents)",
+        ])
         hasher.add(copy.mode.map { "\($0)" })
         hasher.add(copy.sources)
         hasher.add(copy.excludes)
@@ -28,9 +30,8 @@ struct StepHasher {
             hasher.add(file.content)
         }
         guard let source = try await contextSource(copy.origin, to: &hasher) else { return }
-        do throws(BuildError) { try await ContentSelection(source: source).add(copy, to: &hasher) } catch {
-            throw error.at(step.location)
-        }
+        var selection = ContentSelection(source: source)
+        do throws(BuildError) { try await selection.add(copy, to: &hasher) } catch { throw error.at(step.location) }
     }
 
     private func add(_ run: RunStep, to hasher: inout KeyHasher) async throws(BuildError) {
@@ -47,7 +48,8 @@ struct StepHasher {
             }
             hasher.add(["bind", path, "\(isReadOnly)"])
             if let source = try await contextSource(origin, to: &hasher) {
-                try await ContentSelection(source: source).add(path: path, to: &hasher)
+                var selection = ContentSelection(source: source)
+                try await selection.add(path: path, to: &hasher)
             }
         }
     }

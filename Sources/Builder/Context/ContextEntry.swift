@@ -13,6 +13,17 @@ package struct ContextEntry: Sendable, Hashable {
         case unavailable(reason: String, hint: String)
     }
 
+    /// What two names of one file have in common.
+    package struct LinkIdentity: Sendable, Hashable {
+        package let device: UInt64
+        package let inode: UInt64
+
+        package init(device: UInt64, inode: UInt64) {
+            self.device = device
+            self.inode = inode
+        }
+    }
+
     /// Relative to the context's root, `/`-separated, neither empty nor with `.` or `..`. Any bytes but NUL.
     package var pathBytes: [UInt8]
     package var kind: Kind
@@ -24,6 +35,10 @@ package struct ContextEntry: Sendable, Hashable {
     package var modified: Int64?
     /// What identifies the bytes without reading them, such as `git:<blob id>`; `nil` when they must be hashed.
     package var contentID: String?
+    /// Extended attributes that belong into an image, by their full names.
+    package var attributes: [String: [UInt8]] = [:]
+    /// Of files with more than one name.
+    package var linkIdentity: LinkIdentity?
 
     package init(
         path: String, kind: Kind, mode: UInt32, size: Int64 = 0, modified: Int64? = nil, contentID: String? = nil

@@ -43,10 +43,13 @@ package struct DirectoryContext: BuildContext {
             case .characterDevice, .blockDevice:
                 kind = .unavailable(reason: "it is a device node", hint: "exclude it by .dockerignore")
             }
-            found.append(
-                ContextEntry(
-                    pathBytes: relative, kind: kind, mode: node.mode, size: node.size,
-                    modified: node.modified.seconds))
+            var entry = ContextEntry(
+                pathBytes: relative, kind: kind, mode: node.mode, size: node.size, modified: node.modified.seconds)
+            if node.kind == .file || node.kind == .directory { entry.attributes = try FileCalls.attributes(of: host) }
+            if node.kind != .directory, node.links > 1 {
+                entry.linkIdentity = ContextEntry.LinkIdentity(device: node.device, inode: node.inode)
+            }
+            found.append(entry)
             if node.kind == .directory { try list(host, relative, into: &found) }
         }
     }

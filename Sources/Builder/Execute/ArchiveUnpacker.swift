@@ -3,7 +3,7 @@ import Glibc
 
 /// ADD's other half: unpacks a local archive into a folder of the image, owners, modes and links as the archive has them.
 ///
-/// Names are clamped to the folder; links that the image has on the way are followed inside the image.
+/// Names are clamped to the folder, and so are links on the way, be they the archive's or the image's.
 struct ArchiveUnpacker {
     let owner: (uid: UInt32, gid: UInt32)?
     let createdAt: Int64
@@ -19,9 +19,17 @@ struct ArchiveUnpacker {
         }
     }
 
+    /// How many bytes a compressed file of a size may unpack to. Real archives shrink to a hundredth at the very best.
+    static func limit(ofSize size: Int64) -> Int64 {
+        let (product, overflow) = size.multipliedReportingOverflow(by: 200)
+        return max(1 << 30, overflow ? .max : product)
+    }
+
     func unpack(_ file: HostPath, into folder: LayeredRoot.Folder, _ editor: inout LayerEditor) throws(BuildError) {
         do {
-            var reader = TarReader(try DecompressingSource(try FileSource(path: file.text)))
+            let size = try Node.read(file, .apply)?.size ?? 0
+            var reader = TarReader(
+                try DecompressingSource(try FileSource(path: file.text), limit: Self.limit(ofSize: size)))
             while let entry = try reader.next() { try unpack(entry, &reader, into: folder, &editor) }
         } catch let error as BuildError {
             throw error
@@ -30,6 +38,14 @@ struct ArchiveUnpacker {
         } catch {
             throw BuildError(.context, "cannot unpack the archive", cause: "\(error)")
         }
+    }
+
+    /// A path of the archive, with links followed as if the folder was the root of all.
+    private func resolve(
+        _ path: ImagePath, below folder: LayeredRoot.Folder, _ editor: LayerEditor, followingLast: Bool
+    ) throws(BuildError) -> LayeredRoot.Resolved {
+        let inner = LayeredRoot(layers: folder.hosts.reversed(), ownership: editor.view.ownership)
+        return try inner.resolve(path, followingLast: followingLast)
     }
 
     private func unpack(
@@ -46,9 +62,10 @@ struct ArchiveUnpacker {
             if entry.kind == .directory { try editor.set(folder, node) }
             return
         }
-        let wanted = try editor.view.resolve(folder.path.appending(inside.parent))
+        let wanted = try resolve(inside.parent, below: folder, editor, followingLast: true)
         let parent = try editor.ensureDirectory(
-            wanted.path, new: Node(directoryMode: 0o755, modified: Timestamp(seconds: createdAt)))
+            folder.path.appending(wanted.path),
+            new: Node(directoryMode: 0o755, modified: Timestamp(seconds: createdAt)))
         if entry.kind == .directory {
             // What is no directory makes room, also a link to one.
             if case .file? = try editor.view.child(name, of: parent) { try editor.hide(name, in: parent) }
@@ -59,6 +76,7 @@ struct ArchiveUnpacker {
             try editor.set(made, node)
             return
         }
+        if case .folder? = try editor.view.child(name, of: parent) { try editor.replace(name, in: parent) }
         let host = try editor.place(name, in: parent)
         switch entry.kind {
         case .symlink:
@@ -87,14 +105,13 @@ struct ArchiveUnpacker {
         _ host: HostPath, to entry: TarEntry, below folder: LayeredRoot.Folder, _ node: Node,
         _ editor: inout LayerEditor
     ) throws(BuildError) {
-        let target = try editor.view.resolve(
-            folder.path.appending(ImagePath(entry.linkName)), followingLast: false)
+        let target = try resolve(ImagePath(entry.linkName), below: folder, editor, followingLast: false)
         guard case .file(let file)? = target.item else {
             throw BuildError(
                 .context,
                 "the archive's entry \(entry.name.text) is a link to \(entry.linkName.text), which is not there")
         }
-        let own = editor.upper.appending(target.path)
+        let own = editor.upper.appending(folder.path.appending(target.path))
         if file.host == own {
             try editor.writer.makeHardLink(host, to: own)
         } else {

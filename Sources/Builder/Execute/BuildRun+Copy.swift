@@ -6,10 +6,9 @@ extension BuildRun {
         let root = try await root(of: files)
         let owner = try step.owner.map { (text) throws(BuildError) in try UserLookup(of: root).owner(text) }
         let path = step.destination
-        var options = CopyOptions(
+        let options = CopyOptions(
             destination: ImagePath(path), isDirectory: path.hasSuffix("/"), owner: owner, mode: step.mode,
-            createdAt: files.newest)
-        if !step.excludes.isEmpty { options.excludes = try ExcludeList(step.excludes).excludes }
+            createdAt: files.newest, excludes: step.excludes)
         let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
         var editor = try LayerEditor(over: below, upper: try newDirectory())
         switch step.origin {
@@ -42,7 +41,9 @@ extension BuildRun {
         guard !step.sources.isEmpty else { return editor }
         var engine = CopyEngine(source, into: editor, options: options)
         if step.unpacks { engine.staging = try newDirectory() }
-        try await engine.copy(step.sources)
+        for source in step.sources {
+            if step.keepsParents { try await engine.copyWithParents(source) } else { try await engine.copy(source) }
+        }
         return engine.editor
     }
 

@@ -2,15 +2,16 @@ import Dockerfile
 
 /// How COPY and ADD change what they copy.
 struct CopyOptions: Sendable {
-    /// Absolute; a trailing `/` says that it is a directory.
+    /// Absolute.
     var destination: ImagePath
+    /// The destination is a directory, whether it exists or not.
     var isDirectory: Bool
     var owner: (uid: UInt32, gid: UInt32)?
     var mode: FileModeChange?
     /// The time of folders that are made.
     var createdAt: Int64
-    /// Whether a path below a copied folder is left out (`--exclude`).
-    var excludes: (@Sendable (String) -> Bool)?
+    /// The patterns of `--exclude`.
+    var excludes: [String] = []
 }
 
 /// Copies the sources of one COPY or ADD into a new layer, by the rules of the destination.
@@ -18,8 +19,17 @@ struct CopyEngine<Source: CopySource> {
     var source: Source
     var editor: LayerEditor
     let options: CopyOptions
-    /// Where ADD puts a file to look into it, beside the new layer; `nil` for COPY, which unpacks nothing.
+    /// Where ADD puts a file to look into it, beside the new layer; `nil` when nothing is unpacked.
     var staging: HostPath?
+    /// From the folder that things are merged into down to where the walk is.
+    private var trail: [Step] = []
+
+    /// A folder of the source, and what stands for it in the image; `nil` until something below it is copied.
+    private struct Step {
+        let name: FileName
+        let item: Source.Item
+        var folder: LayeredRoot.Folder?
+    }
 
     init(_ source: Source, into editor: LayerEditor, options: CopyOptions) {
         self.source = source
@@ -27,24 +37,51 @@ struct CopyEngine<Source: CopySource> {
         self.options = options
     }
 
-    mutating func copy(_ patterns: [String]) async throws(BuildError) {
-        for pattern in patterns {
-            for match in try SourcePattern(pattern).matches(in: source) { try await copy(match, as: pattern) }
+    /// Copies what a path or a pattern selects.
+    mutating func copy(_ text: String) async throws(BuildError) {
+        source.forgetLinks()
+        let pattern = SourcePattern(text)
+        let filter = try SourceFilter(excludes: options.excludes)
+        for path in try pattern.matches(in: source) {
+            guard let item = try source.resolve(path, followingLast: true) else {
+                throw BuildError(
+                    .missingSource, "\(text) is a symbolic link that leads nowhere in \(source.displayName)")
+            }
+            if source.isDirectory(item) {
+                let folder = try directory(at: options.destination, new: options.newFolder)
+                try await copyChildren(of: item, to: folder, filter)
+            } else if let name = path.last, filter.takes(name) {
+                try await copyFile(item, named: name)
+            }
         }
     }
 
-    private mutating func copy(_ match: SourcePattern.Match<Source.Item>, as pattern: String) async throws(BuildError) {
-        guard let item = try source.resolve(match.path, followingLast: true) else {
-            throw BuildError(
-                .missingSource, "\(pattern) is a symbolic link that leads nowhere in \(source.displayName)")
+    /// As `copy`, with the folders on the way to each source made again below the destination. `/./` in the source says
+    /// where that way begins.
+    mutating func copyWithParents(_ text: String) async throws(BuildError) {
+        source.forgetLinks()
+        let (base, below) = PathRules.pivot(text)
+        let filter = try SourceFilter(pattern: below, excludes: options.excludes)
+        var isFound = GlobMatch.hasWildcards(below)
+        for path in try SourcePattern(base).matches(in: source) {
+            guard let item = try source.resolve(path, followingLast: true), source.isDirectory(item) else {
+                throw BuildError(.missingSource, "\(base) is not a directory in \(source.displayName)")
+            }
+            if !isFound { isFound = try isThere(ImagePath(below), below: item) }
+            let folder = try directory(at: options.destination, new: options.newFolder)
+            try await copyChildren(of: item, to: folder, filter)
         }
-        if source.isDirectory(item) {
-            let folder = try directory(at: options.destination)
-            try await copyChildren(of: item, to: folder, below: [])
-            return
+        guard isFound || GlobMatch.hasWildcards(base) else { throw SourcePattern(text).missing(in: source) }
+    }
+
+    /// Whether a path leads to something through folders alone. Folders that are links cannot be made again elsewhere.
+    private func isThere(_ path: ImagePath, below item: Source.Item) throws(BuildError) -> Bool {
+        var here = item
+        for name in path.components {
+            guard source.isDirectory(here), let next = try source.child(name, of: here) else { return false }
+            here = next
         }
-        guard let name = match.path.last else { return }
-        try await copyFile(item, named: name)
+        return true
     }
 
     /// Copies one path, whatever characters it has, to the destination's own name.
@@ -53,8 +90,8 @@ struct CopyEngine<Source: CopySource> {
             throw BuildError(.missingSource, "\(path) is not in \(source.displayName)")
         }
         if source.isDirectory(item) {
-            let folder = try directory(at: options.destination)
-            try await copyChildren(of: item, to: folder, below: [])
+            let folder = try directory(at: options.destination, new: options.newFolder)
+            try await copyChildren(of: item, to: folder, try SourceFilter(excludes: []))
             try editor.set(folder, options.applied(to: try source.node(of: item)))
         } else {
             try await copyFile(item, named: options.destination.last ?? [])
@@ -68,13 +105,15 @@ struct CopyEngine<Source: CopySource> {
         try await copyFile(item, named: FileName(name))
     }
 
+    // MARK: Places
+
     /// The folder that sources are merged into; made with its parents when it is missing.
-    private mutating func directory(at path: ImagePath) throws(BuildError) -> LayeredRoot.Folder {
+    private mutating func directory(at path: ImagePath, new: Node) throws(BuildError) -> LayeredRoot.Folder {
         let resolved = try editor.view.resolve(path)
         if case .file(let file)? = resolved.item {
             throw BuildError(.destination, "cannot copy to \(file.path.text): it is not a directory")
         }
-        return try editor.ensureDirectory(resolved.path, new: options.newFolder)
+        return try editor.ensureDirectory(resolved.path, new: new)
     }
 
     private mutating func copyFile(_ item: Source.Item, named name: FileName) async throws(BuildError) {
@@ -84,10 +123,12 @@ struct CopyEngine<Source: CopySource> {
             let file = staging.appending("file")
             try await source.write(item, to: file, as: node, editor.writer)
             if try ArchiveUnpacker.isArchive(file) {
-                let folder = try directory(at: options.destination)
+                let folder = try directory(at: options.destination, new: options.unpackedFolder)
                 try ArchiveUnpacker(owner: options.owner, createdAt: options.createdAt)
                     .unpack(file, into: folder, &editor)
                 try FileCalls.removeFile(file)
+                // What was written is gone: no other name can be linked to it.
+                source.forgetLinks()
                 return
             }
             staged = file
@@ -112,35 +153,88 @@ struct CopyEngine<Source: CopySource> {
         }
     }
 
+    // MARK: Trees
+
     private mutating func copyChildren(
-        of item: Source.Item, to folder: LayeredRoot.Folder, below prefix: [UInt8]
+        of item: Source.Item, to folder: LayeredRoot.Folder, _ filter: SourceFilter
+    ) async throws(BuildError) {
+        trail = [Step(name: [], item: item, folder: folder)]
+        try await copyChildren(of: item, below: [], filter)
+        trail = []
+    }
+
+    private mutating func copyChildren(
+        of item: Source.Item, below prefix: [UInt8], _ filter: SourceFilter
     ) async throws(BuildError) {
         for (name, child) in try source.children(of: item) {
-            let relative = prefix.isEmpty ? name : prefix + [0x2f] + name
-            let node = options.applied(to: try source.node(of: child))
-            let isExcluded = options.excludes?(relative.text) ?? false
-            if source.isDirectory(child) {
-                // A folder that is left out may hold what is taken in again.
-                if isExcluded { continue }
-                let target = try editor.ensureChild(name, of: folder, new: node)
-                try source.copyAttributes(of: child, to: editor.upper.appending(target.path), editor.writer)
-                try await copyChildren(of: child, to: target, below: relative)
-                try editor.set(target, node)
-            } else if !isExcluded {
-                let host = try editor.place(name, in: folder)
-                try await source.write(child, to: host, as: node, editor.writer)
+            let path = prefix.isEmpty ? name : prefix + [0x2f] + name
+            let isTaken = filter.takes(path)
+            guard source.isDirectory(child) else {
+                guard isTaken else { continue }
+                let host = try editor.place(name, in: try currentFolder())
+                try await source.write(
+                    child, to: host, as: options.applied(to: try source.node(of: child)), editor.writer)
+                continue
             }
+            guard isTaken || filter.mayTake(below: path) else { continue }
+            var step = Step(name: name, item: child)
+            var node: Node?
+            if isTaken {
+                let own = options.applied(to: try source.node(of: child))
+                let folder = try editor.ensureChild(name, of: try currentFolder(), new: own)
+                try source.copyAttributes(of: child, to: editor.upper.appending(folder.path), editor.writer)
+                step.folder = folder
+                node = own
+            }
+            trail.append(step)
+            try await copyChildren(of: child, below: path, filter)
+            let done = trail.removeLast()
+            if let node, let folder = done.folder { try editor.set(folder, node) }
         }
+    }
+
+    /// The folder in the image for where the walk is. Those that were passed over are made now: with the metadata of the
+    /// source's, of which a folder that exists already takes the mode alone.
+    private mutating func currentFolder() throws(BuildError) -> LayeredRoot.Folder {
+        var known: LayeredRoot.Folder?
+        for index in trail.indices {
+            if let folder = trail[index].folder {
+                known = folder
+                continue
+            }
+            guard let parent = known else { continue }
+            let step = trail[index]
+            let source = try source.node(of: step.item)
+            let present = try editor.view.child(step.name, of: parent)
+            let made = try editor.ensureChild(step.name, of: parent, new: options.applied(to: source))
+            if case .folder(let folder)? = present {
+                var node = folder.node
+                node.mode = source.mode
+                try editor.set(made, node)
+            } else {
+                try self.source.copyAttributes(
+                    of: step.item, to: editor.upper.appending(made.path), editor.writer)
+            }
+            trail[index].folder = made
+            known = made
+        }
+        guard let known else { throw BuildError(.destination, "the walk has no folder to copy to") }
+        return known
     }
 }
 
 extension CopyOptions {
     /// Folders on the way to the destination that do not exist yet.
     var newFolder: Node {
-        var mode: UInt32 = 0o755
-        if case .octal(let bits)? = self.mode { mode = bits }
-        return Node(
-            directoryMode: mode, uid: owner?.uid ?? 0, gid: owner?.gid ?? 0, modified: Timestamp(seconds: createdAt))
+        var node = unpackedFolder
+        if case .absolute(let bits)? = mode { node.mode = bits }
+        return node
+    }
+
+    /// The folder that an archive is unpacked into: `--chmod` is not for archives.
+    var unpackedFolder: Node {
+        Node(
+            directoryMode: 0o755, uid: owner?.uid ?? 0, gid: owner?.gid ?? 0, modified: Timestamp(seconds: createdAt))
     }
 
     func applied(to node: Node) -> Node {
@@ -151,7 +245,7 @@ extension CopyOptions {
             node.gid = owner.gid
         }
         if let mode, node.kind != .symlink {
-            node.mode = mode.applied(to: node.mode, isDirectory: node.kind == .directory)
+            node.mode = mode.apply(to: node.mode, isDirectory: node.kind == .directory)
         }
         return node
     }

@@ -17,6 +17,9 @@ protocol CopySource {
     /// Makes the file, link or special file in a place where nothing is.
     mutating func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError)
     func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) throws(BuildError)
+    /// Files are linked to each other within one source of an instruction, never across: what was written before may be
+    /// another file by then.
+    mutating func forgetLinks()
 }
 
 extension CopySource {
@@ -54,6 +57,14 @@ struct ContextSource: CopySource {
     let displayName: String
     /// The time of files that have none; what copies them knows the newest that they may have.
     let createdAt: Int64
+    /// Where the first name of a file with several went.
+    private var firstNames: [ContextEntry.LinkIdentity: HostPath] = [:]
+
+    init(tree: ContextTree, displayName: String, createdAt: Int64) {
+        self.tree = tree
+        self.displayName = displayName
+        self.createdAt = createdAt
+    }
 
     typealias Item = ContextTree.Item
 
@@ -87,7 +98,11 @@ struct ContextSource: CopySource {
             modified: Timestamp(seconds: entry.modified ?? createdAt))
     }
 
-    func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError) {
+    mutating func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError) {
+        if let identity = item.entry.linkIdentity {
+            if let first = firstNames[identity] { return try writer.makeHardLink(host, to: first) }
+            firstNames[identity] = host
+        }
         switch item.entry.kind {
         case .file:
             let descriptor = try FileContent.create(host)
@@ -96,6 +111,8 @@ struct ContextSource: CopySource {
                 try FileContent.write(bytes, to: raw, host)
             }
             try writer.apply(node, to: host)
+            copyAttributes(of: item, to: host, writer)
+            try FileCalls.setModified(host, node.modified)
             _ = consume descriptor
         case .symlink(let target):
             try writer.makeSymlink(host, target: target, node)
@@ -106,7 +123,14 @@ struct ContextSource: CopySource {
         }
     }
 
-    func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) {}
+    /// An attribute that the state directory's file system cannot hold is left out, as other builders do.
+    func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) {
+        for (name, value) in item.entry.attributes where writer.ownership == .apply || name.hasPrefix("user.") {
+            try? FileCalls.setAttribute(host, name, value)
+        }
+    }
+
+    mutating func forgetLinks() { firstNames = [:] }
 }
 
 /// The file system of a stage or an image.
@@ -158,4 +182,6 @@ struct LayeredSource: CopySource {
     func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) throws(BuildError) {
         if let source = item.host { try writer.copyAttributes(source, to: host) }
     }
+
+    mutating func forgetLinks() { copy = TreeCopy(writer: copy.writer) }
 }

@@ -1,4 +1,5 @@
 import Diagnostics
+import Dockerfile
 import OCI
 import Registry
 
@@ -120,4 +121,6 @@ struct CopyStep: Sendable {
     var unpacks: Bool
     /// On an empty root instead of on what the layers below have there.
     var isLinked: Bool
+    /// Sources keep the folders that they are in.
+    var keepsParents = false
 }

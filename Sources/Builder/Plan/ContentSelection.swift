@@ -1,3 +1,4 @@
+import Dockerfile
 import OCI
 import Synchronization
 
@@ -5,40 +6,58 @@ import Synchronization
 struct ContentSelection {
     let source: ContextSource
 
-    func add(_ step: CopyStep, to hasher: inout KeyHasher) async throws(BuildError) {
-        for pattern in step.sources {
-            let matches = try SourcePattern(pattern).matches(in: source)
-            hasher.add(pattern)
+    /// Where the first name of a file with several is.
+    private var firstNames: [ContextEntry.LinkIdentity: [UInt8]] = [:]
+
+    init(source: ContextSource) { self.source = source }
+
+    mutating func add(_ step: CopyStep, to hasher: inout KeyHasher) async throws(BuildError) {
+        for text in step.sources {
+            hasher.add(text)
+            let (base, below) = step.keepsParents ? PathRules.pivot(text) : (text, nil)
+            let filter = try SourceFilter(pattern: below, excludes: step.excludes)
+            let matches = try SourcePattern(base).matches(in: source)
             hasher.add(Int64(matches.count))
-            for match in matches {
-                hasher.add(match.path.joined)
-                guard let item = try source.resolve(match.path, followingLast: true) else { continue }
-                let excludes = step.excludes.isEmpty ? nil : try ExcludeList(step.excludes)
-                try await add(item, at: [], to: &hasher, excludes)
+            for path in matches {
+                hasher.add(path.joined)
+                firstNames = [:]
+                guard let item = try source.resolve(path, followingLast: true) else { continue }
+                try await add(item, at: [], to: &hasher, filter)
             }
         }
     }
 
     /// Everything of the source, for a mount of it.
-    func add(path: String, to hasher: inout KeyHasher) async throws(BuildError) {
+    mutating func add(path: String, to hasher: inout KeyHasher) async throws(BuildError) {
         guard let item = try source.resolve(ImagePath(path), followingLast: true) else { return }
-        try await add(item, at: [], to: &hasher, nil)
+        try await add(item, at: [], to: &hasher, try SourceFilter(excludes: []))
     }
 
-    private func add(
-        _ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher, _ excludes: ExcludeList?
+    private mutating func add(
+        _ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher, _ filter: SourceFilter
     ) async throws(BuildError) {
         let entry = item.entry
         hasher.add(path)
         hasher.add(Int64(entry.mode))
+        for (name, value) in entry.attributes.sorted(by: { $0.key < $1.key }) {
+            hasher.add(name)
+            hasher.add(value)
+        }
+        if let identity = entry.linkIdentity {
+            hasher.add("linked")
+            hasher.add(firstNames[identity] ?? path)
+            if firstNames[identity] == nil { firstNames[identity] = path }
+        }
         switch entry.kind {
         case .directory:
-            let children = source.children(of: item).map { name, child in
-                (path: path.isEmpty ? name : path + [0x2f] + name, item: child)
-            }.filter { !(excludes?.excludes($0.path.text) ?? false) }
             hasher.add("directory")
-            hasher.add(Int64(children.count))
-            for (path, child) in children { try await add(child, at: path, to: &hasher, excludes) }
+            for (name, child) in source.children(of: item) {
+                let below = path.isEmpty ? name : path + [0x2f] + name
+                let isFolder = child.entry.kind == .directory
+                guard filter.takes(below) || isFolder && filter.mayTake(below: below) else { continue }
+                try await add(child, at: below, to: &hasher, filter)
+            }
+            hasher.add("end")
         case .symlink(let target):
             hasher.add("link")
             hasher.add(target)

@@ -182,14 +182,18 @@ struct StagePlanner {
     }
 
     private mutating func apply(_ copy: CopyInstruction, _ instruction: Instruction) throws(BuildError) {
-        guard !copy.parents else {
-            throw unsupported(instruction, "COPY --parents", "copy the folders one by one to where they belong")
+        for source in copy.sources.paths where AddSource(source) != .local(source) {
+            throw BuildError(
+                instruction.error(
+                    .argument, "COPY takes no remote sources, such as \(Self.redacted(source))", near: source,
+                    hint: "use ADD"))
         }
         let origin: CopyOrigin =
             try copy.from.map { (name) throws(BuildError) in try self.origin(name, instruction) } ?? .context
-        let step = try plan(
+        var step = try plan(
             copy.sources, origin, chown: copy.chown, chmod: copy.chmod, excludes: copy.excludes, link: copy.link,
             unpacks: false, instruction)
+        step.keepsParents = copy.parents
         add(instruction, .copy(step))
     }
 
@@ -214,12 +218,8 @@ struct StagePlanner {
     ) throws(BuildError) -> CopyStep {
         var mode: FileModeChange?
         if let chmod, !chmod.isEmpty {
-            mode = FileModeChange(chmod)
-            guard mode != nil else {
-                throw BuildError(
-                    instruction.error(
-                        .argument, "'\(chmod)' is not a file mode", near: chmod,
-                        hint: "write an octal mode such as 0755, or changes such as u=rwX,go=rX"))
+            do throws(DockerfileError) { mode = try FileModeChange(chmod) } catch {
+                throw BuildError(instruction.locate(error))
             }
         }
         let destination = PathRules.destination(sources.destination, in: state.workingDirectory)

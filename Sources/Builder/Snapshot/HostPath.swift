@@ -34,6 +34,11 @@ struct HostPath: Hashable, Sendable {
         return try outcome.get()
     }
 
+    func isAbove(_ other: HostPath) -> Bool {
+        other.storage.count > storage.count && other.storage.starts(with: storage.dropLast())
+            && other.storage[storage.count - 1] == CChar(bitPattern: 0x2f)
+    }
+
     var depth: Int { storage.count { $0 == CChar(bitPattern: 0x2f) } }
 
     var text: String { String(decoding: storage.dropLast().lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self) }

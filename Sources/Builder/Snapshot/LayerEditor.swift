@@ -97,6 +97,16 @@ struct LayerEditor {
         if try view.child(name, of: folder) != nil { try FileCalls.makeWhiteout(host) }
     }
 
+    /// As `hide`, also where a folder is: with everything below it.
+    mutating func replace(_ name: FileName, in folder: LayeredRoot.Folder) throws(BuildError) {
+        let host = upper.appending(folder.path).appending(name)
+        if try Node.read(host, .apply)?.kind == .directory {
+            try FileCalls.removeTree(host)
+            final = final.filter { $0.key != host && !host.isAbove($0.key) }
+        }
+        try hide(name, in: folder)
+    }
+
     private func clear(_ host: HostPath) throws(BuildError) {
         if let present = try Node.read(host, .apply), present.kind != .directory { try FileCalls.removeFile(host) }
     }
