@@ -99,7 +99,7 @@ let package = Package(
             ["Builder", "OCI", "Registry", "ContentStore", "Sandbox", "Dockerfile", "Archive", "Diagnostics"]),
         suite("ClusterManifestTests", []),
         suite("ContentStoreTests", ["ContentStore", "OCI", "Diagnostics"]),
-        suite("DockerfileTests", ["Dockerfile", "Diagnostics"]),
+        suite("DockerfileTests", ["Dockerfile", "Diagnostics"], exclude: ["Golden"]),
         suite("EndToEndTests", ["slipway"], exclude: ["Fixture", "expected.diff"]),
         suite("FileSystemTests", ["FileSystem", "Diagnostics"]),
         suite("GitTests", ["Git"]),

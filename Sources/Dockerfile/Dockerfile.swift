@@ -40,7 +40,9 @@ package struct Dockerfile: Sendable {
     package static let sizeLimit = 16 << 20
     package static let stageLimit = 20_000
 
-    package let file: String
+    package var file: String { source.file }
+    /// The text, for messages.
+    package let source: SourceText
     package let directives: Directives
     /// The `ARG`s before the first FROM.
     package let globalArguments: [ArgInstruction]
@@ -56,23 +58,26 @@ package struct Dockerfile: Sendable {
     /// - Parameters:
     ///   - bytes: the file's content; what is not UTF-8 becomes U+FFFD outside of heredocs.
     ///   - file: its name, for messages.
-    package static func parse(_ bytes: [UInt8], file: String = "Dockerfile") throws(DockerfileError) -> Dockerfile {
+    ///   - check: what the caller wants of the build checks, on top of what the file's own directive says.
+    package static func parse(
+        _ bytes: [UInt8], file: String = "Dockerfile", check: CheckOptions = CheckOptions()
+    ) throws(DockerfileError) -> Dockerfile {
         guard bytes.count <= sizeLimit else {
             throw DockerfileError(
                 .limit, "the file is \(bytes.count) bytes long; the limit is \(sizeLimit)",
                 location: SourceLocation(file: file, line: 1))
         }
         var parser = DockerfileParser(SourceText(bytes, file: file))
-        return try parser.parse().linted()
+        return try parser.parse(check).linted()
     }
 }
 
 extension Dockerfile {
     init(
-        file: String, directives: Directives, globals: [Instruction], stages: [Stage],
+        source: SourceText, directives: Directives, globals: [Instruction], stages: [Stage],
         emptyContinuations: [SourceRange], warnings: [LintWarning] = []
     ) {
-        self.file = file
+        self.source = source
         self.directives = directives
         globalInstructions = globals
         globalArguments = globals.compactMap { if case .arg(let argument) = $0.kind { argument } else { nil } }
@@ -84,7 +89,7 @@ extension Dockerfile {
     /// With the warnings of its text.
     func linted() -> Dockerfile {
         Dockerfile(
-            file: file, directives: directives, globals: globalInstructions, stages: stages,
+            source: source, directives: directives, globals: globalInstructions, stages: stages,
             emptyContinuations: emptyContinuations, warnings: Linter.text(self))
     }
 }

@@ -21,7 +21,7 @@ struct DockerfileParser {
 
     private var escape: EscapeCharacter { escapeOverride ?? reader.directives.directives.escape }
 
-    mutating func parse() throws(DockerfileError) -> Dockerfile {
+    mutating func parse(_ check: CheckOptions = CheckOptions()) throws(DockerfileError) -> Dockerfile {
         var globals: [Instruction] = []
         var stages: [Stage] = []
         // Collected apart: appending to the last stage within the array would copy it every time.
@@ -61,8 +61,9 @@ struct DockerfileParser {
         }
         var directives = reader.directives.directives
         directives.syntax = DirectiveReader.detectSyntax(source)
+        directives.check = directives.check.merged(with: check)
         return Dockerfile(
-            file: source.file, directives: directives, globals: globals, stages: stages,
+            source: source, directives: directives, globals: globals, stages: stages,
             emptyContinuations: emptyContinuations)
     }
 

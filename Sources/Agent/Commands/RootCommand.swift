@@ -14,7 +14,8 @@ package struct RootCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, ConfigCommand.self,
+            SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, DockerfileCommand.self,
+            ConfigCommand.self,
             RegistryCommand.self, ImageCommand.self,
         ])
 

@@ -26,12 +26,19 @@ struct Planner {
         } catch {
             throw BuildError(error)
         }
-        var mismatches: [String] = []
-        let bases = try await resolveBases(of: &graph, &mismatches)
+        let bases = try await resolveBases(of: &graph)
         let sources = try await resolveSources(of: graph)
-        var warnings = graph.warnings.map { "\($0.location): \($0.message) (\($0.rule.rawValue))" }
+        let findings = checks(of: graph, bases)
+        var warnings = findings.map { "\($0.location): \($0.message) (\($0.rule.rawValue))" }
+        if graph.failsOnWarnings, let first = findings.first {
+            throw BuildError(
+                .dockerfile,
+                "\(name) asks to fail on warnings, and there \(findings.count == 1 ? "is 1" : "are \(findings.count)")",
+                place: "\(first.location)", cause: "\(first.message) (\(first.rule.rawValue))",
+                hint: "'slipway dockerfile lint' lists all; '# check=skip=\(first.rule.rawValue)' switches this one off"
+            )
+        }
         warnings += graph.unusedArguments.map { "the build argument '\($0)' is not used by \(name)" }
-        warnings += mismatches
         var plan = BuildPlan(stages: [], target: graph.target, sources: sources, warnings: warnings)
         for index in graph.order { plan.stages.append(try stage(graph.nodes[index], graph, bases[index], plan)) }
         return plan
@@ -41,7 +48,7 @@ struct Planner {
 
     /// The base images of the needed stages. Their ONBUILD triggers may make further stages needed.
     private func resolveBases(
-        of graph: inout StageGraph, _ mismatches: inout [String]
+        of graph: inout StageGraph
     ) async throws(BuildError) -> [Int: BaseImage] {
         var bases: [Int: BaseImage] = [:]
         while let index = graph.order.first(where: { bases[$0] == nil && graph.nodes[$0].base.isExternal }) {
@@ -60,11 +67,6 @@ struct Planner {
             case .scratch, .stage: continue
             }
             bases[index] = image
-            let own = image.image.config.platform
-            let wanted = node.platform?.description ?? request.platform.description
-            if let asked = try? Platform(wanted), !own.os.isEmpty, !own.matches(asked) {
-                mismatches.append("\(place): the base image \(image.name) is for \(own), not for \(asked)")
-            }
             do throws(DockerfileError) {
                 try graph.insertTriggers(image.image.config.config.onBuild, into: index)
             } catch {
@@ -72,6 +74,30 @@ struct Planner {
             }
         }
         return bases
+    }
+
+    /// The build checks of the needed stages, now that the variables of their bases are known.
+    private func checks(of graph: StageGraph, _ bases: [Int: BaseImage]) -> [LintWarning] {
+        var environments: [StageGraph.Source: [String: String]] = [:]
+        var mismatches: [LintWarning] = []
+        for (index, image) in bases.sorted(by: { $0.key < $1.key }) {
+            let node = graph.nodes[index]
+            let pairs = image.image.config.config.env.map { entry in
+                let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                return (String(parts[0]), parts.count == 2 ? String(parts[1]) : "")
+            }
+            environments[node.base] = Dictionary(pairs) { _, last in last }
+            let own = image.image.config.platform
+            let wanted = node.platform?.description ?? request.platform.description
+            guard let asked = try? Platform(wanted), !own.os.isEmpty, !own.matches(asked) else { continue }
+            if let warning = graph.warning(
+                .invalidBaseImagePlatform, "the base image \(image.name) is for \(own), not for \(asked)",
+                ofStage: index)
+            {
+                mismatches.append(warning)
+            }
+        }
+        return graph.lint(neededOnly: true) { environments[$0] } + mismatches
     }
 
     /// The images and contexts that COPY and mounts take files from.

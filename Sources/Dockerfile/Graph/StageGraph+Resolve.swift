@@ -33,7 +33,7 @@ extension StageGraph {
         let index = try find(target, in: dockerfile, names)
         return try StageGraph(
             nodes: nodes, target: index, names: names, contexts: contexts, globalArguments: scope.assigned,
-            buildArguments: given, check: dockerfile.directives.check,
+            buildArguments: given, check: dockerfile.directives.check, source: dockerfile.source,
             unusedArguments: unused(given, in: dockerfile),
             warnings: dockerfile.warnings + Linter.fromLines(dockerfile, scope: scope, platform: wanted))
     }

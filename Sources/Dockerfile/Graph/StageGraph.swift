@@ -40,9 +40,13 @@ package struct StageGraph: Sendable {
     /// Of the command line.
     package let buildArguments: [String: String]
     let check: CheckOptions
+    let source: SourceText
     private let globals: [String: String]
     let names: [String: Int]
     let contexts: [String: String]
+
+    /// Whether a warning that is left fails the build: `# check=error=true`.
+    package var failsOnWarnings: Bool { check.isError }
 
     /// The value of a global argument.
     package func globalArgument(_ name: String) -> String? { globals[name] }
@@ -129,6 +133,7 @@ package struct StageGraph: Sendable {
     init(
         nodes: [Node], target: Int, names: [String: Int], contexts: [String: String],
         globalArguments: [(name: String, value: String)], buildArguments: [String: String], check: CheckOptions,
+        source: SourceText,
         unusedArguments: [String], warnings: [LintWarning]
     ) throws(DockerfileError) {
         self.nodes = nodes
@@ -138,6 +143,7 @@ package struct StageGraph: Sendable {
         self.globalArguments = globalArguments
         self.buildArguments = buildArguments
         self.check = check
+        self.source = source
         globals = Dictionary(globalArguments.map { ($0.name, $0.value) }) { _, last in last }
         self.unusedArguments = unusedArguments
         self.warnings = warnings

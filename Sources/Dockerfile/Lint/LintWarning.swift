@@ -1,15 +1,33 @@
 package import Diagnostics
 
 /// One finding of a build check.
-package struct LintWarning: Sendable, Equatable {
+package struct LintWarning: Sendable, Equatable, CustomStringConvertible {
     package var rule: LintRule
     package var message: String
     package var location: SourceLocation
+    /// The line with a caret.
+    package var excerpt: String?
 
-    package init(_ rule: LintRule, _ message: String, at location: SourceLocation) {
+    package init(_ rule: LintRule, _ message: String, at location: SourceLocation, excerpt: String? = nil) {
         self.rule = rule
         self.message = message
         self.location = location
+        self.excerpt = excerpt
+    }
+
+    /// As a compiler prints it, the line with a caret below.
+    package var description: String {
+        "\(location): warning: \(message) (\(rule.rawValue))" + (excerpt.map { "\n\($0)" } ?? "")
+    }
+}
+
+extension [LintWarning] {
+    /// By place; those of one place as they were found.
+    var inOrder: [LintWarning] {
+        enumerated().sorted { left, right in
+            let (first, second) = (left.element.location, right.element.location)
+            return (first.line, first.column, left.offset) < (second.line, second.column, right.offset)
+        }.map(\.element)
     }
 }
 

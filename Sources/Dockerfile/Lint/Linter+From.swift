@@ -3,7 +3,7 @@ import Diagnostics
 extension Linter {
     /// The checks of FROM lines.
     static func fromLines(_ dockerfile: Dockerfile, scope: GlobalScope, platform: BuildPlatform) -> [LintWarning] {
-        var collector = LintCollector(dockerfile.directives.check)
+        var collector = LintCollector(dockerfile.directives.check, dockerfile.source)
         let expander = WordExpander(escape: dockerfile.directives.escape)
         let names = scope.declared.sorted()
         let defaults = defaultScope(dockerfile, platform)
@@ -16,7 +16,8 @@ extension Linter {
                 collector.enter(comments: [])
                 collector.report(
                     .invalidDefaultArgInFrom,
-                    "with the defaults of its arguments, '\(stage.base)' is no valid image name", at: range)
+                    "with the defaults of its arguments, '\(stage.base)' is no valid image name", near: stage.base,
+                    at: range)
                 collector.enter(comments: stage.from.comments)
             }
             for text in [stage.base, stage.platform].compactMap({ $0 }) {
@@ -24,12 +25,25 @@ extension Linter {
                 for name in expansion.unmatched where !scope.declared.contains(name) && !collector.isFull {
                     let hint = Suggestion.nearest(to: name, among: names).map { " (did you mean \($0)?)" } ?? ""
                     collector.report(
-                        .undefinedArgInFrom, "FROM uses '\(name)', which no ARG before it declares\(hint)", at: range)
+                        .undefinedArgInFrom, "FROM uses '\(name)', which no ARG before it declares\(hint)", near: name,
+                        at: range)
                 }
             }
             platformFlag(stage, expander, scope, &collector)
         }
         return collector.warnings
+    }
+
+    /// The warnings of a file whose stages cannot be resolved, by line.
+    static func unresolved(_ dockerfile: Dockerfile, _ options: DockerfileCheck.Options) -> [LintWarning] {
+        guard let platform = try? BuildPlatform(options.platform) else { return dockerfile.warnings }
+        var scope = GlobalScope(
+            automatic: StageGraph.automatic(platform, platform, dockerfile.stages.last?.name ?? "default"),
+            given: Dictionary(options.buildArguments) { _, last in last })
+        // An argument whose default is what is wrong counts as declared.
+        for instruction in dockerfile.globalInstructions { _ = try? scope.declare(instruction) }
+        let all = dockerfile.warnings + fromLines(dockerfile, scope: scope, platform: platform)
+        return all.inOrder
     }
 
     private static func platformFlag(
@@ -42,7 +56,8 @@ extension Linter {
             expansion.text == scope.value("TARGETPLATFORM")
         {
             collector.report(
-                .redundantTargetPlatform, "--platform=\(written) is the default and can go", at: stage.from.range)
+                .redundantTargetPlatform, "--platform=\(written) is the default and can go", near: "--platform",
+                at: stage.from.range)
         }
         guard expansion.matched.isEmpty, expansion.unmatched.isEmpty,
             let platform = try? BuildPlatform(expansion.text)
@@ -52,7 +67,7 @@ extension Linter {
         collector.report(
             .fromPlatformFlagConstDisallowed,
             "FROM has the constant platform '\(expansion.text)'; use a variable, or name the stage after the platform",
-            at: stage.from.range)
+            near: "--platform", at: stage.from.range)
     }
 
     /// The arguments as they are when the command line gives none.

@@ -7,20 +7,30 @@ extension StageGraph {
     ///   - ignore: the context's ignore file, for sources that it takes away.
     ///   - environment: the variables of a base image or named context; `nil` when they are not known: then nothing is
     ///     said about undefined variables, except on well-known images, which define only `PATH`.
+    ///   - neededOnly: whether stages that the target does not need are passed over.
     package func lint(
-        ignore: IgnoreMatcher? = nil, environment: (Source) -> [String: String]? = { _ in nil }
+        ignore: IgnoreMatcher? = nil, neededOnly: Bool = false,
+        environment: (Source) -> [String: String]? = { _ in nil }
     ) -> [LintWarning] {
         var walk = StageWalk(graph: self, ignore: ignore)
-        for node in nodes {
+        for node in neededOnly ? order.map({ nodes[$0] }) : nodes {
             var known = environment(node.base)
             if known == nil, case .image(let name) = node.base, StageWalk.definesOnlyPath(name) { known = [:] }
             if case .scratch = node.base { known = [:] }
             walk.visit(node, environment: known)
         }
         let all = warnings + walk.collector.warnings
-        return all.enumerated().sorted { left, right in
-            (left.element.location.line, left.offset) < (right.element.location.line, right.offset)
-        }.map(\.element)
+        return all.inOrder
+    }
+
+    /// A finding about a stage's FROM that somebody else makes; `nil` when the file switches its rule off.
+    package func warning(_ rule: LintRule, _ message: String, ofStage index: Int) -> LintWarning? {
+        guard nodes.indices.contains(index) else { return nil }
+        let from = nodes[index].stage.from
+        var collector = LintCollector(check, source)
+        collector.enter(comments: from.comments)
+        collector.report(rule, message, near: nodes[index].stage.base, at: from.range)
+        return collector.warnings.first
     }
 }
 
@@ -48,7 +58,7 @@ private struct StageWalk {
     init(graph: StageGraph, ignore: IgnoreMatcher?) {
         self.graph = graph
         self.ignore = ignore
-        collector = LintCollector(graph.check)
+        collector = LintCollector(graph.check, graph.source)
         var lastUse: [Int: Int] = [:]
         for node in graph.nodes { if case .stage(let base) = node.base { lastUse[base] = node.index } }
         self.lastUse = lastUse
@@ -78,7 +88,7 @@ private struct StageWalk {
     private mutating func visit(
         _ instruction: Instruction, _ state: inout State, _ last: inout [Keyword: SourceRange]
     ) {
-        collector.enter(comments: instruction.comments)
+        collector.enter(comments: instruction.comments, in: instruction.source)
         let range = instruction.range
         let expanded = try? instruction.expanded { [state] in state.value($0) }
         undefined(expanded?.undefined ?? [], state, at: range)
@@ -103,7 +113,8 @@ private struct StageWalk {
             if !state.hasWorkingDirectory, !PathRules.isAbsolute(path) {
                 collector.report(
                     .workdirRelativePath,
-                    "the relative WORKDIR '\(path)' depends on the base image; begin with an absolute one", at: range)
+                    "the relative WORKDIR '\(path)' depends on the base image; begin with an absolute one", near: path,
+                    at: range)
             }
             state.hasWorkingDirectory = true
         case .env(let env):
@@ -131,7 +142,7 @@ private struct StageWalk {
         }
         for name in unknown where !collector.isFull {
             let hint = Suggestion.nearest(to: name, among: options).map { " (did you mean $\($0)?)" } ?? ""
-            collector.report(.undefinedVar, "the variable '$\(name)' is not defined\(hint)", at: range)
+            collector.report(.undefinedVar, "the variable '$\(name)' is not defined\(hint)", near: name, at: range)
         }
     }
 
@@ -163,17 +174,21 @@ private struct StageWalk {
         guard Linter.isSecret(name) else { return }
         collector.report(
             .secretsUsedInArgOrEnv,
-            "\(keyword.name) '\(name)' stays in the image; use RUN --mount=type=secret for secrets", at: range)
+            "\(keyword.name) '\(name)' stays in the image; use RUN --mount=type=secret for secrets", near: name,
+            at: range)
     }
 
     private mutating func ports(_ words: [String], at range: SourceRange) {
         guard let ports = try? ExposedPorts(words) else { return }
         for word in ports.oddProtocols {
-            collector.report(.exposeProtoCasing, "the protocol of EXPOSE '\(word)' should be in lower case", at: range)
+            collector.report(
+                .exposeProtoCasing, "the protocol of EXPOSE '\(word)' should be in lower case", near: word,
+                at: range)
         }
         for word in ports.mappings {
             collector.report(
-                .exposeInvalidFormat, "EXPOSE '\(word)' should not name an address or a port of the host", at: range)
+                .exposeInvalidFormat, "EXPOSE '\(word)' should not name an address or a port of the host",
+                near: word, at: range)
         }
     }
 
@@ -185,7 +200,8 @@ private struct StageWalk {
             let isRoot = cleaned == "." || cleaned == "/"
             guard isRoot ? ignore.excludesRoot : ignore.excludes(cleaned) else { continue }
             collector.report(
-                .copyIgnoredFile, "\(keyword.name) takes '\(path)', which the ignore file takes away", at: range)
+                .copyIgnoredFile, "\(keyword.name) takes '\(path)', which the ignore file takes away", near: path,
+                at: range)
         }
     }
 }

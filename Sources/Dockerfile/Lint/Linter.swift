@@ -4,7 +4,7 @@ import Diagnostics
 enum Linter {
     /// - Parameter dockerfile: parsed, without its warnings.
     static func text(_ dockerfile: Dockerfile) -> [LintWarning] {
-        var collector = LintCollector(dockerfile.directives.check)
+        var collector = LintCollector(dockerfile.directives.check, dockerfile.source)
         for range in dockerfile.emptyContinuations {
             collector.report(
                 .noEmptyContinuation, "an instruction goes on across an empty line; remove the line", at: range)
@@ -33,13 +33,15 @@ enum Linter {
         collector.enter(comments: from.comments)
         guard let name = from.nameText, let keyword = from.asText else { return }
         if name != name.lowercased() {
-            collector.report(.stageNameCasing, "the stage name '\(name)' should be in lower case", at: from.range)
+            collector.report(
+                .stageNameCasing, "the stage name '\(name)' should be in lower case", near: name, at: from.range)
         }
         let isLower = from.keywordText == from.keywordText.lowercased()
         let isUpper = from.keywordText == from.keywordText.uppercased()
         if isLower && keyword != keyword.lowercased() || isUpper && keyword != keyword.uppercased() {
             collector.report(
-                .fromAsCasing, "'\(keyword)' and '\(from.keywordText)' should be in the same case", at: from.range)
+                .fromAsCasing, "'\(keyword)' and '\(from.keywordText)' should be in the same case", near: keyword,
+                at: from.range)
         }
         if let stageName = stage.name {
             description([stageName], of: "FROM", from.comments, at: from.range, &collector)
@@ -75,10 +77,13 @@ enum Linter {
             collector.enter(comments: [])
             if name == "scratch" || name == "context" {
                 collector.report(
-                    .reservedStageName, "'\(name)' is reserved; name the stage otherwise", at: stage.from.range)
+                    .reservedStageName, "'\(name)' is reserved; name the stage otherwise",
+                    near: stage.from.nameText, at: stage.from.range)
             }
             if !seen.insert(name).inserted {
-                collector.report(.duplicateStageName, "there are several stages named '\(name)'", at: stage.from.range)
+                collector.report(
+                    .duplicateStageName, "there are several stages named '\(name)'", near: stage.from.nameText,
+                    at: stage.from.range)
             }
         }
     }

@@ -135,6 +135,7 @@ package struct CheckOptions: Sendable, Equatable {
         result.skipAll = skipAll || other.skipAll
         result.experimental.formUnion(other.experimental)
         result.experimentalAll = experimentalAll || other.experimentalAll
+        result.isError = isError || other.isError
         return result
     }
 }
