@@ -49,6 +49,8 @@ let package = Package(
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),  // Debian's has no pkg-config file.
+        systemLibrary("CLzma", pkgConfig: "liblzma", apt: "liblzma-dev"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         .target(name: "CLinux"),
         .target(name: "CSandbox"),
@@ -61,7 +63,8 @@ let package = Package(
         library("HTTP", ["CCurl", "Blocking", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),
         library(
-            "Archive", ["CZlib", "CDeflate", "CZstd", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
+            "Archive",
+            ["CZlib", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
         library("Sandbox", ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         // Layer 2: the field's values and protocols.

@@ -46,6 +46,8 @@ need_library libyaml-dev yaml-0.1
 need_library zlib1g-dev zlib
 need_library libdeflate-dev libdeflate
 need_library libzstd-dev libzstd
+need_package libbz2-dev
+need_library liblzma-dev liblzma
 need_library libssl-dev libcrypto
 need_program git git
 need_program make make

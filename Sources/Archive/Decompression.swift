@@ -19,6 +19,8 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
         case plain
         case gzip(GzipDecoder)
         case zstd(ZstdDecoder)
+        case bzip2(Bzip2Decoder)
+        case xz(XzDecoder)
     }
 
     /// - Parameters:
@@ -32,7 +34,7 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
         input = [UInt8](repeating: 0, count: 1 << 17)
         decoder = .plain
         // Enough to see any magic number, however small the pieces are.
-        while available < 4 {
+        while available < Compression.prefixLength {
             let count = try fill(from: available)
             if count == 0 { break }
         }
@@ -41,6 +43,8 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
         case .none: decoder = .plain
         case .gzip: decoder = .gzip(try GzipDecoder())
         case .zstd: decoder = .zstd(try ZstdDecoder())
+        case .bzip2: decoder = .bzip2(try Bzip2Decoder())
+        case .xz: decoder = .xz(try XzDecoder())
         }
     }
 
@@ -93,6 +97,8 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
                     return (count, count)
                 case .gzip(let gzip): return try gzip.decode(piece, into: buffer, isLast: isLast)
                 case .zstd(let zstd): return try zstd.decode(piece, into: buffer)
+                case .bzip2(let bzip2): return try bzip2.decode(piece, into: buffer)
+                case .xz(let xz): return try xz.decode(piece, into: buffer, isLast: isLast)
                 }
             }
         }
@@ -107,6 +113,8 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
             case .plain: true
             case .gzip(let gzip): gzip.isWhole
             case .zstd(let zstd): zstd.isWhole
+            case .bzip2(let bzip2): bzip2.isWhole
+            case .xz(let xz): xz.isWhole
             }
         guard isWhole else {
             throw ArchiveError(

@@ -13,6 +13,8 @@ enum ModuleTable {
         "CZlib": Module(layer: 0, mayImport: []),
         "CDeflate": Module(layer: 0, mayImport: []),
         "CZstd": Module(layer: 0, mayImport: []),
+        "CBzip2": Module(layer: 0, mayImport: []),
+        "CLzma": Module(layer: 0, mayImport: []),
         "CCrypto": Module(layer: 0, mayImport: []),
         "CLinux": Module(layer: 0, mayImport: []),
         "CSandbox": Module(layer: 0, mayImport: []),
@@ -24,7 +26,10 @@ enum ModuleTable {
         "HTTP": Module(layer: 1, mayImport: ["CCurl", "Blocking", "Diagnostics"]),
         "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),
         "Archive": Module(
-            layer: 1, mayImport: ["CZlib", "CDeflate", "CZstd", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
+            layer: 1,
+            mayImport: [
+                "CZlib", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics",
+            ]),
         "Sandbox": Module(layer: 1, mayImport: ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         "OCI": Module(layer: 2, mayImport: ["CCrypto", "Diagnostics"]),

@@ -30,6 +30,11 @@ struct CompressionTests {
             try sink.write(plain)
             try sink.finish()
             return sink.sink.bytes
+        case .bzip2, .xz:
+            try AtomicFile.write(plain, to: scratch.file("plain"))
+            let tool = compression == .xz ? "xz" : "bzip2"
+            try Shell.run(["sh", "-c", "cd \(scratch.path); \(tool) -c < plain > packed"])
+            return try bytes(ofFile: scratch.file("packed"))
         }
     }
 
@@ -49,7 +54,7 @@ struct CompressionTests {
         #expect(try decompressed(bytes, compression) == plain)
     }
 
-    @Test(arguments: [("gzip", Compression.gzip), ("zstd", .zstd)])
+    @Test(arguments: [("gzip", Compression.gzip), ("zstd", .zstd), ("bzip2", .bzip2), ("xz", .xz)])
     func otherToolsAgree(tool: String, compression: Compression) throws {
         let ours = try compressed(compression)
         try AtomicFile.write(ours, to: scratch.file("ours"))
@@ -61,7 +66,7 @@ struct CompressionTests {
         #expect(try decompressed(theirs + ours) == plain + plain)
     }
 
-    @Test(arguments: [Compression.gzip, .zstd])
+    @Test(arguments: [Compression.gzip, .zstd, .bzip2, .xz])
     func damageIsAnError(_ compression: Compression) throws {
         let bytes = try compressed(compression)
         for end in [0, 1, 5, 12, bytes.count / 2, bytes.count - 1] {
@@ -128,9 +133,25 @@ struct CompressionTests {
         #expect(try decompressed(bomb, limit: 32 << 20).count == 32 << 20)
     }
 
+    @Test func zerosBehindBzip2AreIgnored() throws {
+        #expect(try decompressed(compressed(.bzip2) + [0, 0, 0]) == plain)
+    }
+
+    @Test func xzMayNotAskForAnyMemory() throws {
+        try AtomicFile.write(plain, to: scratch.file("plain"))
+        try Shell.run(["sh", "-c", "cd \(scratch.path); xz --lzma2=dict=512MiB -c < plain > packed"])
+        let packed = try bytes(ofFile: scratch.file("packed"))
+        let error = try #require(throws: ArchiveError.self) { _ = try self.decompressed(packed) }
+        #expect(error.code == .limit)
+    }
+
     @Test func garbage() throws {
         var state: UInt64 = 0x9e37_79b9_7f4a_7c15
-        for magic: [UInt8] in [[0x1f, 0x8b, 8, 0], [0x28, 0xb5, 0x2f, 0xfd]] {
+        let magics: [[UInt8]] = [
+            [0x1f, 0x8b, 8, 0], [0x28, 0xb5, 0x2f, 0xfd], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00],
+            Array("BZh91AY&SY".utf8),
+        ]
+        for magic in magics {
             for _ in 0..<500 {
                 var bytes = magic
                 for _ in 0..<64 {

@@ -96,4 +96,56 @@ import Testing
         }
         #expect(error?.summary.contains("/etc/passwd") == true)
     }
+
+    @Test(arguments: [("tgz", "gzip"), ("tar.bz2", "bzip2"), ("txz", "xz"), ("any", "zstd"), ("tar", "cat")])
+    func unpacksEveryCompression(suffix: String, tool: String) async throws {
+        let bench = try await Workbench()
+        let context = bench.directory.file("context")
+        try Self.tar("[{'name': 'd/f', 'data': 'x', 'uid': 4}]", to: context + "/plain")
+        try Shell.run([
+            "sh", "-c", "cd \(context) && \(tool) < plain > a.\(suffix) && echo hello | \(tool) > b.\(suffix)",
+        ])
+        let result = try await bench.build(
+            """
+            FROM scratch
+            ADD a.\(suffix) /to
+            ADD b.\(suffix) a.\(suffix) /kept/
+            ADD --unpack=false a.\(suffix) /off/
+            """)
+        let tree = try result.tree()
+        #expect(
+            tree == [
+                "to": "d 0755 0:0", "to/d": "d 0755 0:0", "to/d/f": "f 0644 4:0", "kept": "d 0755 0:0",
+                "kept/b.\(suffix)": "f 0644 0:0", "kept/d": "d 0755 0:0", "kept/d/f": "f 0644 4:0", "off": "d 0755 0:0",
+                "off/a.\(suffix)": "f 0644 0:0",
+            ])
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: result.unpack() + "/off/a.\(suffix)"))
+                == Data(contentsOf: URL(fileURLWithPath: context + "/a.\(suffix)")))
+    }
+
+    @Test func stopsBombs() async throws {
+        let bench = try await Workbench()
+        let context = bench.directory.file("context")
+        // A header for 4 GiB, and as many zeros; compressed 16 kB, or 4 MB with gzip.
+        let program = """
+            import bz2, sys, tarfile
+            entry = tarfile.TarInfo('zeros')
+            entry.size = 4 << 30
+            packer = bz2.BZ2Compressor(9)
+            with open(sys.argv[1], 'wb') as out:
+                out.write(packer.compress(entry.tobuf()))
+                out.write(packer.flush())
+                packer = bz2.BZ2Compressor(9)
+                piece = packer.compress(bytes(64 << 20)) + packer.flush()
+                for _ in range(64): out.write(piece)
+            """
+        try Shell.run(["python3", "-c", program, context + "/bomb.tbz"])
+        let error = await #expect(throws: BuildError.self) {
+            try await bench.build("FROM scratch\nADD bomb.tbz /to/\n")
+        }
+        #expect(error?.cause?.contains("unpacks to more than") == true, "\(String(describing: error))")
+        #expect(error?.place == "Dockerfile:2:1")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/builds")).isEmpty)
+    }
 }
