@@ -17,12 +17,13 @@ RUN swift build --configuration release --product slipway --static-swift-stdlib 
     && install -D --strip .build/release/slipway /out/usr/bin/slipway
 
 FROM debian:bookworm-slim
-# The shared libraries that the binary loads. uidmap maps a range of user ids into a build's user namespace for an
-# ordinary user; inside a pod that works by file capabilities, not by the set-user-id bit.
+# The shared libraries that the binary loads. openssh-client and gpg sign commits and verify signatures. uidmap maps a
+# range of user ids into a build's user namespace for an ordinary user; inside a pod that works by file capabilities, not
+# by the set-user-id bit.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         ca-certificates libgit2-1.5 libcurl4 libyaml-0-2 zlib1g libdeflate0 libzstd1 libbz2-1.0 liblzma5 \
-        libssl3 uidmap libcap2-bin \
+        libssl3 uidmap libcap2-bin openssh-client gpg gpg-agent gpgconf \
     && chmod u-s /usr/bin/newuidmap /usr/bin/newgidmap \
     && setcap cap_setuid+ep /usr/bin/newuidmap \
     && setcap cap_setgid+ep /usr/bin/newgidmap \

@@ -59,7 +59,7 @@ let package = Package(
 
         // Layer 1: one module per C library; nothing above sees an OpaquePointer.
         library("FileSystem", ["CLinux", "Diagnostics"]),
-        library("Git", ["CGit2", "Blocking", "Diagnostics"]),
+        library("Git", ["CGit2", "CLinux", "Blocking", "Diagnostics"]),
         library("HTTP", ["CCurl", "Blocking", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),
         library(

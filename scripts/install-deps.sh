@@ -63,6 +63,8 @@ if [ "$mode" = test ]; then
     need_program crun crun
     need_program openssh-server sshd
     need_program openssh-client ssh-keygen
+    need_program gnupg gpg
+    need_program gnupg gpgconf
     need_program nginx-light nginx
     need_program fcgiwrap fcgiwrap
     need_program apache2-utils htpasswd

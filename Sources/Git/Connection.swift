@@ -11,6 +11,11 @@ struct Advertisement: Sendable {
 
     func branch(_ name: String) -> ObjectID? { references["refs/heads/" + name] }
 
+    /// A reference's name as people say it.
+    static func short(_ reference: String) -> String {
+        reference.hasPrefix("refs/heads/") ? String(reference.dropFirst(11)) : reference
+    }
+
     var branches: [String] {
         references.keys.filter { $0.hasPrefix("refs/heads/") }.map { String($0.dropFirst(11)) }.sorted()
     }
@@ -59,8 +64,8 @@ struct Connection: ~Copyable {
         self.trust = trust
     }
 
-    /// Gets a branch's objects; the caller moves the reference.
-    func download(branch: String) throws(GitError) {
+    /// Gets the objects of a reference; the caller moves its own.
+    func download(reference: String) throws(GitError) {
         var options = git_fetch_options()
         git_fetch_options_init(&options, UInt32(GIT_FETCH_OPTIONS_VERSION))
         options.callbacks = session.callbacks()
@@ -68,25 +73,29 @@ struct Connection: ~Copyable {
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
         options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE
-        let specification = StringArray(["+refs/heads/\(branch):refs/heads/\(branch)"])
+        let specification = StringArray(["+\(reference):\(reference)"])
         var list = specification.value
         let status = session.watch.watching { git_remote_download(remote.pointer, &list, &options) }
-        guard status >= 0 else { throw session.error(status, "cannot fetch the branch '\(branch)'") }
+        guard status >= 0 else { throw session.error(status, "cannot fetch '\(Advertisement.short(reference))'") }
     }
 
-    /// Sends a local reference's objects and asks the server to move its branch; `session.update` has the verdict.
-    func upload(reference: String, to branch: String) throws(GitError) -> Int32 {
+    /// Sends a local reference's objects and asks the server to move one of its own there; `session.update` has the verdict.
+    ///
+    /// - Parameters:
+    ///   - source: a local reference; `nil` removes the remote's.
+    ///   - force: the old commit need not be an ancestor of the new one. The server compares the old value all the same.
+    func upload(_ source: String?, to reference: String, force: Bool) throws(GitError) -> Int32 {
         var options = git_push_options()
         git_push_options_init(&options, UInt32(GIT_PUSH_OPTIONS_VERSION))
         options.callbacks = session.callbacks()
         options.proxy_opts = Self.proxy()
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
-        let specification = StringArray(["\(reference):refs/heads/\(branch)"])
+        let specification = StringArray(["\(force && source != nil ? "+" : "")\(source ?? ""):\(reference)"])
         var list = specification.value
         let status = session.watch.watching { git_remote_upload(remote.pointer, &list, &options) }
         if status == GIT_ENONFASTFORWARD.rawValue { return status }
-        guard status >= 0 else { throw session.error(status, "cannot push to the branch '\(branch)'") }
+        guard status >= 0 else { throw session.error(status, "cannot push to '\(Advertisement.short(reference))'") }
         return status
     }
 

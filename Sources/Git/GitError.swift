@@ -39,6 +39,10 @@ package struct GitError: Diagnostic, Equatable {
         case unsupported
         /// The local disk refused to be read or written.
         case storage
+        /// A commit's signature is missing or not one that is trusted.
+        case unverified
+        /// A key for signing or verifying cannot be used.
+        case signing
         /// The task was cancelled.
         case cancelled
     }

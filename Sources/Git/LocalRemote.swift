@@ -63,35 +63,58 @@ struct LocalRemote: ~Copyable {
             failure: "cannot fetch from the repository")
     }
 
-    /// Copies a commit there and moves the branch if it still is where it was expected.
+    /// Copies a commit there and moves the reference, if that still is where it was expected.
     ///
-    /// - Returns: whether the branch was moved.
+    /// - Parameter target: `nil` removes the reference.
+    /// - Returns: whether the reference was moved.
     func upload(
-        _ commit: ObjectID, from mirror: borrowing Repository, to branch: String, expecting: ObjectID?
+        _ target: ObjectID?, from mirror: borrowing Repository, to reference: String, expecting: ObjectID?
     ) throws(GitError) -> Bool {
-        if !repository.isBare, repository.headBranch == branch {
+        if !repository.isBare, repository.headBranch.map({ "refs/heads/" + $0 }) == reference {
             throw GitError(
-                .refused, "'\(branch)' is checked out in a repository with a work tree; it is not pushed to",
+                .refused,
+                "'\(Advertisement.short(reference))' is checked out in a repository with a work tree; it is not pushed to",
                 place: url.description, hint: "use a bare repository (git clone --bare), or another branch")
         }
+        guard let target else { return try remove(reference, expecting: expecting) }
         try mirror.copyObjects(
-            of: commit, excluding: Array(advertisement.references.values), toPackDirectory: repository.packDirectory,
+            of: target, excluding: Array(advertisement.references.values), toPackDirectory: repository.packDirectory,
             failure: "cannot push to the repository")
-        var new = commit.oid
+        var new = target.oid
         var old = (expecting ?? ObjectID(git_oid())).oid
         var made: OpaquePointer?
         let status = git_reference_create_matching(
-            &made, repository.handle.pointer, "refs/heads/" + branch, &new, 1, &old, "push")
+            &made, repository.handle.pointer, reference, &new, 1, &old, "push")
         git_reference_free(made)
         switch status {
         case 0: return true
         case GIT_EMODIFIED.rawValue, GIT_ELOCKED.rawValue, GIT_ENOTFOUND.rawValue: return false
-        default: throw .last(status, "cannot move the branch '\(branch)'", place: url.description)
+        default:
+            throw .last(status, "cannot move '\(Advertisement.short(reference))'", place: url.description)
         }
     }
 
-    /// Where the branch is now.
-    func current(_ branch: String) throws(GitError) -> ObjectID? { try repository.reference("refs/heads/" + branch) }
+    private func remove(_ reference: String, expecting: ObjectID?) throws(GitError) -> Bool {
+        var found: OpaquePointer?
+        let status = git_reference_lookup(&found, repository.handle.pointer, reference)
+        if status == GIT_ENOTFOUND.rawValue { return expecting == nil }
+        guard status >= 0, let found else {
+            throw .last(status, "cannot remove '\(Advertisement.short(reference))'", place: url.description)
+        }
+        defer { git_reference_free(found) }
+        guard let target = git_reference_target(found), ObjectID(target.pointee) == expecting else { return false }
+        // Compares once more with what was looked up, under the reference's lock.
+        let removed = git_reference_delete(found)
+        switch removed {
+        case 0: return true
+        case GIT_EMODIFIED.rawValue, GIT_ELOCKED.rawValue, GIT_ENOTFOUND.rawValue: return false
+        default:
+            throw .last(removed, "cannot remove '\(Advertisement.short(reference))'", place: url.description)
+        }
+    }
+
+    /// Where a reference is now.
+    func current(_ reference: String) throws(GitError) -> ObjectID? { try repository.reference(reference) }
 }
 
 extension Repository {

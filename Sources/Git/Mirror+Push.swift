@@ -18,68 +18,91 @@ extension Mirror {
     ///   - edits: whole new contents by path. Files keep their modes; new files are ordinary ones. Symbolic links,
     ///     submodules and directories are refused.
     ///   - deletions: files to remove; those that are not there are no error.
+    ///   - signingKey: signs the commit, when given.
     /// - Throws: `.unchanged` when the tree would be the parent's.
     package func createCommit(
         parent: ObjectID, edits: [String: [UInt8]], deletions: Set<String> = [], message: String, author: Signature,
-        committer: Signature
+        committer: Signature, signingKey: SigningKey? = nil
     ) throws(GitError) -> ObjectID {
         try reading { (r) throws(GitError) in
             try r.createCommit(
                 parent: parent, edits: edits, deletions: deletions, message: message, author: author,
-                committer: committer)
+                committer: committer, signingKey: signingKey)
         }
     }
 
     /// Moves the remote's branch to a commit, if it still is where the commit was computed from.
     ///
     /// - Parameter expecting: the branch's head that the caller knows; `nil` when the branch must not exist yet.
+    /// - Parameter force: the old head need not be an ancestor of the new one; it is compared all the same (a push with a
+    ///   lease).
     /// - Returns: `.rejected` for a lost race, in whichever way the server reports it.
     /// - Throws: `.refused` with the server's words when a hook or a rule refuses.
     package func push(
-        _ commit: ObjectID, to branch: String, expecting: ObjectID?
+        _ commit: ObjectID, to branch: String, expecting: ObjectID?, force: Bool = false
     ) throws(GitError) -> PushOutcome {
+        try push(commit, toReference: try Self.reference(branch), expecting: expecting, force: force)
+    }
+
+    /// Removes a branch of the remote, if it still is where the caller knows it.
+    package func deleteBranch(_ branch: String, expecting: ObjectID) throws(GitError) -> PushOutcome {
         let reference = try Self.reference(branch)
+        let outcome = try push(nil, toReference: reference, expecting: expecting, force: true)
+        if outcome == .pushed { repository.removeReference(reference) }
+        return outcome
+    }
+
+    func push(
+        _ target: ObjectID?, toReference reference: String, expecting: ObjectID?, force: Bool
+    ) throws(GitError) -> PushOutcome {
         let outcome: PushOutcome
         switch url.transport {
         case .local(let remotePath):
-            outcome = try pushLocally(commit, to: branch, expecting: expecting, remotePath: remotePath)
+            outcome = try pushLocally(target, to: reference, expecting: expecting, remotePath: remotePath)
         case .http, .ssh, .git:
-            outcome = try pushOverNetwork(commit, to: branch, expecting: expecting)
+            outcome = try pushOverNetwork(target, to: reference, expecting: expecting, force: force)
         }
-        if outcome == .pushed { try repository.setReference(reference, to: commit) }
+        if outcome == .pushed, let target { try repository.setReference(reference, to: target) }
+        if outcome == .pushed { noteAdvertised(reference, target) }
         return outcome
     }
 
     private func pushLocally(
-        _ commit: ObjectID, to branch: String, expecting: ObjectID?, remotePath: String
+        _ target: ObjectID?, to reference: String, expecting: ObjectID?, remotePath: String
     ) throws(GitError) -> PushOutcome {
         let remote = try LocalRemote(path: remotePath, url: url)
-        if let early = verdict(remote.advertisement.branch(branch), commit, branch, expecting) { return early }
-        if try remote.upload(commit, from: repository, to: branch, expecting: expecting) { return .pushed }
-        let now = try remote.current(branch)
-        return verdict(now, commit, branch, expecting)
-            ?? .rejected(reason: "another writer holds the branch '\(branch)'", remoteHead: now)
+        if let early = verdict(remote.advertisement.references[reference], target, reference, expecting) {
+            return early
+        }
+        if try remote.upload(target, from: repository, to: reference, expecting: expecting) { return .pushed }
+        let now = try remote.current(reference)
+        return verdict(now, target, reference, expecting)
+            ?? .rejected(reason: "another writer holds '\(Advertisement.short(reference))'", remoteHead: now)
     }
 
     private func pushOverNetwork(
-        _ commit: ObjectID, to branch: String, expecting: ObjectID?
+        _ target: ObjectID?, to reference: String, expecting: ObjectID?, force: Bool
     ) throws(GitError) -> PushOutcome {
         let session = RemoteSession(url: url, credentials: credentials, progress: nil)
         let status: Int32
         do {
             let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_PUSH)
-            if let early = verdict(connection.advertisement.branch(branch), commit, branch, expecting) { return early }
+            if let early = verdict(connection.advertisement.references[reference], target, reference, expecting) {
+                return early
+            }
             // libgit2 pushes references only.
             let temporary = "refs/slipway/push"
-            try repository.setReference(temporary, to: commit)
-            defer { repository.removeReference(temporary) }
-            status = try connection.upload(reference: temporary, to: branch)
+            if let target { try repository.setReference(temporary, to: target) }
+            defer { if target != nil { repository.removeReference(temporary) } }
+            status = try connection.upload(target == nil ? nil : temporary, to: reference, force: force)
         }
         if status == GIT_ENONFASTFORWARD.rawValue {
-            return .rejected(reason: "'\(branch)' has commits that this push does not contain", remoteHead: nil)
+            return .rejected(
+                reason: "'\(Advertisement.short(reference))' has commits that this push does not contain",
+                remoteHead: nil)
         }
         if let update = session.update, !update.isAccepted {
-            return try explain(refusal: update.reason, session, commit, branch, expecting)
+            return try explain(refusal: update.reason, session, target, reference, expecting)
         }
         guard session.update != nil else {
             throw GitError(
@@ -92,15 +115,16 @@ extension Mirror {
     /// A server words a lost race in many ways ("failed to update ref", "cannot lock ref …", "non-fast-forward"). What
     /// decides is whether the branch moved.
     private func explain(
-        refusal reason: String, _ session: RemoteSession, _ commit: ObjectID, _ branch: String, _ expecting: ObjectID?
+        refusal reason: String, _ session: RemoteSession, _ target: ObjectID?, _ reference: String,
+        _ expecting: ObjectID?
     ) throws(GitError) -> PushOutcome {
         let again = RemoteSession(url: url, credentials: credentials, progress: nil)
-        let now = try Connection(repository, session: again, direction: GIT_DIRECTION_FETCH).advertisement.branch(
-            branch)
-        if let late = verdict(now, commit, branch, expecting) { return late }
+        let now = try Connection(repository, session: again, direction: GIT_DIRECTION_FETCH).advertisement.references[
+            reference]
+        if let late = verdict(now, target, reference, expecting) { return late }
         let heard = Redaction.serverText(session.serverText)
         throw GitError(
-            .refused, "the server refused the push to '\(branch)'", place: url.description,
+            .refused, "the server refused the push to '\(Advertisement.short(reference))'", place: url.description,
             cause: Redaction.serverText(Array(reason.utf8)) + (heard.isEmpty ? "" : " (\(heard))"),
             hint:
                 "a hook or a branch rule of the repository decides this; allow this account, or let the commits go to "
@@ -109,12 +133,14 @@ extension Mirror {
 
     /// What the remote's present head says about a push: done already, lost, or (`nil`) still to be done.
     private func verdict(
-        _ now: ObjectID?, _ commit: ObjectID, _ branch: String, _ expecting: ObjectID?
+        _ now: ObjectID?, _ target: ObjectID?, _ reference: String, _ expecting: ObjectID?
     ) -> PushOutcome? {
-        if now == commit { return .pushed }
+        if now == target { return .pushed }
         if now == expecting { return nil }
         let place = now.map { "is at \($0.short)" } ?? "does not exist any more"
         return .rejected(
-            reason: "'\(branch)' \(place), not at \(expecting?.short ?? "no commit") as expected", remoteHead: now)
+            reason:
+                "'\(Advertisement.short(reference))' \(place), not at \(expecting?.short ?? "no commit") as expected",
+            remoteHead: now)
     }
 }

@@ -84,23 +84,10 @@ package actor Mirror {
     private func fetchOnce(_ branch: String, progress: ((FetchProgress) -> Void)?) throws(GitError) -> Commit {
         let reference = try Self.reference(branch)
         let previous = try repository.reference(reference)
-        let tip: ObjectID
-        let isNew: Bool
-        switch url.transport {
-        case .local(let remotePath):
-            let remote = try LocalRemote(path: remotePath, url: url)
-            advertisement = remote.advertisement
-            tip = try existing(branch, in: remote.advertisement)
-            isNew = !repository.exists(tip)
-            if isNew { try remote.download(tip, into: repository, having: previous.map { [$0] } ?? []) }
-        case .http, .ssh, .git:
-            let session = RemoteSession(url: url, credentials: credentials, progress: progress)
-            let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH)
-            advertisement = connection.advertisement
-            tip = try existing(branch, in: connection.advertisement)
-            isNew = !repository.exists(tip)
-            if isNew { try connection.download(branch: branch) }
+        let (tip, isNew) = try download(reference, having: previous, progress: progress) { (remote) throws(GitError) in
+            try existing(branch, in: remote)
         }
+        guard let tip else { throw GitError(.branchNotFound, "the repository has no branch '\(branch)'") }
         let commit = try verified(tip)
         if previous != tip { try repository.setReference(reference, to: tip) }
         var isRewritten = false
@@ -108,6 +95,65 @@ package actor Mirror {
         lastFetch = FetchReport(previous: previous, head: tip, isRewritten: isRewritten, downloaded: isNew)
         return commit
     }
+
+    /// Asks the remote what it has, and gets the objects that `choose` picks from a reference, when they are not here yet.
+    private func download(
+        _ reference: String, having previous: ObjectID?, progress: ((FetchProgress) -> Void)?,
+        choose: (Advertisement) throws(GitError) -> ObjectID?
+    ) throws(GitError) -> (ObjectID?, isNew: Bool) {
+        switch url.transport {
+        case .local(let remotePath):
+            let remote = try LocalRemote(path: remotePath, url: url)
+            advertisement = remote.advertisement
+            guard let tip = try choose(remote.advertisement) else { return (nil, false) }
+            if repository.exists(tip) { return (tip, false) }
+            try remote.download(tip, into: repository, having: previous.map { [$0] } ?? [])
+            return (tip, true)
+        case .http, .ssh, .git:
+            let session = RemoteSession(url: url, credentials: credentials, progress: progress)
+            let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH)
+            advertisement = connection.advertisement
+            guard let tip = try choose(connection.advertisement) else { return (nil, false) }
+            if repository.exists(tip) { return (tip, false) }
+            try connection.download(reference: reference)
+            return (tip, true)
+        }
+    }
+
+    /// Where another branch of the remote is, with its commits in the mirror; `nil` when there is no such branch.
+    ///
+    /// It costs nothing when the remote, as last heard, has no such branch, or is where the mirror is.
+    package func fetchIfPresent(branch: String) throws(GitError) -> Commit? {
+        guard let tip = try fetchReference(try Self.reference(branch)) else { return nil }
+        return try verified(tip)
+    }
+
+    /// The same for any reference.
+    func fetchReference(_ reference: String, fresh: Bool = false) throws(GitError) -> ObjectID? {
+        let previous = try repository.reference(reference)
+        if !fresh, let advertisement {
+            guard let known = advertisement.references[reference] else { return nil }
+            if repository.exists(known) {
+                if previous != known { try repository.setReference(reference, to: known) }
+                return known
+            }
+        }
+        let (tip, _) = try download(reference, having: previous, progress: nil) { $0.references[reference] }
+        if let tip, previous != tip { try repository.setReference(reference, to: tip) }
+        return tip
+    }
+
+    /// The remote's branches as last heard, by name.
+    package var advertisedBranches: [String: ObjectID] {
+        guard let advertisement else { return [:] }
+        return Dictionary(
+            uniqueKeysWithValues: advertisement.branches.compactMap { name in
+                advertisement.branch(name).map { (name, $0) }
+            })
+    }
+
+    /// What a push of ours has changed at the remote.
+    func noteAdvertised(_ reference: String, _ target: ObjectID?) { advertisement?.references[reference] = target }
 
     /// The head of a branch that must exist.
     private func existing(_ branch: String, in advertisement: Advertisement) throws(GitError) -> ObjectID {

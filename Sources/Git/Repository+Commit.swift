@@ -6,7 +6,7 @@ extension Repository {
     /// Subtrees without an edit keep their ids, so that modes, symbolic links and submodules stay as they are.
     func createCommit(
         parent: ObjectID, edits: [String: [UInt8]], deletions: Set<String>, message: String, author: Signature,
-        committer: Signature
+        committer: Signature, signingKey: SigningKey?
     ) throws(GitError) -> ObjectID {
         let base = try commit(parent).tree
         let tree = try editedTree(base: base, edits: edits, deletions: deletions)
@@ -23,9 +23,24 @@ extension Repository {
         let text = message.hasSuffix("\n") ? message : message + "\n"
         var oid = git_oid()
         var parents: [OpaquePointer?] = [parentHandle.pointer]
+        guard let signingKey else {
+            try check("cannot write the commit", place: path) {
+                git_commit_create(
+                    &oid, handle.pointer, nil, by.pointer, with.pointer, nil, text, treeHandle.pointer, 1, &parents)
+            }
+            return ObjectID(oid)
+        }
+        var buffer = git_buf()
+        defer { git_buf_dispose(&buffer) }
         try check("cannot write the commit", place: path) {
-            git_commit_create(
-                &oid, handle.pointer, nil, by.pointer, with.pointer, nil, text, treeHandle.pointer, 1, &parents)
+            git_commit_create_buffer(
+                &buffer, handle.pointer, by.pointer, with.pointer, nil, text, treeHandle.pointer, 1, &parents)
+        }
+        let payload = Self.bytes(buffer)
+        let signature = try signingKey.sign(payload)
+        try check("cannot write the signed commit", place: path) {
+            git_commit_create_with_signature(
+                &oid, handle.pointer, String(decoding: payload, as: UTF8.self), signature, "gpgsig")
         }
         return ObjectID(oid)
     }
@@ -104,7 +119,7 @@ extension Repository {
 }
 
 /// A `git_signature` made from ours.
-private struct OwnedSignature: ~Copyable {
+struct OwnedSignature: ~Copyable {
     let pointer: UnsafeMutablePointer<git_signature>
 
     init(_ signature: Signature) throws(GitError) {

@@ -1,4 +1,4 @@
-/// SHA-1 and its HMAC, for the hashed host names of known_hosts and for nothing else.
+/// SHA-1 and its HMAC, for the hashed host names of known_hosts and to notice that a file of keys was changed.
 ///
 /// Written by hand because this module links libgit2 only, which exports no plain hash.
 enum SHA1 {

@@ -22,7 +22,7 @@ enum ModuleTable {
         "Blocking": Module(layer: 0, mayImport: []),
 
         "FileSystem": Module(layer: 1, mayImport: ["CLinux", "Diagnostics"]),
-        "Git": Module(layer: 1, mayImport: ["CGit2", "Blocking", "Diagnostics"]),
+        "Git": Module(layer: 1, mayImport: ["CGit2", "CLinux", "Blocking", "Diagnostics"]),
         "HTTP": Module(layer: 1, mayImport: ["CCurl", "Blocking", "Diagnostics"]),
         "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),
         "Archive": Module(

@@ -200,3 +200,24 @@ package final class SSHGitServer: Sendable {
 
     package func stop() { sshd.stop() }
 }
+
+/// An ssh-agent of a test's own, stopped when dropped.
+package final class SSHAgent: Sendable {
+    /// What SSH_AUTH_SOCK is to be.
+    package let socket: String
+    private let agent: Server
+
+    package init(directory: String) throws {
+        socket = directory + "/agent.sock"
+        agent = try Server(unblocked + ["ssh-agent", "-D", "-a", socket], log: directory + "/agent.log")
+        let deadline = Date().addingTimeInterval(10)
+        while !FileManager.default.fileExists(atPath: socket), Date() < deadline { usleep(10_000) }
+    }
+
+    /// Adds a private key without a passphrase.
+    package func add(_ keyPath: String) throws {
+        try Shell.run(["ssh-add", "-q", keyPath], environment: ["SSH_AUTH_SOCK": socket])
+    }
+
+    package func stop() { agent.stop() }
+}

@@ -73,6 +73,12 @@ uint32_t linux_minor(uint64_t device);
 ssize_t copy_file_range(int in, off_t *in_offset, int out, off_t *out_offset, size_t length, unsigned int flags);
 int syncfs(int descriptor);
 
+/// memfd_create with MFD_CLOEXEC: hidden behind _GNU_SOURCE.
+int linux_memory_file(const char *name);
+
+/// posix_spawn_file_actions_addclosefrom_np: hidden behind _GNU_SOURCE. `actions` is a posix_spawn_file_actions_t.
+int linux_spawn_close_from(void *actions, int first);
+
 /// ioctl(FICLONE): variadic. Shares the blocks of a file where the file system can.
 int linux_clone_file(int to, int from);
 
