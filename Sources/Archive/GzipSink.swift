@@ -1,6 +1,5 @@
 import Blocking
 import CDeflate
-import Glibc
 import Synchronization
 
 /// Compresses what is written to it with gzip (RFC 1952), on all processors and always to the same bytes.
@@ -61,7 +60,7 @@ package struct GzipSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
 
     private mutating func startMember() throws(ArchiveError) {
         // As many as keep all processors busy while this thread writes; so memory stays bounded.
-        if running.count > processorCount { try write(running.removeFirst()) }
+        if running.count > ProcessorCount.value { try write(running.removeFirst()) }
         let member = GzipMember(take(), level: level)
         running.append(member)
         startBlocking { member.compress() }
@@ -75,8 +74,6 @@ package struct GzipSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
         try outcome.get()
     }
 }
-
-private let processorCount = min(16, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
 
 /// One piece on its way through the compressor.
 private final class GzipMember: Sendable {

@@ -17,11 +17,11 @@ package struct TarWriter<Sink: ByteSink & ~Copyable>: ~Copyable {
         if !records.isEmpty {
             var header = TarEntry(name: Array("PaxHeaders/entry".utf8), kind: .file)
             header.size = Int64(records.count)
-            try sink.write(Self.header(header, type: UInt8(ascii: "x")))
+            try sink.write(UstarHeader.encode(header, type: UInt8(ascii: "x")))
             try sink.write(records)
             try sink.write([UInt8](repeating: 0, count: (512 - records.count % 512) % 512))
         }
-        try sink.write(Self.header(entry, type: Self.type(entry.kind)))
+        try sink.write(UstarHeader.encode(entry, type: Self.type(entry.kind)))
         remaining = entry.size
         padding = Int((512 - entry.size % 512) % 512)
     }
@@ -66,21 +66,20 @@ package struct TarWriter<Sink: ByteSink & ~Copyable>: ~Copyable {
 
     // MARK: Headers
 
-    private static var largestOctal: Int64 { 0o77_777_777_777 }
-    private static var largestIdentifier: UInt32 { 0o7_777_777 }
-
     /// What does not fit into a ustar header.
     private static func paxRecords(_ entry: TarEntry) -> [UInt8] {
         var records: [UInt8] = []
         func add(_ key: String, _ value: [UInt8]) { records += record(key, value) }
-        if entry.gid > largestIdentifier { add("gid", Array(String(entry.gid).utf8)) }
+        if entry.gid > UstarHeader.largestIdentifier { add("gid", Array(String(entry.gid).utf8)) }
         if entry.linkName.count > 100 || !isASCII(entry.linkName) { add("linkpath", entry.linkName) }
-        if entry.modified.seconds < 0 || entry.modified.seconds > largestOctal || entry.modified.nanoseconds != 0 {
+        if entry.modified.seconds < 0 || entry.modified.seconds > UstarHeader.largestOctal
+            || entry.modified.nanoseconds != 0
+        {
             add("mtime", time(entry.modified))
         }
         if entry.name.count > 100 || !isASCII(entry.name) { add("path", entry.name) }
-        if entry.size > largestOctal { add("size", Array(String(entry.size).utf8)) }
-        if entry.uid > largestIdentifier { add("uid", Array(String(entry.uid).utf8)) }
+        if entry.size > UstarHeader.largestOctal { add("size", Array(String(entry.size).utf8)) }
+        if entry.uid > UstarHeader.largestIdentifier { add("uid", Array(String(entry.uid).utf8)) }
         for (name, value) in entry.xattrs.sorted(by: { $0.key < $1.key }) { add("SCHILY.xattr.\(name)", value) }
         return records
     }
@@ -107,37 +106,5 @@ package struct TarWriter<Sink: ByteSink & ~Copyable>: ~Copyable {
         var length = size + String(size).utf8.count
         length = size + String(length).utf8.count
         return Array("\(length) \(key)=".utf8) + value + [0x0a]
-    }
-
-    private static func header(_ entry: TarEntry, type: UInt8) -> [UInt8] {
-        var block = [UInt8](repeating: 0, count: 512)
-        func put(_ bytes: some Collection<UInt8>, at offset: Int, _ width: Int) {
-            for (index, byte) in bytes.prefix(width).enumerated() { block[offset + index] = byte }
-        }
-        func put(octal number: Int64, at offset: Int, _ width: Int) {
-            let digits = String(number, radix: 8)
-            let padded = String(repeating: "0", count: max(0, width - 1 - digits.count)) + digits
-            put(padded.utf8, at: offset, width - 1)
-        }
-        put(entry.name, at: 0, 100)
-        put(octal: Int64(entry.mode & 0o7777), at: 100, 8)
-        put(octal: Int64(min(entry.uid, largestIdentifier)), at: 108, 8)
-        put(octal: Int64(min(entry.gid, largestIdentifier)), at: 116, 8)
-        put(octal: min(max(entry.size, 0), largestOctal), at: 124, 12)
-        put(octal: min(max(entry.modified.seconds, 0), largestOctal), at: 136, 12)
-        put([UInt8](repeating: 0x20, count: 8), at: 148, 8)
-        block[156] = type
-        put(entry.linkName, at: 157, 100)
-        put("ustar\u{0}00".utf8, at: 257, 8)
-        if entry.kind == .characterDevice || entry.kind == .blockDevice {
-            put(octal: Int64(entry.major), at: 329, 8)
-            put(octal: Int64(entry.minor), at: 337, 8)
-        }
-        let sum = block.reduce(0) { $0 + Int64($1) }
-        let digits = String(sum, radix: 8)
-        put((String(repeating: "0", count: 6 - digits.count) + digits).utf8, at: 148, 6)
-        block[154] = 0
-        block[155] = 0x20
-        return block
     }
 }

@@ -106,7 +106,7 @@ package struct BuildCommand: AsyncParsableCommand {
             stateDirectory: TextFile.absolute(stateDirectory ?? RepositoryOptions.defaultStateDirectory))
         if let isolation { configuration.isolation = isolation }
         try registries.apply(to: &configuration)
-        let request = try request()
+        let request = try request(state: configuration.stateDirectory)
         var locations: [ImageLocation] = []
         for text in destination { locations.append(try ImageLocation(text).withDefaultTag) }
 
@@ -130,7 +130,7 @@ package struct BuildCommand: AsyncParsableCommand {
         }
     }
 
-    private func request() throws -> BuildRequest {
+    private func request(state: String) throws -> BuildRequest {
         var path = context.hasPrefix("dir://") ? String(context.dropFirst(6)) : context
         guard !path.contains("://") else {
             throw ValidationError(
@@ -138,7 +138,8 @@ package struct BuildCommand: AsyncParsableCommand {
         }
         path = TextFile.absolute(path)
         var request = BuildRequest(
-            context: try DirectoryContext(path: path), platform: try platform.map { try Platform($0) } ?? .host,
+            context: try DirectoryContext(path: path, stateDirectory: state),
+            platform: try platform.map { try Platform($0) } ?? .host,
             createdAt: SystemClock().now)
         request.contextRoot = String(PodFiles.clean(contextSubPath ?? "").dropFirst())
         let inContext = "\(path)/\(request.contextRoot.isEmpty ? "" : request.contextRoot + "/")\(dockerfile)"

@@ -1,3 +1,6 @@
+import OCI
+import Synchronization
+
 /// The files that COPY and ADD can take: a git tree, a directory, nothing.
 ///
 /// The Dockerfile and `.dockerignore` are read from it as well. The builder applies `.dockerignore` itself, so an
@@ -10,11 +13,48 @@ package protocol BuildContext: Sendable {
     /// out: they are then taken as 0755.
     func entries(under folder: String) async throws(BuildError) -> [ContextEntry]
 
+    /// What identifies the bytes of regular files, in their order: equal bytes, equal names. By default the entry's own, else a
+    /// digest.
+    func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String]
+
     /// Streams the bytes of a regular file, in order, in pieces of any size. `sink` may write to a disk: call it from
     /// where blocking is allowed. What it throws ends the reading and is thrown on.
     func read(
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError)
+}
+
+extension BuildContext {
+    package func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
+        var found: [String] = []
+        for entry in entries {
+            if let known = entry.contentID {
+                found.append(known)
+                continue
+            }
+            let running = RunningHash()
+            try await read(entry) { (bytes) throws(BuildError) in running.update(bytes) }
+            found.append("blake2b:" + hexadecimal(running.finish()))
+        }
+        return found
+    }
+}
+
+/// A hash that a callback on another thread can add to.
+private final class RunningHash: Sendable {
+    private let hasher = Mutex<ContentHasher?>(ContentHasher())
+
+    func update(_ bytes: UnsafeRawBufferPointer) {
+        let chunk = [UInt8](bytes)
+        hasher.withLock { hasher in chunk.withUnsafeBytes { hasher?.update($0) } }
+    }
+
+    func finish() -> [UInt8] {
+        hasher.withLock { hasher in
+            guard let full = hasher.take() else { preconditionFailure("a file is hashed once") }
+            return full.finalize()
+        }
+    }
 }
 
 /// A context with nothing in it.

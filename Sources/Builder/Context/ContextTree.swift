@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A context's files as a tree, without those that `.dockerignore` takes away.
 struct ContextTree: Sendable {
     struct Item: Sendable {
@@ -12,6 +14,7 @@ struct ContextTree: Sendable {
 
     let context: any BuildContext
     private var slots: [Slot]
+    private let identified = IdentifiedFiles()
 
     /// Reads the listing of a context.
     ///
@@ -84,6 +87,27 @@ struct ContextTree: Sendable {
 
     var root: Item { item(0) }
 
+    // MARK: Content
+
+    /// Finds out what identifies the content of files, all at once; what is not a file is passed over.
+    func identify(_ items: [Item]) async throws(BuildError) {
+        let unknown = items.filter { item in
+            item.entry.kind == .file && item.entry.contentID == nil && identified[item.index] == nil
+        }
+        guard !unknown.isEmpty else { return }
+        let found = try await context.contentIDs(of: unknown.map(\.entry))
+        for (item, id) in zip(unknown, found) { identified[item.index] = id }
+    }
+
+    func contentID(of item: Item) async throws(BuildError) -> String {
+        if let known = item.entry.contentID { return known }
+        try await identify([item])
+        guard let known = identified[item.index] else {
+            throw BuildError(.context, "cannot read \(item.entry.path): it is not a file")
+        }
+        return known
+    }
+
     private func item(_ index: Int) -> Item { Item(index: index, entry: slots[index].entry) }
 
     func children(of item: Item) -> [(name: FileName, item: Item)] {
@@ -100,5 +124,15 @@ struct ContextTree: Sendable {
         }
         guard low < children.count, children[low].name == name else { return nil }
         return self.item(children[low].index)
+    }
+}
+
+/// What was found out of a tree's files, by their place in it.
+private final class IdentifiedFiles: Sendable {
+    private let known = Mutex<[Int: String]>([:])
+
+    subscript(index: Int) -> String? {
+        get { known.withLock { $0[index] } }
+        set { known.withLock { $0[index] = newValue } }
     }
 }

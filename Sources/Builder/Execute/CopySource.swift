@@ -110,9 +110,7 @@ struct ContextSource: CopySource {
             try await tree.context.read(item.entry) { (bytes) throws(BuildError) in
                 try FileContent.write(bytes, to: raw, host)
             }
-            try writer.apply(node, to: host)
-            copyAttributes(of: item, to: host, writer)
-            try FileCalls.setModified(host, node.modified)
+            try writer.apply(node, toFile: raw, host) { copyAttributes(of: item, to: host, writer) }
             _ = consume descriptor
         case .symlink(let target):
             try writer.makeSymlink(host, target: target, node)

@@ -1,6 +1,5 @@
 import Dockerfile
 import OCI
-import Synchronization
 
 /// Hashes what COPY and ADD take from a context: paths, modes, link targets and contents, never times.
 struct ContentSelection {
@@ -22,6 +21,7 @@ struct ContentSelection {
                 hasher.add(path.joined)
                 firstNames = [:]
                 guard let item = try source.resolve(path, followingLast: true) else { continue }
+                try await source.tree.identify(files(of: item, at: [], filter))
                 try await add(item, at: [], to: &hasher, filter)
             }
         }
@@ -30,7 +30,24 @@ struct ContentSelection {
     /// Everything of the source, for a mount of it.
     mutating func add(path: String, to hasher: inout KeyHasher) async throws(BuildError) {
         guard let item = try source.resolve(ImagePath(path), followingLast: true) else { return }
-        try await add(item, at: [], to: &hasher, try SourceFilter(excludes: []))
+        let filter = try SourceFilter(excludes: [])
+        try await source.tree.identify(files(of: item, at: [], filter))
+        try await add(item, at: [], to: &hasher, filter)
+    }
+
+    /// The files that are taken of an item, so that they can be read side by side.
+    private func files(
+        of item: ContextTree.Item, at path: [UInt8], _ filter: SourceFilter
+    ) -> [ContextTree.Item] {
+        guard item.entry.kind == .directory else { return [item] }
+        var found: [ContextTree.Item] = []
+        for (name, child) in source.children(of: item) {
+            let below = path.isEmpty ? name : path + [0x2f] + name
+            let isFolder = child.entry.kind == .directory
+            guard filter.takes(below) || isFolder && filter.mayTake(below: below) else { continue }
+            found += files(of: child, at: below, filter)
+        }
+        return found
     }
 
     private mutating func add(
@@ -63,38 +80,10 @@ struct ContentSelection {
             hasher.add(target)
         case .file:
             hasher.add("file")
-            if let known = entry.contentID {
-                hasher.add(known)
-            } else {
-                hasher.add(try await Self.digest(of: entry, in: source.tree.context).description)
-            }
+            hasher.add(try await source.tree.contentID(of: item))
         case .fifo: hasher.add("fifo")
         case .socket: hasher.add("socket")
         case .unavailable: _ = try source.node(of: item)
-        }
-    }
-
-    private static func digest(of entry: ContextEntry, in context: any BuildContext) async throws(BuildError) -> Digest
-    {
-        let running = RunningHash()
-        try await context.read(entry) { (bytes) throws(BuildError) in running.update(bytes) }
-        return running.finish()
-    }
-}
-
-/// A hash that a callback on another thread can add to.
-private final class RunningHash: Sendable {
-    private let hasher = Mutex<SHA256Hasher?>(SHA256Hasher())
-
-    func update(_ bytes: UnsafeRawBufferPointer) {
-        let chunk = [UInt8](bytes)
-        hasher.withLock { $0?.update(chunk) }
-    }
-
-    func finish() -> Digest {
-        hasher.withLock { hasher in
-            guard let full = hasher.take() else { preconditionFailure("a file is hashed once") }
-            return full.finalize()
         }
     }
 }

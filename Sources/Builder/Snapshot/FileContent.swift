@@ -49,7 +49,13 @@ enum FileContent {
     static func stream(
         _ path: HostPath, _ body: (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) throws(BuildError) {
-        let descriptor = try open(path)
+        try stream(try open(path), path, body)
+    }
+
+    static func stream(
+        _ descriptor: borrowing Descriptor, _ path: HostPath,
+        _ body: (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) throws(BuildError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { buffer.deallocate() }
         while true {

@@ -7,6 +7,9 @@ struct HostPath: Hashable, Sendable {
 
     init(_ text: String) { storage = Array(text.utf8CString) }
 
+    /// Any bytes but NUL.
+    init(bytes: [UInt8]) { storage = bytes.map { CChar(bitPattern: $0) } + [0] }
+
     func appending(_ name: FileName) -> HostPath {
         var copy = self
         copy.storage.reserveCapacity(storage.count + name.count + 1)

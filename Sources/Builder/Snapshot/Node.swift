@@ -64,6 +64,13 @@ struct Node: Hashable, Sendable {
         return node
     }
 
+    /// An open file; `nil` for kinds that no image has.
+    static func read(_ descriptor: Int32, _ path: HostPath) throws(BuildError) -> Node? {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw path.failure("look at the file") }
+        return Node(status)
+    }
+
     private init?(_ status: stat) {
         switch status.st_mode & S_IFMT {
         case S_IFREG: kind = .file

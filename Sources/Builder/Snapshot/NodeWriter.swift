@@ -56,10 +56,9 @@ struct NodeWriter: Sendable {
         case .file:
             let descriptor = try FileContent.create(path)
             try FileContent.copy(source, to: descriptor.raw, path)
-            // Owner and mode first: a change of owner takes file capabilities away.
-            try apply(node, to: path)
-            try copyAttributes(source, to: path)
-            try FileCalls.setModified(path, node.modified)
+            try apply(node, toFile: descriptor.raw, path) { () throws(BuildError) in
+                try copyAttributes(source, to: path)
+            }
         case .characterDevice, .blockDevice, .fifo, .socket:
             try makeSpecial(path, node)
         }
@@ -80,6 +79,27 @@ struct NodeWriter: Sendable {
         }
         try FileCalls.setMode(path, node.mode)
         try FileCalls.setModified(path, node.modified)
+    }
+
+    /// The same for a regular file that is open for writing, which spares looking its path up again and again.
+    ///
+    /// - Parameter attributes: sets the extended attributes: after the owner, whose change takes file capabilities away.
+    func apply(
+        _ node: Node, toFile descriptor: Int32, _ path: HostPath, attributes: () throws(BuildError) -> Void
+    ) throws(BuildError) {
+        switch ownership {
+        case .apply:
+            guard fchown(descriptor, node.uid, node.gid) == 0 else {
+                throw path.failure("set the owner of the file")
+            }
+        case .record: try RecordedOwner.write(node, to: path)
+        }
+        guard fchmod(descriptor, node.mode) == 0 else { throw path.failure("set the mode of the file") }
+        try attributes()
+        var times = [node.modified, node.modified].map {
+            timespec(tv_sec: Int($0.seconds), tv_nsec: Int($0.nanoseconds))
+        }
+        guard futimens(descriptor, &times) == 0 else { throw path.failure("set the time of the file") }
     }
 
     private func giveAway(_ path: HostPath, _ node: Node) throws(BuildError) {

@@ -1,0 +1,74 @@
+import Builder
+import Foundation
+import TestSupport
+import Testing
+
+/// A directory is read once: what its files held is remembered by what the kernel says of them.
+@Suite(.tags(.integration)) struct DirectoryContextTests {
+    let scratch: TemporaryDirectory
+
+    init() throws { scratch = try TemporaryDirectory("context") }
+
+    private func files(_ path: String) async throws -> (known: [String?], found: [String]) {
+        let context = try DirectoryContext(path: path, stateDirectory: scratch.file("state"))
+        let entries = try await context.entries(under: "").filter { $0.kind == .file }
+        return (entries.map(\.contentID), try await context.contentIDs(of: entries))
+    }
+
+    /// Files that have been there for long; what was written a moment ago is not remembered.
+    private static let old = "/usr/share/common-licenses"
+
+    @Test func remembersFilesThatDidNotChange() async throws {
+        let first = try await files(Self.old)
+        #expect(first.known.allSatisfy { $0 == nil })
+        #expect(first.found.count > 5)
+        let second = try await files(Self.old)
+        #expect(second.known == first.found)
+        #expect(second.found == first.found)
+    }
+
+    @Test func doesNotTrustADamagedIndex() async throws {
+        let first = try await files(Self.old)
+        let folder = scratch.file("state/contexts")
+        let name = try #require(try FileManager.default.contentsOfDirectory(atPath: folder).first)
+        let index = URL(fileURLWithPath: "\(folder)/\(name)")
+        var bytes = try Data(contentsOf: index)
+        for position in stride(from: 20, to: bytes.count, by: 97) {
+            bytes[position] ^= 0xff
+            try bytes.write(to: index)
+            #expect(try await files(Self.old).found == first.found)
+        }
+        for length in [0, 5, 18, 60, bytes.count - 1] {
+            try bytes.prefix(length).write(to: index)
+            #expect(try await files(Self.old).found == first.found)
+        }
+    }
+
+    @Test func seesAChangeThatHidesItself() async throws {
+        let folder = scratch.file("files")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for round in 0..<20 {
+            // The same size and the same time, within one tick of the clock.
+            try Data("content \(round % 10)".utf8).write(to: URL(fileURLWithPath: folder + "/f"))
+            try Shell.run(["touch", "-d", "2001-01-01", folder + "/f"])
+            let seen = try await files(folder).found
+            try Data("content x".utf8).write(to: URL(fileURLWithPath: folder + "/f"))
+            try Shell.run(["touch", "-d", "2001-01-01", folder + "/f"])
+            #expect(try await files(folder).found != seen)
+        }
+    }
+
+    @Test func nothingOutsideIsRead() async throws {
+        let folder = scratch.file("files")
+        try FileManager.default.createDirectory(atPath: folder + "/d", withIntermediateDirectories: true)
+        try Data("inside".utf8).write(to: URL(fileURLWithPath: folder + "/d/passwd"))
+        let context = try DirectoryContext(path: folder)
+        let entries = try await context.entries(under: "").filter { $0.kind == .file }
+        // The directory becomes a link between the listing and the reading.
+        try FileManager.default.removeItem(atPath: folder + "/d")
+        try FileManager.default.createSymbolicLink(atPath: folder + "/d", withDestinationPath: "/etc")
+        let error = await #expect(throws: BuildError.self) { try await context.contentIDs(of: entries) }
+        #expect(error?.code == .context)
+        await #expect(throws: BuildError.self) { try await context.read(entries[0]) { _ in } }
+    }
+}
