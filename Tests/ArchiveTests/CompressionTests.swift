@@ -106,8 +106,9 @@ struct CompressionTests {
         #expect(try decompressed(bytes) == content)
         let directory = try TemporaryDirectory("gzip")
         try Data(bytes).write(to: URL(fileURLWithPath: directory.file("x.gz")))
-        for program in ["gzip -dc", "python3 -c 'import gzip,sys; sys.stdout.buffer.write(gzip.open(sys.stdin.buffer).read())' <"] {
-            try Shell.run(["sh", "-c", "\(program) \(directory.file("x.gz")) > \(directory.file("x"))"])
+        let python = "python3 -c 'import gzip, sys; sys.stdout.buffer.write(gzip.open(sys.stdin.buffer).read())'"
+        for program in ["gzip -dc", python] {
+            try Shell.run(["sh", "-c", "\(program) < \(directory.file("x.gz")) > \(directory.file("x"))"])
             #expect(try [UInt8](Data(contentsOf: URL(fileURLWithPath: directory.file("x")))) == content)
         }
     }
