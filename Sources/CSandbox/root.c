@@ -195,9 +195,45 @@ static void mount_dev(const struct slipway_sandbox *sandbox, int root) {
     close(dev);
 }
 
+// The step's own /dev covers what the image has there: what is to be mounted below it gets its place in it.
+static int make_in_dev(int root, const struct slipway_mount *wanted) {
+    const char *path = wanted->target;
+    while (*path == '/') path++;
+    if (strncmp(path, "dev/", 4) != 0) return -1;
+    char parent[4096];
+    if (strlen(path) >= sizeof parent) return -1;
+    struct stat source;
+    int is_file = wanted->kind == SLIPWAY_MOUNT_BIND && stat(wanted->source, &source) == 0 && !S_ISDIR(source.st_mode);
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        size_t length = (size_t)(slash - path);
+        memcpy(parent, path, length);
+        parent[length] = 0;
+        int directory = open_in_root(root, parent, O_RDONLY | O_DIRECTORY);
+        if (directory < 0) return -1;
+        char name[256];
+        const char *end = strchr(slash + 1, '/');
+        size_t size = end ? (size_t)(end - slash - 1) : strlen(slash + 1);
+        if (size == 0 || size >= sizeof name) {
+            close(directory);
+            return -1;
+        }
+        memcpy(name, slash + 1, size);
+        name[size] = 0;
+        if (!end && is_file) {
+            int file = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0644);
+            if (file >= 0) close(file);
+        } else {
+            mkdirat(directory, name, 0755);
+        }
+        close(directory);
+    }
+    return open_in_root(root, wanted->target, O_PATH);
+}
+
 static void mount_extra(const struct slipway_sandbox *sandbox, int root, int index) {
     const struct slipway_mount *wanted = &sandbox->mounts[index];
     int target = open_in_root(root, wanted->target, O_PATH);
+    if (target < 0) target = make_in_dev(root, wanted);
     if (target < 0) {
         if (wanted->optional) return;
         slipway_fail(sandbox, SLIPWAY_STAGE_MOUNT, errno, index);
