@@ -5,10 +5,19 @@ package struct HTTPConfiguration: Sendable {
         /// Certificates (PEM) that are trusted beside the system's.
         package var certificateBundle: String?
         package var skipsVerification: Bool
+        /// The certificate (PEM, with its chain) that this client shows, and its key; without a key file, the key is in
+        /// the file of the certificate.
+        package var clientCertificate: String?
+        package var clientKey: String?
 
-        package init(certificateBundle: String? = nil, skipsVerification: Bool = false) {
+        package init(
+            certificateBundle: String? = nil, skipsVerification: Bool = false, clientCertificate: String? = nil,
+            clientKey: String? = nil
+        ) {
             self.certificateBundle = certificateBundle
             self.skipsVerification = skipsVerification
+            self.clientCertificate = clientCertificate
+            self.clientKey = clientKey
         }
     }
 
@@ -21,11 +30,15 @@ package struct HTTPConfiguration: Sendable {
     package var userAgent = "slipway"
     package var trust: [String: Trust] = [:]
     package var plainHTTP = PlainHTTP.hosts([])
+    package var proxies = Proxies()
     /// Seconds to resolve, connect and shake hands.
     package var connectTimeout = 15
     /// Seconds in which less than `stallRate` bytes a second move before a transfer is given up.
     package var stallTimeout = 60
-    package var stallRate = 16
+    package var stallRate = 1024
+    /// Seconds that a whole transfer may take whose answer comes back in memory, however steadily it drips; a transfer to
+    /// a receiver or of a large body is as long as its bytes move.
+    package var timeout = 300
     package var maximumRedirects = 10
     /// Bytes of all header lines of one answer.
     package var headerLimit = 1 << 18

@@ -5,6 +5,8 @@ package struct HTTPRequest: Sendable {
         case bytes([UInt8])
         /// A file's bytes, streamed; the file must have exactly this size.
         case file(path: String, size: Int64)
+        /// A part of a file.
+        case fileRange(path: String, range: Range<Int64>)
     }
 
     package var method: String
@@ -13,18 +15,21 @@ package struct HTTPRequest: Sendable {
     package var body: Body
     /// Seconds without bytes after which the transfer is given up; `nil`: the client's.
     package var stallTimeout: Int?
+    /// Seconds that the whole transfer may take; `nil`: as the client's configuration says.
+    package var timeout: Int?
     /// Called with the number of the body's bytes that were handed to the connection so far.
     package var sent: (@Sendable (Int64) -> Void)?
 
     package init(
         _ method: String, _ url: HTTPURL, headers: HTTPHeaders = HTTPHeaders(), body: Body = .none,
-        stallTimeout: Int? = nil, sent: (@Sendable (Int64) -> Void)? = nil
+        stallTimeout: Int? = nil, timeout: Int? = nil, sent: (@Sendable (Int64) -> Void)? = nil
     ) {
         self.method = method
         self.url = url
         self.headers = headers
         self.body = body
         self.stallTimeout = stallTimeout
+        self.timeout = timeout
         self.sent = sent
     }
 }
@@ -35,6 +40,15 @@ package struct HTTPHead: Sendable {
     package let headers: HTTPHeaders
     /// Where the answer came from, after redirections.
     package let url: HTTPURL
+    /// `1.1` or `2`.
+    package var version = ""
+
+    package init(status: Int, headers: HTTPHeaders, url: HTTPURL, version: String = "") {
+        self.status = status
+        self.headers = headers
+        self.url = url
+        self.version = version
+    }
 
     package var isSuccess: Bool { (200...299).contains(status) }
 }

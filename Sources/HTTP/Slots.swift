@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Lets a bounded number of tasks through at a time; the others wait in order, without a thread.
-final class Slots: Sendable {
+package final class Slots: Sendable {
     private struct State {
         var free: Int
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -9,11 +9,11 @@ final class Slots: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ count: Int) {
+    package init(_ count: Int) {
         state = Mutex(State(free: max(1, count)))
     }
 
-    func acquire() async {
+    package func acquire() async {
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
                 if state.free > 0 {
@@ -27,7 +27,7 @@ final class Slots: Sendable {
         }
     }
 
-    func release() {
+    package func release() {
         let next: CheckedContinuation<Void, Never>? = state.withLock { state in
             if state.waiting.isEmpty {
                 state.free += 1

@@ -10,12 +10,17 @@ final class Transfer {
     private let cancellation: Cancellation
 
     private var file: Int32 = -1
+    /// Where the body begins in its file.
+    private var bodyStart: Int64 = 0
     private var bodySize: Int64 = 0
     private var sent: Int64 = 0
 
     private var status = 0
+    private var version = ""
     private var headers = HTTPHeaders()
     private var headerBytes = 0
+    /// Whether the empty line after the headers came.
+    private var isHeadComplete = false
     private var hasBegun = false
     private var memory: [UInt8] = []
     /// Set by a callback that stops the transfer; wins over what libcurl says.
@@ -46,22 +51,30 @@ final class Transfer {
         defer { curl_slist_free_all(list) }
         slipway_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, errorText)
         slipway_curl_set_list(curl, CURLOPT_HTTPHEADER, list)
-        setOptions(curl)
+        try setOptions(curl)
         setCallbacks(curl)
         let code = withExtendedLifetime(self) { curl_easy_perform(curl) }
         // The handle outlives the buffer.
         slipway_curl_set_pointer(curl, CURLOPT_ERRORBUFFER, nil)
         if let failure { throw failure }
         guard code == CURLE_OK else { throw explain(code, String(cString: errorText)) }
+        // libcurl takes the end of the connection for the end of the headers.
+        guard isHeadComplete else {
+            throw HTTPError(
+                .interrupted, "the connection to \(request.url.authority) broke", place: place,
+                cause: "it ended in the middle of the headers")
+        }
         if !begin() { throw stopped() }
         return HTTPResponse(head: head, body: memory)
     }
 
-    private var head: HTTPHead { HTTPHead(status: status, headers: headers, url: request.url) }
+    private var head: HTTPHead {
+        HTTPHead(status: status, headers: headers, url: request.url, version: version)
+    }
 
     // MARK: Options
 
-    private func setOptions(_ curl: UnsafeMutableRawPointer) {
+    private func setOptions(_ curl: UnsafeMutableRawPointer) throws(HTTPError) {
         func set(_ option: CURLoption, _ value: Int) { slipway_curl_set_long(curl, option, value) }
         func set(_ option: CURLoption, _ value: String) { slipway_curl_set_string(curl, option, value) }
         let url = request.url
@@ -80,10 +93,22 @@ final class Transfer {
         set(CURLOPT_CONNECTTIMEOUT, configuration.connectTimeout)
         set(CURLOPT_LOW_SPEED_LIMIT, configuration.stallRate)
         set(CURLOPT_LOW_SPEED_TIME, request.stallTimeout ?? configuration.stallTimeout)
-        // A proxy of the environment is for the outside: what it would reach as loopback is itself.
-        if url.isLoopback { set(CURLOPT_NOPROXY, "*") }
+        let isOpenEnded = receiver != nil || bodySize > 1 << 20
+        if let timeout = request.timeout ?? (isOpenEnded ? nil : configuration.timeout) {
+            set(CURLOPT_TIMEOUT, timeout)
+        }
+        // An empty text keeps libcurl from reading the environment itself.
+        let proxy = try configuration.proxies.proxy(for: url).map { (text) throws(HTTPError) in try ProxyAddress(text) }
+        set(CURLOPT_PROXY, proxy?.url ?? "")
+        set(CURLOPT_NOPROXY, "")
+        if let user = proxy?.user { set(CURLOPT_PROXYUSERNAME, user) }
+        if let password = proxy?.password { set(CURLOPT_PROXYPASSWORD, password) }
         let trust = configuration.trust(url)
         if let bundle = trust.certificateBundle { set(CURLOPT_CAINFO, bundle) }
+        if let certificate = trust.clientCertificate {
+            set(CURLOPT_SSLCERT, certificate)
+            set(CURLOPT_SSLKEY, trust.clientKey ?? certificate)
+        }
         if trust.skipsVerification {
             set(CURLOPT_SSL_VERIFYPEER, 0)
             set(CURLOPT_SSL_VERIFYHOST, 0)
@@ -121,17 +146,28 @@ final class Transfer {
         case .bytes(let bytes): bodySize = Int64(bytes.count)
         case .file(let path, let size):
             bodySize = size
-            file = open(path, O_RDONLY | O_CLOEXEC)
-            guard file >= 0 else {
-                throw HTTPError(
-                    .invalidRequest, "cannot read \(path) to send it", place: place,
-                    cause: String(cString: strerror(errno)))
-            }
-            var status = stat()
-            guard fstat(file, &status) == 0, Int64(status.st_size) == size else {
+            guard try openFile(path) == size else {
                 throw HTTPError(.invalidRequest, "\(path) has not the \(size) bytes that are to be sent", place: place)
             }
+        case .fileRange(let path, let range):
+            bodyStart = range.lowerBound
+            bodySize = Int64(range.count)
+            guard try openFile(path) >= range.upperBound, range.lowerBound >= 0 else {
+                throw HTTPError(.invalidRequest, "\(path) has not the bytes that are to be sent", place: place)
+            }
         }
+    }
+
+    /// Opens the body's file; its size.
+    private func openFile(_ path: String) throws(HTTPError) -> Int64 {
+        file = open(path, O_RDONLY | O_CLOEXEC)
+        var status = stat()
+        guard file >= 0, fstat(file, &status) == 0 else {
+            throw HTTPError(
+                .invalidRequest, "cannot read \(path) to send it", place: place, cause: String(cString: strerror(errno))
+            )
+        }
+        return Int64(status.st_size)
     }
 
     // MARK: Callbacks
@@ -158,6 +194,9 @@ final class Transfer {
         }
         slipway_curl_set_seek_callback(curl) { context, offset, origin in
             guard let transfer = Transfer.of(context), origin == SEEK_SET, offset >= 0 else { return 1 }
+            // libcurl sends a request again by itself when a kept connection breaks. An upload that has begun is not sent
+            // twice unseen: its sender asks first what has arrived.
+            if transfer.isFile && transfer.sent > 0 { return 2 }
             transfer.sent = Int64(offset)
             return 0
         }
@@ -182,7 +221,12 @@ final class Transfer {
         if line.hasPrefix("HTTP/") {
             // Of an interim answer (100, 103) nothing is kept.
             headers = HTTPHeaders()
-            status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+            isHeadComplete = false
+            let words = line.split(separator: " ")
+            status = words.dropFirst().first.flatMap { Int($0) } ?? 0
+            version = words.first.map { String($0.dropFirst("HTTP/".count)) } ?? ""
+        } else if bytes.first == 0x0d || bytes.first == 0x0a {
+            isHeadComplete = true
         } else if let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) {
             headers.add(String(line[..<colon]), Self.trimmed(line[line.utf8.index(after: colon)...]))
         }
@@ -243,9 +287,9 @@ final class Transfer {
             }
             advance(wanted)
             return wanted
-        case .file(let path, _):
+        case .file(let path, _), .fileRange(let path, _):
             while true {
-                let count = pread(file, buffer.baseAddress, wanted, off_t(sent))
+                let count = pread(file, buffer.baseAddress, wanted, off_t(bodyStart + sent))
                 if count < 0 && errno == EINTR { continue }
                 guard count > 0 else {
                     failure = HTTPError(.invalidRequest, "\(path) became shorter while it was sent", place: place)
@@ -256,6 +300,8 @@ final class Transfer {
             }
         }
     }
+
+    private var isFile: Bool { file >= 0 }
 
     private func advance(_ count: Int) {
         sent += Int64(count)
@@ -279,6 +325,9 @@ final class Transfer {
         switch code {
         case CURLE_ABORTED_BY_CALLBACK where cancellation.isCancelled:
             return HTTPError(.cancelled, "the request was cancelled", place: place)
+        case _ where cause.contains("CONNECT tunnel failed") || cause.contains("CONNECT phase"):
+            return error(
+                .proxy, "the proxy refuses to reach \(authority)", hint: "check HTTPS_PROXY and NO_PROXY")
         case CURLE_COULDNT_RESOLVE_HOST: return error(.cannotResolve, "cannot find \(authority)")
         case CURLE_COULDNT_CONNECT: return error(.cannotConnect, "cannot connect to \(authority)")
         case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY:
@@ -286,18 +335,36 @@ final class Transfer {
         case CURLE_OPERATION_TIMEDOUT:
             return status == 0 && sent == 0 && cause.contains("onnect")
                 ? error(.connectTimeout, "no connection to \(authority) within \(configuration.connectTimeout) seconds")
-                : error(.stalled, "\(authority) stopped answering")
+                : error(.stalled, "\(authority) stopped answering or is too slow")
         case CURLE_PEER_FAILED_VERIFICATION:
+            if cause.contains("expired") {
+                return error(
+                    .certificate, "the certificate of \(authority) has expired",
+                    hint: "renew it, and check this machine's clock")
+            }
+            if cause.contains("does not match target host") || cause.contains("no alternative certificate subject") {
+                return error(
+                    .certificate, "the certificate of \(authority) is for another host",
+                    hint: "use the name that the certificate has, or have one made for this name")
+            }
             return error(.certificate, "the certificate of \(authority) is not trusted")
-        case CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CRL_BADFILE:
+        case CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CRL_BADFILE:
             return error(
                 .certificate, "the certificates for \(authority) cannot be read",
                 hint: configuration.trust(request.url).certificateBundle.map { "check that \($0) is a PEM file" })
+        case CURLE_SSL_CERTPROBLEM:
+            return error(
+                .certificate, "the client certificate for \(authority) cannot be used",
+                hint: configuration.trust(request.url).clientCertificate.map {
+                    "check that \($0) and its key are PEM files that belong together"
+                })
         case CURLE_SSL_CONNECT_ERROR:
             let garbage = ["wrong version number", "packet length too long", "http request", "unknown protocol"]
-            return garbage.contains(where: cause.contains)
-                ? error(.notTLS, "\(authority) does not speak TLS")
-                : error(.tls, "no secure connection to \(authority)")
+            if garbage.contains(where: cause.contains) { return error(.notTLS, "\(authority) does not speak TLS") }
+            return tlsFailure(cause)
+        // With TLS 1.3 the server looks at the client's certificate after the handshake.
+        case CURLE_SEND_ERROR where cause.contains("alert"), CURLE_RECV_ERROR where cause.contains("alert"):
+            return tlsFailure(cause)
         case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_HTTP2,
             CURLE_HTTP2_STREAM, CURLE_SSL_SHUTDOWN_FAILED, CURLE_SEND_FAIL_REWIND:
             return error(.interrupted, "the connection to \(authority) broke")
@@ -307,5 +374,15 @@ final class Transfer {
             return error(.other, "\(authority) does not answer as HTTP asks")
         default: return error(.other, "the request to \(authority) failed")
         }
+    }
+
+    private func tlsFailure(_ cause: String) -> HTTPError {
+        let authority = request.url.authority
+        if cause.contains("certificate required") || cause.contains("bad certificate") {
+            return HTTPError(
+                .tls, "\(authority) wants another client certificate", place: place, cause: cause,
+                hint: "name a certificate and its key for this host that the server trusts")
+        }
+        return HTTPError(.tls, "no secure connection to \(authority)", place: place, cause: cause)
     }
 }

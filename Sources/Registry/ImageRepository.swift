@@ -92,6 +92,11 @@ package protocol ImageRepository: Sendable {
     /// Removes a manifest or index with all its tags. `notFound` when it is not there. Blobs stay until the registry
     /// collects its garbage.
     func deleteManifest(_ digest: Digest) async throws(RegistryError)
+
+    /// The manifests whose subject a manifest is: signatures, bills of materials, provenance.
+    ///
+    /// - Parameter artifactType: only those of this type.
+    func referrers(of digest: Digest, artifactType: String?) async throws(RegistryError) -> [Descriptor]
 }
 
 /// What a repository that is only read and written does about the rest.
@@ -101,6 +106,10 @@ extension ImageRepository {
     package func deleteTag(_ tag: String) async throws(RegistryError) { throw cannotDelete }
 
     package func deleteManifest(_ digest: Digest) async throws(RegistryError) { throw cannotDelete }
+
+    package func referrers(
+        of digest: Digest, artifactType: String?
+    ) async throws(RegistryError) -> [Descriptor] { [] }
 
     private var cannotDelete: RegistryError {
         RegistryError(.unsupported, "nothing can be deleted here", place: "\(location)")
@@ -113,6 +122,7 @@ enum Limits {
     static let config = 8 << 20
     static let tagPage = 16 << 20
     static let tags = 4_000_000
+    static let referrers = 100_000
     /// Pages of one list, and pages in a row that bring nothing new.
     static let pages = 50_000
     static let emptyPages = 20

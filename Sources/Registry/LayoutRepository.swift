@@ -144,6 +144,24 @@ package struct LayoutRepository: ImageRepository {
         }
     }
 
+    package func referrers(
+        of digest: Digest, artifactType: String? = nil
+    ) async throws(RegistryError) -> [Descriptor] {
+        try await runBlocking { () throws(RegistryError) in
+            var found: [Descriptor] = []
+            for entry in try index.read().manifests where !found.contains(where: { $0.digest == entry.digest }) {
+                let place = place(.digest(entry.digest))
+                let raw = try load(entry, place)
+                guard
+                    let (subject, listed) = try RemoteRepository.reference(raw.bytes, raw.mediaType, raw.digest, place),
+                    subject == digest, artifactType == nil || listed.artifactType == artifactType
+                else { continue }
+                found.append(listed)
+            }
+            return found
+        }
+    }
+
     private func missing(_ what: String, _ place: String) -> RegistryError {
         RegistryError(.notFound, "there is no such \(what)", place: place)
     }

@@ -77,7 +77,7 @@ private final class Hosts: Sendable {
             if let host = known[name] { return host }
             let host = RegistryHost(
                 name: name, endpoint: configuration.endpoint(name), client: client, keychain: keychain,
-                retry: configuration.retry)
+                retry: configuration.retry, options: configuration.options(name))
             known[name] = host
             return host
         }

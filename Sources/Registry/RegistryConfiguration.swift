@@ -1,4 +1,4 @@
-import HTTP
+package import HTTP
 import OCI
 
 /// What is known about registries before one is asked.
@@ -12,10 +12,44 @@ package struct RegistryConfiguration: Sendable {
     package var skipTLSVerify: Set<String> = []
     /// Certificates (PEM files) trusted for a host beside the system's.
     package var certificateBundles: [String: String] = [:]
+    /// What else holds for single hosts: `host:port`, or `host` for all its ports.
+    package var hosts: [String: HostOptions] = [:]
+    /// `HTTP_PROXY` and its like of this process.
+    package var proxies = Proxies.environment
     package var userAgent = "slipway"
     package var retry = RetryPolicy()
+    /// Seconds to resolve, connect and shake hands; seconds in which a transfer must move; seconds that a document may take.
+    package var connectTimeout = 15
+    package var stallTimeout = 60
+    package var documentTimeout = 300
+    /// Seconds for the answer to an upload: registries hash the whole before they give it.
+    package var uploadTimeout = 300
 
     package init() {}
+
+    /// What holds for one host beside trust.
+    package struct HostOptions: Sendable, Hashable {
+        /// Requests at the same time.
+        package var concurrency = 8
+        /// Requests a second; `nil`: as many as the host takes.
+        package var requestsPerSecond: Double?
+        /// Bytes of a part, for registries or servers before them that refuse large bodies; `nil`: blobs are sent whole.
+        package var uploadChunk: Int64?
+        /// `http://proxy:3128` for this host, an empty text for none; `nil`: as the environment says.
+        package var proxy: String?
+        /// The certificate (PEM) that this host wants to see, and its key where it is in another file.
+        package var clientCertificate: String?
+        package var clientKey: String?
+
+        package init() {}
+    }
+
+    func options(_ host: String) -> HostOptions {
+        let host = Self.canonical(host)
+        let named = Dictionary(
+            hosts.map { (Self.canonical($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+        return named[host] ?? named[Self.canonical(Self.name(of: host))] ?? HostOptions()
+    }
 
     /// One name for a registry of several names.
     static func canonical(_ host: String) -> String {
@@ -49,6 +83,18 @@ package struct RegistryConfiguration: Sendable {
         }
         for host in skipTLSVerify { http.trust[Self.key(host), default: .init()].skipsVerification = true }
         for (host, file) in certificateBundles { http.trust[Self.key(host), default: .init()].certificateBundle = file }
+        http.proxies = proxies
+        http.connectTimeout = connectTimeout
+        http.stallTimeout = stallTimeout
+        http.timeout = documentTimeout
+        for (host, options) in hosts {
+            let key = Self.key(host)
+            if let proxy = options.proxy { http.proxies.byHost[key] = proxy }
+            if let certificate = options.clientCertificate {
+                http.trust[key, default: .init()].clientCertificate = certificate
+                http.trust[key, default: .init()].clientKey = options.clientKey
+            }
+        }
         return http
     }
 

@@ -49,13 +49,14 @@ extension RegistryHost {
         case 400 where words.contains("MANIFEST_BLOB_UNKNOWN"), 404 where words.contains("MANIFEST_BLOB_UNKNOWN"):
             code = .contentMissing
         case 404: code = .notFound
+        case 400 where words.contains("DIGEST_INVALID"): code = .digestMismatch
         case 400 where words.contains("HTTP request to an HTTPS server"):
             code = .tls
             hint = "the registry speaks TLS: do not declare \(name) as insecure"
         default: code = .invalidContent
         }
         let isTransient = [408, 429, 500, 502, 503, 504].contains(status)
-        let pause = response.headers["Retry-After"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
+        let pause = RetryAfter.seconds(response.headers)
         return RegistryError(
             code, summary, place: place, cause: words.isEmpty ? "the registry answered \(status)" : words, hint: hint,
             status: status, retryAfter: isTransient ? pause : nil, isTransient: isTransient)

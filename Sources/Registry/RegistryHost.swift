@@ -20,6 +20,11 @@ actor RegistryHost {
     /// As references write it.
     nonisolated let name: String
     nonisolated let retry: RetryPolicy
+    nonisolated let options: RegistryConfiguration.HostOptions
+    nonisolated let uploads = SharedUploads()
+    nonisolated let referrerLists = TaskQueues()
+    private nonisolated let pace: HostPace
+    private nonisolated let slots: Slots
     private nonisolated let endpoint: String
     private nonisolated let client: HTTPClient
     private let keychain: Keychain
@@ -30,8 +35,14 @@ actor RegistryHost {
     /// Token requests on their way, so that many blobs at once ask once.
     private var pending: [String: Task<Result<Token, RegistryError>, Never>] = [:]
 
-    init(name: String, endpoint: String, client: HTTPClient, keychain: Keychain, retry: RetryPolicy) {
+    init(
+        name: String, endpoint: String, client: HTTPClient, keychain: Keychain, retry: RetryPolicy,
+        options: RegistryConfiguration.HostOptions = .init()
+    ) {
         self.name = name
+        self.options = options
+        pace = HostPace(requestsPerSecond: options.requestsPerSecond)
+        slots = Slots(options.concurrency)
         self.endpoint = endpoint
         self.client = client
         self.keychain = keychain
@@ -100,19 +111,48 @@ actor RegistryHost {
                 authorization = try await self.authorization(call, scopes)
                 request.headers["Authorization"] = authorization
             }
-            let response: HTTPResponse
-            do throws(HTTPError) {
-                if let receiver {
-                    response = try await client.send(request, into: receiver)
-                } else {
-                    response = try await client.send(request, limit: call.limit)
-                }
-            } catch {
-                throw RegistryError(error, host: name, place: call.place)
-            }
+            let response = try await exchange(request, call, receiver)
             guard response.status == 401, response.head.url.origin == base.origin, attempt <= 2 else { return response }
             guard try await learn(from: response, used: authorization, call, &scopes) else { return response }
             attempt += 1
+        }
+    }
+
+    /// One request, when it is this host's turn.
+    private nonisolated func exchange(
+        _ request: HTTPRequest, _ call: Call, _ receiver: (any BodyReceiver)?
+    ) async throws(RegistryError) -> HTTPResponse {
+        let quarantine = pace.quarantine()
+        guard quarantine <= .seconds(retry.longestRetryAfter) else {
+            throw RegistryError(
+                .rateLimited, "the registry wants to be left alone", place: call.place,
+                cause: "it asked to wait for \(quarantine.components.seconds) more seconds",
+                retryAfter: Int(quarantine.components.seconds), isTransient: true)
+        }
+        await slots.acquire()
+        defer { slots.release() }
+        try await pause(pace.turn(), call.place)
+        let response: HTTPResponse
+        do throws(HTTPError) {
+            if let receiver {
+                response = try await client.send(request, into: receiver)
+            } else {
+                response = try await client.send(request, limit: call.limit)
+            }
+        } catch {
+            throw RegistryError(error, host: name, place: call.place)
+        }
+        // What a storage service says about itself is not the registry's word.
+        if response.head.url.host == request.url.host { pace.learn(response.head) }
+        return response
+    }
+
+    nonisolated func pause(_ duration: Duration, _ place: String) async throws(RegistryError) {
+        guard duration > .zero else { return }
+        do {
+            try await Task.sleep(for: duration)
+        } catch {
+            throw RegistryError(.cancelled, "the call was cancelled", place: place)
         }
     }
 
@@ -238,6 +278,7 @@ actor RegistryHost {
         let result = await task.value
         pending[key] = nil
         let token = try result.get()
+        tokens = tokens.filter { $0.value.expires > .now }
         tokens[key] = token
         return token
     }

@@ -40,7 +40,10 @@ extension RemoteRepository {
     }
 
     package func deleteManifest(_ digest: Digest) async throws(RegistryError) {
+        // Read first, for the list of referrers that it may be in; whether it is there says the deletion.
+        let manifest = try? await manifest(.digest(digest))
         try await delete("manifests/\(digest)", "the manifest cannot be deleted", place(.digest(digest)))
+        if let manifest { try await unregister(manifest) }
     }
 
     private func delete(_ rest: String, _ summary: String, _ place: String) async throws(RegistryError) {

@@ -38,14 +38,24 @@ package struct RemoteRepository: ImageRepository {
         call.headers = Self.accept
         call.limit = Limits.manifest
         let request = call
-        let response = try await host.retry.run { () async throws(RegistryError) in
+        return try await host.retry.run { () async throws(RegistryError) in
             let response = try await host.send(request)
-            guard response.head.isSuccess || response.status == 404 else {
+            if response.status == 404 { return nil }
+            guard response.head.isSuccess else {
                 throw host.failure(response, "the manifest cannot be read", place)
             }
-            return response
+            return try document(response, selector, place)
         }
-        if response.status == 404 { return nil }
+    }
+
+    private func document(
+        _ response: HTTPResponse, _ selector: ManifestSelector, _ place: String
+    ) throws(RegistryError) -> RawManifest {
+        if let coding = response.headers["Content-Encoding"]?.lowercased(), coding != "identity" {
+            throw RegistryError(
+                .invalidContent, "the manifest cannot be read", place: place,
+                cause: "it comes in the coding '\(coding.prefix(20))', which nobody asked for")
+        }
         var expected: Digest?
         switch selector {
         case .digest(let digest): expected = digest
@@ -105,6 +115,7 @@ package struct RemoteRepository: ImageRepository {
                 .digestMismatch, "the registry stored another manifest than it was given", place: place,
                 cause: "\(stored) instead of \(digest)")
         }
+        try await register(bytes, mediaType, digest, answer: response)
         return digest
     }
 

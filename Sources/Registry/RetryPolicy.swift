@@ -20,9 +20,9 @@ package struct RetryPolicy: Sendable, Hashable {
             } catch {
                 failure = error
             }
-            guard failure.isTransient, attempt < attempts, let delay = delay(after: attempt, failure) else {
-                throw failure
-            }
+            // Wrong bytes may have come by a bad connection, which is worth one more attempt.
+            let mayPass = failure.isTransient || (failure.code == .digestMismatch && attempt == 1)
+            guard mayPass, attempt < attempts, let delay = delay(after: attempt, failure) else { throw failure }
             do {
                 try await Task.sleep(for: delay)
             } catch {
@@ -32,7 +32,8 @@ package struct RetryPolicy: Sendable, Hashable {
         }
     }
 
-    private func delay(after attempt: Int, _ failure: RegistryError) -> Duration? {
+    /// `nil`: longer than is worth waiting.
+    func delay(after attempt: Int, _ failure: RegistryError) -> Duration? {
         if let seconds = failure.retryAfter {
             guard seconds <= longestRetryAfter else { return nil }
             // Those who were sent away together do not come back together.

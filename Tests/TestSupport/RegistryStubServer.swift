@@ -18,6 +18,8 @@ package enum StubReply: Sendable {
     case answer(Int, headers: [(String, String)] = [], body: [UInt8] = [])
     /// Bytes as they are; then the connection is closed.
     case raw([UInt8])
+    /// Bytes as they are; then the connection is reset.
+    case reset([UInt8])
     /// Bytes as they are, and then nothing more for as long as the client waits.
     case stall([UInt8])
     /// The head, then the same piece again and again until the client goes away.
@@ -116,6 +118,12 @@ package final class StubServer: @unchecked Sendable {
                 }
             case .raw(let bytes):
                 _ = Self.send(connection, bytes)
+                return
+            case .reset(let bytes):
+                _ = Self.send(connection, bytes)
+                var linger = linger(l_onoff: 1, l_linger: 0)
+                setsockopt(
+                    connection, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Foundation.linger>.size))
                 return
             case .stall(let bytes):
                 _ = Self.send(connection, bytes)

@@ -1,0 +1,148 @@
+import HTTP
+import OCI
+
+/// The bytes of one blob on their way into an upload session.
+///
+/// At first all at once (`PUT`). When the connection breaks, the registry is asked what it has and gets the rest in chunks
+/// (`PATCH`); likewise when a server before it refuses bodies of that size, or when chunks are configured. Where the session is
+/// lost, the caller begins a new one.
+struct BlobUpload: Sendable {
+    let repository: RemoteRepository
+    let descriptor: Descriptor
+    let file: String
+    let place: String
+    let progress: (@Sendable (Int64) -> Void)?
+
+    /// When a body was too large for a server in between, and nothing else is configured.
+    private static let smallChunk: Int64 = 32 << 20
+    /// Continuations without a further byte, one after the other.
+    private static let mostIdle = 3
+
+    private var host: RegistryHost { repository.host }
+
+    func run(_ session: UploadSession) async throws(RegistryError) {
+        var session = session
+        if let chunk = host.options.uploadChunk, descriptor.size > chunk {
+            return try await chunks(&session, from: 0, chunk)
+        }
+        do throws(RegistryError) {
+            try await finish(session, body: .file(path: file, size: descriptor.size))
+        } catch {
+            if error.status == 413, descriptor.size > Self.smallChunk {
+                return try await chunks(&session, from: 0, Self.smallChunk)
+            }
+            // Without an answer the registry may have a part, and may still wait for the rest.
+            guard error.isTransient, error.status == nil,
+                let offset = try await state(&session), offset < descriptor.size
+            else { throw error }
+            try await chunks(&session, from: offset, host.options.uploadChunk ?? .max)
+        }
+    }
+
+    // MARK: Chunks
+
+    private func chunks(
+        _ session: inout UploadSession, from start: Int64, _ wanted: Int64
+    ) async throws(RegistryError) {
+        var offset = start
+        var idle = 0
+        while offset < descriptor.size {
+            let length = min(max(wanted, session.leastChunk), descriptor.size - offset)
+            do throws(RegistryError) {
+                let next = try await chunk(&session, offset..<(offset + length))
+                idle = next > offset ? 0 : idle + 1
+                offset = next
+            } catch {
+                idle += 1
+                guard error.isTransient || error.status == 416, idle < Self.mostIdle,
+                    let delay = host.retry.delay(after: idle, error)
+                else { throw error }
+                try await host.pause(delay, place)
+                // Refused before it was read: the same chunk again.
+                if error.status == 429 || error.status == 503 { continue }
+                guard let known = try await state(&session) else { throw error }
+                if known > offset { idle = 0 }
+                offset = known
+            }
+            guard idle < Self.mostIdle else {
+                throw RegistryError(
+                    .unavailable, "the blob was not accepted", place: place,
+                    cause: "the registry takes no more than \(offset) of its \(descriptor.size) bytes",
+                    isTransient: true)
+            }
+        }
+        guard offset == descriptor.size else {
+            throw RegistryError(
+                .unavailable, "the blob was not accepted", place: place,
+                cause: "the registry has more bytes than were sent", isTransient: true)
+        }
+        try await finish(session, body: .none)
+    }
+
+    /// Sends a part; returns how many bytes the registry has then.
+    private func chunk(_ session: inout UploadSession, _ range: Range<Int64>) async throws(RegistryError) -> Int64 {
+        var call = call("PATCH", session)
+        call.headers = [
+            "Content-Type": "application/octet-stream",
+            "Content-Range": "\(range.lowerBound)-\(range.upperBound - 1)",
+        ]
+        call.body = .fileRange(path: file, range: range)
+        if let progress {
+            let start = range.lowerBound
+            call.sent = { progress(start + $0) }
+        }
+        let response = try await host.send(call)
+        guard response.head.isSuccess else { throw failure(response) }
+        try follow(response, &session)
+        return UploadSession.received(response) ?? range.upperBound
+    }
+
+    /// What the registry has of an upload, and where it goes on; `nil` when it knows nothing of it.
+    private func state(_ session: inout UploadSession) async throws(RegistryError) -> Int64? {
+        let request = call("GET", session)
+        let response = try await host.retry.run { () async throws(RegistryError) in
+            let response = try await host.send(request)
+            if response.status >= 500 || response.status == 429 { throw failure(response) }
+            return response
+        }
+        guard response.head.isSuccess, let received = UploadSession.received(response) else { return nil }
+        try follow(response, &session)
+        return received
+    }
+
+    private func follow(_ response: HTTPResponse, _ session: inout UploadSession) throws(RegistryError) {
+        guard var next = try UploadSession(response, host, place) else { return }
+        if next.leastChunk == 0 { next.leastChunk = session.leastChunk }
+        session = next
+    }
+
+    private func finish(_ session: UploadSession, body: HTTPRequest.Body) async throws(RegistryError) {
+        var call = call("PUT", session)
+        let url = session.url.text
+        do {
+            call.url = try HTTPURL("\(url)\(url.contains("?") ? "&" : "?")digest=\(descriptor.digest)")
+        } catch {
+            throw RegistryError(error, host: host.name, place: place)
+        }
+        call.headers = ["Content-Type": "application/octet-stream"]
+        call.body = body
+        if case .file = body { call.sent = progress }
+        call.stallTimeout = repository.configuration.uploadTimeout
+        let response = try await host.send(call)
+        guard response.status == 201 else { throw failure(response) }
+    }
+
+    private func call(_ method: String, _ session: UploadSession) -> RegistryHost.Call {
+        var call = repository.call(method, "", scopes: repository.push, place: place)
+        call.url = session.url
+        return call
+    }
+
+    private func failure(_ response: HTTPResponse) -> RegistryError {
+        let failure = host.failure(response, "the blob was not accepted", place)
+        // A session may be lost with the server that had it; a new one helps.
+        guard response.status == 404 else { return failure }
+        return RegistryError(
+            .unavailable, failure.summary, place: place, cause: failure.cause, status: 404, isTransient: true)
+    }
+}

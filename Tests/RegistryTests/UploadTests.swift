@@ -1,0 +1,221 @@
+import ContentStore
+import Diagnostics
+import OCI
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// A registry of ours that takes uploads in chunks and can lose them, as the specification describes it; docker-registry
+/// forgets an upload that broke in the middle of a chunk.
+private final class ChunkServer: Sendable {
+    struct State {
+        var content: [UInt8] = []
+        var isStored = false
+        var requests: [String] = []
+        /// How many bytes of the next request with a body arrive before the connection breaks.
+        var breakAfter: Int?
+        /// Larger bodies are refused with 413.
+        var mostBody = Int.max
+        var leastChunk: Int?
+        /// Sessions are forgotten once.
+        var forgets = false
+    }
+
+    private let shared: Shared
+    private let stub: StubServer
+
+    init(_ state: State = State()) throws {
+        let shared = Shared(state)
+        self.shared = shared
+        stub = try StubServer { shared.answer($0) }
+    }
+
+    var host: String { stub.host }
+    var seen: State { shared.state.withLock { $0 } }
+
+    private final class Shared: Sendable {
+        let state: Mutex<State>
+        init(_ state: State) { self.state = Mutex(state) }
+
+        func answer(_ request: StubRequest) -> StubReply {
+            state.withLock { state in
+                let range = request.headers["content-range"].map { " \($0)" } ?? ""
+                state.requests.append(request.method + range)
+                func progress(_ status: Int) -> StubReply {
+                    var headers = [("Location", "/upload/\(state.content.count)")]
+                    if !state.content.isEmpty { headers.append(("Range", "0-\(state.content.count - 1)")) }
+                    if let least = state.leastChunk { headers.append(("OCI-Chunk-Min-Length", "\(least)")) }
+                    return .text(status, "", headers: headers)
+                }
+                switch request.method {
+                case "HEAD": return .text(state.isStored ? 200 : 404, "")
+                case "POST":
+                    state.content = []
+                    return progress(202)
+                case "GET":
+                    if state.forgets {
+                        state.forgets = false
+                        return .text(404, "{}")
+                    }
+                    return progress(204)
+                case "PATCH", "PUT":
+                    if request.body.count > state.mostBody { return .text(413, "too large") }
+                    if let count = state.breakAfter, !request.body.isEmpty {
+                        state.breakAfter = nil
+                        state.content += request.body.prefix(count)
+                        return .reset([])
+                    }
+                    if request.method == "PATCH", let start = range.split(separator: "-").first,
+                        Int(start.dropFirst()) != state.content.count
+                    {
+                        return .text(416, "")
+                    }
+                    state.content += request.body
+                    if request.method == "PATCH" { return progress(202) }
+                    let wanted = request.target.split(separator: "=").last.map(String.init) ?? ""
+                    guard Digest.sha256(of: state.content).description == wanted else {
+                        return .text(400, #"{"errors":[{"code":"DIGEST_INVALID"}]}"#)
+                    }
+                    state.isStored = true
+                    return .text(201, "")
+                default: return .text(405, "")
+                }
+            }
+        }
+    }
+}
+
+@Suite(.tags(.integration)) struct UploadTests {
+    private let scratch: TemporaryDirectory
+    private let store: ContentStore
+    private let content: [UInt8]
+    private let blob: Descriptor
+
+    init() throws {
+        scratch = try TemporaryDirectory("upload")
+        store = try ContentStore(path: scratch.path)
+        content = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        blob = Descriptor(mediaType: .ociLayer, of: content)
+        try store.add(content)
+    }
+
+    private func repository(_ host: String, chunk: Int64? = nil, name: String = "app") throws -> any ImageRepository {
+        var configuration = RegistryConfiguration()
+        configuration.insecureRegistries = [host]
+        configuration.retry.pause = .milliseconds(1)
+        configuration.retry.longest = .milliseconds(2)
+        var options = RegistryConfiguration.HostOptions()
+        options.uploadChunk = chunk
+        configuration.hosts[host] = options
+        return try RegistryAccess(configuration: configuration, keychain: .empty)
+            .repository(.registry(host: host, path: name))
+    }
+
+    private func push(_ repository: any ImageRepository) async throws -> PushOutcome {
+        try await repository.pushBlob(blob, from: store, mountFrom: [], progress: nil)
+    }
+
+    @Test func wholeAtOnce() async throws {
+        let server = try ChunkServer()
+        #expect(try await push(repository(server.host)) == .uploaded)
+        #expect(server.seen.requests == ["HEAD", "POST", "PUT"])
+        #expect(server.seen.content == content)
+        #expect(try await push(repository(server.host)) == .existed)
+    }
+
+    @Test func inChunks() async throws {
+        let server = try ChunkServer()
+        #expect(try await push(repository(server.host, chunk: 40_000)) == .uploaded)
+        #expect(
+            server.seen.requests
+                == ["HEAD", "POST", "PATCH 0-39999", "PATCH 40000-79999", "PATCH 80000-99999", "PUT"])
+        #expect(server.seen.content == content)
+    }
+
+    @Test func theRegistrysLeastChunkCounts() async throws {
+        let server = try ChunkServer(.init(leastChunk: 60_000))
+        #expect(try await push(repository(server.host, chunk: 1000)) == .uploaded)
+        #expect(server.seen.requests == ["HEAD", "POST", "PATCH 0-59999", "PATCH 60000-99999", "PUT"])
+    }
+
+    @Test func aBrokenUploadContinues() async throws {
+        let server = try ChunkServer(.init(breakAfter: 30_000))
+        #expect(try await push(repository(server.host)) == .uploaded)
+        #expect(server.seen.requests == ["HEAD", "POST", "PUT", "GET", "PATCH 30000-99999", "PUT"])
+        #expect(server.seen.content == content)
+    }
+
+    @Test func aBrokenChunkContinues() async throws {
+        let server = try ChunkServer(.init(breakAfter: 10_000))
+        #expect(try await push(repository(server.host, chunk: 50_000)) == .uploaded)
+        #expect(
+            server.seen.requests
+                == ["HEAD", "POST", "PATCH 0-49999", "GET", "PATCH 10000-59999", "PATCH 60000-99999", "PUT"])
+        #expect(server.seen.content == content)
+    }
+
+    @Test func aForgottenSessionBeginsAnew() async throws {
+        let server = try ChunkServer(.init(breakAfter: 10_000, forgets: true))
+        #expect(try await push(repository(server.host)) == .uploaded)
+        #expect(server.seen.requests == ["HEAD", "POST", "PUT", "GET", "HEAD", "POST", "PUT"])
+        #expect(server.seen.content == content)
+    }
+
+    @Test func damageInTheStoreIsFound() async throws {
+        let server = try ChunkServer()
+        try Shell.run(["sh", "-c", "printf X | dd of='\(store.path(of: blob.digest))' bs=1 conv=notrunc 2>/dev/null"])
+        let error = await #expect(throws: RegistryError.self) { _ = try await push(repository(server.host)) }
+        #expect(error?.code == .digestMismatch && error?.summary == "a blob is damaged")
+        #expect(!server.seen.isStored)
+    }
+
+    @Test func manyThatWantTheSameShareIt() async throws {
+        let server = try ChunkServer()
+        let repository = try repository(server.host)
+        let outcomes = try await withThrowingTaskGroup(of: PushOutcome.self) { group in
+            for _ in 0..<10 { group.addTask { try await push(repository) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.filter { $0 == .uploaded }.count == 1)
+        #expect(outcomes.filter { $0 == .existed }.count == 9)
+        #expect(server.seen.requests.filter { $0 == "PUT" }.count == 1)
+    }
+
+    /// docker-registry: chunks, and a break between two of them.
+    @Test func dockerRegistryTakesChunks() async throws {
+        let fixture = try await RepositoryFixture(.registry)
+        let server = try #require(fixture.server)
+        let last = Counter()
+        let repository = try repository(server.host, chunk: 30_000)
+        let outcome = try await repository.pushBlob(blob, from: store, mountFrom: []) { last.set($0) }
+        #expect(outcome == .uploaded && last.value == 100_000)
+        #expect(try await fixture.repository("app").blob(blob, limit: 100_000) == content)
+        // The same through failures of every request in turn, each into a repository of its own.
+        let proxy = try FaultProxy(before: server.port)
+        for fault in [Fault.dropped, .answerLost, .tooMany, .failing] {
+            for number in 1...7 {
+                proxy.spoil(number, with: fault)
+                let name = "\(fault.rawValue.lowercased())\(number)"
+                let spoiled = try self.repository(proxy.host, chunk: 30_000, name: name)
+                _ = try await push(spoiled)
+                #expect(try await fixture.repository(name).blob(blob, limit: 100_000) == content, "\(fault) \(number)")
+            }
+        }
+    }
+
+    /// A server before the registry that takes small bodies only: nginx's `client_max_body_size`; ours for the test.
+    @Test func largeBodiesThatAreRefusedGoInChunks() async throws {
+        let size = 40 << 20
+        let big = [UInt8](repeating: 7, count: size)
+        let descriptor = Descriptor(mediaType: .ociLayer, of: big)
+        try store.add(big)
+        let server = try ChunkServer(.init(mostBody: 33 << 20))
+        let repository = try repository(server.host)
+        #expect(try await repository.pushBlob(descriptor, from: store, mountFrom: [], progress: nil) == .uploaded)
+        #expect(
+            server.seen.requests
+                == ["HEAD", "POST", "PUT", "PATCH 0-33554431", "PATCH 33554432-41943039", "PUT"])
+    }
+}
