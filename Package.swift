@@ -72,6 +72,7 @@ let package = Package(
         library("ContentStore", ["OCI", "Diagnostics"]),
         library("Registry", ["OCI", "HTTP", "ContentStore", "Blocking", "Diagnostics"]),
         library("Dockerfile", ["Diagnostics"]),
+        library("Template", ["Diagnostics"]),
 
         // Layer 3: the four things that Slipway does.
         library(
@@ -88,7 +89,8 @@ let package = Package(
             "Agent",
             [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", log, arguments,
+                "ManifestUpdater", "Template", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", log,
+                arguments,
             ] + nio),
         .executableTarget(name: "slipway", dependencies: ["Agent", arguments], swiftSettings: strict),
 
@@ -112,6 +114,7 @@ let package = Package(
         suite("RegistryPollerTests", ["RegistryPoller", "Registry", "OCI", "ContentStore", "Diagnostics"]),
         suite("RegistryTests", ["Registry", "OCI", "ContentStore", "HTTP", "Diagnostics"]),
         suite("SandboxTests", ["Sandbox"]),
+        suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),
     ]
 )

@@ -39,6 +39,8 @@ struct Connection: ~Copyable {
     private let session: RemoteSession
     private let remote: Remote
     private let headers: StringArray
+    /// The proxy's URL, as long as libgit2 may look at it.
+    private let proxyAddress: StringArray
     private let trust: TrustStore.Use
     let advertisement: Advertisement
 
@@ -52,7 +54,8 @@ struct Connection: ~Copyable {
         var options = git_remote_connect_options()
         git_remote_connect_options_init(&options, UInt32(GIT_REMOTE_CONNECT_OPTIONS_VERSION))
         options.callbacks = session.callbacks()
-        options.proxy_opts = Self.proxy()
+        let proxyAddress = StringArray(session.credentials.proxy.map { [$0.address] } ?? [])
+        options.proxy_opts = Self.proxy(proxyAddress)
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
         let status = session.watch.watching { git_remote_connect_ext(remote.pointer, direction, &options) }
@@ -61,6 +64,7 @@ struct Connection: ~Copyable {
         self.session = session
         self.remote = remote
         self.headers = headers
+        self.proxyAddress = proxyAddress
         self.trust = trust
     }
 
@@ -69,7 +73,7 @@ struct Connection: ~Copyable {
         var options = git_fetch_options()
         git_fetch_options_init(&options, UInt32(GIT_FETCH_OPTIONS_VERSION))
         options.callbacks = session.callbacks()
-        options.proxy_opts = Self.proxy()
+        options.proxy_opts = Self.proxy(proxyAddress)
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
         options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE
@@ -88,7 +92,7 @@ struct Connection: ~Copyable {
         var options = git_push_options()
         git_push_options_init(&options, UInt32(GIT_PUSH_OPTIONS_VERSION))
         options.callbacks = session.callbacks()
-        options.proxy_opts = Self.proxy()
+        options.proxy_opts = Self.proxy(proxyAddress)
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
         let specification = StringArray(["\(force && source != nil ? "+" : "")\(source ?? ""):\(reference)"])
@@ -99,11 +103,16 @@ struct Connection: ~Copyable {
         return status
     }
 
-    /// As the environment says: http_proxy, https_proxy, no_proxy.
-    private static func proxy() -> git_proxy_options {
+    /// The proxy that is configured, else as the environment says: http_proxy, https_proxy, no_proxy.
+    private static func proxy(_ address: borrowing StringArray) -> git_proxy_options {
         var options = git_proxy_options()
         git_proxy_options_init(&options, UInt32(GIT_PROXY_OPTIONS_VERSION))
         options.type = GIT_PROXY_AUTO
+        let list = address.value
+        if list.count == 1, let url = list.strings[0] {
+            options.type = GIT_PROXY_SPECIFIED
+            options.url = UnsafePointer(url)
+        }
         return options
     }
 

@@ -22,6 +22,8 @@ package struct GitCredentials: Sendable {
     package var caFile: String?
     /// Accept any TLS certificate. Only on explicit request.
     package var insecureSkipTLSVerify: Bool
+    /// The proxy for HTTP(S) remotes; `nil`: as the environment says (`https_proxy`, `http_proxy`, `no_proxy`).
+    package var proxy: GitProxy?
 
     package init(
         username: String? = nil, password: String? = nil, token: String? = nil, headers: [String] = [],
@@ -49,6 +51,41 @@ package struct GitCredentials: Sendable {
 
     /// Whether following a redirect to another host could give something away.
     var hasHTTPSecrets: Bool { basic != nil || !headers.isEmpty }
+}
+
+/// An HTTP proxy. Its textual form never contains a secret.
+package struct GitProxy: Sendable, CustomStringConvertible, CustomReflectable {
+    /// `http://HOST:PORT`
+    package var url: String
+    package var username: String?
+    package var password: String?
+
+    package init(url: String, username: String? = nil, password: String? = nil) {
+        self.url = url
+        self.username = username
+        self.password = password
+    }
+
+    package var description: String { Redaction.urls(in: url) }
+    package var customMirror: Swift.Mirror { Swift.Mirror(self, children: [:]) }
+
+    /// What libgit2 takes: user and password in the URL, encoded.
+    var address: String {
+        guard let username, let separator = url.firstRange(ofASCII: "://") else { return url }
+        let pair = Self.encoded(username) + ":" + Self.encoded(password ?? "")
+        return String(url[..<separator.upperBound]) + pair + "@" + url[separator.upperBound...]
+    }
+
+    private static func encoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        let bytes = text.utf8.flatMap { byte -> [UInt8] in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"): [byte]
+            default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }
 
 extension GitCredentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {

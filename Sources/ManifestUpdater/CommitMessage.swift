@@ -4,6 +4,8 @@ package enum CommitMessage {
     package static func automated(images: [String]) -> String {
         let images = Set(images).sorted()
         if images.count == 1 { return "Auto-release \(images[0])" }
-        return "Auto-release multiple (\(images.count)) images\n\n" + images.map { " - \($0)\n" }.joined()
+        // Flux names ten, so that a message stays readable.
+        return "Auto-release multiple (\(images.count)) images\n\n" + images.prefix(10).map { " - \($0)\n" }.joined()
+            + (images.count > 10 ? " ...\n" : "")
     }
 }

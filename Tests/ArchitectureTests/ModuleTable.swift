@@ -37,6 +37,7 @@ enum ModuleTable {
         "Registry": Module(
             layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "Blocking", "Diagnostics"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
+        "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
 
         "Builder": Module(
             layer: 3,
@@ -51,7 +52,7 @@ enum ModuleTable {
             layer: 4,
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", "Logging",
+                "ManifestUpdater", "Template", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", "Logging",
                 "ArgumentParser", "NIOCore", "NIOPosix", "NIOHTTP1",
             ]),
         "slipway": Module(layer: 4, mayImport: ["Agent", "ArgumentParser"]),

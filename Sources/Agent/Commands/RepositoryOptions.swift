@@ -1,6 +1,8 @@
 import ArgumentParser
+import Git
 import Glibc
 import OCI
+import Template
 
 /// Where the cycle finds its repository: a configuration file, or flags for one repository.
 package struct RepositoryOptions: ParsableArguments {
@@ -147,16 +149,108 @@ package struct GitOptions: ParsableArguments {
         name: .customLong("git-email"), help: ArgumentHelp("Address of the author of commits.", valueName: "address"))
     var authorEmail: String?
 
+    @Option(
+        name: .customLong("git-commit-message"),
+        help: ArgumentHelp("The commits' message, a template (docs/git.md).", valueName: "template"))
+    var message: String?
+
+    @Option(name: .customLong("git-commit-per"), help: "One commit for a cycle or for each image: cycle or image.")
+    var grouping: AgentConfiguration.CommitSettings.Grouping?
+
+    @Option(
+        name: .customLong("git-push-branch"),
+        help: ArgumentHelp("Commit to another branch than --branch; a template (docs/git.md).", valueName: "branch"))
+    var pushBranch: String?
+
+    @Flag(name: .customLong("git-ci-skip"), help: "Append \"[ci skip]\" to commit messages.")
+    var ciSkip = false
+
+    @Option(
+        name: .customLong("git-ci-skip-message"),
+        help: ArgumentHelp("Append this text to commit messages, to have CI pass over them.", valueName: "text"))
+    var ciSkipMessage: String?
+
+    @Option(
+        name: .customLong("git-notes-ref"),
+        help: ArgumentHelp("Attach notes as Flux v1 wrote them, in refs/notes/NAME.", valueName: "name"))
+    var notes: String?
+
+    @Option(
+        name: .customLong("git-signing-key"),
+        help: ArgumentHelp("Sign commits with this SSH key, or OpenPGP secret key.", valueName: "file"))
+    var signingKey: String?
+
+    @Option(
+        name: .customLong("git-signing-format"), help: "What the signing key is: ssh or openpgp; told from the file.")
+    var signingFormat: SigningKey.Format?
+
+    @Option(
+        name: .customLong("git-signing-passphrase-file"),
+        help: ArgumentHelp("What decrypts the signing key.", valueName: "file"))
+    var signingPassphrase: String?
+
+    @Option(
+        name: .customLong("git-verify-signatures-mode"),
+        help: "Which commits must be signed: none, head, first-parent or all.")
+    var verification: VerificationMode?
+
+    @Option(
+        name: .customLong("git-allowed-signers"),
+        help: ArgumentHelp("Whose SSH signatures are accepted (ssh-keygen(1)).", valueName: "file"))
+    var allowedSigners: String?
+
+    @Option(
+        name: .customLong("git-keyring"),
+        help: ArgumentHelp("OpenPGP public keys whose signatures are accepted.", valueName: "file"))
+    var keyring: String?
+
     package init() {}
 
-    func apply(to git: inout AgentConfiguration.GitConfiguration) {
+    func apply(to git: inout AgentConfiguration.GitConfiguration) throws {
         if let sshKey { git.sshKey = sshKey }
         if let knownHosts { git.knownHosts = knownHosts }
         if let caFile { git.caFile = caFile }
         if let authorName { git.authorName = authorName }
         if let authorEmail { git.authorEmail = authorEmail }
+        if let message { git.commit.message = try Self.template(message, "--git-commit-message") }
+        if let grouping { git.commit.grouping = grouping }
+        if let pushBranch { git.push.branch = try Self.template(pushBranch, "--git-push-branch") }
+        if ciSkip { git.commit.ciSkip = GitReader.defaultCISkip }
+        if let ciSkipMessage { git.commit.ciSkip = ciSkipMessage.isEmpty ? nil : ciSkipMessage }
+        if let notes {
+            guard let reference = GitReader.notesReference(notes) else {
+                throw ValidationError("--git-notes-ref '\(notes)': write a name of letters, digits, '-', '_' and '/'")
+            }
+            git.commit.notes = reference
+        }
+        if let signingKey {
+            let format = try signingFormat ?? Self.format(of: signingKey)
+            git.commit.signing = SigningKey(format: format, keyFile: signingKey)
+        }
+        if let signingPassphrase { git.commit.signing?.passphraseFile = signingPassphrase }
+        if let verification { git.verification.mode = verification }
+        if let allowedSigners { git.verification.trust.allowedSignersFile = allowedSigners }
+        if let keyring { git.verification.trust.keyringFile = keyring }
+        if let problem = GitReader.problem(in: git) { throw ValidationError("\(problem.summary); \(problem.hint)") }
+    }
+
+    private static func template(_ text: String, _ name: String) throws -> Template {
+        do {
+            return try Template(text, name: name)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    private static func format(of file: String) throws -> SigningKey.Format {
+        let bytes = try TextFile.read(file, limit: 1 << 20)
+        return bytes.starts(with: Array("-----BEGIN PGP".utf8)) || (bytes.first ?? 0) >= 0x80 ? .openPGP : .ssh
     }
 }
+
+extension AgentConfiguration.CommitSettings.Grouping: ExpressibleByArgument {}
+extension SigningKey.Format: ExpressibleByArgument {}
+extension VerificationMode: ExpressibleByArgument {}
 
 extension RepositoryOptions {
     /// The configuration that file and flags make together.
@@ -190,7 +284,13 @@ extension RepositoryOptions {
         if let stateDirectory { configuration.stateDirectory = TextFile.absolute(stateDirectory) }
         if let isolation { configuration.isolation = isolation }
         try registries.apply(to: &configuration)
-        git.apply(to: &configuration.git)
+        try git.apply(to: &configuration.git)
+        for index in configuration.repositories.indices {
+            if var own = configuration.repositories[index].git {
+                try git.apply(to: &own)
+                configuration.repositories[index].git = own
+            }
+        }
         return configuration
     }
 

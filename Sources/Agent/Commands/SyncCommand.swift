@@ -115,9 +115,11 @@ struct CycleRunner {
             console.result("image \(names) \(image.digest)")
             for layer in image.layers { console.result("  layer \(layer.digest) \(layer.size) bytes") }
         }
-        if let commit = report.commit, let message = report.message {
-            console.result("commit \(commit) \(message.prefix { $0 != "\n" })")
-        } else if report.dryRun, let message = report.message {
+        for published in report.commits {
+            let branch = published.branch == report.branch ? "" : " (branch \(published.branch))"
+            console.result("commit \(published.commit) \(published.message.prefix { $0 != "\n" })\(branch)")
+        }
+        if report.commits.isEmpty, report.dryRun, let message = report.message {
             console.result("would commit: \(message.prefix { $0 != "\n" })")
         }
         if let diff = report.diff { console.result(diff) }

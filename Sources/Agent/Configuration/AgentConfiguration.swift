@@ -21,20 +21,6 @@ package struct AgentConfiguration: Sendable {
         case auto, namespaces, chroot
     }
 
-    package struct GitConfiguration: Sendable {
-        package var authorName = "Slipway"
-        package var authorEmail = "slipway@localhost"
-        package var username: String?
-        package var passwordFile: String?
-        package var tokenFile: String?
-        package var sshKey: String?
-        package var sshPassphraseFile: String?
-        package var knownHosts: String?
-        package var caFile: String?
-
-        package init() {}
-    }
-
     /// What holds for one registry host.
     package struct RegistryEntry: Sendable, Hashable {
         package var host: String
@@ -52,6 +38,8 @@ package struct AgentConfiguration: Sendable {
         package var url: String
         package var branch: String
         package var interval: Duration?
+        /// What holds for git here; `nil`: what holds for all repositories.
+        package var git: GitConfiguration?
         /// Other addresses of the same repository, as build manifests may name it.
         package var aliases: [String] = []
         package var builds: [Pipeline] = []

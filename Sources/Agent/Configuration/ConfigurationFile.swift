@@ -24,10 +24,13 @@ package enum ConfigurationFile {
             configuration.listen = try object.optional("listen")?.nonEmptyString()
             if let value = object.optional("isolation") { configuration.isolation = try value.choice() }
             configuration.dockerConfig = try object.optional("dockerConfig")?.nonEmptyString()
-            if let value = object.optional("git") { configuration.git = try git(value) }
+            if let value = object.optional("git") { configuration.git = try GitReader.git(value) }
             if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
             let repositories = try object.required("repositories")
-            configuration.repositories = try repositories.list(repository)
+            let git = configuration.git
+            configuration.repositories = try repositories.list { (item) throws(YAMLError) in
+                try repository(item, git: git)
+            }
             if configuration.repositories.isEmpty {
                 throw repositories.error("there is no repository", hint: "add one with 'name', 'url' and 'branch'")
             }
@@ -56,24 +59,6 @@ package enum ConfigurationFile {
         return duration
     }
 
-    private static func git(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.GitConfiguration {
-        var git = AgentConfiguration.GitConfiguration()
-        try value.object { (object) throws(YAMLError) in
-            try object.optional("author")?.object { (author) throws(YAMLError) in
-                if let name = author.optional("name") { git.authorName = try name.nonEmptyString() }
-                if let email = author.optional("email") { git.authorEmail = try email.nonEmptyString() }
-            }
-            git.username = try object.optional("username")?.nonEmptyString()
-            git.passwordFile = try object.optional("passwordFile")?.nonEmptyString()
-            git.tokenFile = try object.optional("tokenFile")?.nonEmptyString()
-            git.sshKey = try object.optional("sshKey")?.nonEmptyString()
-            git.sshPassphraseFile = try object.optional("sshPassphraseFile")?.nonEmptyString()
-            git.knownHosts = try object.optional("knownHosts")?.nonEmptyString()
-            git.caFile = try object.optional("caFile")?.nonEmptyString()
-        }
-        return git
-    }
-
     private static func registry(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.RegistryEntry {
         try value.object { (object) throws(YAMLError) in
             var entry = AgentConfiguration.RegistryEntry(host: try object.required("host").nonEmptyString())
@@ -86,7 +71,7 @@ package enum ConfigurationFile {
     }
 
     private static func repository(
-        _ value: YAMLValue
+        _ value: YAMLValue, git: AgentConfiguration.GitConfiguration
     ) throws(YAMLError) -> AgentConfiguration.RepositoryConfiguration {
         try value.object { (object) throws(YAMLError) in
             let url = try object.required("url").nonEmptyString()
@@ -97,6 +82,7 @@ package enum ConfigurationFile {
             var repository = AgentConfiguration.RepositoryConfiguration(
                 name: name, url: url, branch: try object.optional("branch")?.nonEmptyString() ?? "main")
             if let value = object.optional("interval") { repository.interval = try interval(value) }
+            if let value = object.optional("git") { repository.git = try GitReader.git(value, over: git) }
             repository.aliases = try object.optional("aliases")?.strings() ?? []
             for (name, text) in try object.optional("contexts")?.stringEntries() ?? [] {
                 repository.contexts[name] = text

@@ -17,6 +17,18 @@ package enum GitAccess {
         credentials.sshKeyPassphrase = try secret(git.sshPassphraseFile)
         if let knownHosts = git.knownHosts { credentials.knownHostsPaths = [knownHosts] }
         credentials.caFile = git.caFile
+        credentials.usesSSHAgent = git.usesSSHAgent
+        if let proxy = git.proxy {
+            credentials.proxy = GitProxy(url: proxy)
+            if let pair = try secret(git.proxyCredentialsFile) {
+                guard let colon = pair.firstIndex(of: ":") else {
+                    throw AgentError(
+                        "the file has no 'user:password' for the proxy", place: git.proxyCredentialsFile)
+                }
+                credentials.proxy?.username = String(pair[..<colon])
+                credentials.proxy?.password = String(pair[pair.index(after: colon)...])
+            }
+        }
         return credentials
     }
 

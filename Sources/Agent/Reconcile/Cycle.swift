@@ -39,14 +39,17 @@ struct Cycle {
             return value
         } catch {
             throw ReconcileError(
-                phase: phase, subject: subject, disposition: Self.disposition(of: phase),
+                phase: phase, subject: subject, disposition: Self.disposition(of: phase, error),
                 underlying: error as? any Diagnostic ?? AgentError("\(error)"))
         }
     }
 
     /// Trouble with the network is tried again; what is wrong in the repository waits for another commit.
-    private static func disposition(of phase: Phase) -> Disposition {
-        switch phase {
+    private static func disposition(of phase: Phase, _ error: any Error) -> Disposition {
+        if let error = error as? GitError, [.unverified, .signing, .hostKeyMismatch].contains(error.code) {
+            return .stalled
+        }
+        return switch phase {
         case .discover, .plan, .select, .rewrite: .stalled
         case .sync, .changed, .execute, .push, .scan, .commit, .publish, .record: .retry
         }
@@ -65,20 +68,24 @@ struct Cycle {
 
     mutating func fail(_ error: ReconcileError) { report.fail(error) }
 
-    mutating func propose(_ edits: Edits, _ commit: Reconciler.Proposal) {
-        report.updates = edits.updates
-        report.message = commit.message
-        report.diff = commit.diff
+    mutating func propose(_ proposals: [Reconciler.Proposal]) {
+        report.updates = proposals.flatMap(\.edits.updates)
+        report.message = proposals.last?.message
+        report.diff = proposals.map(\.diff).joined()
     }
 
-    mutating func committed(_ edits: Edits, _ commit: Reconciler.Proposal) {
-        report.commit = commit.id.description
-        for update in edits.updates {
+    /// - Parameter branch: `nil` for the branch that is watched.
+    mutating func committed(_ proposal: Reconciler.Proposal, to branch: String?) {
+        report.commit = proposal.id.description
+        report.commits.append(
+            CycleReport.Published(
+                commit: proposal.id.description, message: proposal.message, branch: branch ?? repository.branch))
+        for update in proposal.edits.updates {
             say(
                 "Updated \(update.file):\(update.line) \(update.workload) \(update.container): \(update.old) -> \(update.new)"
             )
         }
-        say("Commit pushed: \(commit.id.short) \(commit.subject)")
+        say("Commit pushed: \(proposal.id.short) \(proposal.subject)" + (branch.map { " (branch \($0))" } ?? ""))
     }
 
     func finished() -> CycleReport { report }

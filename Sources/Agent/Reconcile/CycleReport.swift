@@ -26,6 +26,17 @@ package struct CycleReport: Codable, Sendable {
         package var old: String
         package var new: String
         package var reason: String
+        /// What chose the image: the policy's name in a Flux v2 marker.
+        package var setter: String?
+        /// The workload's kind as the manifest writes it.
+        package var kind: String?
+    }
+
+    /// A commit that was pushed.
+    package struct Published: Codable, Sendable {
+        package var commit: String
+        package var message: String
+        package var branch: String
     }
 
     /// A decision not to act, with its reason.
@@ -66,6 +77,8 @@ package struct CycleReport: Codable, Sendable {
     package var failures: [Failure] = []
     /// The commit that was made and pushed.
     package var commit: String?
+    /// All commits that were pushed, in their order.
+    package var commits: [Published] = []
     package var message: String?
     package var diff: String?
     package var steps: [Step] = []

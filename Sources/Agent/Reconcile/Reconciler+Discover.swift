@@ -13,9 +13,17 @@ extension Reconciler {
         var decisions: [CycleReport.Decision] = []
     }
 
-    /// Fetches the branch: one reference advertisement when there is nothing new.
+    /// Fetches the branch: one reference advertisement when there is nothing new. Commits that must be signed and are not
+    /// are nothing to work with.
     func sync() async throws(GitError) -> Commit {
-        try await tools.mirror.git.fetch(branch: repository.branch)
+        let head = try await tools.mirror.git.fetch(branch: repository.branch)
+        if await tools.mirror.git.lastFetch?.isRewritten == true {
+            say("The branch \(repository.branch) was rewritten: the old head is not in its history any more")
+        }
+        let verification = tools.git.verification
+        try await tools.mirror.git.verify(
+            head.id, branch: repository.branch, mode: verification.mode, trust: verification.trust)
+        return head
     }
 
     /// Reads the build declarations and the annotated workloads of the revision. Files that did not change since they

@@ -101,7 +101,12 @@ extension Reconciler {
             var others: Set<String> = []
             for commit in since {
                 guard let parent = commit.parents.first else { continue }
-                let paths = try await tools.mirror.git.changedPaths(from: parent, to: commit.id)
+                var paths = Set(try await tools.mirror.git.changedPaths(from: parent, to: commit.id))
+                // What a merge brings in is told by the commits that it merges: of its own are only the paths that differ
+                // from all parents. So the agent's own commits stay its own when a person merges their branch.
+                for other in commit.parents.dropFirst() {
+                    paths.formIntersection(try await tools.mirror.git.changedPaths(from: other, to: commit.id))
+                }
                 if CommitTrailer.isOwn(commit.message) { own.formUnion(paths) } else { others.formUnion(paths) }
             }
             var replaced: [String: TreeEntry] = [:]

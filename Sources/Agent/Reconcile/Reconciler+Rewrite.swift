@@ -42,7 +42,8 @@ extension Reconciler {
                 updates.append(
                     CycleReport.Update(
                         file: file, line: target.location.line, workload: target.workload.description,
-                        container: target.container, old: target.image, new: new, reason: choice.reason))
+                        container: target.container, old: target.image, new: new, reason: choice.reason,
+                        setter: target.setter, kind: target.workload.kind))
             }
             guard !changes.isEmpty else { continue }
             do {
@@ -55,5 +56,18 @@ extension Reconciler {
             }
         }
         return edits
+    }
+}
+
+extension ImageTarget {
+    /// The name of the policy in a Flux v2 marker, as Flux's templates show it.
+    var setter: String? {
+        guard case .flux2Marker(let namespace, let name) = source else { return nil }
+        switch field {
+        case .reference: return "\(namespace):\(name)"
+        case .tag: return "\(namespace):\(name):tag"
+        case .name: return "\(namespace):\(name):name"
+        case .digest: return "\(namespace):\(name):digest"
+        }
     }
 }

@@ -27,14 +27,11 @@ package struct Reconciler: Sendable {
         self.say = say
     }
 
-    /// How often a lost race is run again before it is left to the next cycle.
-    private static let attempts = 6
-
     package func cycle() async -> CycleReport {
         var cycle = Cycle(repository: repository, tools: tools, dryRun: dryRun, say: say)
         do throws(ReconcileError) {
             say("Synchronizing with \(tools.mirror.displayURL)")
-            var revision = try await cycle.phase(.sync) { try await sync() }
+            let revision = try await cycle.phase(.sync) { try await sync() }
             cycle.report.revision = revision.id.description
             say("Revision of \(repository.branch) to apply is \(revision.id.short)")
 
@@ -54,29 +51,8 @@ package struct Reconciler: Sendable {
             let selections = await select(
                 for: found.targets, built: built, history: commits, inventories: &inventories, in: &cycle)
 
-            for attempt in 1...Self.attempts {
-                let edits = try await cycle.phase(.rewrite) { try await rewrite(selections, at: revision) }
-                cycle.decide(edits.decisions)
-                guard !edits.isEmpty else { return cycle.finished() }
-                let proposal = try await cycle.phase(.commit) { try await commit(edits, on: revision) }
-                cycle.propose(edits, proposal)
-                if dryRun { return cycle.finished() }
-                let outcome = try await cycle.phase(.publish) { try await publish(proposal, on: revision) }
-                switch outcome {
-                case .pushed:
-                    cycle.committed(edits, proposal)
-                    return cycle.finished()
-                case .rejected(let reason, _):
-                    say("Lost the race for \(repository.branch) (\(reason)): fetching and computing the change anew")
-                    try await tools.pause(beforeAttempt: attempt)
-                    revision = try await cycle.phase(.sync) { try await sync() }
-                }
-            }
-            throw ReconcileError(
-                phase: .publish,
-                underlying: AgentError(
-                    "others pushed to \(repository.branch) \(Self.attempts) times in a row",
-                    hint: "nothing is lost: the next cycle tries again"))
+            try await deliver(selections, at: revision, in: &cycle)
+            return cycle.finished()
         } catch {
             cycle.fail(error)
             return cycle.finished()

@@ -1,0 +1,68 @@
+package import Git
+package import Template
+
+extension AgentConfiguration {
+    /// How git servers are reached, and how the agent's commits come to be and to the repository.
+    package struct GitConfiguration: Sendable {
+        package var authorName = "Slipway"
+        package var authorEmail = "slipway@localhost"
+        /// The author, where nothing else is said.
+        package var committerName: String?
+        package var committerEmail: String?
+        package var username: String?
+        package var passwordFile: String?
+        package var tokenFile: String?
+        package var sshKey: String?
+        package var sshPassphraseFile: String?
+        package var usesSSHAgent = true
+        package var knownHosts: String?
+        package var caFile: String?
+        /// A proxy for HTTP(S) remotes; without it what the environment says.
+        package var proxy: String?
+        /// A file with `user:password` for the proxy.
+        package var proxyCredentialsFile: String?
+        package var commit = CommitSettings()
+        package var verification = VerificationSettings()
+        package var push = PushSettings()
+
+        package init() {}
+    }
+
+    package struct CommitSettings: Sendable {
+        package enum Grouping: String, Sendable, CaseIterable {
+            /// All changes of a cycle in one commit.
+            case cycle
+            /// A commit for each image.
+            case image
+        }
+
+        package var grouping = Grouping.cycle
+        /// The message; `nil`: Flux v1's words.
+        package var message: Template?
+        /// `.Values` of the templates.
+        package var values: [String: String] = [:]
+        /// What tells CI servers to pass over the commit, say `[ci skip]`.
+        package var ciSkip: String?
+        /// Where notes as Flux v1 wrote them go, say `refs/notes/flux`.
+        package var notes: String?
+        package var signing: SigningKey?
+        /// `.AutomationObject` of the templates, `NAMESPACE/NAME`.
+        package var automation: String?
+
+        package init() {}
+    }
+
+    package struct VerificationSettings: Sendable {
+        package var mode = VerificationMode.none
+        package var trust = SignatureTrust()
+
+        package init() {}
+    }
+
+    package struct PushSettings: Sendable {
+        /// The branch that the commits go to; `nil`: the one that is watched.
+        package var branch: Template?
+
+        package init() {}
+    }
+}

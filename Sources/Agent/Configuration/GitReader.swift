@@ -1,0 +1,195 @@
+import Git
+import Template
+package import YAML
+
+/// Reads `git:`, the same for all repositories and for one. What a repository does not say is as for all.
+package enum GitReader {
+    package static func git(
+        _ value: YAMLValue, over base: AgentConfiguration.GitConfiguration = AgentConfiguration.GitConfiguration()
+    ) throws(YAMLError) -> AgentConfiguration.GitConfiguration {
+        var git = base
+        try value.object { (object) throws(YAMLError) in
+            try object.optional("author")?.object { (author) throws(YAMLError) in
+                git.authorName = try author.optional("name").map(person) ?? git.authorName
+                git.authorEmail = try author.optional("email").map(person) ?? git.authorEmail
+            }
+            try object.optional("committer")?.object { (committer) throws(YAMLError) in
+                git.committerName = try committer.optional("name").map(person) ?? git.committerName
+                git.committerEmail = try committer.optional("email").map(person) ?? git.committerEmail
+            }
+            git.username = try text(object.optional("username")) ?? git.username
+            git.passwordFile = try text(object.optional("passwordFile")) ?? git.passwordFile
+            git.tokenFile = try text(object.optional("tokenFile")) ?? git.tokenFile
+            git.sshKey = try text(object.optional("sshKey")) ?? git.sshKey
+            git.sshPassphraseFile = try text(object.optional("sshPassphraseFile")) ?? git.sshPassphraseFile
+            git.usesSSHAgent = try object.optional("sshAgent").map(flag) ?? git.usesSSHAgent
+            git.knownHosts = try text(object.optional("knownHosts")) ?? git.knownHosts
+            git.caFile = try text(object.optional("caFile")) ?? git.caFile
+            git.proxy = try object.optional("proxy").map(proxy) ?? git.proxy
+            git.proxyCredentialsFile = try text(object.optional("proxyCredentialsFile")) ?? git.proxyCredentialsFile
+            if let value = object.optional("commit") { try commit(value, &git.commit) }
+            if let value = object.optional("verify") { try verification(value, &git.verification) }
+            if let value = object.optional("push") { try push(value, &git.push) }
+        }
+        try check(git, at: value)
+        return git
+    }
+
+    private static func text(_ value: YAMLValue?) throws(YAMLError) -> String? { try value?.nonEmptyString() }
+
+    private static func flag(_ value: YAMLValue) throws(YAMLError) -> Bool { try value.bool() }
+
+    /// A name or an address of a commit's author.
+    private static func person(_ value: YAMLValue) throws(YAMLError) -> String {
+        let text = try value.nonEmptyString()
+        guard !text.contains(where: { "<>\n\r\0".contains($0) }) else {
+            throw value.error("'\(text.prefix(60))' cannot stand in a commit", hint: "leave out '<', '>' and line ends")
+        }
+        return text
+    }
+
+    private static func proxy(_ value: YAMLValue) throws(YAMLError) -> String {
+        let text = try value.nonEmptyString()
+        guard text.hasPrefix("http://") || text.hasPrefix("https://") else {
+            throw value.error("the proxy is not an HTTP proxy", hint: "write http://HOST:PORT")
+        }
+        guard !text.contains("@") else {
+            throw value.error(
+                "a password does not belong into the configuration",
+                hint: "put user:password into a file and name it as 'proxyCredentialsFile'")
+        }
+        return text
+    }
+
+    // MARK: Commits
+
+    private static func commit(
+        _ value: YAMLValue, _ commit: inout AgentConfiguration.CommitSettings
+    ) throws(YAMLError) {
+        try value.object { (object) throws(YAMLError) in
+            if let value = object.optional("per") { commit.grouping = try value.choice() }
+            if let value = object.optional("message") { commit.message = try template(value, "message") }
+            if let value = object.optional("values") {
+                for (name, text) in try value.stringEntries() { commit.values[name] = text }
+            }
+            if let value = object.optional("ciSkip") { commit.ciSkip = try ciSkip(value) }
+            if let value = object.optional("notes") { commit.notes = try notes(value) }
+            if let value = object.optional("signing") { commit.signing = try signing(value) }
+            if let value = object.optional("automation") {
+                let text = try value.nonEmptyString()
+                guard text.split(separator: "/", omittingEmptySubsequences: false).count == 2 else {
+                    throw value.error("'\(text)' is not NAMESPACE/NAME")
+                }
+                commit.automation = text
+            }
+        }
+    }
+
+    /// Reads a template; its errors get the place in the file.
+    static func template(_ value: YAMLValue, _ name: String) throws(YAMLError) -> Template {
+        let text = try value.nonEmptyString()
+        do {
+            return try Template(text, name: name)
+        } catch {
+            throw value.error("\(error.place.map { "\($0): " } ?? "")\(error.summary)", hint: error.hint)
+        }
+    }
+
+    private static func ciSkip(_ value: YAMLValue) throws(YAMLError) -> String? {
+        switch try value.nonEmptyString() {
+        case "true": return defaultCISkip
+        case "false": return nil
+        case let text:
+            guard !text.contains(where: \.isNewline) else { throw value.error("the text has a line end in it") }
+            return text
+        }
+    }
+
+    /// What Flux v1 appended.
+    package static let defaultCISkip = "[ci skip]"
+
+    private static func notes(_ value: YAMLValue) throws(YAMLError) -> String? {
+        switch try value.nonEmptyString() {
+        case "false": return nil
+        case let text:
+            guard let reference = notesReference(text) else {
+                throw value.error(
+                    "'\(text)' is not a reference for notes", hint: "write true, a name, or refs/notes/NAME")
+            }
+            return reference
+        }
+    }
+
+    /// `refs/notes/…` for a name, as git itself completes it.
+    package static func notesReference(_ text: String) -> String? {
+        if text == "true" { return "refs/notes/flux" }
+        let name = text.hasPrefix("refs/notes/") ? String(text.dropFirst(11)) : text
+        let isPlain = name.utf8.allSatisfy { byte in
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "/")
+        }
+        return isPlain && !name.isEmpty && !name.hasPrefix("/") && !name.hasPrefix("refs/") ? "refs/notes/" + name : nil
+    }
+
+    private static func signing(_ value: YAMLValue) throws(YAMLError) -> SigningKey {
+        try value.object { (object) throws(YAMLError) in
+            var key = SigningKey(
+                format: try object.required("format").choice(), keyFile: try object.required("keyFile").nonEmptyString()
+            )
+            key.passphraseFile = try text(object.optional("passphraseFile"))
+            if let id = object.optional("keyID") {
+                guard key.format == .openPGP else {
+                    throw id.error("an SSH key file holds one key: 'keyID' is for OpenPGP")
+                }
+                key.keyID = try id.nonEmptyString()
+            }
+            return key
+        }
+    }
+
+    // MARK: Verification, push
+
+    private static func verification(
+        _ value: YAMLValue, _ verification: inout AgentConfiguration.VerificationSettings
+    ) throws(YAMLError) {
+        try value.object { (object) throws(YAMLError) in
+            if let value = object.optional("mode") { verification.mode = try value.choice() }
+            verification.trust.allowedSignersFile =
+                try text(object.optional("allowedSigners")) ?? verification.trust.allowedSignersFile
+            verification.trust.keyringFile = try text(object.optional("keyring")) ?? verification.trust.keyringFile
+        }
+    }
+
+    private static func push(
+        _ value: YAMLValue, _ push: inout AgentConfiguration.PushSettings
+    ) throws(YAMLError) {
+        try value.object { (object) throws(YAMLError) in
+            if let value = object.optional("branch") { push.branch = try template(value, "branch") }
+        }
+    }
+
+    private static func check(_ git: AgentConfiguration.GitConfiguration, at value: YAMLValue) throws(YAMLError) {
+        if let problem = problem(in: git) { throw value.error(problem.summary, hint: problem.hint) }
+    }
+
+    /// What does not go together, wherever it was said.
+    package static func problem(
+        in git: AgentConfiguration.GitConfiguration
+    ) -> (summary: String, hint: String)? {
+        let verification = git.verification
+        guard verification.mode != .none else { return nil }
+        if verification.trust.allowedSignersFile == nil && verification.trust.keyringFile == nil {
+            return (
+                "signatures are to be verified, and nobody's are trusted",
+                "set 'allowedSigners' (SSH) or 'keyring' (OpenPGP)"
+            )
+        }
+        if git.commit.signing == nil && git.push.branch == nil {
+            return (
+                "the agent would refuse its own commits: they are not signed and signatures are verified",
+                "set 'commit.signing', and let 'verify' trust that key; or push to another branch"
+            )
+        }
+        return nil
+    }
+}
