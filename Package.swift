@@ -96,7 +96,7 @@ let package = Package(
 
         // Tests: what the suites share, then one suite a module.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-        suite("AgentTests", ["Agent", "OCI"]),
+        suite("AgentTests", ["Agent", "Builder", "ContentStore", "Git", "OCI", "Registry", "Sandbox"]),
         suite("ArchitectureTests", []),
         suite("ArchiveTests", ["Archive", "FileSystem", "Diagnostics"]),
         suite(

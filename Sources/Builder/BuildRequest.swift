@@ -19,7 +19,7 @@ package struct BuildRequest: Sendable {
         case ofBase
     }
 
-    package enum ImageFormat: String, Sendable { case oci, docker }
+    package enum ImageFormat: String, Sendable, CaseIterable { case oci, docker }
 
     package var context: any BuildContext
     /// The context's folder that is the build's root (kaniko's `--context-sub-path`); `""` is all of it. The Dockerfile's
@@ -47,6 +47,8 @@ package struct BuildRequest: Sendable {
     /// Values of `RUN --mount=type=secret`, by id.
     package var secrets: [String: [UInt8]] = [:]
     package var noCache = false
+    /// Bytes that a file of ADD from the web may have.
+    package var remoteSizeLimit: Int64 = 32 << 30
 
     var hasFixedTimes: Bool { asksForTime || fileTimes == .ofBase }
 
@@ -66,24 +68,46 @@ package enum NamedContext: Sendable {
     case context(any BuildContext)
     case directory(path: String)
     case image(ImageLocation)
+    case git(GitLocator)
+    /// A file of the web: an archive becomes its files, anything else a file called `context`.
+    case url(String)
+    /// Another stage of the Dockerfile.
+    case stage(String)
 
-    /// Reads the command line's form: `docker-image://REF`, `oci-layout:///PATH[:TAG][@DIGEST]` or a directory.
+    var stageName: String? { if case .stage(let name) = self { name } else { nil } }
+
+    /// Reads the command line's form: `docker-image://REF`, `oci-layout:///PATH[:TAG][@DIGEST]`, `target:STAGE`, a git
+    /// repository, a URL or a directory.
     package init(_ text: String) throws(BuildError) {
         func location(_ name: String) throws(BuildError) -> ImageLocation {
             do { return try ImageLocation(name) } catch {
                 throw BuildError(.dockerfile, "cannot read the build context '\(text)'", from: error)
             }
         }
-        if let reference = text.dropping("docker-image://") {
+        guard !text.isEmpty else {
+            throw BuildError(.dockerfile, "a build context has no value", hint: "write NAME=DIRECTORY")
+        }
+        if let stage = text.dropping("target:") {
+            self = .stage(stage)
+        } else if GitLocator.isGit(text) {
+            self = .git(try GitLocator(text))
+        } else if text.hasPrefix("https://") || text.hasPrefix("http://") {
+            try RemoteName.refuseCredentials(in: text)
+            self = .url(text)
+        } else if text == "docker-image://scratch" {
+            self = .context(EmptyContext())
+        } else if let reference = text.dropping("docker-image://") {
             self = .image(try location(reference))
         } else if let path = text.dropping("oci-layout://") {
             self = .image(try location("oci:" + path))
         } else if text.hasPrefix("oci:") {
             self = .image(try location(text))
-        } else if text.contains("://") || text.hasPrefix("git@") {
+        } else if text.contains("://") {
             throw BuildError(
-                .unsupported, "build contexts of this kind are not supported", place: text,
-                hint: "use a directory, docker-image://REFERENCE or oci-layout:///PATH")
+                .unsupported, "build contexts of this kind are not supported", place: RemoteName.shown(text),
+                hint:
+                    "use a directory, docker-image://REFERENCE, oci-layout:///PATH, target:STAGE, a git repository or an http(s) URL"
+            )
         } else {
             self = .directory(path: text)
         }

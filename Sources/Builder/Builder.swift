@@ -12,12 +12,19 @@ package struct Builder: Sendable {
     let store: BuildStore
     let registry: RegistryAccess
     let report: IsolationReport
+    let fetcher: (any RemoteSourceFetcher)?
 
     /// Opens the builder's part of the state directory, and removes what killed builds left there.
-    package init(stateDirectory: String, registry: RegistryAccess, report: IsolationReport) throws(BuildError) {
+    ///
+    /// - Parameter fetcher: gets what ADD and named contexts take from other machines; without it they are refused.
+    package init(
+        stateDirectory: String, registry: RegistryAccess, report: IsolationReport,
+        fetcher: (any RemoteSourceFetcher)? = nil
+    ) throws(BuildError) {
         store = try BuildStore(path: stateDirectory, canChown: report.canChown)
         self.registry = registry
         self.report = report
+        self.fetcher = fetcher
     }
 
     /// The blobs that builds and pulls left on this machine.
@@ -28,7 +35,7 @@ package struct Builder: Sendable {
         _ request: BuildRequest, progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> BuiltImage {
         let request = try request.withSourceDate()
-        let contexts = try PlanContexts(request)
+        let contexts = try PlanContexts(request, builder: self)
         let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
         let key = try await ContentKey(of: plan, request, contexts)
         let run = try BuildRun(
@@ -40,7 +47,7 @@ package struct Builder: Sendable {
     /// What the image would be made from, without making it: reads the Dockerfile, the selected part of the context, and
     /// the manifests and configurations of base images.
     package func contentKey(_ request: BuildRequest) async throws(BuildError) -> ContentKey {
-        let contexts = try PlanContexts(request)
+        let contexts = try PlanContexts(request, builder: self)
         let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
         return try await ContentKey(of: plan, request, contexts)
     }

@@ -70,6 +70,12 @@ struct Connection: ~Copyable {
 
     /// Gets the objects of a reference; the caller moves its own.
     func download(reference: String) throws(GitError) {
+        try download(
+            references: ["+\(reference):\(reference)"], "cannot fetch '\(Advertisement.short(reference))'")
+    }
+
+    /// Gets the objects of what the specifications name (gitglossary(7), "refspec").
+    func download(references: [String], _ failure: String = "cannot fetch from the git repository") throws(GitError) {
         var options = git_fetch_options()
         git_fetch_options_init(&options, UInt32(GIT_FETCH_OPTIONS_VERSION))
         options.callbacks = session.callbacks()
@@ -77,10 +83,10 @@ struct Connection: ~Copyable {
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
         options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE
-        let specification = StringArray(["+\(reference):\(reference)"])
+        let specification = StringArray(references)
         var list = specification.value
         let status = session.watch.watching { git_remote_download(remote.pointer, &list, &options) }
-        guard status >= 0 else { throw session.error(status, "cannot fetch '\(Advertisement.short(reference))'") }
+        guard status >= 0 else { throw session.error(status, failure) }
     }
 
     /// Sends a local reference's objects and asks the server to move one of its own there; `session.update` has the verdict.

@@ -18,6 +18,8 @@ package struct BuildCommand: AsyncParsableCommand {
               slipway build --context dir:///src --dockerfile docker/Dockerfile --build-arg FLAVOUR=red \\
                   --destination oci:/srv/images/app:v1
               slipway build --context . --build-context nginx=oci-layout:///srv/base --no-push
+              slipway build --context . --build-context assets=https://git.example.com/assets.git#main:dist \\
+                  --secret id=token,env=NPM_TOKEN --no-push
             """)
 
     @Option(name: [.customShort("c"), .long], help: ArgumentHelp("The build context.", valueName: "directory"))
@@ -61,15 +63,42 @@ package struct BuildCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("build-context"),
         help: ArgumentHelp(
-            "What a name in FROM or COPY --from stands for: NAME=oci-layout:///PATH, docker-image://REF or a directory.",
+            "What a name in FROM or COPY --from stands for: a directory, docker-image://REF, oci-layout:///PATH, target:STAGE, a git repository or an http(s) URL.",
             valueName: "name=value"))
     var contexts: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A secret for RUN --mount=type=secret, from a file or from the environment. It reaches neither image nor log.",
+            valueName: "id=name,src=file|env=variable"))
+    var secret: [String] = []
+
+    @Option(
+        name: .customLong("image-format"),
+        help: ArgumentHelp("The media types of the image: oci or docker.", valueName: "format"))
+    var format: BuildRequest.ImageFormat = .oci
 
     @Option(
         name: .customLong("digest-file"), help: ArgumentHelp("Write the image's digest to a file.", valueName: "file"))
     var digestFile: String?
 
     @OptionGroup(title: "Registries") var registries: RegistryOptions
+
+    @Option(
+        name: .customLong("ssh-key"),
+        help: ArgumentHelp(
+            "The private key for git sources by SSH; the SSH agent and ~/.ssh by default.", valueName: "file"))
+    var sshKey: String?
+
+    @Option(
+        name: .customLong("known-hosts"),
+        help: ArgumentHelp("Host keys for git sources by SSH; ~/.ssh/known_hosts by default.", valueName: "file"))
+    var knownHosts: String?
+
+    @Option(
+        name: .customLong("git-ca-file"),
+        help: ArgumentHelp("Certificates for git sources by HTTPS.", valueName: "file"))
+    var gitCertificates: String?
 
     @Option(
         name: .customLong("state-dir"),
@@ -112,7 +141,8 @@ package struct BuildCommand: AsyncParsableCommand {
 
         let builder = try Builder(
             stateDirectory: configuration.stateDirectory, registry: Workshop.registry(configuration),
-            report: try await Workshop.isolation(configuration) { console.progress($0) })
+            report: try await Workshop.isolation(configuration) { console.progress($0) },
+            fetcher: try fetcher(configuration))
         let progress = BuildProgress { console.progress($0) }
         let image = try await builder.build(request, progress: progress.handle)
         if !noPush { _ = try await builder.push(image, to: locations, progress: progress.handle) }
@@ -128,6 +158,17 @@ package struct BuildCommand: AsyncParsableCommand {
                 }, isolation: image.isolation?.rawValue)
             console.result(String(decoding: try CanonicalJSON.encode(result), as: UTF8.self))
         }
+    }
+
+    /// Credentials of the environment are for the user's own repositories, not for any host that a Dockerfile names.
+    private func fetcher(_ configuration: AgentConfiguration) throws -> RemoteFetcher {
+        var git = configuration.git
+        git.sshKey = sshKey
+        git.knownHosts = knownHosts
+        git.caFile = gitCertificates
+        return RemoteFetcher(
+            stateDirectory: configuration.stateDirectory, credentials: try GitAccess.credentials(git),
+            trustedHosts: [], usesKeysEverywhere: true)
     }
 
     private func request(state: String) throws -> BuildRequest {
@@ -165,6 +206,13 @@ package struct BuildCommand: AsyncParsableCommand {
             let (name, value) = try RegistryOptions.pair(text, flag: "--build-context")
             request.namedContexts[name] = try NamedContext(value)
         }
+        for text in secret {
+            let option = try SecretOption(text)
+            request.secrets[option.id] = option.value
+        }
+        request.format = format
         return request
     }
 }
+
+extension BuildRequest.ImageFormat: ExpressibleByArgument {}

@@ -20,9 +20,14 @@ package actor Workshop {
     ) async throws(AgentError) -> Workshop {
         let registry = registry(configuration)
         let report = try await isolation(configuration, say: say)
+        let fetcher = RemoteFetcher(
+            stateDirectory: configuration.stateDirectory,
+            credentials: try GitAccess.credentials(configuration.git),
+            trustedHosts: Set(configuration.repositories.compactMap { try? RemoteURL($0.url).host }),
+            usesKeysEverywhere: false)
         do {
             let builder = try Builder(
-                stateDirectory: configuration.stateDirectory, registry: registry, report: report)
+                stateDirectory: configuration.stateDirectory, registry: registry, report: report, fetcher: fetcher)
             return Workshop(configuration: configuration, registry: registry, builder: builder)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)

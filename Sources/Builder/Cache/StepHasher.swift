@@ -23,15 +23,43 @@ struct StepHasher {
             "copy", copy.destination, copy.owner ?? "", "\(copy.unpacks)", "\(copy.isLinked)", "\(copy.keepsParents)",
         ])
         hasher.add(copy.mode.map { "\($0)" })
-        hasher.add(copy.sources)
+        for source in copy.sources { try await add(source, of: step, to: &hasher) }
         hasher.add(copy.excludes)
         for file in copy.inlineFiles {
             hasher.add(file.name)
             hasher.add(file.content)
         }
-        guard let source = try await contextSource(copy.origin, to: &hasher) else { return }
+        guard copy.takesFromOrigin, let source = try await contextSource(copy.origin, to: &hasher) else { return }
         var selection = ContentSelection(source: source)
         do throws(BuildError) { try await selection.add(copy, to: &hasher) } catch { throw error.at(step.location) }
+    }
+
+    /// Files from elsewhere count by their content, and repositories by their commit, not by where they are from.
+    private func add(
+        _ source: CopyStep.Source, of step: PlannedStep, to hasher: inout KeyHasher
+    ) async throws(BuildError) {
+        do throws(BuildError) {
+            switch source {
+            case .path(let text): hasher.add(text)
+            case .url(let url, let checksum, let unpacks):
+                hasher.add(["url", RemoteName.fileName(of: url) ?? "", "\(unpacks)"])
+                if let checksum {
+                    hasher.add("\(checksum)")
+                } else {
+                    let file = try await contexts.remote.file(url)
+                    hasher.add("\(file.digest)")
+                    hasher.add(file.modified)
+                }
+            case .git(let locator, let keepsGitDirectory):
+                let tree = try await contexts.remote.tree(locator, keepsGitDirectory: keepsGitDirectory)
+                hasher.add([
+                    "git", tree.commit, locator.folder, "\(keepsGitDirectory)", "\(locator.fetchesSubmodules)",
+                    "\(locator.usesCommitTime)", keepsGitDirectory ? "\(locator.reference ?? "")" : "",
+                ])
+            }
+        } catch {
+            throw error.at(step.location)
+        }
     }
 
     private func add(_ run: RunStep, to hasher: inout KeyHasher) async throws(BuildError) {

@@ -4,22 +4,21 @@ import OCI
 /// The context and the named contexts of one build, each listed once and only when an instruction needs it.
 actor PlanContexts {
     private let request: BuildRequest
-    private let named: [String: any BuildContext]
+    private let builder: Builder
+    /// What comes from other machines.
+    nonisolated let remote: RemoteSources
     private var mainSource: ContextSource?
     private var mainEntries: [ContextEntry]?
     private var namedSources: [String: ContextSource] = [:]
+    /// Where archives are unpacked; `nil` until there is one.
+    private var scratch: ScratchDirectory?
 
-    init(_ request: BuildRequest) throws(BuildError) {
+    init(_ request: BuildRequest, builder: Builder) throws(BuildError) {
         self.request = request
-        var named: [String: any BuildContext] = [:]
-        for (name, context) in request.namedContexts {
-            switch context {
-            case .context(let context): named[name] = context
-            case .directory(let path): named[name] = try DirectoryContext(path: path)
-            case .image: continue
-            }
-        }
-        self.named = named
+        self.builder = builder
+        remote = RemoteSources(request, builder.fetcher, builder.store)
+        // A folder that is not there is told before anything is done.
+        for case .directory(let path) in request.namedContexts.values { _ = try DirectoryContext(path: path) }
     }
 
     func main() async throws(BuildError) -> ContextSource {
@@ -34,12 +33,38 @@ actor PlanContexts {
 
     func named(_ name: String) async throws(BuildError) -> ContextSource {
         if let known = namedSources[name] { return known }
-        guard let context = named[name] else { throw BuildError(.dockerfile, "there is no build context '\(name)'") }
+        let context = try await context(named: name)
         let entries = try await context.entries(under: "")
         let source = try await source(
             context, entries, "", ignoreFiles: [".dockerignore"], "the build context '\(name)'")
         namedSources[name] = source
         return source
+    }
+
+    private func context(named name: String) async throws(BuildError) -> any BuildContext {
+        switch request.namedContexts[name] {
+        case .context(let context): return context
+        case .directory(let path): return try DirectoryContext(path: path)
+        case .git(let locator):
+            return try await remote.tree(locator, keepsGitDirectory: locator.keepsGitDirectory ?? false).context
+        case .url(let url):
+            let file = try await remote.file(url)
+            guard try ArchiveUnpacker.isArchive(file.path) else { return BlobContext(name: "context", file: file) }
+            return try unpack(file)
+        case .image, .stage, nil: throw BuildError(.dockerfile, "there is no build context '\(name)'")
+        }
+    }
+
+    private func unpack(_ file: RemoteSources.File) throws(BuildError) -> any BuildContext {
+        if scratch == nil { scratch = try ScratchDirectory(in: builder.store.buildsFolder) }
+        guard let place = scratch else { throw BuildError(.storage, "there is no room for the archive") }
+        let upper = try place.makeDirectory(file.digest.encoded)
+        let empty = LayeredRoot(layers: [], ownership: builder.store.ownership)
+        var editor = try LayerEditor(over: empty, upper: upper)
+        let root = LayeredRoot.Folder(path: .root, hosts: [upper], node: .emptyRoot)
+        try ArchiveUnpacker(owner: (0, 0), createdAt: request.createdAt).unpack(file.path, into: root, &editor)
+        try editor.finish()
+        return try DirectoryContext(path: upper.text)
     }
 
     private func entries() async throws(BuildError) -> [ContextEntry] {

@@ -12,6 +12,7 @@ extension BuildRun {
         let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
         var editor = try LayerEditor(over: below, upper: try newDirectory())
         switch step.origin {
+        case _ where !step.takesFromOrigin: editor = try await copyRemote(step, into: editor, options)
         case .context:
             let source = try await contexts.main()
             editor = try await copy(step, from: source, into: editor, options)
@@ -38,12 +39,60 @@ extension BuildRun {
     private func copy<Source: CopySource>(
         _ step: CopyStep, from source: Source, into editor: LayerEditor, _ options: CopyOptions
     ) async throws(BuildError) -> LayerEditor {
-        guard !step.sources.isEmpty else { return editor }
         var engine = CopyEngine(source, into: editor, options: options)
         if step.unpacks { engine.staging = try newDirectory() }
-        for source in step.sources {
-            if step.keepsParents { try await engine.copyWithParents(source) } else { try await engine.copy(source) }
+        for wanted in step.sources {
+            switch wanted {
+            case .path(let text):
+                if step.keepsParents { try await engine.copyWithParents(text) } else { try await engine.copy(text) }
+            case .url(let url, let checksum, let unpacks):
+                engine.editor = try await copy(url, checksum, unpacks: unpacks, into: engine.editor, options)
+            case .git(let locator, let keepsGitDirectory):
+                engine.editor = try await copy(
+                    locator, keepsGitDirectory: keepsGitDirectory, into: engine.editor, options)
+            }
         }
+        return engine.editor
+    }
+
+    /// ADD of nothing but sources from elsewhere: the context is not even listed.
+    private func copyRemote(
+        _ step: CopyStep, into editor: LayerEditor, _ options: CopyOptions
+    ) async throws(BuildError) -> LayerEditor {
+        let nothing = ContextSource(
+            tree: try await ContextTree(EmptyContext(), folder: ""), displayName: "the empty context", createdAt: 0)
+        return try await copy(step, from: nothing, into: editor, options)
+    }
+
+    private func copy(
+        _ url: String, _ checksum: Digest?, unpacks: Bool, into editor: LayerEditor, _ options: CopyOptions
+    ) async throws(BuildError) -> LayerEditor {
+        let file = try await contexts.remote.file(url, checksum: checksum)
+        let name = RemoteName.fileName(of: url)
+        let context = BlobContext(name: name ?? "unnamed", file: file)
+        let source = ContextSource(
+            tree: try await ContextTree(context, folder: ""), displayName: RemoteName.shown(url),
+            createdAt: options.createdAt)
+        var engine = CopyEngine(source, into: editor, options: options)
+        if unpacks { engine.staging = try newDirectory() }
+        if name == nil, try engine.needsName() {
+            throw BuildError(
+                .destination, "the URL \(RemoteName.shown(url)) names no file to be put into a directory",
+                hint: "write the file's own name as the destination")
+        }
+        try await engine.copyLiteral(context.name)
+        return engine.editor
+    }
+
+    private func copy(
+        _ locator: GitLocator, keepsGitDirectory: Bool, into editor: LayerEditor, _ options: CopyOptions
+    ) async throws(BuildError) -> LayerEditor {
+        let tree = try await contexts.remote.tree(locator, keepsGitDirectory: keepsGitDirectory)
+        let source = ContextSource(
+            tree: try await ContextTree(tree.context, folder: ""), displayName: tree.context.displayName,
+            createdAt: options.createdAt)
+        var engine = CopyEngine(source, into: editor, options: options)
+        try await engine.copy(".")
         return engine.editor
     }
 

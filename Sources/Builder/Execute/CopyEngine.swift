@@ -98,6 +98,13 @@ struct CopyEngine<Source: CopySource> {
         }
     }
 
+    /// Whether a file keeps its own name at the destination.
+    func needsName() throws(BuildError) -> Bool {
+        if options.isDirectory { return true }
+        if case .folder? = try editor.view.resolve(options.destination).item { return true }
+        return false
+    }
+
     /// Copies a file of the source's root, whatever characters its name has.
     mutating func copyLiteral(_ name: String) async throws(BuildError) {
         let path = ImagePath(components: [FileName(name)])
@@ -134,11 +141,7 @@ struct CopyEngine<Source: CopySource> {
             staged = file
         }
         var target = options.destination
-        if options.isDirectory {
-            target = target.appending(name)
-        } else if case .folder? = try editor.view.resolve(target).item {
-            target = target.appending(name)
-        }
+        if try needsName() { target = target.appending(name) }
         // A link at the very place is followed as well, and its target overwritten.
         let resolved = try editor.view.resolve(target).path
         guard let last = resolved.last else {

@@ -3,11 +3,11 @@ import Dockerfile
 import OCI
 import Registry
 
-/// Finds base images, each once.
+/// Finds base images, each once, any number at a time.
 actor BaseImages {
     private let request: BuildRequest
     private let registry: RegistryAccess
-    private var known: [String: BaseImage] = [:]
+    private var known: [String: Task<Result<ResolvedImage, BuildError>, Never>] = [:]
 
     init(_ request: BuildRequest, _ registry: RegistryAccess) {
         self.request = request
@@ -41,21 +41,31 @@ actor BaseImages {
         var wanted = request.platform
         if let platform, let parsed = try? Platform(platform.description) { wanted = parsed }
         let key = "\(wanted) \(location)"
-        if let image = known[key] { return BaseImage(name: name, image: image.image) }
-        let resolved: ResolvedImage?
-        do throws(RegistryError) { resolved = try await registry.resolve(location, platform: wanted) } catch {
-            throw BuildError(
-                error.code == .cancelled ? .cancelled : .baseImage, "cannot read the image \(location)",
-                place: place.description, from: error)
+        let task = known[key] ?? Task { [wanted] in await self.find(location, wanted, place) }
+        known[key] = task
+        let found = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
         }
-        guard let resolved else {
-            throw BuildError(
+        return BaseImage(name: name, image: try found.get())
+    }
+
+    private func find(
+        _ location: ImageLocation, _ platform: Platform, _ place: SourceLocation
+    ) async -> Result<ResolvedImage, BuildError> {
+        let resolved: ResolvedImage?
+        do throws(RegistryError) { resolved = try await registry.resolve(location, platform: platform) } catch {
+            return .failure(
+                BuildError(
+                    error.code == .cancelled ? .cancelled : .baseImage, "cannot read the image \(location)",
+                    place: place.description, from: error))
+        }
+        if let resolved { return .success(resolved) }
+        return .failure(
+            BuildError(
                 .baseImage, "there is no image \(location)", place: place.description,
                 cause: "the registry does not have it, or hides it from who has no credentials",
-                hint: "check the name and the tag; private images need credentials in config.json")
-        }
-        let image = BaseImage(name: name, image: resolved)
-        known[key] = image
-        return image
+                hint: "check the name and the tag; private images need credentials in config.json"))
     }
 }

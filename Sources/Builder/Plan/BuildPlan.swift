@@ -109,18 +109,27 @@ struct CopyStep: Sendable {
         let content: [UInt8]
     }
 
+    enum Source: Sendable {
+        /// A path or a pattern of the origin.
+        case path(String)
+        case url(String, checksum: Digest?, unpacks: Bool)
+        case git(GitLocator, keepsGitDirectory: Bool)
+    }
+
     var origin: CopyOrigin
-    var sources: [String]
+    var sources: [Source]
     var inlineFiles: [InlineFile]
     /// Absolute; a trailing `/` says that it is a directory.
     var destination: String
     var owner: String?
     var mode: FileModeChange?
     var excludes: [String]
-    /// ADD unpacks archives.
+    /// ADD unpacks archives of the context.
     var unpacks: Bool
     /// On an empty root instead of on what the layers below have there.
     var isLinked: Bool
     /// Sources keep the folders that they are in.
     var keepsParents = false
+
+    var takesFromOrigin: Bool { sources.contains { if case .path = $0 { true } else { false } } }
 }

@@ -11,7 +11,7 @@ struct ContentSelection {
     init(source: ContextSource) { self.source = source }
 
     mutating func add(_ step: CopyStep, to hasher: inout KeyHasher) async throws(BuildError) {
-        for text in step.sources {
+        for case .path(let text) in step.sources {
             hasher.add(text)
             let (base, below) = step.keepsParents ? PathRules.pivot(text) : (text, nil)
             let filter = try SourceFilter(pattern: below, excludes: step.excludes)

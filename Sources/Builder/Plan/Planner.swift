@@ -22,11 +22,12 @@ struct Planner {
             graph = try StageGraph.resolve(
                 Dockerfile.parse(bytes, file: name), target: request.target, buildArguments: request.buildArguments,
                 platform: request.platform.description, buildPlatform: Platform.host.description,
-                namedContexts: Set(request.namedContexts.keys))
+                namedContexts: Set(request.namedContexts.filter { $0.value.stageName == nil }.keys),
+                stageContexts: request.namedContexts.compactMapValues(\.stageName))
         } catch {
             throw BuildError(error)
         }
-        let bases = try await resolveBases(of: &graph)
+        let (bases, folders) = try await resolveBases(of: &graph)
         let sources = try await resolveSources(of: graph)
         let findings = checks(of: graph, bases)
         var warnings = findings.map { "\($0.location): \($0.message) (\($0.rule.rawValue))" }
@@ -40,40 +41,67 @@ struct Planner {
         }
         warnings += graph.unusedArguments.map { "the build argument '\($0)' is not used by \(name)" }
         var plan = BuildPlan(stages: [], target: graph.target, sources: sources, warnings: warnings)
-        for index in graph.order { plan.stages.append(try stage(graph.nodes[index], graph, bases[index], plan)) }
+        for index in graph.order {
+            plan.stages.append(try stage(graph.nodes[index], graph, bases[index], folders[index], plan))
+        }
         return plan
     }
 
     // MARK: Images
 
-    /// The base images of the needed stages. Their ONBUILD triggers may make further stages needed.
+    /// What a stage starts from.
+    private enum Base: Sendable {
+        case image(BaseImage)
+        /// A named context with files.
+        case folder(String)
+    }
+
+    /// The base images of the needed stages, all looked up at once. Their ONBUILD triggers may make further stages needed.
     private func resolveBases(
         of graph: inout StageGraph
-    ) async throws(BuildError) -> [Int: BaseImage] {
+    ) async throws(BuildError) -> (images: [Int: BaseImage], folders: [Int: String]) {
         var bases: [Int: BaseImage] = [:]
-        while let index = graph.order.first(where: { bases[$0] == nil && graph.nodes[$0].base.isExternal }) {
-            let node = graph.nodes[index]
-            let place = node.stage.location
-            let image: BaseImage
-            switch node.base {
-            case .image(let name): image = try await images.image(name, platform: node.platform, at: place)
-            case .context(let name):
-                guard let found = try await images.namedImage(name, platform: node.platform, at: place) else {
-                    throw BuildError(
-                        .unsupported, "a directory as the base of a stage is not supported", place: place.description,
-                        hint: "write FROM scratch and COPY --from=\(name) . /")
-                }
-                image = found
-            case .scratch, .stage: continue
+        var folders: [Int: String] = [:]
+        while true {
+            let open = graph.order.map { graph.nodes[$0] }.filter {
+                bases[$0.index] == nil && folders[$0.index] == nil && $0.base.isExternal
             }
-            bases[index] = image
-            do throws(DockerfileError) {
-                try graph.insertTriggers(image.image.config.config.onBuild, into: index)
-            } catch {
-                throw BuildError(error)
+            if open.isEmpty { return (bases, folders) }
+            let found = await withTaskGroup(of: (Int, Result<Base, BuildError>).self) { group in
+                for node in open { group.addTask { (node.index, await self.base(of: node)) } }
+                return await group.reduce(into: [Int: Result<Base, BuildError>]()) { $0[$1.0] = $1.1 }
+            }
+            for node in open {
+                switch try found[node.index]?.get() {
+                case .folder(let name): folders[node.index] = name
+                case .image(let image):
+                    bases[node.index] = image
+                    do throws(DockerfileError) {
+                        try graph.insertTriggers(image.image.config.config.onBuild, into: node.index)
+                    } catch {
+                        throw BuildError(error)
+                    }
+                case nil: break
+                }
             }
         }
-        return bases
+    }
+
+    private func base(of node: StageGraph.Node) async -> Result<Base, BuildError> {
+        let place = node.stage.location
+        do throws(BuildError) {
+            switch node.base {
+            case .image(let name):
+                return .success(.image(try await images.image(name, platform: node.platform, at: place)))
+            case .context(let name):
+                let image = try await images.namedImage(name, platform: node.platform, at: place)
+                return .success(image.map { .image($0) } ?? .folder(name))
+            case .scratch, .stage:
+                throw BuildError(.dockerfile, "\(node.displayName) has no base to look for", place: place.description)
+            }
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// The build checks of the needed stages, now that the variables of their bases are known.
@@ -148,7 +176,7 @@ struct Planner {
     // MARK: Stages
 
     private func stage(
-        _ node: StageGraph.Node, _ graph: StageGraph, _ image: BaseImage?, _ plan: BuildPlan
+        _ node: StageGraph.Node, _ graph: StageGraph, _ image: BaseImage?, _ folder: String?, _ plan: BuildPlan
     ) throws(BuildError) -> PlannedStage {
         let base: PlannedStage.Base
         var state: StageState
@@ -163,6 +191,9 @@ struct Planner {
             state.config.onBuild = []
             state.hasCommand = false
             history = below.history
+        case .context where folder != nil:
+            base = .scratch
+            state = .onScratch
         case .image, .context:
             guard let image else { throw BuildError(.baseImage, "the base of \(node.displayName) is not known") }
             base = .image(image)
@@ -172,9 +203,7 @@ struct Planner {
             history = image.history
         case .scratch:
             base = .scratch
-            var config = ContainerConfig()
-            config.workingDir = "/"
-            state = StageState(config: config, author: nil)
+            state = .onScratch
         }
         var planner = StagePlanner(
             request, state: state, globalValue: { graph.globalArgument($0) },
@@ -187,6 +216,7 @@ struct Planner {
                         .missingSource, "scratch holds no files to copy", place: instruction.range.start.description)
                 }
             })
+        if let folder { planner.begin(withFolder: folder, at: node.stage.location) }
         for instruction in node.instructions { try planner.apply(instruction) }
         return PlannedStage(
             index: node.index, name: node.displayName, location: node.stage.location, base: base,

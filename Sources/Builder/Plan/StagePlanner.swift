@@ -27,6 +27,18 @@ struct StagePlanner {
         created = CalendarDate.text(request.createdAt)
     }
 
+    /// A stage on a folder: the folder is its first layer.
+    mutating func begin(withFolder name: String, at location: SourceLocation) {
+        let copy = CopyStep(
+            origin: .named(name), sources: [.path(".")], inlineFiles: [], destination: "/", owner: nil, mode: nil,
+            excludes: [], unpacks: false, isLinked: false)
+        let text = "FROM \(name)"
+        let entry = History(
+            created: created, createdBy: text, comment: "buildkit.exporter.image.v0", emptyLayer: false)
+        history.append(entry)
+        steps.append(PlannedStep(text: text, location: location, action: .copy(copy), history: entry))
+    }
+
     mutating func apply(_ instruction: Instruction) throws(BuildError) {
         let variables = state.variables
         let expanded: Instruction
@@ -185,35 +197,83 @@ struct StagePlanner {
         for source in copy.sources.paths where AddSource(source) != .local(source) {
             throw BuildError(
                 instruction.error(
-                    .argument, "COPY takes no remote sources, such as \(Self.redacted(source))", near: source,
+                    .argument, "COPY takes no remote sources, such as \(RemoteName.shown(source))", near: source,
                     hint: "use ADD"))
         }
         let origin: CopyOrigin =
             try copy.from.map { (name) throws(BuildError) in try self.origin(name, instruction) } ?? .context
         var step = try plan(
-            copy.sources, origin, chown: copy.chown, chmod: copy.chmod, excludes: copy.excludes, link: copy.link,
+            copy.sources, copy.sources.paths.map { .path($0) }, origin, chown: copy.chown, chmod: copy.chmod,
+            excludes: copy.excludes, link: copy.link,
             unpacks: false, instruction)
         step.keepsParents = copy.parents
         add(instruction, .copy(step))
     }
 
     private mutating func apply(_ add: AddInstruction, _ instruction: Instruction) throws(BuildError) {
-        for source in add.sources.paths where Self.isRemote(source) {
-            throw unsupported(
-                instruction, "ADD of the remote source \(Self.redacted(source))",
-                "fetch it in a RUN step, or put it into the build context")
-        }
         if add.checksum != nil {
-            throw unsupported(instruction, "ADD --checksum", "it is for remote sources; leave it out for local files")
+            guard add.sources.paths.count == 1, add.sources.inline.isEmpty else {
+                throw BuildError(
+                    instruction.error(
+                        .flag, "--checksum is for a single source", near: "--checksum",
+                        hint: "write one ADD for each source"))
+            }
+            guard let only = add.sources.paths.first, AddSource(only) != .local(only) else {
+                throw BuildError(
+                    instruction.error(
+                        .flag, "--checksum is for sources from elsewhere, not for those of the context",
+                        near: "--checksum", hint: "leave it out"))
+            }
+        }
+        var sources: [CopyStep.Source] = []
+        for text in add.sources.paths {
+            do throws(BuildError) { sources.append(try source(text, of: add)) } catch {
+                throw error.at(instruction.range.start)
+            }
         }
         let step = try plan(
-            add.sources, .context, chown: add.chown, chmod: add.chmod, excludes: add.excludes, link: add.link,
+            add.sources, sources, .context, chown: add.chown, chmod: add.chmod, excludes: add.excludes, link: add.link,
             unpacks: add.unpack ?? true, instruction)
         self.add(instruction, .copy(step))
     }
 
+    private func source(_ text: String, of add: AddInstruction) throws(BuildError) -> CopyStep.Source {
+        switch AddSource(text) {
+        case .local: return .path(text)
+        case .url:
+            try RemoteName.refuseCredentials(in: text)
+            var checksum: Digest?
+            if let wanted = add.checksum {
+                checksum = try? Digest(wanted)
+                guard checksum?.algorithm == .sha256 else {
+                    throw BuildError(
+                        .dockerfile, "'\(wanted)' is not a checksum of a file",
+                        hint: "write sha256: and 64 hexadecimal digits, as sha256sum prints them")
+                }
+            }
+            return .url(text, checksum: checksum, unpacks: add.unpack ?? false)
+        case .git:
+            var locator = try GitLocator(text)
+            if let wanted = add.checksum {
+                try GitLocator.validate(checksum: wanted)
+                guard locator.checksum == nil || locator.checksum == wanted else {
+                    throw BuildError(
+                        .dockerfile, "--checksum and the git source name different commits",
+                        cause: "\(wanted), and \(locator.checksum ?? "")")
+                }
+                locator.checksum = wanted
+            }
+            if let flag = add.keepGitDirectory, let own = locator.keepsGitDirectory, flag != own {
+                throw BuildError(.dockerfile, "--keep-git-dir and the git source contradict each other")
+            }
+            return .git(
+                locator, keepsGitDirectory: locator.keepsGitDirectory ?? add.keepGitDirectory ?? false)
+        }
+    }
+
     private func plan(
-        _ sources: CopySources, _ origin: CopyOrigin, chown: String?, chmod: String?, excludes: [String], link: Bool,
+        _ sources: CopySources, _ selected: [CopyStep.Source], _ origin: CopyOrigin, chown: String?, chmod: String?,
+        excludes: [String], link: Bool,
         unpacks: Bool, _ instruction: Instruction
     ) throws(BuildError) -> CopyStep {
         var mode: FileModeChange?
@@ -224,7 +284,7 @@ struct StagePlanner {
         }
         let destination = PathRules.destination(sources.destination, in: state.workingDirectory)
         return CopyStep(
-            origin: origin, sources: sources.paths,
+            origin: origin, sources: selected,
             inlineFiles: sources.inline.map { CopyStep.InlineFile(name: $0.name, content: $0.content) },
             destination: destination.isDirectory && destination.path != "/" ? destination.path + "/" : destination.path,
             owner: chown.flatMap { $0.isEmpty ? nil : $0 }, mode: mode, excludes: excludes, unpacks: unpacks,
@@ -252,19 +312,6 @@ struct StagePlanner {
         var error = BuildError(instruction.error(.flag, "\(what) is not supported", hint: hint))
         error.code = .unsupported
         return error
-    }
-
-    private static func isRemote(_ source: String) -> Bool {
-        ["http://", "https://", "git://", "ssh://"].contains { source.hasPrefix($0) } || source.hasPrefix("git@")
-    }
-
-    /// Without what may be secret: the user's part and the query.
-    private static func redacted(_ url: String) -> String {
-        let plain = url.prefix { $0 != "?" && $0 != "#" }
-        let parts = plain.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count >= 3, parts[1].isEmpty, let at = parts[2].lastIndex(of: "@") else { return String(plain) }
-        let host = parts[2][parts[2].index(after: at)...]
-        return ([parts[0], parts[1], host] + parts.dropFirst(3)).joined(separator: "/")
     }
 }
 

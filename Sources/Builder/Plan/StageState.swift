@@ -27,6 +27,13 @@ struct StageState: Sendable {
         if variables["PATH"] == nil { setEnvironment("PATH", Self.defaultPath) }
     }
 
+    /// With no image below.
+    static var onScratch: StageState {
+        var config = ContainerConfig()
+        config.workingDir = "/"
+        return StageState(config: config, author: nil)
+    }
+
     mutating func setEnvironment(_ name: String, _ value: String) {
         variables[name] = value
         var environment = OrderedVariables(environment: config.env)

@@ -8,6 +8,7 @@ import Glibc
 ///     steps/     layers by the keys of the steps that made them
 ///     builds/    scratch of running builds
 ///     caches/    RUN --mount=type=cache
+///     remote/    what servers called the files that ADD fetched
 struct BuildStore: Sendable {
     let path: String
     let content: ContentStore
@@ -29,7 +30,7 @@ struct BuildStore: Sendable {
         ownership = canChown ? .apply : .record
         buildsFolder = absolute + "/builds"
         cachesFolder = absolute + "/caches"
-        for folder in [buildsFolder, cachesFolder, absolute + "/layers", absolute + "/steps"] {
+        for folder in [buildsFolder, cachesFolder, absolute + "/layers", absolute + "/steps", absolute + "/remote"] {
             try FileCalls.makeDirectories(folder)
         }
         do { content = try ContentStore(path: absolute + "/content") } catch {

@@ -10,9 +10,11 @@ extension StageGraph {
     ///   - platform: what the image is for, `linux/amd64`.
     ///   - buildPlatform: what builds it; `nil` is the same.
     ///   - namedContexts: names that take the place of stages, images and `--from` sources.
+    ///   - stageContexts: names that do so and stand for another stage of the file, by that stage's name.
     package static func resolve(
         _ dockerfile: Dockerfile, target: String? = nil, buildArguments: [(String, String)] = [],
-        platform: String, buildPlatform: String? = nil, namedContexts: Set<String> = []
+        platform: String, buildPlatform: String? = nil, namedContexts: Set<String> = [],
+        stageContexts: [String: String] = [:]
     ) throws(DockerfileError) -> StageGraph {
         let given = Dictionary(buildArguments) { _, last in last }
         let host = try buildPlatform.map { (text) throws(DockerfileError) in try BuildPlatform(text) }
@@ -22,17 +24,27 @@ extension StageGraph {
         for instruction in dockerfile.globalInstructions { try scope.declare(instruction) }
 
         let contexts = Dictionary(namedContexts.sorted().map { (ContextName.normalize($0), $0) }) { first, _ in first }
+        let wantedStages = Dictionary(
+            stageContexts.sorted { $0.key < $1.key }.map { (ContextName.normalize($0.key), $0.value.lowercased()) }
+        ) { first, _ in first }
+        try check(stageContexts, dockerfile)
         var names: [String: Int] = [:]
+        var aliases: [String: Int] = [:]
         var nodes: [Node] = []
         nodes.reserveCapacity(dockerfile.stages.count)
         for stage in dockerfile.stages {
-            let node = try resolve(stage, dockerfile, &scope, names: names, contexts: contexts, nodes: nodes, wanted)
+            let node = try resolve(
+                stage, dockerfile, &scope, names: names, contexts: contexts, aliases: aliases,
+                laterAliases: wantedStages, nodes: nodes, wanted)
             nodes.append(node)
-            if let name = stage.name { names[name] = stage.index }
+            guard let name = stage.name else { continue }
+            names[name] = stage.index
+            for (alias, target) in wantedStages where target == name { aliases[alias] = stage.index }
         }
         let index = try find(target, in: dockerfile, names)
         return try StageGraph(
-            nodes: nodes, target: index, names: names, contexts: contexts, globalArguments: scope.assigned,
+            nodes: nodes, target: index, names: names, contexts: contexts, aliases: aliases,
+            globalArguments: scope.assigned,
             buildArguments: given, check: dockerfile.directives.check, source: dockerfile.source,
             unusedArguments: unused(given, in: dockerfile),
             warnings: dockerfile.warnings + Linter.fromLines(dockerfile, scope: scope, platform: wanted))
@@ -40,7 +52,8 @@ extension StageGraph {
 
     private static func resolve(
         _ stage: Stage, _ dockerfile: Dockerfile, _ scope: inout GlobalScope, names: [String: Int],
-        contexts: [String: String], nodes: [Node], _ wanted: BuildPlatform
+        contexts: [String: String], aliases: [String: Int], laterAliases: [String: String], nodes: [Node],
+        _ wanted: BuildPlatform
     ) throws(DockerfileError) -> Node {
         let expander = WordExpander(escape: dockerfile.directives.escape)
         do throws(DockerfileError) {
@@ -60,6 +73,17 @@ extension StageGraph {
                 }
                 platform = try BuildPlatform(text, host: wanted)
             }
+            func alias(_ name: String) throws(DockerfileError) -> Int? {
+                let name = ContextName.normalize(name)
+                guard let target = laterAliases[name] else { return nil }
+                if let index = aliases[name] { return index }
+                throw DockerfileError(
+                    .reference, "the build context \(quoted(name)) is the stage \(quoted(target)), which comes later",
+                    near: name, hint: "move that stage before this one")
+            }
+            if let own = stage.name, laterAliases[ContextName.normalize(own)] != own, let index = try alias(own) {
+                return Node(stage: stage, base: .stage(index), platform: nodes[index].platform, instructions: [])
+            }
             if let own = stage.name, let context = contexts[ContextName.normalize(own)] {
                 return Node(stage: stage, base: .context(context), platform: platform, instructions: [])
             }
@@ -72,6 +96,10 @@ extension StageGraph {
                 instructions = try triggers(of: nodes[index], for: stage) + instructions
             } else if name == "scratch" {
                 base = .scratch
+            } else if let index = try alias(name) {
+                base = .stage(index)
+                platform = nodes[index].platform
+                instructions = try triggers(of: nodes[index], for: stage) + instructions
             } else if let context = contexts[ContextName.normalize(name)] {
                 base = .context(context)
             } else {
@@ -80,6 +108,18 @@ extension StageGraph {
             return Node(stage: stage, base: base, platform: platform, instructions: instructions)
         } catch {
             throw stage.from.locate(error)
+        }
+    }
+
+    private static func check(
+        _ stageContexts: [String: String], _ dockerfile: Dockerfile
+    ) throws(DockerfileError) {
+        let known = dockerfile.stages.compactMap(\.name)
+        for (name, stage) in stageContexts.sorted(by: { $0.key < $1.key })
+        where !known.contains(stage.lowercased()) {
+            throw DockerfileError(
+                .reference, "the build context \(quoted(name)) is the stage \(quoted(stage)), which is not there",
+                hint: Suggestion.hint(for: stage, among: known.sorted(), ignoringCase: true))
         }
     }
 

@@ -44,6 +44,8 @@ package struct StageGraph: Sendable {
     private let globals: [String: String]
     let names: [String: Int]
     let contexts: [String: String]
+    /// Named contexts that are stages.
+    let aliases: [String: Int]
 
     /// Whether a warning that is left fails the build: `# check=error=true`.
     package var failsOnWarnings: Bool { check.isError }
@@ -68,6 +70,7 @@ package struct StageGraph: Sendable {
     package func source(ofMount from: String) -> Source {
         if let index = names[from.lowercased()] { return resolved(.stage(index)) }
         if from == "scratch" { return .scratch }
+        if let index = aliases[ContextName.normalize(from)] { return resolved(.stage(index)) }
         if let context = contexts[ContextName.normalize(from)] { return .context(context) }
         return .image(from)
     }
@@ -132,6 +135,7 @@ package struct StageGraph: Sendable {
 
     init(
         nodes: [Node], target: Int, names: [String: Int], contexts: [String: String],
+        aliases: [String: Int],
         globalArguments: [(name: String, value: String)], buildArguments: [String: String], check: CheckOptions,
         source: SourceText,
         unusedArguments: [String], warnings: [LintWarning]
@@ -140,6 +144,7 @@ package struct StageGraph: Sendable {
         self.target = target
         self.names = names
         self.contexts = contexts
+        self.aliases = aliases
         self.globalArguments = globalArguments
         self.buildArguments = buildArguments
         self.check = check

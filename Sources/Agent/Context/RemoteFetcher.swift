@@ -1,0 +1,127 @@
+package import Builder
+import Diagnostics
+import FileSystem
+import FoundationEssentials
+package import Git
+import HTTP
+import Synchronization
+
+/// Gets files over HTTP and revisions over git, for ADD and for named contexts.
+package final class RemoteFetcher: RemoteSourceFetcher {
+    private let client: HTTPClient
+    private let git: GitSources
+
+    /// - Parameters:
+    ///   - credentials: for git; used with hosts that `trustedHosts` names only. A Dockerfile may name any host.
+    ///   - usesKeysEverywhere: SSH keys are used with all hosts: whoever builds sits before the machine.
+    package init(
+        stateDirectory: String, credentials: GitCredentials, trustedHosts: Set<String>, usesKeysEverywhere: Bool
+    ) {
+        var configuration = HTTPConfiguration()
+        configuration.userAgent = Version.userAgent
+        configuration.plainHTTP = .everywhere
+        client = HTTPClient(configuration)
+        git = GitSources(
+            folder: stateDirectory + "/git-sources", credentials: credentials, trustedHosts: trustedHosts,
+            usesKeysEverywhere: usesKeysEverywhere)
+    }
+
+    package func fetch(
+        _ request: RemoteFileRequest, into sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError) -> RemoteFileAnswer {
+        let receiver = SinkReceiver(limit: request.sizeLimit, sink)
+        let shown: String
+        do throws(HTTPError) {
+            let url = try HTTPURL(request.url)
+            shown = url.description
+            var message = HTTPRequest("GET", url)
+            if let authorization = request.authorization { message.headers["Authorization"] = authorization }
+            if let etag = request.etag { message.headers["If-None-Match"] = etag }
+            let response = try await client.send(message, into: receiver)
+            if response.status == 304, request.etag != nil {
+                return RemoteFileAnswer(isUnchanged: true, etag: request.etag)
+            }
+            if response.head.isSuccess {
+                return RemoteFileAnswer(
+                    etag: response.headers["ETag"],
+                    lastModified: response.headers["Last-Modified"].flatMap(Self.seconds(ofDate:)))
+            }
+            throw HTTPError(
+                .other, "the server answers with status \(response.status)", place: shown,
+                hint: response.status == 401 || response.status == 403
+                    ? "give the secret HTTP_AUTH_TOKEN_\(url.host), by --secret" : nil)
+        } catch {
+            if let failure = receiver.failure { throw failure }
+            throw BuildError(
+                error.code == .cancelled ? .cancelled : .missingSource,
+                "cannot fetch \(RemoteFetcher.shown(request.url))",
+                from: error)
+        }
+    }
+
+    private static func shown(_ url: String) -> String { (try? HTTPURL(url).description) ?? "the file" }
+
+    /// `Wed, 21 Oct 2015 07:28:00 GMT` (RFC 9110 section 5.6.7; the two obsolete forms are not taken).
+    package static func seconds(ofDate text: String) -> Int64? {
+        let words = text.split(whereSeparator: { $0 == " " || $0 == "," || $0 == ":" })
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        guard words.count == 8, words[7] == "GMT", let day = Int(words[1]), let year = Int(words[3]),
+            let month = months.firstIndex(of: String(words[2])), let hour = Int(words[4]), let minute = Int(words[5]),
+            let second = Int(words[6]), (1...31).contains(day), (0...9999).contains(year), (0..<24).contains(hour),
+            (0..<60).contains(minute), (0...60).contains(second)
+        else { return nil }
+        // Howard Hinnant's days_from_civil.
+        let shifted = month < 2 ? year - 1 : year
+        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * ((month + 10) % 12) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        return Int64(days * 86_400 + hour * 3_600 + minute * 60 + second)
+    }
+
+    package func checkOut(_ request: GitTreeRequest) async throws(BuildError) -> GitTree {
+        try await git.checkOut(request)
+    }
+}
+
+/// Hands the body on, up to a limit.
+private final class SinkReceiver: BodyReceiver {
+    private let limit: Int64
+    private let sink: @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    private let state = Mutex<(received: Int64, failure: BuildError?)>((0, nil))
+
+    init(limit: Int64, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void) {
+        self.limit = limit
+        self.sink = sink
+    }
+
+    var failure: BuildError? { state.withLock { $0.failure } }
+
+    private func stop(_ error: BuildError) -> Bool {
+        state.withLock { $0.failure = error }
+        return false
+    }
+
+    private func tooLarge() -> Bool {
+        stop(
+            BuildError(
+                .missingSource, "the file is larger than \(limit) bytes",
+                hint: "files of ADD may have this size at most"))
+    }
+
+    func begin(_ head: HTTPHead) -> Bool {
+        guard head.isSuccess, let length = head.headers["Content-Length"].flatMap({ Int64($0) }) else { return true }
+        return length <= limit || tooLarge()
+    }
+
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let total = state.withLock { state in
+            state.received += Int64(bytes.count)
+            return state.received
+        }
+        guard total <= limit else { return tooLarge() }
+        do throws(BuildError) { try sink(bytes) } catch { return stop(error) }
+        return true
+    }
+}
