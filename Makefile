@@ -13,7 +13,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 TESTFLAGS ?=
 TEST := $(SWIFT) test --skip-build --no-parallel
 
-.PHONY: help demo build test test-fast lint format bench image clean
+.PHONY: help demo build test test-fast lint format bench fuzz image clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -39,7 +39,7 @@ test-fast: ## without the end-to-end tests, the release build and the look for m
 
 lint: ## formatting, without changing anything; syntax of the scripts
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
-	@for script in scripts/*.sh .ci/run; do bash -n "$$script"; done
+	@for script in scripts/*.sh Fuzz/*.sh .ci/run; do bash -n "$$script"; done
 
 format: ## formats the Swift sources in place
 	$(SWIFT) format format --in-place --recursive $(SOURCES)
@@ -49,10 +49,15 @@ bench: ## times builds and cycles, prints them as JSON lines
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@SLIPWAY_BINARY="$(BINARY)" scripts/bench.sh
 
+FUZZ_TARGETS := dockerfile words ignore tar layer gzip
+fuzz: ## fuzzes the parsers; TARGET=one, SECONDS=of processor time for each
+	$(SWIFT) build -c release --package-path Fuzz
+	@for target in $(or $(TARGET),$(FUZZ_TARGETS)); do Fuzz/run.sh "$$target" $(or $(SECONDS),60); done
+
 image: ## Slipway's own image, built by Slipway, as an OCI layout in out/image
 	@scripts/install-deps.sh
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@SLIPWAY_BINARY="$(BINARY)" scripts/image.sh
 
 clean: ## removes what was built
-	rm -rf .build .build-venv out
+	rm -rf .build .build-venv Fuzz/.build out
