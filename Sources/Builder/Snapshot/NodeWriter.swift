@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Makes files with their metadata in a directory of the build.
