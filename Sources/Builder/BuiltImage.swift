@@ -28,6 +28,8 @@ package struct BuiltImage: Sendable {
     package let base: (name: String, digest: Digest)?
     /// How RUN steps were isolated; `nil` when there were none.
     package let isolation: IsolationMode?
+    /// Keeps the blobs in the store until the image is not used any more.
+    let lease: StoreLease.Token
 }
 
 package struct PushReport: Sendable {

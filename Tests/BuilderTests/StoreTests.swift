@@ -49,4 +49,43 @@ import Testing
         let layers = try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/layers"))
         #expect(layers.allSatisfy { $0.hasSuffix(".lock") })
     }
+
+    @Test func collectsWhatWasNotUsedForLongest() async throws {
+        let bench = try await Workbench()
+        let builder = try bench.builder()
+        for number in 1...3 {
+            let image = try await builder.build(bench.request("FROM busybox\nRUN echo \(number) > /f\n")) { _ in }
+            // While its image is in use nothing is taken from under it.
+            #expect(try await builder.collect(StoreLimits(size: 0), now: 1 << 40) == 0)
+            #expect(image.layers.count == 2)
+        }
+        func layers() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/layers"))
+                .filter { !$0.hasSuffix(".lock") }
+        }
+        func blobs() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/content/blobs/sha256")).count
+        }
+        #expect(try layers().count == 4)
+        let now = Int64(Date().timeIntervalSince1970)
+        #expect(try await builder.collect(StoreLimits(), now: now) == 0)
+        #expect(try layers().count == 4)
+        // All but the base were last used long ago.
+        let used = try bench.builder()
+        for name in try layers() + [] {
+            let path = bench.directory.file("state/layers/\(name)")
+            guard !FileManager.default.fileExists(atPath: path + "/fs/bin") else { continue }
+            try Shell.run(["touch", "-d", "2001-01-01", path])
+        }
+        #expect(try await used.collect(StoreLimits(), now: now) > 0)
+        #expect(try layers().count == 1)
+        #expect(try await used.collect(StoreLimits(size: 0), now: now) > 0)
+        #expect(try layers().isEmpty)
+        #expect(try blobs() == 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/steps")).isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/builds")).isEmpty)
+        // And everything is made again.
+        let again = try await bench.build("FROM busybox\nRUN echo 1 > /f\n")
+        #expect(try again.text("f") == "1\n")
+    }
 }

@@ -18,12 +18,20 @@ struct StepCache: Sendable {
     /// The layer that the step made before. Being asked for keeps it from being collected.
     func layer(for key: StepKey) -> Entry? {
         let path = path(key)
+        guard let entry = entry(at: path) else { return nil }
+        FileCalls.touch(path)
+        FileCalls.touch(HostPath(content.path(of: entry.descriptor.digest)))
+        return entry
+    }
+
+    /// Whether the layer that the entry names is there.
+    func isWhole(_ path: HostPath) -> Bool { entry(at: path) != nil }
+
+    private func entry(at path: HostPath) -> Entry? {
         guard let bytes = try? FileContent.read(path, limit: 64 << 10),
             let entry = try? CanonicalJSON.decode(Entry.self, from: bytes),
             content.size(of: entry.descriptor.digest) == entry.descriptor.size
         else { return nil }
-        FileCalls.touch(path)
-        FileCalls.touch(HostPath(content.path(of: entry.descriptor.digest)))
         return entry
     }
 

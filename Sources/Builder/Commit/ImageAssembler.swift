@@ -9,6 +9,7 @@ struct ImageAssembler {
     let layers: [BuiltImage.Layer]
     let contentKey: ContentKey
     let isolation: IsolationMode?
+    let lease: StoreLease.Token
 
     func image(base: BaseImage?) throws(BuildError) -> BuiltImage {
         do { return try assemble(base) } catch {
@@ -50,7 +51,7 @@ struct ImageAssembler {
         return BuiltImage(
             manifest: manifest, manifestBytes: bytes, manifestDigest: .sha256(of: bytes), config: config,
             configBytes: configBytes, layers: layers, base: base.map { ($0.name, $0.image.digest) },
-            isolation: isolation)
+            isolation: isolation, lease: lease)
     }
 }
 

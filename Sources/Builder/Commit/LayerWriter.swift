@@ -11,7 +11,7 @@ struct LayerWriter {
     let newest: Int64
     let ownership: OwnershipMode
 
-    func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> StepCache.Entry {
+    func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> (layer: StepCache.Entry, size: Int64) {
         do {
             let blob = BlobSink(try store.ingest())
             let diff = DiffSink(try GzipSink(blob))
@@ -21,8 +21,9 @@ struct LayerWriter {
             try tar.finish()
             let diffID = diff.diffID()
             let (digest, size) = try blob.commit()
-            return StepCache.Entry(
+            let layer = StepCache.Entry(
                 descriptor: Descriptor(mediaType: .ociLayerGzip, digest: digest, size: size), diffID: diffID)
+            return (layer, diff.count)
         } catch let error as BuildError {
             throw error
         } catch let error as ArchiveError {
@@ -135,12 +136,14 @@ final class BlobSink: ByteSink {
 /// Hashes the uncompressed tar on its way to the compressor.
 final class DiffSink: ByteSink {
     private var hasher: SHA256Hasher? = SHA256Hasher()
+    private(set) var count: Int64 = 0
     private var next: GzipSink<BlobSink>
 
     init(_ next: consuming GzipSink<BlobSink>) { self.next = next }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
         hasher?.update(bytes)
+        count += Int64(bytes.count)
         try next.write(bytes)
     }
 

@@ -12,6 +12,8 @@ actor BuildRun {
     let contexts: PlanContexts
     let builder: Builder
     let scratch: ScratchDirectory
+    /// What is built on stays while the image is used.
+    let lease: StoreLease.Token
     let progress: @Sendable (BuildEvent) -> Void
     private let executor: BlockingExecutor
     private var finished: [Int: StageFiles] = [:]
@@ -31,6 +33,7 @@ actor BuildRun {
         self.builder = builder
         self.executor = executor
         self.progress = progress
+        lease = try builder.store.lease.use()
         scratch = try ScratchDirectory(in: builder.store.buildsFolder)
     }
 
@@ -41,7 +44,8 @@ actor BuildRun {
             throw BuildError(.dockerfile, "the Dockerfile has no stage to build")
         }
         let assembler = ImageAssembler(
-            request: request, stage: stage, layers: files.layers, contentKey: contentKey, isolation: isolation)
+            request: request, stage: stage, layers: files.layers, contentKey: contentKey, isolation: isolation,
+            lease: lease)
         return try assembler.image(base: files.base)
     }
 
@@ -91,11 +95,11 @@ actor BuildRun {
         case .workdir(let path, let user): upper = try await makeWorkingDirectory(path, user, on: files)
         case .run(let run): upper = try await perform(run, on: &files)
         }
-        let cut = try LayerWriter(newest: files.newest, ownership: builder.store.ownership)
+        let (cut, size) = try LayerWriter(newest: files.newest, ownership: builder.store.ownership)
             .write(upper, to: builder.store.content)
         append(cut, of: step, to: &files)
         // What the step left is what the next steps stand on, in this build and in later ones.
-        if let chain = files.chain { try builder.store.layers.keep(upper, as: chain, scratch: scratch) }
+        if let chain = files.chain { try builder.store.layers.keep(upper, as: chain, size: size, scratch: scratch) }
         if let key { builder.store.steps.remember(cut, for: key) }
         progress(.layerWritten(cut.descriptor.digest, size: cut.descriptor.size))
     }

@@ -9,11 +9,13 @@ import Glibc
 ///     builds/    scratch of running builds
 ///     caches/    RUN --mount=type=cache
 ///     remote/    what servers called the files that ADD fetched
+///     contexts/  what the files of directories held
 struct BuildStore: Sendable {
     let path: String
     let content: ContentStore
     let layers: LayerDirectories
     let steps: StepCache
+    let lease: StoreLease
     let ownership: OwnershipMode
     let buildsFolder: String
     let cachesFolder: String
@@ -37,6 +39,7 @@ struct BuildStore: Sendable {
             throw BuildError(.storage, from: error)
         }
         steps = StepCache(folder: HostPath(absolute + "/steps"), content: content)
+        lease = StoreLease(path: HostPath(absolute + "/store.lock"))
         layers = LayerDirectories(folder: HostPath(absolute + "/layers"), ownership: ownership)
         try ScratchDirectory.removeAbandoned(in: buildsFolder)
     }

@@ -20,6 +20,22 @@ struct LayerDirectories: Sendable {
         return path
     }
 
+    /// The size of a layer's files, as it was when they were put there; 0 when nobody knows.
+    func size(of entry: HostPath) throws(BuildError) -> Int64 {
+        let text = try? FileContent.read(entry.appending("size"), limit: 32)
+        return text.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
+    }
+
+    private func note(_ size: Int64, in entry: HostPath) throws(BuildError) {
+        let path = entry.appending("size")
+        let file = try FileContent.create(path)
+        let text = Array(String(size).utf8)
+        let outcome: Result<Void, BuildError> = text.withUnsafeBytes { bytes in
+            Result { () throws(BuildError) in try FileContent.write(bytes, to: file.raw, path) }
+        }
+        try outcome.get()
+    }
+
     /// Unpacks a layer's blob from the store. Builds that want the same one wait for each other.
     ///
     /// - Parameter lowers: the directories below, lowest first: hard links may point into them.
@@ -34,12 +50,13 @@ struct LayerDirectories: Sendable {
         let made = try scratch.makeDirectory("unpack-" + String(UInt64.random(in: .min ... .max), radix: 36))
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
-        let diffID = try extract(layer, from: content, into: target, over: lowers)
+        let (diffID, size) = try extract(layer, from: content, into: target, over: lowers)
         guard diffID == layer.diffID else {
             throw BuildError(
                 .baseImage, "the layer \(layer.descriptor.digest) is not the one that the image's configuration names",
                 cause: "its content is \(diffID), not \(layer.diffID)")
         }
+        try note(size, in: made)
         let place = entry(chain)
         guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 else {
             throw place.failure("move the unpacked layer")
@@ -48,17 +65,22 @@ struct LayerDirectories: Sendable {
     }
 
     /// Takes over the directory that a layer was made from.
-    func keep(_ upper: HostPath, as chain: Digest, scratch: ScratchDirectory) throws(BuildError) {
+    ///
+    /// - Parameter size: of its files, in bytes.
+    func keep(
+        _ upper: HostPath, as chain: Digest, size: Int64, scratch: ScratchDirectory
+    ) throws(BuildError) {
         let place = entry(chain)
         let made = try scratch.makeDirectory("keep-" + String(UInt64.random(in: .min ... .max), radix: 36))
         try FileCalls.move(upper, to: made.appending("fs"))
+        try note(size, in: made)
         guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 || directory(of: chain) != nil
         else { throw place.failure("keep the layer") }
     }
 
     private func extract(
         _ layer: BuiltImage.Layer, from content: ContentStore, into target: HostPath, over lowers: [HostPath]
-    ) throws(BuildError) -> Digest {
+    ) throws(BuildError) -> (diffID: Digest, size: Int64) {
         do {
             let diff = DiffSource(try DecompressingSource(FileSource(path: content.path(of: layer.descriptor.digest))))
             var lowerFolders: [Directory] = []
@@ -66,7 +88,7 @@ struct LayerDirectories: Sendable {
             _ = try LayerExtractor.extract(
                 diff, into: try Directory(path: target.text), mode: .overlay,
                 ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed())
-            return try diff.finish()
+            return (try diff.finish(), diff.count)
         } catch let error as ArchiveError {
             throw BuildError(.baseImage, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
         } catch let error as FileSystemError {
@@ -81,12 +103,14 @@ struct LayerDirectories: Sendable {
 private final class DiffSource: ByteSource {
     private var source: DecompressingSource<FileSource>
     private var hasher: SHA256Hasher? = SHA256Hasher()
+    private(set) var count: Int64 = 0
 
     init(_ source: consuming DecompressingSource<FileSource>) { self.source = source }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
         let count = try source.read(into: buffer)
         hasher?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        self.count += Int64(count)
         return count
     }
 
