@@ -64,7 +64,8 @@ import Testing
                 .filter { !$0.hasSuffix(".lock") }
         }
         func blobs() throws -> Int {
-            try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/content/blobs/sha256")).count
+            try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/content/blobs/sha256"))
+                .count
         }
         #expect(try layers().count == 4)
         let now = Int64(Date().timeIntervalSince1970)

@@ -3,6 +3,7 @@ import Builder
 import Glibc
 import OCI
 import Sandbox
+import YAML
 
 /// `slipway build`: one image, from a directory.
 package struct BuildCommand: AsyncParsableCommand {
@@ -108,6 +109,14 @@ package struct BuildCommand: AsyncParsableCommand {
     @Option(help: "How RUN steps are isolated: auto, namespaces or chroot.")
     var isolation: AgentConfiguration.IsolationChoice?
 
+    @Flag(name: .customLong("no-cache"), help: "Run every step, also those whose layers are known.")
+    var noCache = false
+
+    @Option(
+        name: .customLong("cache-ttl"),
+        help: ArgumentHelp("How long layers that nobody uses are kept.", valueName: "duration"))
+    var cacheTTL: String = "336h"
+
     @Option(help: "How the result is printed: text or json.")
     var output: OutputFormat = .text
 
@@ -117,6 +126,9 @@ package struct BuildCommand: AsyncParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
+        guard DurationText.parse(cacheTTL) != nil else {
+            throw ValidationError("--cache-ttl '\(cacheTTL)' is no duration; write 336h or 14d")
+        }
         if destination.isEmpty && !noPush {
             throw ValidationError("say where the image goes with --destination, or --no-push")
         }
@@ -143,6 +155,14 @@ package struct BuildCommand: AsyncParsableCommand {
             stateDirectory: configuration.stateDirectory, registry: Workshop.registry(configuration),
             report: try await Workshop.isolation(configuration) { console.progress($0) },
             fetcher: try fetcher(configuration))
+        try await build(request, with: builder, to: locations, console)
+        let limits = StoreLimits(age: DurationText.parse(cacheTTL) ?? StoreLimits().age)
+        _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
+    }
+
+    private func build(
+        _ request: BuildRequest, with builder: Builder, to locations: [ImageLocation], _ console: Console
+    ) async throws {
         let progress = BuildProgress { console.progress($0) }
         let image = try await builder.build(request, progress: progress.handle)
         if !noPush { _ = try await builder.push(image, to: locations, progress: progress.handle) }
@@ -190,6 +210,7 @@ package struct BuildCommand: AsyncParsableCommand {
             request.dockerfile = .path(String(PodFiles.clean(dockerfile).dropFirst()))
         }
         request.target = target
+        request.noCache = noCache
         request.buildArguments = try buildArguments.map { text in
             if text.contains("=") { return try RegistryOptions.pair(allowingEmpty: text, flag: "--build-arg") }
             guard let value = getenv(text) else {

@@ -88,6 +88,7 @@ struct CycleRunner {
                 continue
             }
             reports.append(await reconciler.cycle())
+            await workshop.tidy(now: SystemClock().now)
         }
         let failed = reports.contains { !$0.failures.isEmpty }
         for report in reports {

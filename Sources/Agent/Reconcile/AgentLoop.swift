@@ -40,6 +40,7 @@ package struct AgentLoop: Sendable {
             // A cycle is never cut off half-way: it runs in a task of its own that cancellation does not reach.
             let report = await Task { await cycle(repository) }.value
             await progress.ended(report)
+            await workshop.tidy(now: clock.now)
             do {
                 // Spread, so that many agents and repositories do not ask at the same moment.
                 try await clock.sleep(for: interval * Double.random(in: 0.9...1.1))

@@ -90,6 +90,11 @@ package actor Workshop {
         return Reconciler(repository: repository, tools: opened, dryRun: dryRun, say: say)
     }
 
+    /// Removes what earlier builds left and nobody used for long, now and then. A failure only costs room.
+    package func tidy(now: Int64) async {
+        _ = try? await builder.collect(StoreLimits(), now: now, every: .seconds(600))
+    }
+
     private func open(_ repository: AgentConfiguration.RepositoryConfiguration) async throws(AgentError) -> Tools {
         let git = repository.git ?? configuration.git
         let credentials = try GitAccess.credentials(git)

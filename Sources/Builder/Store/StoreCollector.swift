@@ -98,14 +98,26 @@ struct StoreCollector {
 extension Builder {
     /// Removes what has not been used for long. Does nothing while a build runs, here or in another process.
     ///
-    /// - Parameter now: seconds since 1970.
+    /// - Parameters:
+    ///   - now: seconds since 1970.
+    ///   - interval: does nothing when the last time was less than this ago.
     /// - Returns: the bytes that were freed.
-    package func collect(_ limits: StoreLimits, now: Int64) async throws(BuildError) -> Int64 {
+    package func collect(
+        _ limits: StoreLimits, now: Int64, every interval: Duration = .zero
+    ) async throws(BuildError) -> Int64 {
         let store = store
         return try await runBlocking { () throws(BuildError) -> Int64 in
             var freed: Int64 = 0
             _ = try store.lease.alone { () throws(BuildError) in
+                let marker = HostPath(store.path + "/collected")
+                if let last = try Node.read(marker, .apply)?.modified.seconds, last <= now,
+                    now - last < interval.components.seconds
+                {
+                    return
+                }
                 freed = try StoreCollector(store: store, limits: limits, now: now).collect()
+                if try Node.read(marker, .apply) == nil { _ = try FileContent.create(marker) }
+                FileCalls.touch(marker)
             }
             return freed
         }
