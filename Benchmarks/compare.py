@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+"""Builds the same contexts with Slipway and its peers, side by side in one run, and writes what it saw as JSON and as a table.
+
+    Benchmarks/compare.py [--rounds N] [--cases small,many,...] [--json FILE] [--markdown FILE]
+
+Every tool pushes to a docker-registry of this run on loopback. A cold build starts with no state at all: neither base nor cache.
+The rounds go through the tools in turn, so that what else the machine does meets all of them. Needs root, SLIPWAY_BINARY,
+docker-registry, mmdebstrap and buildah. A kaniko executor and BuildKit take part when KANIKO_EXECUTOR, or BUILDKITD and BUILDCTL,
+name them; kaniko is run in a chroot of its own.
+"""
+import argparse, json, os, platform, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
+
+CASES = ["small", "many", "big", "fan-out", "wide-root"]
+
+
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Measure:
+    """One run: seconds, and the highest memory of any process of it in KiB."""
+
+    def __init__(self, command, environment=None):
+        self.command, self.environment = command, environment
+
+    def run(self):
+        script = (
+            "import os, resource, subprocess, sys, time\n"
+            "start = time.monotonic()\n"
+            "out = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)\n"
+            "seconds = time.monotonic() - start\n"
+            "if out.returncode: sys.stderr.buffer.write(out.stdout[-4000:]); sys.exit(1)\n"
+            "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+            "print(seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script] + self.command, stdout=subprocess.PIPE, env={**os.environ, **(self.environment or {})})
+        if done.returncode:
+            raise SystemExit("failed: " + " ".join(self.command))
+        seconds, memory, processor = done.stdout.split()
+        return {"seconds": float(seconds), "kib": int(memory), "cpu": float(processor)}
+
+
+class Registry:
+    def __init__(self, scratch):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.host = f"127.0.0.1:{port}"
+        path = f"{scratch}/registry.yml"
+        with open(path, "w") as file:
+            file.write(
+                "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+                f"storage: {{filesystem: {{rootdirectory: {scratch}/registry}}, delete: {{enabled: true}}}}\n"
+                f"http: {{addr: '{self.host}'}}\n")
+        self.process = subprocess.Popen(
+            ["docker-registry", "serve", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                urllib.request.urlopen(f"http://{self.host}/v2/", timeout=1)
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise SystemExit("docker-registry did not start")
+                time.sleep(0.05)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Slipway:
+    name = "slipway"
+
+    def __init__(self, scratch, registry):
+        self.scratch, self.registry, self.count = scratch, registry, 0
+        self.binary = os.environ["SLIPWAY_BINARY"]
+        self.fresh()
+
+    def fresh(self):
+        # A new place each time: removing thousands of files just before would be paid by the next build on ext4.
+        self.count += 1
+        self.state = f"{self.scratch}/slipway-{self.count}"
+
+    def build(self, context, image):
+        return Measure([
+            self.binary, "build", "--quiet", "--state-dir", self.state, "--context", context, "--insecure-registry",
+            self.registry.host, "--destination", image])
+
+
+class Buildah:
+    name = "buildah"
+
+    def __init__(self, scratch, registry):
+        self.scratch, self.registry, self.count = scratch, registry, 0
+        self.policy = f"{scratch}/policy.json"
+        with open(self.policy, "w") as file:
+            file.write('{"default":[{"type":"insecureAcceptAnything"}]}')
+        self.fresh()
+
+    def fresh(self):
+        self.count += 1
+        self.storage = f"{self.scratch}/buildah-{self.count}"
+
+    def build(self, context, image):
+        root = f"--root {self.storage} --runroot {self.storage}-run --storage-driver overlay"
+        check = f"--tls-verify=false --signature-policy {self.policy}"
+        return Measure(["sh", "-ec",
+            f"buildah {root} build {check} --isolation chroot --layers -q -t {image} {context}\n"
+            f"buildah {root} push -q {check} {image}"])
+
+
+class Kaniko:
+    """Rewrites the root that it runs in, so it gets one of its own."""
+    name = "kaniko"
+
+    def __init__(self, scratch, registry):
+        self.scratch, self.registry, self.count = scratch, registry, 0
+        self.binary = os.environ["KANIKO_EXECUTOR"]
+        self.cache = "kaniko-cache-1"
+        self.fresh()
+
+    def fresh(self):
+        self.count += 1
+        self.cache = f"kaniko-cache-{self.count}"
+
+    def build(self, context, image):
+        root = f"{self.scratch}/kaniko-root"
+        return Measure(["unshare", "-m", "--pid", "--fork", "sh", "-ec",
+            f"rm -rf {root}; mkdir -p {root}/kaniko {root}/proc {root}/dev {root}/workspace {root}/etc {root}/tmp\n"
+            f"cp {self.binary} {root}/kaniko/executor; cp /etc/hosts /etc/resolv.conf {root}/etc/\n"
+            f"mount --bind {context} {root}/workspace; mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev\n"
+            f"exec chroot {root} /kaniko/executor --force --context dir:///workspace --destination {image} --insecure"
+            f" --insecure-pull --cache --cache-copy-layers --cache-repo {self.registry.host}/{self.cache}"])
+
+
+class BuildKit:
+    name = "buildkit"
+
+    def __init__(self, scratch, registry):
+        self.scratch, self.registry, self.count, self.daemon = scratch, registry, 0, None
+        self.fresh()
+
+    def fresh(self):
+        self.stop()
+        self.count += 1
+        folder = f"{self.scratch}/buildkit-{self.count}"
+        os.makedirs(folder)
+        self.address = f"unix://{folder}/socket"
+        with open(f"{folder}/buildkitd.toml", "w") as file:
+            file.write(f'[registry."{self.registry.host}"]\n  http = true\n')
+        self.daemon = subprocess.Popen([
+            os.environ["BUILDKITD"], "--root", f"{folder}/root", "--addr", self.address, "--config", f"{folder}/buildkitd.toml",
+            "--oci-worker-snapshotter", "overlayfs"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while subprocess.run([os.environ["BUILDCTL"], "--addr", self.address, "debug", "workers"], capture_output=True).returncode:
+            if time.monotonic() > deadline:
+                raise SystemExit("buildkitd did not start")
+            time.sleep(0.1)
+
+    def build(self, context, image):
+        return Measure([
+            os.environ["BUILDCTL"], "--addr", self.address, "build", "--frontend", "dockerfile.v0", "--local", f"context={context}",
+            "--local", f"dockerfile={context}", "--output", f"type=image,name={image},push=true,registry.insecure=true"])
+
+    def stop(self):
+        if self.daemon:
+            self.daemon.terminate()
+            self.daemon.wait()
+
+
+def write(path, content):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def half_random(size, seed):
+    """Blocks that cannot be compressed and blocks that can, in turn."""
+    source = random.Random(seed)
+    pieces, block = [], 64 << 10
+    line = b"The quick brown fox jumps over the lazy dog, and does so again, %d times.\n"
+    for number in range(size // block):
+        text = b"".join(line % (number * 7919 + index) for index in range(block // 70))
+        pieces.append(source.randbytes(block) if number % 2 else text[:block].ljust(block, b"."))
+    return b"".join(pieces)
+
+
+def contexts(scratch, base):
+    folder = f"{scratch}/contexts"
+    write(f"{folder}/small/file", "content\n")
+    write(f"{folder}/small/Dockerfile", f"FROM {base}\nCOPY file /srv/file\nRUN cat /srv/file > /srv/copy\n")
+    for number in range(20_000):
+        write(f"{folder}/many/files/d{number // 500}/f{number}", f"content of {number}\n" * (number % 40))
+    write(f"{folder}/many/Dockerfile",
+          f"FROM {base}\nCOPY files /srv/files\nRUN for i in 0 1 2 3 4 5 6 7 8 9; do echo x >> /srv/files/d$i/new; done\n"
+          "RUN echo a > /srv/a\nRUN echo b > /srv/b\nRUN echo c > /srv/c\n")
+    write(f"{folder}/big/data", half_random(300 << 20, 1))
+    write(f"{folder}/big/Dockerfile", f"FROM {base}\nCOPY data /srv/data\nRUN head -c 104857600 /srv/data > /srv/part\n")
+    write(f"{folder}/fan-out/file", "content\n")
+    work = "RUN i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo {0} > /{0}"
+    stages = "".join(f"FROM {base} AS s{n}\nCOPY file /file\n{work.format(f'r{n}')}\n" for n in range(4))
+    copies = "".join(f"COPY --from=s{n} /r{n} /r{n}\n" for n in range(4))
+    write(f"{folder}/fan-out/Dockerfile", f"{stages}FROM {base}\n{copies}")
+    write(f"{folder}/wide-root/Dockerfile", f"FROM {base}-wide\nRUN echo x > /srv/x\n")
+    return folder
+
+
+def bases(scratch, registry):
+    """Debian, and the same with 100,000 more files."""
+    name = f"{registry.host}/base/debian:1"
+    root = f"{scratch}/debian"
+    subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", root], check=True)
+    write(f"{scratch}/base.Dockerfile", "FROM scratch\nCOPY . /\nCMD [\"sh\"]\n")
+    push = lambda image: subprocess.run([
+        os.environ["SLIPWAY_BINARY"], "build", "--quiet", "--state-dir", f"{scratch}/base-state", "--context", root, "--dockerfile",
+        f"{scratch}/base.Dockerfile", "--insecure-registry", registry.host, "--destination", image], check=True, stdout=subprocess.DEVNULL)
+    push(name)
+    for number in range(100_000):
+        write(f"{root}/usr/share/wide/d{number // 1000}/f{number}", f"{number}\n")
+    push(name + "-wide")
+    return name
+
+
+def table(results, tools, rounds):
+    lines = ["| case | " + " | ".join(f"{tool}: s (MB)" for tool in tools) + " | "
+             + " | ".join(f"{tool} / slipway" for tool in tools[1:]) + " |",
+             "|---" * (len(tools) * 2) + "|"]
+    for case in dict.fromkeys(entry["case"] for entry in results):
+        cells, medians = [], {}
+        for tool in tools:
+            runs = [entry for entry in results if entry["case"] == case and entry["tool"] == tool]
+            if not runs:
+                cells.append("–")
+                continue
+            medians[tool] = statistics.median(run["seconds"] for run in runs)
+            cells.append(f"{medians[tool]:.2f} ({max(run['kib'] for run in runs) // 1024})")
+        ratios = [f"{medians[tool] / medians['slipway']:.1f}" if tool in medians else "–" for tool in tools[1:]]
+        lines.append(f"| {case} | " + " | ".join(cells + ratios) + " |")
+    lines.append("")
+    lines.append(f"Median wall seconds of {rounds} rounds, the push included; in brackets the highest memory of one process.")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--json")
+    parser.add_argument("--markdown")
+    options = parser.parse_args()
+    if "SLIPWAY_BINARY" not in os.environ or os.geteuid() != 0:
+        raise SystemExit("run as root with SLIPWAY_BINARY naming a release build of slipway")
+    scratch = tempfile.mkdtemp(prefix="slipway-bench-")
+    registry = Registry(scratch)
+    results, tools = [], []
+    try:
+        log("preparing base images and contexts")
+        base = bases(scratch, registry)
+        folder = contexts(scratch, base)
+        tools = [Slipway(scratch, registry), Buildah(scratch, registry)]
+        if os.environ.get("KANIKO_EXECUTOR"):
+            tools.append(Kaniko(scratch, registry))
+        if os.environ.get("BUILDKITD") and os.environ.get("BUILDCTL"):
+            tools.append(BuildKit(scratch, registry))
+        for case in options.cases.split(","):
+            for round in range(options.rounds):
+                for tool in tools:
+                    tool.fresh()
+                    image = f"{registry.host}/{tool.name}/{case}-{round}:1"
+                    context = f"{folder}/{case}"
+                    plan = [(case, None), (f"{case}, unchanged", None)]
+                    changed = {"small": "file", "many": "files/d0/f1", "big": "data"}.get(case)
+                    if changed:
+                        plan.append((f"{case}, one file changed", f"{context}/{changed}"))
+                    for name, file in plan:
+                        if file:
+                            with open(file, "r+b" if os.path.getsize(file) else "wb") as handle:
+                                handle.write(random.randbytes(8))
+                        # Writing what was prepared is nobody's work but ours.
+                        os.sync()
+                        run = tool.build(context, image).run()
+                        results.append({"case": name, "tool": tool.name, "round": round, **run})
+                        log(f"{name:28} {tool.name:9} {run['seconds']:7.2f} s  {run['kib'] // 1024:5} MB  cpu {run['cpu']:.2f} s")
+    finally:
+        for tool in tools:
+            if hasattr(tool, "stop"):
+                tool.stop()
+        registry.stop()
+        shutil.rmtree(scratch, ignore_errors=True)
+    text = table(results, [tool.name for tool in tools], options.rounds)
+    machine = {"processors": os.cpu_count(), "kernel": platform.release(), "machine": platform.machine()}
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"machine": machine, "results": results}, file, indent=1)
+    if options.markdown:
+        with open(options.markdown, "w") as file:
+            file.write(text)
+    print(text)
+
+
+main()
