@@ -61,6 +61,7 @@ let package = Package(
         library("FileSystem", ["CLinux", "Diagnostics"]),
         library("Git", ["CGit2", "CLinux", "Blocking", "Diagnostics"]),
         library("HTTP", ["CCurl", "Blocking", "Diagnostics"]),
+        library("Cryptography", ["CCrypto", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),
         library(
             "Archive",
@@ -68,9 +69,10 @@ let package = Package(
         library("Sandbox", ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         // Layer 2: the field's values and protocols.
-        library("OCI", ["CCrypto", "Diagnostics"]),
+        library("OCI", ["Cryptography", "Diagnostics"]),
         library("ContentStore", ["OCI", "Diagnostics"]),
-        library("Registry", ["OCI", "HTTP", "ContentStore", "Blocking", "Diagnostics"]),
+        library("CloudIdentity", ["HTTP", "Cryptography", "Blocking", "Diagnostics"]),
+        library("Registry", ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
         library("Dockerfile", ["Diagnostics"]),
         library("Template", ["Diagnostics"]),
 
@@ -102,6 +104,7 @@ let package = Package(
         suite(
             "BuilderTests",
             ["Builder", "OCI", "Registry", "ContentStore", "Sandbox", "Dockerfile", "Archive", "Diagnostics"]),
+        suite("CloudIdentityTests", ["CloudIdentity", "Cryptography", "HTTP", "Diagnostics"]),
         suite("ClusterManifestTests", []),
         suite("ContentStoreTests", ["ContentStore", "OCI", "Diagnostics"]),
         suite("DockerfileTests", ["Dockerfile", "Diagnostics"], exclude: ["Golden"]),
@@ -112,7 +115,7 @@ let package = Package(
         suite("ManifestUpdaterTests", ["ManifestUpdater", "YAML", "Diagnostics"], exclude: ["Golden"]),
         suite("OCITests", ["OCI", "Diagnostics"], exclude: ["Golden"]),
         suite("RegistryPollerTests", ["RegistryPoller", "Registry", "OCI", "ContentStore", "Diagnostics"]),
-        suite("RegistryTests", ["Registry", "OCI", "ContentStore", "HTTP", "Diagnostics"]),
+        suite("RegistryTests", ["Registry", "CloudIdentity", "OCI", "ContentStore", "HTTP", "Diagnostics"]),
         suite("SandboxTests", ["Sandbox"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),

@@ -1,4 +1,4 @@
-internal import CCrypto
+internal import Cryptography
 
 /// Tells files of a build context apart: BLAKE2b, cut to 256 bits.
 ///
@@ -6,27 +6,14 @@ internal import CCrypto
 /// machines, this is twice as fast.
 package struct ContentHasher: ~Copyable {
     package static let byteCount = 32
-    private let context: OpaquePointer
+    private var state = HashState(.blake2b512)
 
-    package init() {
-        // Fails only without memory or with a libcrypto that lacks BLAKE2: nothing to recover.
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_blake2b512(), nil) == 1 else {
-            fatalError("libcrypto gives no BLAKE2b")
-        }
-        self.context = context
-    }
+    package init() {}
 
-    package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
-        EVP_DigestUpdate(context, base, bytes.count)
-    }
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) { state.update(bytes) }
 
     /// `byteCount` bytes.
     package consuming func finalize() -> [UInt8] {
-        var hash = [UInt8](repeating: 0, count: 64)
-        EVP_DigestFinal_ex(context, &hash, nil)
-        return Array(hash[..<Self.byteCount])
+        Array(state.finalize()[..<Self.byteCount])
     }
-
-    deinit { EVP_MD_CTX_free(context) }
 }

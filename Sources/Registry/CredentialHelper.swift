@@ -8,6 +8,8 @@ struct CredentialHelper: Sendable {
     let name: String
     let searchPath: String
 
+    var isInstalled: Bool { HelperProcess.find("docker-credential-\(name)", in: searchPath) != nil }
+
     private struct Answer: Decodable {
         var username: String
         var secret: String

@@ -24,7 +24,16 @@ struct DockerConfiguration: Sendable {
 
     init(_ bytes: [UInt8], place: String) throws(RegistryError) {
         do {
-            file = try JSONDecoder().decode(File.self, from: Data(bytes))
+            let decoder = JSONDecoder()
+            var decoded = try decoder.decode(File.self, from: Data(bytes))
+            // The form of old, which Kubernetes still knows as `.dockercfg`: the entries without anything around them.
+            if decoded.auths == nil, decoded.credHelpers == nil, decoded.credsStore == nil,
+                let entries = try? decoder.decode([String: File.Entry].self, from: Data(bytes)),
+                entries.values.contains(where: { $0.auth != nil || $0.username != nil })
+            {
+                decoded.auths = entries
+            }
+            file = decoded
         } catch {
             // The decoder's message could repeat a secret: only the fact is told.
             throw RegistryError(
@@ -44,9 +53,11 @@ struct DockerConfiguration: Sendable {
     func entry(host: String, path: String) throws(RegistryError) -> Credentials? {
         var best: (length: Int, entry: File.Entry)?
         for (key, entry) in file.auths ?? [:] {
-            guard let covered = Self.covered(key), covered.host == host else { continue }
+            guard let covered = Self.covered(key), Self.matches(covered.host, host) else { continue }
             guard covered.path.isEmpty || path == covered.path || path.hasPrefix(covered.path + "/") else { continue }
-            if best.map({ covered.path.count > $0.length }) ?? true { best = (covered.path.count, entry) }
+            // The longest path wins, and a whole name over one with stars.
+            let length = covered.path.utf8.count * 2 + (covered.host == host ? 1 : 0)
+            if best.map({ length > $0.length }) ?? true { best = (length, entry) }
         }
         guard let entry = best?.entry else { return nil }
         if let token = entry.registrytoken, !token.isEmpty { return .registryToken(token) }
@@ -57,6 +68,21 @@ struct DockerConfiguration: Sendable {
         }
         // `docker login` with a store leaves an empty entry behind.
         return nil
+    }
+
+    /// Whether an entry's host is this one; a star stands for a part of a name, as in Kubernetes' secrets
+    /// (`*.example.com`).
+    private static func matches(_ pattern: String, _ host: String) -> Bool {
+        if pattern == host { return true }
+        guard pattern.contains("*") else { return false }
+        let (wanted, parts) = (pattern.split(separator: "."), host.split(separator: "."))
+        return wanted.count == parts.count
+            && zip(wanted, parts).allSatisfy { wanted, part in
+                guard let star = wanted.firstIndex(of: "*") else { return wanted == part }
+                let (before, after) = (wanted[..<star], wanted[wanted.index(after: star)...])
+                return !after.contains("*") && part.count >= before.count + after.count && part.hasPrefix(before)
+                    && part.hasSuffix(after)
+            }
     }
 
     private func decode(_ auth: String, _ host: String) throws(RegistryError) -> Credentials {

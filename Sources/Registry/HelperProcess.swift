@@ -40,7 +40,7 @@ enum HelperProcess {
         return result
     }
 
-    private static func find(_ program: String, in searchPath: String) -> String? {
+    static func find(_ program: String, in searchPath: String) -> String? {
         searchPath.split(separator: ":").lazy.map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }
     }
 

@@ -12,16 +12,23 @@ package enum Credentials: Sendable, Hashable {
     case registryToken(String)
 }
 
-/// Finds the credentials for a host as Docker and Podman do: `config.json` with `auths`, `credHelpers` and `credsStore`.
+/// Finds the credentials for a host as Docker and Podman do, and where they find none, from the identity that this process
+/// has in a cloud.
 ///
 /// Looked for in this order, and read anew at each look-up because mounted secrets rotate: credentials given in code;
-/// `DOCKER_AUTH_CONFIG` (the text of a file); `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`;
-/// `$REGISTRY_AUTH_FILE` or `$XDG_RUNTIME_DIR/containers/auth.json`.
+/// `SLIPWAY_REGISTRY`, `SLIPWAY_REGISTRY_USERNAME`, `SLIPWAY_REGISTRY_PASSWORD`; `DOCKER_AUTH_CONFIG` (the text of a file);
+/// `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`; `$REGISTRY_AUTH_FILE` or
+/// `$XDG_RUNTIME_DIR/containers/auth.json`; the cloud's own way for ECR, GAR, GCR and ACR.
+///
+/// A file may also be one of the two kinds of Kubernetes secrets for registries (`.dockerconfigjson`, `.dockercfg`); where a
+/// directory is named, it is looked for by each of these names.
 package struct Keychain: Sendable {
     private var given: [String: Credentials] = [:]
     private var text: String?
-    private var files: [String] = []
+    /// In order; of each list the first that exists.
+    private var files: [[String]] = []
     private var searchPath: String
+    private var cloud: CloudKeychain?
 
     /// Knows nothing: everybody is anonymous.
     package static var empty: Keychain { Keychain(environment: [:]) }
@@ -30,28 +37,48 @@ package struct Keychain: Sendable {
     package static var standard: Keychain {
         let names = [
             "DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "HOME", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "PATH",
+            "SLIPWAY_REGISTRY", "SLIPWAY_REGISTRY_USERNAME", "SLIPWAY_REGISTRY_PASSWORD",
         ]
         var environment: [String: String] = [:]
         for name in names { environment[name] = getenv(name).map { String(cString: $0) } }
-        return Keychain(environment: environment)
+        var keychain = Keychain(environment: environment)
+        keychain.cloud = CloudKeychain()
+        return keychain
     }
 
     package init(environment: [String: String]) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         text = value("DOCKER_AUTH_CONFIG")
         if let folder = value("DOCKER_CONFIG") ?? value("HOME").map({ "\($0)/.docker" }) {
-            files.append("\(folder)/config.json")
+            files.append(Self.names(in: folder))
         }
         if let file = value("REGISTRY_AUTH_FILE") ?? value("XDG_RUNTIME_DIR").map({ "\($0)/containers/auth.json" }) {
-            files.append(file)
+            files.append([file])
         }
         searchPath = value("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
+        // A password is for one host, never for whichever is asked.
+        if let host = value("SLIPWAY_REGISTRY"), let user = value("SLIPWAY_REGISTRY_USERNAME"),
+            let password = value("SLIPWAY_REGISTRY_PASSWORD")
+        {
+            set(.basic(user: user, password: password), for: host)
+        }
     }
 
-    /// A keychain of one more file (a mounted `dockerconfigjson` secret), asked before the others.
+    /// A keychain of one more file (a mounted secret) or the directory of one, asked before the others.
     package init(file: String, then other: Keychain = .standard) {
         self = other
-        files.insert(file, at: 0)
+        files.insert([file] + Self.names(in: file), at: 0)
+    }
+
+    private static func names(in folder: String) -> [String] {
+        ["config.json", ".dockerconfigjson", ".dockercfg"].map { "\(folder)/\($0)" }
+    }
+
+    /// The same with an identity in a cloud; for tests.
+    func with(cloud: CloudKeychain) -> Keychain {
+        var copy = self
+        copy.cloud = cloud
+        return copy
     }
 
     /// Credentials for a host, before all files.
@@ -67,27 +94,33 @@ package struct Keychain: Sendable {
         let configurations = try await runBlocking { () throws(RegistryError) in try keychain.configurations() }
         for configuration in configurations {
             if let helper = configuration.helper(for: host) {
-                let found = try await CredentialHelper(name: helper, searchPath: searchPath).credentials(for: host)
-                if let found { return found }
+                let program = CredentialHelper(name: helper, searchPath: searchPath)
+                let isOurs = CloudKeychain.helpers.contains(helper) && cloud != nil && !program.isInstalled
+                if !isOurs, let found = try await program.credentials(for: host) { return found }
             }
             if let found = try configuration.entry(host: host, path: path) { return found }
         }
-        return .anonymous
+        return try await cloud?.credentials(for: host) ?? .anonymous
     }
 
     private func configurations() throws(RegistryError) -> [DockerConfiguration] {
         var result: [DockerConfiguration] = []
         if let text { result.append(try DockerConfiguration(Array(text.utf8), place: "DOCKER_AUTH_CONFIG")) }
-        for file in files {
-            do {
-                guard let bytes = try SmallFile.read(file, limit: 1 << 20) else { continue }
-                result.append(try DockerConfiguration(bytes, place: file))
-            } catch {
-                if error.code == .io {
-                    throw RegistryError(
-                        .credentials, "the file of credentials cannot be read", place: file, cause: error.cause)
+        for names in files {
+            for file in names {
+                do {
+                    guard let bytes = try SmallFile.read(file, limit: 1 << 20) else { continue }
+                    result.append(try DockerConfiguration(bytes, place: file))
+                } catch {
+                    // A directory is looked into by the names that follow.
+                    if error.isDirectory { continue }
+                    if error.code == .io {
+                        throw RegistryError(
+                            .credentials, "the file of credentials cannot be read", place: file, cause: error.cause)
+                    }
+                    throw error
                 }
-                throw error
+                break
             }
         }
         return result

@@ -1,5 +1,6 @@
 import ContentStore
 import Diagnostics
+import Glibc
 import HTTP
 import OCI
 
@@ -66,6 +67,9 @@ package struct RegistryError: Diagnostic, Equatable {
 }
 
 extension RegistryError {
+    /// A directory was read as a file.
+    var isDirectory: Bool { code == .io && cause == String(cString: strerror(EISDIR)) }
+
     /// A request to a registry's host that got no answer.
     init(_ error: HTTPError, host: String, place: String) {
         let code: Code

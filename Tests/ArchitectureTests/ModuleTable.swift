@@ -24,6 +24,7 @@ enum ModuleTable {
         "FileSystem": Module(layer: 1, mayImport: ["CLinux", "Diagnostics"]),
         "Git": Module(layer: 1, mayImport: ["CGit2", "CLinux", "Blocking", "Diagnostics"]),
         "HTTP": Module(layer: 1, mayImport: ["CCurl", "Blocking", "Diagnostics"]),
+        "Cryptography": Module(layer: 1, mayImport: ["CCrypto", "Diagnostics"]),
         "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),
         "Archive": Module(
             layer: 1,
@@ -32,10 +33,11 @@ enum ModuleTable {
             ]),
         "Sandbox": Module(layer: 1, mayImport: ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
-        "OCI": Module(layer: 2, mayImport: ["CCrypto", "Diagnostics"]),
+        "OCI": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics"]),
+        "CloudIdentity": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Blocking", "Diagnostics"]),
         "ContentStore": Module(layer: 2, mayImport: ["OCI", "Diagnostics"]),
         "Registry": Module(
-            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "Blocking", "Diagnostics"]),
+            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
 
