@@ -59,7 +59,11 @@ struct EntryWriter {
             if record.isNeeded { try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: fd) }
         }
         try setAttributes(entry.xattrs, &summary) { name, value throws(FileSystemError) in
-            try ExtendedAttributes.set(name, value, fd: fd)
+            if ownership == .record, name == OwnershipRecord.markerAttribute {
+                try ExtendedAttributes.setInNamespace(name, value, fd: fd)
+            } else {
+                try ExtendedAttributes.set(name, value, fd: fd)
+            }
         }
         guard fchmod(fd, entry.mode) == 0 else { throw LayerTree.failure("change the mode", entry.name, errno) }
         var times = [timespec](
@@ -71,8 +75,24 @@ struct EntryWriter {
 
     func makeSymlink(_ entry: TarEntry, _ name: [UInt8], in parent: Directory) throws(FileSystemError) {
         try parent.symlink(name, target: entry.linkName)
-        if ownership == .apply { try parent.setOwner(name, uid: entry.uid, gid: entry.gid) }
+        try setOwner(of: entry, name, in: parent)
         try parent.setTime(name, entry.time)
+    }
+
+    /// The owner of a file that can carry no record of users.
+    private func setOwner(of entry: TarEntry, _ name: [UInt8], in parent: Directory) throws(FileSystemError) {
+        switch ownership {
+        case .apply: try parent.setOwner(name, uid: entry.uid, gid: entry.gid)
+        case .record:
+            let record = OwnershipRecord(uid: entry.uid, gid: entry.gid)
+            guard record.isNeeded else { return }
+            do throws(FileSystemError) {
+                try parent.setAttributeInNamespace(name, OwnershipRecord.markerAttribute, record.marker)
+            } catch {
+                // Where no namespace can be made no step can run either, and only a copy of this very file would tell.
+                guard error.code == EPERM || error.code == ENOSPC || error.code == ENOTSUP else { throw error }
+            }
+        }
     }
 
     func makeNode(
@@ -97,8 +117,13 @@ struct EntryWriter {
                 summary.skippedDevices += 1
                 return
             }
-            if ownership == .apply { try parent.setOwner(name, uid: entry.uid, gid: entry.gid) }
-            try parent.setMode(name, entry.mode)
+            if ownership == .apply {
+                try parent.setOwner(name, uid: entry.uid, gid: entry.gid)
+                try parent.setMode(name, entry.mode)
+            } else {
+                try parent.setMode(name, entry.mode)
+                try setOwner(of: entry, name, in: parent)
+            }
         }
         try parent.setTime(name, entry.time)
     }

@@ -12,7 +12,9 @@ package enum OwnershipPolicy: Sendable, Hashable {
 /// The owner of a file that could not be given away, kept in an extended attribute: `uid:gid` where that is not `0:0`, and
 /// `uid:gid:mode:rdev` for a device node, which is then an empty file. Numbers are decimal, `mode` has the type's bits.
 ///
-/// Only files and directories can carry it; links, fifos and sockets without a record are root's.
+/// Links, fifos and sockets can carry no such attribute; what they can carry are file capabilities, which mean nothing on
+/// them. So theirs is kept as the numbers of a `security.capability`: see ``marker``. A RUN step writes both forms too
+/// (`CSandbox/owner.c`).
 package struct OwnershipRecord: Sendable, Hashable {
     package static let attribute = "user.slipway.owner"
 
@@ -54,8 +56,37 @@ package struct OwnershipRecord: Sendable, Hashable {
         Array((node.map { "\(uid):\(gid):\($0.mode):\($0.rdev)" } ?? "\(uid):\(gid)").utf8)
     }
 
+    /// The attribute of files that can carry no attribute of users.
+    package static let markerAttribute = "security.capability"
+    private static let markerSign: UInt32 = 0x4f77_7241
+
+    /// The owner in the form of file capabilities, VFS_CAP_REVISION_2: the numbers of both, and a sign.
+    package var marker: [UInt8] {
+        var bytes: [UInt8] = []
+        for word: UInt32 in [0x0200_0000, uid, gid, Self.markerSign, 0] {
+            withUnsafeBytes(of: word.littleEndian) { bytes.append(contentsOf: $0) }
+        }
+        return bytes
+    }
+
+    /// Reads it in either revision; the kernel tells another's namespace by revision 3.
+    package init?(marker bytes: some Collection<UInt8>) {
+        guard bytes.count == 20 || bytes.count == 24 else { return nil }
+        let bytes = Array(bytes)
+        var words = [UInt32](repeating: 0, count: 5)
+        for index in 0..<20 { words[index / 4] |= UInt32(bytes[index]) << UInt32(8 * (index % 4)) }
+        guard words[3] == Self.markerSign else { return nil }
+        self.init(uid: words[1], gid: words[2])
+    }
+
+    /// File capabilities as an image has them, VFS_CAP_REVISION_2: without the namespace for which revision 3 has them.
+    package static func capability(ofImage bytes: [UInt8]) -> [UInt8] {
+        guard bytes.count == 24, bytes[3] == 3 else { return bytes }
+        return Array(bytes[..<3]) + [2] + Array(bytes[4..<20])
+    }
+
     /// Whether there is anything to write down: what has no record is root's.
-    var isNeeded: Bool { uid != 0 || gid != 0 || node != nil }
+    package var isNeeded: Bool { uid != 0 || gid != 0 || node != nil }
 
     /// The record of a file in a directory; `nil` when it has none.
     package static func read(_ path: some PathName, in directory: Directory) throws(FileSystemError) -> OwnershipRecord?

@@ -44,6 +44,8 @@ package struct BuildRequest: Sendable {
     package var format: ImageFormat = .oci
     /// How long one RUN step may take.
     package var stepTimeout: Duration?
+    /// Bytes of output that a RUN step may print; the rest is dropped, and said to be.
+    package var stepOutputLimit = 64 << 20
     /// Values of `RUN --mount=type=secret`, by id.
     package var secrets: [String: [UInt8]] = [:]
     package var noCache = false

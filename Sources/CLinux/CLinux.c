@@ -6,7 +6,11 @@
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <spawn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -14,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef SYS_fchmodat2
@@ -106,6 +111,72 @@ int linux_clone_file(int to, int from) { return ioctl(to, FICLONE, from); }
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+// MARK: Attributes by way of a user namespace
+
+struct attribute_request {
+    int directory;
+    const char *name;
+    const char *attribute;
+    const void *value;
+    size_t size;
+    uid_t uid;
+    gid_t gid;
+    int result;
+};
+
+static int write_text(const char *path, const char *text) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t count = write(file, text, strlen(text));
+    close(file);
+    return count < 0 ? -1 : 0;
+}
+
+static int set_attribute_as_root(void *argument) {
+    struct attribute_request *request = argument;
+    char map[64];
+    // Only this id is mapped, onto root; giving up setgroups is what the kernel asks for it.
+    write_text("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "0 %u 1\n", request->gid);
+    if (write_text("/proc/self/gid_map", map) != 0) goto failed;
+    snprintf(map, sizeof map, "0 %u 1\n", request->uid);
+    if (write_text("/proc/self/uid_map", map) != 0) goto failed;
+    if (request->name != NULL && request->directory != AT_FDCWD && fchdir(request->directory) != 0) goto failed;
+    if (request->name != NULL
+            ? lsetxattr(request->name, request->attribute, request->value, request->size, 0) != 0
+            : fsetxattr(request->directory, request->attribute, request->value, request->size, 0) != 0)
+        goto failed;
+    request->result = 0;
+    return 0;
+failed:
+    request->result = errno;
+    return 1;
+}
+
+int linux_set_attribute_in_namespace(
+    int directory, const char *name, const char *attribute, const void *value, size_t size
+) {
+    struct attribute_request request = {directory, name, attribute, value, size, geteuid(), getegid(), EAGAIN};
+    const size_t stack_size = 64 << 10;
+    char *stack = malloc(stack_size);
+    if (stack == NULL) return -1;
+    // As vfork does: the child has our memory and we wait for it. Signals wait too, for their handlers are ours.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t child = clone(
+        set_attribute_as_root, stack + stack_size, CLONE_VM | CLONE_VFORK | CLONE_NEWUSER | SIGCHLD, &request);
+    int error = child < 0 ? errno : 0;
+    if (child > 0) {
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+        error = request.result;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    free(stack);
+    errno = error;
+    return error == 0 ? 0 : -1;
+}
 
 int linux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "emulation.h"
 #include "internal.h"
 
 char *slipway_write_number(char *at, unsigned long number) {
@@ -89,15 +90,89 @@ static void set_capabilities(const struct slipway_sandbox *sandbox) {
     if (syscall(SYS_capset, &header, now) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_CAPABILITIES, errno, -1);
 }
 
+// MARK: Root in name
+
+// Where the step sends the listener of its filter, in the sandbox's processes.
+static int listener_socket = -1;
+
+static void send_listener(const struct slipway_sandbox *sandbox) {
+    // The one who answers has to read our arguments; an agent that once changed its user has closed its memory to that. Only
+    // the sandbox's first process could use it meanwhile.
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    int listener = slipway_install_filter();
+    if (listener < 0) slipway_fail(sandbox, SLIPWAY_STAGE_EMULATION, errno, -1);
+    char byte = 0;
+    struct iovec data = {&byte, 1};
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    memset(&control, 0, sizeof control);
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &listener, sizeof listener);
+    if (sendmsg(listener_socket, &message, MSG_NOSIGNAL) != 1)
+        slipway_fail(sandbox, SLIPWAY_STAGE_EMULATION, errno, -1);
+    close(listener);
+    close(listener_socket);
+}
+
+static int receive_listener(int from) {
+    char byte;
+    struct iovec data = {&byte, 1};
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t count;
+    while ((count = recvmsg(from, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {}
+    struct cmsghdr *header = count == 1 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header == NULL || header->cmsg_type != SCM_RIGHTS) return -1;
+    int listener;
+    memcpy(&listener, CMSG_DATA(header), sizeof listener);
+    return listener;
+}
+
+// Leaves the calling process outside of the pid namespace, where it answers the step's calls, and goes on in a new one as that
+// namespace's first process. Outside, because a pod's own /proc may be all that there is, and it has the pod's numbers.
+static void answer_from_outside(const struct slipway_sandbox *sandbox) {
+    int ends[2];
+    int processes = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (processes < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        slipway_fail(sandbox, SLIPWAY_STAGE_EMULATION, errno, -1);
+    pid_t init = fork_bare(SIGCHLD | CLONE_NEWPID);
+    if (init < 0) slipway_fail(sandbox, SLIPWAY_STAGE_CLONE, errno, -1);
+    if (init == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        close(ends[0]);
+        close(processes);
+        listener_socket = ends[1];
+        return;
+    }
+    close(ends[1]);
+    close(sandbox->output);
+    close(sandbox->error);
+    close(sandbox->report);
+    close(sandbox->go);
+    int listener = receive_listener(ends[0]);
+    close(ends[0]);
+    if (listener >= 0) slipway_answer_calls(listener, init, processes);
+    while (waitpid(init, NULL, 0) < 0 && errno == EINTR) {}
+    _exit(0);
+}
+
 // Becomes the step's program.
 __attribute__((noreturn)) static void become(const struct slipway_sandbox *sandbox) {
     setsid();
     umask(022);
     keep_capabilities(sandbox);
-    if (!sandbox->rootless) {
-        if (set_groups(sandbox->group_count, sandbox->groups) != 0)
-            slipway_fail(sandbox, SLIPWAY_STAGE_GROUPS, errno, -1);
-    }
+    if (sandbox->emulate) send_listener(sandbox);
+    if (set_groups(sandbox->group_count, sandbox->groups) != 0)
+        slipway_fail(sandbox, SLIPWAY_STAGE_GROUPS, errno, -1);
     if (set_group(sandbox->gid) != 0)
         slipway_fail(sandbox, SLIPWAY_STAGE_GROUPS, errno, -1);
     // Leaving user 0 for another one clears the capabilities by itself.
@@ -231,6 +306,7 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
             slipway_fail(sandbox, SLIPWAY_STAGE_MAP_IDS, errno, -1);
         // Changing ids clears it.
         prctl(PR_SET_PDEATHSIG, death, 0, 0, 0);
+        if (sandbox->emulate) answer_from_outside(sandbox);
         slipway_make_root(sandbox);
         if (sandbox->hostname && sethostname(sandbox->hostname, strlen(sandbox->hostname)) != 0)
             slipway_fail(sandbox, SLIPWAY_STAGE_HOSTNAME, errno, -1);
@@ -241,6 +317,7 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
         setsid();
     }
     if (sandbox->probe_only) {
+        if (sandbox->emulate) send_listener(sandbox);
         report(sandbox, SLIPWAY_STAGE_NONE, 0, -1);
         _exit(0);
     }
@@ -254,13 +331,15 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     }
     close(sandbox->output);
     close(sandbox->error);
+    if (listener_socket >= 0) close(listener_socket);
     watch(sandbox, step);
 }
 
 pid_t slipway_sandbox_start(const struct slipway_sandbox *sandbox) {
     unsigned long flags = SIGCHLD;
     if (sandbox->namespaces) {
-        flags |= CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+        flags |= CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+        if (!sandbox->emulate) flags |= CLONE_NEWPID;
         if (sandbox->own_network) flags |= CLONE_NEWNET;
     }
     pid_t parent = getpid();

@@ -219,6 +219,21 @@ package final class Directory: Sendable {
         }
     }
 
+    /// As `setAttribute`, for attributes that only root may set: an ordinary user is root of a namespace of its own. Fails
+    /// with EPERM where none can be made.
+    package func setAttributeInNamespace(
+        _ path: some PathName, _ name: String, _ value: [UInt8]
+    ) throws(FileSystemError) {
+        let (parent, last) = try pinned(path)
+        let file = last.map { CChar(bitPattern: $0) } + [0]
+        let result = value.withUnsafeBytes {
+            linux_set_attribute_in_namespace(parent.fd, file, name, $0.baseAddress, $0.count)
+        }
+        guard result == 0 else {
+            throw FileSystemError("set the attribute \(name)", path: path.shown, code: errno)
+        }
+    }
+
     package func attribute(_ path: some PathName, _ name: String) throws(FileSystemError) -> [UInt8]? {
         let (parent, last) = try pinned(path)
         return try ExtendedAttributes.get(name, path: Array("/proc/self/fd/\(parent.fd)/".utf8) + last)

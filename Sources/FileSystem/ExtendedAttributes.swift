@@ -30,6 +30,16 @@ package enum ExtendedAttributes {
         guard result == 0 else { throw FileSystemError("set the attribute \(name)", path: path.shown, code: errno) }
     }
 
+    /// Sets an attribute that only root may set: see `Directory.setAttributeInNamespace`.
+    package static func setInNamespace(_ name: String, _ value: [UInt8], fd: Int32) throws(FileSystemError) {
+        let result = value.withUnsafeBytes {
+            linux_set_attribute_in_namespace(fd, nil, name, $0.baseAddress, $0.count)
+        }
+        guard result == 0 else {
+            throw FileSystemError("set the attribute \(name)", path: "descriptor \(fd)", code: errno)
+        }
+    }
+
     package static func remove(_ name: String, path: some PathName) throws(FileSystemError) {
         let result = try path.withPath("remove the attribute \(name)") { lremovexattr($0, name) }
         guard result == 0 || errno == ENODATA else {

@@ -8,7 +8,7 @@ package struct SandboxError: Diagnostic, Equatable {
     package enum Stage: Int32, Sendable {
         case clone = 1
         case mapIDs, privateMounts, overlay, root, proc, sys, dev, mount, pivot, hostname, network, fork, groups, user
-        case capabilities, directory, streams, exec, chroot
+        case capabilities, directory, streams, exec, chroot, emulation
         /// The supervision itself failed, or was cancelled.
         case supervision
     }
@@ -31,6 +31,7 @@ package struct SandboxError: Diagnostic, Equatable {
         case .privateMounts: "cannot make the mounts private"
         case .overlay: "cannot mount the overlay"
         case .root, .pivot: "cannot enter the root file system"
+        case .emulation: "cannot answer root's calls for an ordinary user"
         case .proc: "cannot mount /proc"
         case .sys: "cannot mount /sys"
         case .dev: "cannot mount /dev"
@@ -63,8 +64,8 @@ package struct SandboxError: Diagnostic, Equatable {
             "is it in the image and on PATH, and does the image have the interpreter of its first line or its loader?"
         case (.exec, ENOEXEC): "it is made for another platform, or a script without a '#!' line"
         case (.exec, EACCES): "the file's mode does not allow it"
-        case (.groups, EINVAL), (.user, EINVAL):
-            "without root only one user id is mapped; run as root, or leave out USER for this step"
+        case (.emulation, _):
+            "it takes Linux 5.5 with seccomp user notification; where that cannot be had, run as root"
         case (.clone, _), (.mapIDs, _):
             "the machine or the pod's seccomp profile does not allow user namespaces; as root, use --isolation chroot"
         case (.overlay, EINVAL):

@@ -13,9 +13,16 @@ package struct IsolationReport: Sendable {
     /// Whether files can be given to any owner.
     package let canChown: Bool
 
-    package init(available: [IsolationMode], reasons: [IsolationMode: String], rootless: Bool, canChown: Bool) {
+    /// What would make an unavailable mode available.
+    package let remedies: [IsolationMode: String]
+
+    package init(
+        available: [IsolationMode], reasons: [IsolationMode: String], remedies: [IsolationMode: String] = [:],
+        rootless: Bool, canChown: Bool
+    ) {
         self.available = available
         self.reasons = reasons
+        self.remedies = remedies
         self.rootless = rootless
         self.canChown = canChown
     }
@@ -23,8 +30,12 @@ package struct IsolationReport: Sendable {
     /// The same, with one mode only.
     package func only(_ mode: IsolationMode) -> IsolationReport {
         IsolationReport(
-            available: available.filter { $0 == mode }, reasons: reasons, rootless: rootless, canChown: canChown)
+            available: available.filter { $0 == mode }, reasons: reasons, remedies: remedies, rootless: rootless,
+            canChown: canChown)
     }
+
+    /// What is used when nobody asks for a mode: the strongest.
+    package var automatic: IsolationMode? { available.first }
 }
 
 package enum SandboxProbe {
@@ -37,6 +48,7 @@ package enum SandboxProbe {
     private static func report(_ stateDirectory: String) -> IsolationReport {
         var available: [IsolationMode] = []
         var reasons: [IsolationMode: String] = [:]
+        var remedies: [IsolationMode: String] = [:]
         let isRootless = geteuid() != 0
         do throws(SandboxError) {
             try tryNamespaces(stateDirectory)
@@ -46,19 +58,22 @@ package enum SandboxProbe {
                 ? "user namespaces and overlays work, with this user's id only" : "user namespaces and overlays work"
         } catch {
             reasons[.namespaces] = error.summary + (error.cause.map { ": \($0)" } ?? "")
+            remedies[.namespaces] = error.hint ?? "let the pod make user namespaces, or use --isolation auto"
         }
         let missing = missingCapabilities([("chown", 0), ("setgid", 6), ("setuid", 7), ("sys_chroot", 18)])
         if isRootless {
             reasons[.chroot] = "only root can change the root directory"
+            remedies[.chroot] = "run as root, or where user namespaces are allowed"
         } else if !missing.isEmpty {
             reasons[.chroot] = "root lacks the capabilities \(missing.joined(separator: ", "))"
+            remedies[.chroot] = "give the container its default capabilities back"
         } else {
             available.append(.chroot)
             reasons[.chroot] = "root may change the root directory"
         }
         reasons[.inPlace] = "building in the process's own root directory is not supported yet"
         return IsolationReport(
-            available: available, reasons: reasons, rootless: isRootless,
+            available: available, reasons: reasons, remedies: remedies, rootless: isRootless,
             canChown: !isRootless && !missing.contains("chown"))
     }
 

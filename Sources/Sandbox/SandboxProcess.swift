@@ -23,10 +23,10 @@ struct SandboxProcess {
         let go = try Pipe()
         let strings = CStrings()
         let layout = try SandboxLayout(step)
-        let isRootless = geteuid() != 0
+        let isRootless = step.mode == .namespaces && step.hasOneIdentity
 
         let pid = try layout.withSandbox(step, strings, isProbe: isProbe) { (sandbox) throws(SandboxError) -> pid_t in
-            sandbox.rootless = isRootless ? 1 : 0
+            sandbox.emulate = isRootless ? 1 : 0
             sandbox.output = out.writeEnd
             sandbox.error = err.writeEnd
             sandbox.report = reports.writeEnd

@@ -1,3 +1,5 @@
+import Glibc
+
 /// How a step is kept apart from the machine, strongest first.
 package enum IsolationMode: String, Sendable, Codable, CaseIterable {
     /// User, mount, pid, ipc and uts namespaces around an overlay.
@@ -54,6 +56,9 @@ package struct SandboxStep: Sendable {
     package var environment: [(String, String)] = []
     package var workingDirectory = "/"
     package var user: (uid: UInt32, gid: UInt32, groups: [UInt32]) = (0, 0, [])
+    /// Whether only the caller's own ids are mapped into the user namespace: always so without root. The step is root all the
+    /// same, and whoever else it likes: what it does about other ids is written down with the files (`OwnershipRecord`).
+    package var hasOneIdentity = geteuid() != 0
     package var mounts: [Mount] = []
     package var network = Network.host
     package var hostname: String?

@@ -16,7 +16,7 @@ final class StepFixture: Sendable {
         try Shell.run(["cp", "/bin/busybox", lower + "/bin/busybox"])
         let applets = """
             sh echo env sort pwd kill id grep sleep setsid yes head cat ls wc test mkdir rm touch tr hostname ip df mknod true \
-            sed sync
+            sed sync mkfifo stat chown chgrp chmod ln mv su cp find
             """
         for name in applets.split(whereSeparator: \.isWhitespace) {
             try FileManager.default.createSymbolicLink(
@@ -319,6 +319,86 @@ final class Gathered: @unchecked Sendable {
             step.root = .overlay(lowers: all + own, upper: upper, work: work)
         }
         #expect(outcome.output == "100\n")
+    }
+
+    /// The step is root of one id only, as an ordinary user's.
+    private func ordinary(_ script: String, _ change: (inout SandboxStep) -> Void = { _ in }) async throws
+        -> StepFixture.Outcome
+    {
+        try await fixture.run(.namespaces, script) {
+            $0.hasOneIdentity = true
+            change(&$0)
+        }
+    }
+
+    @Test func `an ordinary user's step gives files away, and sees them given`() async throws {
+        let outcome = try await ordinary(
+            """
+            cd /home; echo x > f; mkdir d; ln -s f l; mkfifo p; mknod c c 1 3; mknod b b 8 17
+            chown 33:44 f d c; chown -h 1:2 l; chown 5:6 p; chmod 640 c
+            mv l m; ln f g; chgrp 55 g
+            stat -c '%n %u:%g %F %a %t:%T' f g d m p c b
+            rm f; chown 0:0 d; stat -c '%n %u:%g' g d; chown 70000:4294967294 g; stat -c '%u:%g' g
+            chown 33 nothing 2>&1; chown -R 9:9 d; ln -s /dev/stdout log; chown 7 /dev/null /dev/stdout /proc/self/fd/1 log; echo $?
+            """)
+        #expect(
+            outcome.output == """
+                f 33:55 regular file 644 0:0
+                g 33:55 regular file 644 0:0
+                d 33:44 directory 755 0:0
+                m 1:2 symbolic link 777 0:0
+                p 5:6 fifo 644 0:0
+                c 33:44 character special file 640 1:3
+                b 0:0 block special file 644 8:11
+                g 33:55
+                d 0:0
+                70000:4294967294
+                chown: nothing: No such file or directory
+                0
+
+                """)
+    }
+
+    @Test func `an ordinary user's step becomes who it likes, and its files are that one's`() async throws {
+        try Data("root:x:0:0::/:/bin/sh\nweb:x:33:44::/home:/bin/sh\n".utf8).write(
+            to: URL(fileURLWithPath: fixture.lower + "/etc/passwd"))
+        try Data("root:x:0:\nweb:x:44:\nmore:x:7:web\n".utf8).write(
+            to: URL(fileURLWithPath: fixture.lower + "/etc/group"))
+        let outcome = try await ordinary(
+            """
+            id; mkdir -p /srv; chown 33:44 /srv; mkdir /srv/s; chgrp 99 /srv/s; chmod 2775 /srv/s; echo > /srv/s/root
+            su web -c 'id; cd /srv; echo > f; mkdir d; ln -s f l; echo > s/web; mkdir s/d; umask 077; echo > private
+              chown 0 f 2>&1; chown 33:7 d && chgrp 55 d 2>&1; true'
+            cd /srv; stat -c '%n %u:%g %a' f d l private s/root s/web s/d
+            """)
+        #expect(
+            outcome.output == """
+                uid=0(root) gid=0(root)
+                uid=33(web) gid=44(web) groups=44(web),7(more)
+                chown: f: Operation not permitted
+                chgrp: d: Operation not permitted
+                f 33:44 644
+                d 33:7 755
+                l 33:44 777
+                private 33:44 600
+                s/root 0:99 644
+                s/web 33:99 644
+                s/d 33:99 2755
+
+                """)
+        let nobody = try await ordinary("id -u; id -g; id -G; echo > /tmp/f; stat -c %u:%g /tmp/f") {
+            $0.user = (uid: 65534, gid: 65533, groups: [65533, 12])
+        }
+        #expect(nobody.output == "65534\n65533\n65533 12\n65534:65533\n")
+    }
+
+    @Test func `an ordinary user's setuid programs run as their owner`() async throws {
+        let outcome = try await ordinary("cp /bin/busybox /tmp/id; chown 12:13 /tmp/id; chmod 6755 /tmp/id; /tmp/id") {
+            $0.user = (uid: 0, gid: 0, groups: [0])
+        }
+        #expect(outcome.output == "uid=0 gid=0 euid=12 egid=13 groups=0\n")
+        let dropped = try await ordinary("cp /bin/busybox /tmp/x; chmod 6755 /tmp/x; chown 3 /tmp/x; stat -c %a /tmp/x")
+        #expect(dropped.output == "755\n")
     }
 
     @Test func `nodes cannot be made, so no device of the machine can be reached`() async throws {

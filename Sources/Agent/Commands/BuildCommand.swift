@@ -106,7 +106,7 @@ package struct BuildCommand: AsyncParsableCommand {
         help: ArgumentHelp("Where unpacked images are kept; a cache that may be lost.", valueName: "directory"))
     var stateDirectory: String?
 
-    @Option(help: "How RUN steps are isolated: auto, namespaces or chroot.")
+    @Option(help: "How RUN steps are isolated: auto, namespaces, chroot or in-place.")
     var isolation: AgentConfiguration.IsolationChoice?
 
     @Flag(name: .customLong("no-cache"), help: "Run every step, also those whose layers are known.")
@@ -116,6 +116,8 @@ package struct BuildCommand: AsyncParsableCommand {
         name: .customLong("cache-ttl"),
         help: ArgumentHelp("How long layers that nobody uses are kept.", valueName: "duration"))
     var cacheTTL: String = "336h"
+
+    @OptionGroup(title: "RUN steps") var steps: StepOptions
 
     @Option(help: "How the result is printed: text or json.")
     var output: OutputFormat = .text
@@ -232,6 +234,7 @@ package struct BuildCommand: AsyncParsableCommand {
             request.secrets[option.id] = option.value
         }
         request.format = format
+        steps.apply(to: &request)
         return request
     }
 }

@@ -44,7 +44,7 @@ package struct RepositoryOptions: ParsableArguments {
     )
     var stateDirectory: String?
 
-    @Option(help: "How RUN steps are isolated: auto, namespaces or chroot.")
+    @Option(help: "How RUN steps are isolated: auto, namespaces, chroot or in-place.")
     var isolation: AgentConfiguration.IsolationChoice?
 
     package init() {}

@@ -1,5 +1,6 @@
 package import OCI
 package import Registry
+package import Sandbox
 
 /// All that the agent is told: `config/agent.yaml` is the annotated sample, `config/schema/agent.schema.json` the schema.
 package struct AgentConfiguration: Sendable {
@@ -19,6 +20,10 @@ package struct AgentConfiguration: Sendable {
 
     package enum IsolationChoice: String, Sendable, CaseIterable {
         case auto, namespaces, chroot
+        case inPlace = "in-place"
+
+        /// `nil`: the strongest that the machine allows.
+        package var mode: IsolationMode? { IsolationMode(rawValue: rawValue) }
     }
 
     /// What holds for one registry host.

@@ -55,19 +55,22 @@ package actor Workshop {
         let report = await SandboxProbe.probe(stateDirectory: configuration.stateDirectory)
         switch configuration.isolation {
         case .auto:
-            if let mode = report.available.first {
+            if let mode = report.automatic {
                 say("RUN steps are isolated by \(mode.rawValue)\(report.rootless ? " without root" : "")")
+                for stronger in IsolationMode.allCases.prefix(while: { $0 != mode }) {
+                    say("  not by \(stronger.rawValue): \(report.reasons[stronger] ?? "")")
+                }
             } else {
                 let reasons = report.reasons.map { "\($0.key.rawValue): \($0.value)" }.sorted()
                 say("RUN steps cannot be run on this machine (\(reasons.joined(separator: "; ")))")
             }
             return report
-        case .namespaces, .chroot:
-            let mode: IsolationMode = configuration.isolation == .namespaces ? .namespaces : .chroot
+        case .namespaces, .chroot, .inPlace:
+            let mode = configuration.isolation.mode ?? .namespaces
             guard report.available.contains(mode) else {
                 throw AgentError(
                     "isolation by \(mode.rawValue) is not possible here", cause: report.reasons[mode],
-                    hint: "use --isolation auto, or give the pod what it lacks")
+                    hint: report.remedies[mode] ?? "use --isolation auto")
             }
             say("RUN steps are isolated by \(mode.rawValue)")
             return report.only(mode)

@@ -15,12 +15,13 @@ extension BuildRun {
         sandbox.environment = step.environment
         if !step.environment.contains(where: { $0.0 == "HOME" }) { sandbox.environment.append(("HOME", account.home)) }
         sandbox.workingDirectory = step.workingDirectory
-        // An ordinary user cannot take on groups; root's would be in the way there.
-        let groups = builder.report.rootless ? [] : [account.gid] + account.groups.filter { $0 != account.gid }
+        let groups = [account.gid] + account.groups.filter { $0 != account.gid }
         sandbox.user = (uid: account.uid, gid: account.gid, groups: groups)
+        sandbox.hasOneIdentity = builder.report.rootless
         sandbox.network = step.hasNetwork ? .host : .none
         sandbox.hostname = "buildkitsandbox"
         sandbox.timeout = request.stepTimeout
+        sandbox.outputLimit = request.stepOutputLimit
         let mounts = try await prepare(step, mode, &sandbox)
         defer { mounts.release() }
 
@@ -97,7 +98,8 @@ extension BuildRun {
             guard report.available.contains(wanted) else {
                 throw BuildError(
                     .isolation, "this machine cannot isolate RUN steps by \(wanted.rawValue)",
-                    cause: report.reasons[wanted])
+                    cause: report.reasons[wanted],
+                    hint: report.remedies[wanted])
             }
             isolation = wanted
             return wanted
@@ -140,6 +142,9 @@ extension BuildRun {
         } catch {
             let isCancelled = error.stage == .supervision && error.number == ECANCELED
             throw BuildError(isCancelled ? .cancelled : .step, "the step could not be run", from: error)
+        }
+        if result.isOutputTruncated {
+            progress(.note("the step printed more than \(request.stepOutputLimit) bytes; the rest is not shown"))
         }
         let what: String
         var hint: String?

@@ -1,3 +1,4 @@
+import Archive
 import CLinux
 import Glibc
 
@@ -140,7 +141,13 @@ enum FileCalls {
                 value.withUnsafeMutableBytes { lgetxattr(file, name, $0.baseAddress, length) }
             }
             guard got >= 0 else { continue }
-            found[name] = Array(value[..<got])
+            value = Array(value[..<got])
+            if name == OwnershipRecord.markerAttribute {
+                // An owner's mark on a file that cannot be executed is no capability.
+                if OwnershipRecord(marker: value) != nil { continue }
+                value = OwnershipRecord.capability(ofImage: value)
+            }
+            found[name] = value
         }
         return found
     }

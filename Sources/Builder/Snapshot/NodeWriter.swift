@@ -1,3 +1,4 @@
+import Archive
 import CLinux
 import Glibc
 
@@ -13,7 +14,10 @@ struct NodeWriter: Sendable {
     func makeSymlink(_ path: HostPath, target: [UInt8], _ node: Node) throws(BuildError) {
         let terminated = target.map { CChar(bitPattern: $0) } + [0]
         guard path.withCString({ symlink(terminated, $0) }) == 0 else { throw path.failure("make the link") }
-        if ownership == .apply { try giveAway(path, node) }
+        switch ownership {
+        case .apply: try giveAway(path, node)
+        case .record: try RecordedOwner.write(node, to: path)
+        }
         try FileCalls.setModified(path, node.modified)
     }
 
@@ -67,6 +71,10 @@ struct NodeWriter: Sendable {
 
     func copyAttributes(_ source: HostPath, to path: HostPath) throws(BuildError) {
         for (name, value) in try FileCalls.attributes(of: source) {
+            if ownership == .record, name == OwnershipRecord.markerAttribute {
+                try RecordedOwner.setPrivileged(path, name, value)
+                continue
+            }
             if ownership == .record && !name.hasPrefix("user.") { continue }
             try FileCalls.setAttribute(path, name, value)
         }

@@ -8,7 +8,15 @@ enum RecordedOwner {
         // Without a record a file of the caller's own is root's in the image.
         node.uid = 0
         node.gid = 0
-        guard node.kind == .file || node.kind == .directory else { return }
+        guard node.kind == .file || node.kind == .directory else {
+            var marker = [UInt8](repeating: 0, count: 32)
+            let length = path.withCString {
+                lgetxattr($0, OwnershipRecord.markerAttribute, &marker, marker.count)
+            }
+            guard length > 0, let record = OwnershipRecord(marker: marker[..<length]) else { return }
+            (node.uid, node.gid) = (record.uid, record.gid)
+            return
+        }
         var buffer = [UInt8](repeating: 0, count: 64)
         let length = path.withCString { lgetxattr($0, OwnershipRecord.attribute, &buffer, buffer.count) }
         guard length > 0, let record = OwnershipRecord(Array(buffer[..<length])) else { return }
@@ -25,15 +33,26 @@ enum RecordedOwner {
         node.size = 0
     }
 
-    /// Links and fifos can carry no record: their owner is lost, and root's in the image.
     static func write(_ node: Node, to path: HostPath) throws(BuildError) {
         var record = OwnershipRecord(uid: node.uid, gid: node.gid)
         switch node.kind {
         case .characterDevice: record.node = OwnershipRecord.Node(mode: S_IFCHR | node.mode, rdev: node.rdev)
         case .blockDevice: record.node = OwnershipRecord.Node(mode: S_IFBLK | node.mode, rdev: node.rdev)
         case .file, .directory: if node.uid == 0 && node.gid == 0 { return }
-        case .symlink, .fifo, .socket: return
+        case .symlink, .fifo, .socket:
+            if record.isNeeded { try setPrivileged(path, OwnershipRecord.markerAttribute, record.marker) }
+            return
         }
         try FileCalls.setAttribute(path, OwnershipRecord.attribute, record.text)
+    }
+
+    /// Sets an attribute that only root may set. Where no user namespace can be made either, the build says so.
+    static func setPrivileged(_ path: HostPath, _ name: String, _ value: [UInt8]) throws(BuildError) {
+        let result = path.withCString { file in
+            value.withUnsafeBytes { linux_set_attribute_in_namespace(AT_FDCWD, file, name, $0.baseAddress, $0.count) }
+        }
+        guard result == 0 else {
+            throw path.failure("keep the owner or the capabilities of the file without root")
+        }
     }
 }

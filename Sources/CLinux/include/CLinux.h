@@ -88,6 +88,12 @@ int linux_eventfd(void);
 /// pipe2 with O_CLOEXEC: hidden behind _GNU_SOURCE.
 int linux_pipe(int ends[2]);
 
+/// setxattr of a directory's own entry, never through a symbolic link, by a child that is root of a user namespace of its
+/// own, in which the caller's id is the only one. So an ordinary user sets `security.capability`; the kernel adds to it whose
+/// namespace it is for (VFS_CAP_REVISION_3). Without a name, `directory` is the open file itself.
+int linux_set_attribute_in_namespace(
+    int directory, const char *name, const char *attribute, const void *value, size_t size);
+
 /// pidfd_open: no wrapper in Debian 12's C library's public headers for C11 modules.
 int linux_pidfd_open(pid_t pid);
 

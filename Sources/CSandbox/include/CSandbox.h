@@ -32,6 +32,7 @@ enum slipway_stage {
     SLIPWAY_STAGE_STREAMS = 18,
     SLIPWAY_STAGE_EXEC = 19,
     SLIPWAY_STAGE_CHROOT = 20,
+    SLIPWAY_STAGE_EMULATION = 21,
 };
 
 enum slipway_mount_kind { SLIPWAY_MOUNT_BIND = 0, SLIPWAY_MOUNT_TMPFS = 1 };
@@ -49,8 +50,8 @@ struct slipway_mount {
 struct slipway_sandbox {
     // Namespaces (1), or a chroot into `root` (0).
     int namespaces;
-    // Without root: only the caller's own ids are mapped, and setgroups is denied.
-    int rootless;
+    // Only the caller's own ids are mapped: root's calls about others are answered beside the step (emulation.h).
+    int emulate;
     int own_network;
     // Stop before the program is started: everything worked.
     int probe_only;
