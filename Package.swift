@@ -114,7 +114,9 @@ let package = Package(
         suite("HTTPTests", ["HTTP", "Diagnostics"]),
         suite("ManifestUpdaterTests", ["ManifestUpdater", "YAML", "Diagnostics"], exclude: ["Golden"]),
         suite("OCITests", ["OCI", "Diagnostics"], exclude: ["Golden"]),
-        suite("RegistryPollerTests", ["RegistryPoller", "Registry", "OCI", "ContentStore", "Diagnostics"]),
+        suite(
+            "RegistryPollerTests", ["RegistryPoller", "Registry", "OCI", "ContentStore", "Diagnostics"],
+            exclude: ["Golden"]),
         suite("RegistryTests", ["Registry", "CloudIdentity", "OCI", "ContentStore", "HTTP", "Diagnostics"]),
         suite("SandboxTests", ["Sandbox"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),

@@ -77,3 +77,71 @@ import Testing
                 == "Auto-release \(registry.host)/acme/app:\(chosen)")
     }
 }
+
+/// `slipway policy`, as a person types it.
+@Suite(.tags(.endToEnd)) struct PolicyCommandTests {
+    private func policy(_ arguments: String..., input: String = "", status: Int32 = 0) throws -> Shell.Output {
+        let output = try Shell.run(
+            [try Loop.binary, "policy"] + arguments, input: Array(input.utf8), allowFailure: true)
+        #expect(output.status == status, "\(arguments): \(output.stdout)\(output.stderr)")
+        return output
+    }
+
+    @Test func `tags from standard input`() throws {
+        let versions = "1.4.9\r\n\n1.10.0\n2.0.0\n1.11.0-rc.1\nlatest"
+        #expect(try policy("select", "--semver", "^1", input: versions).stdout == "1.10.0\n")
+        let none = try policy("select", "--semver", "^3", input: versions, status: 3)
+        #expect(none.stdout == "" && none.stderr.contains("none of 5 tags is a version in '^3'"))
+        let dated = "v1\t2024-05-01T10:00:00Z\nv2\t2024-04-01T12:00:00+02:00\nx\t2025-01-01T00:00:00Z\n"
+        #expect(try policy("select", "--glob", "v*", input: dated).stdout == "v1\n")
+        #expect(try policy("select", "--newest-build", "--exclude", "^x", input: dated).stdout == "v1\n")
+        let explained = try policy(
+            "select", "--filter", "^main-(?P<n>[0-9]+)$", "--extract", "$n", "--numerical", "asc", "--explain",
+            input: "main-7\nmain-12\ndev-99\n")
+        #expect(explained.stdout == "main-12\n")
+        #expect(explained.stderr.contains("dev-99: refused: does not match '^main-(?P<n>[0-9]+)$'\n"))
+        #expect(
+            try policy(
+                "select", "--dialect", "keel", "--policy", "patch", "--current", "1.2.3", input: "1.2.4\n1.3.0\n"
+            ).stdout == "1.2.4\n")
+        #expect(
+            try policy("select", "--semver", "*", "--dialect", "flux2", input: "1.2\n", status: 3).stderr
+                .contains("none of 1 tag"))
+        #expect(try policy("select", "--semver", "*", status: 3).stderr.contains("no tags on standard input"))
+    }
+
+    @Test func `verdicts as JSON`() throws {
+        let output = try policy(
+            "select", "--semver", "*", "--current", "1.3.0", "--output", "json", input: "1.2.3\nmain\n", status: 3)
+        let value = try #require(
+            try JSONSerialization.jsonObject(with: Data(output.stdout.utf8)) as? [String: Any])
+        #expect(value["tag"] is NSNull)
+        #expect((value["reason"] as? String)?.contains("downgrade from 1.3.0") == true)
+        let verdicts = try #require(value["verdicts"] as? [[String: String]])
+        #expect(verdicts.map { $0["tag"] } == ["1.2.3", "main"])
+        #expect(verdicts.map { $0["outcome"] } == ["refused", "refused"])
+        #expect(verdicts[1]["reason"] == "not a version")
+    }
+
+    @Test func `ranges are checked`() throws {
+        #expect(try policy("check-semver", "~1.4", "v1.4.9").stdout == "true\n")
+        let outside = try policy("check-semver", "~1.4", "1.5.0-rc.1", status: 3)
+        #expect(outside.stdout == "false\n" && outside.stderr.contains("pre-release"))
+        #expect(try policy("check-semver", "x.y", "1", status: 64).stderr.contains("range of versions"))
+        #expect(try policy("check-semver", "*", "1.2", "--dialect", "flux2", status: 3).stdout == "false\n")
+    }
+
+    @Test func `wrong use is explained`() throws {
+        for (arguments, words) in [
+            (["select"], "say what to choose by"), (["select", "--semver", "1", "--numerical", "asc"], "one order"),
+            (["select", "--regexp", "(a"], "at character 1"), (["select", "--numerical", "up"], "asc"),
+            (["select", "--glob", "*", "--dialect", "flux2"], "Flux v2 needs an order"),
+            (["select", "--dialect", "keel", "--policy", "minor"], "--current"),
+            (["select", "--extract", "$1", "--numerical", "asc"], "extract from"),
+        ] as [([String], String)] {
+            let output = try Shell.run(
+                [try Loop.binary, "policy"] + arguments, input: Array("v1\n".utf8), allowFailure: true)
+            #expect(output.status == 64 && output.stderr.contains(words), "\(output.stderr)")
+        }
+    }
+}

@@ -91,6 +91,33 @@ import Testing
         #expect(error?.hint != nil)
     }
 
+    /// 1,100 ranges made at random, with what Masterminds' library finds in them.
+    @Test func `Masterminds finds the same`() throws {
+        let versions = [
+            "0.0.0", "0.0.1", "0.1.0", "1", "1.0.0", "1.0", "v1.2", "1.2.3", "1.2.0-alpha", "1.2.0-alpha.1",
+            "1.2.0-rc.1", "2.0.0", "2.0.0-rc.2", "2.1.10", "10.0.0", "10.2.1-0", "1.10.2", "0.2.10", "v2.10.0+b2",
+            "01.02.03", "1.2.3-01", "1.2.3.4", "x", "", "0.0.10", "0.0.0-0", "2.0.0-beta", "1.0.0-0",
+        ]
+        for row in try golden("ranges.tsv") {
+            // `^*` is documented as any version, and the library's code finds 0.0.0 alone; a hyphen range behind another
+            // condition makes it refuse the whole.
+            let isWildCaret = row[0].contains(/\^ *v?[x*]/)
+            if row[1] == "!", row[0].contains(" - ") { continue }
+            if isWildCaret { continue }
+            if row[1] == "!" {
+                #expect(throws: PolicyError.self, "\(row)") { try VersionRange(row[0]) }
+                continue
+            }
+            do {
+                let range = try VersionRange(row[0])
+                let found = versions.filter { (try? SemanticVersion(loose: $0)).map(range.contains) ?? false }
+                #expect(found.joined(separator: " ") == row[1], "\(row)")
+            } catch {
+                Issue.record("\(row): \(error)")
+            }
+        }
+    }
+
     @Test func `blanks and line breaks separate`() throws {
         #expect(try VersionRange("\t>=1.2\n<2 ").contains(SemanticVersion(loose: "1.5")))
         #expect(try VersionRange("12.3.34 ~12.3").contains(SemanticVersion(loose: "12.3.34")))

@@ -3,9 +3,14 @@ package enum TagExclusion {
     /// `*.sig` (also Flux v2's default), cosign's `sha256-HEX.att` and `.sbom`, and the fallback tags of referrers
     /// (`sha256-HEX`, https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema).
     package static func isArtifact(_ tag: String) -> Bool {
-        if tag.hasSuffix(".sig") { return true }
-        guard tag.hasPrefix("sha256-") else { return false }
-        let rest = tag.utf8.dropFirst("sha256-".utf8.count)
+        var tag = tag
+        return tag.withUTF8 { isArtifact($0) }
+    }
+
+    static func isArtifact(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
+        if tag.count >= 4, tag.suffix(4).elementsEqual(".sig".utf8) { return true }
+        guard tag.starts(with: "sha256-".utf8) else { return false }
+        let rest = tag.dropFirst("sha256-".utf8.count)
         let hash = rest.prefix(64)
         return hash.count == 64 && hash.allSatisfy { isDigit($0) || $0 &- UInt8(ascii: "a") < 6 }
             && (rest.count == 64 || rest.dropFirst(64).first == UInt8(ascii: "."))

@@ -39,15 +39,22 @@ package struct SemanticVersion: Hashable, Comparable, Sendable, CustomStringConv
         self.parts = parts
     }
 
-    package init(loose text: String) throws(Problem) {
+    package init(loose text: String, allowsLeadingZeros: Bool = false) throws(Problem) {
         var text = text
         let result = text.withUTF8 { bytes -> Result<SemanticVersion, Problem> in
-            Result { () throws(Problem) in try Self.parse(bytes) }
+            Result { () throws(Problem) in try Self.parse(bytes, allowsLeadingZeros) }
         }
         self = try result.get()
     }
 
-    private static func parse(_ bytes: UnsafeBufferPointer<UInt8>) throws(Problem) -> SemanticVersion {
+    /// - Parameter allowsLeadingZeros: in numbers of pre-releases, as Masterminds' first version had it.
+    init(loose bytes: UnsafeBufferPointer<UInt8>, allowsLeadingZeros: Bool = false) throws(Problem) {
+        self = try Self.parse(bytes, allowsLeadingZeros)
+    }
+
+    private static func parse(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ allowsLeadingZeros: Bool
+    ) throws(Problem) -> SemanticVersion {
         var scanner = VersionScanner(bytes: bytes)
         scanner.skip(UInt8(ascii: "v"))
         var numbers: (UInt64, UInt64, UInt64) = (try scanner.number(), 0, 0)
@@ -60,7 +67,7 @@ package struct SemanticVersion: Hashable, Comparable, Sendable, CustomStringConv
                 parts = 3
             }
         }
-        let prerelease = try scanner.suffix(UInt8(ascii: "-"), refusesLeadingZeros: true)
+        let prerelease = try scanner.suffix(UInt8(ascii: "-"), refusesLeadingZeros: !allowsLeadingZeros)
         _ = try scanner.suffix(UInt8(ascii: "+"), refusesLeadingZeros: false)
         guard scanner.isAtEnd else { throw .notAVersion }
         return SemanticVersion(numbers.0, numbers.1, numbers.2, prerelease: prerelease, parts: parts)

@@ -1,4 +1,4 @@
-/// A pattern in which `*` stands for any text, also none, and every other character for itself: Flux v1's globs.
+/// A pattern in which `*` stands for any text, also none, and every other character for itself: Flux v1's and Keel's globs.
 ///
 /// https://github.com/ryanuber/go-glob/blob/v1.0.0/glob.go
 package struct GlobPattern: Hashable, Sendable, CustomStringConvertible {
@@ -24,7 +24,7 @@ package struct GlobPattern: Hashable, Sendable, CustomStringConvertible {
 
     /// The first and the last literal are anchored; those between are found leftmost, which is right because a star
     /// takes any text: the cost is bounded by text × pattern, whatever they are.
-    private func matches(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    func matches(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let first = literals.first, let last = literals.last else { return bytes.isEmpty }
         if literals.count == 1 { return bytes.elementsEqual(first) }
         guard bytes.count >= first.count + last.count, bytes.prefix(first.count).elementsEqual(first),

@@ -49,9 +49,11 @@ package struct VersionRange: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    var asksForPrereleases: Bool { groups.contains(where: \.asksForPrereleases) }
+
     /// Why a version is not in the range.
     package func refusal(of version: SemanticVersion) -> String {
-        if version.isPrerelease, !groups.contains(where: \.asksForPrereleases) {
+        if version.isPrerelease, !asksForPrereleases {
             return "a pre-release, and '\(text)' asks for releases only"
         }
         return "not in '\(text)'"

@@ -2,6 +2,7 @@
 ///
 /// A `Double` cannot tell long time stamps apart, and reads commit ids such as `1e5` as numbers; this refuses them.
 struct DecimalNumber: Comparable, Sendable {
+    private var isNegative = false
     /// The whole part, when `long` is empty.
     private var whole: UInt64 = 0
     /// The digits of a whole part that `whole` cannot hold, without zeros in front.
@@ -15,7 +16,20 @@ struct DecimalNumber: Comparable, Sendable {
         self = number
     }
 
-    private init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+    init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+        if bytes.first == UInt8(ascii: "-") {
+            guard let opposite = Self(digits: UnsafeBufferPointer(rebasing: bytes.dropFirst())) else { return nil }
+            self = opposite
+            isNegative = !isZero
+        } else {
+            guard let number = Self(digits: bytes) else { return nil }
+            self = number
+        }
+    }
+
+    private var isZero: Bool { whole == 0 && long.isEmpty && fraction.isEmpty }
+
+    private init?(digits bytes: UnsafeBufferPointer<UInt8>) {
         var position = 0
         var overflows = false
         while position < bytes.count, isDigit(bytes[position]) {
@@ -42,6 +56,13 @@ struct DecimalNumber: Comparable, Sendable {
     static func == (left: DecimalNumber, right: DecimalNumber) -> Bool { !(left < right) && !(right < left) }
 
     static func < (left: DecimalNumber, right: DecimalNumber) -> Bool {
+        if left.isNegative != right.isNegative { return left.isNegative }
+        return left.isNegative ? right.isSmaller(than: left) : left.isSmaller(than: right)
+    }
+
+    /// Without the signs.
+    private func isSmaller(than right: DecimalNumber) -> Bool {
+        let left = self
         if left.long.isEmpty, right.long.isEmpty {
             if left.whole != right.whole { return left.whole < right.whole }
         } else if left.long != right.long {

@@ -1,0 +1,224 @@
+/// How one kind of policy looks at texts: each gets a key or a reason why not, and keys have an order.
+protocol TagOrder {
+    associatedtype Key
+
+    /// - Parameters:
+    ///   - text: what the policy looks at: the tag, or what is extracted from it. It lives as long as the best one needs it.
+    ///   - index: the tag's place in the list.
+    func judge(_ text: UnsafeBufferPointer<UInt8>, _ index: Int) -> Judgement<Key>
+    /// Whether `left` is strictly better by what the policy is about; names are not looked at.
+    func isBetter(_ left: Key, than right: Key) -> Bool
+    /// Which of several tags wins when none is better.
+    var tie: TieRule { get }
+    /// Whether the tag in use stays when the chosen one is no better.
+    var keepsCurrentOnTie: Bool { get }
+    /// The key of the tag in use, to compare with.
+    ///
+    /// - Parameters:
+    ///   - text: what the policy looks at of it; `nil` when the filters leave it out.
+    ///   - index: its place in the list, when it has one.
+    func standing(of tag: UnsafeBufferPointer<UInt8>, text: UnsafeBufferPointer<UInt8>?, at index: Int?) -> Standing<
+        Key
+    >
+    /// "the newest of 4 images that match 'v*'", for the tag that was chosen among `count`.
+    func praise(count: Int) -> String
+    func noneMatches(of count: Int) -> String
+}
+
+extension TagOrder {
+    var tie: TieRule { .smaller }
+    var keepsCurrentOnTie: Bool { true }
+}
+
+enum Judgement<Key> {
+    case eligible(Key)
+    case refused(OrderRefusal)
+    /// The tag makes the whole policy fail.
+    case fatal(OrderRefusal)
+}
+
+enum Standing<Key> {
+    case known(Key)
+    /// Nothing to compare with: any choice is an upgrade.
+    case incomparable
+    /// It has to be compared, and cannot be.
+    case unknown(String)
+}
+
+/// By the tag's bytes.
+enum TieRule {
+    case smaller, greater
+    /// The longer one, then the smaller one.
+    case longer
+
+    func prefers(_ left: UnsafeBufferPointer<UInt8>, over right: UnsafeBufferPointer<UInt8>) -> Bool {
+        switch self {
+        case .smaller: precedes(left, right)
+        case .greater: precedes(right, left)
+        case .longer: left.count != right.count ? left.count > right.count : precedes(left, right)
+        }
+    }
+}
+
+/// Byte order.
+func precedes(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
+    let common = min(left.count, right.count)
+    var index = 0
+    while index < common {
+        if left[index] != right[index] { return left[index] < right[index] }
+        index += 1
+    }
+    return left.count < right.count
+}
+
+/// `number` things, in words that agree.
+func counted(_ count: Int, _ one: String, _ many: String) -> String {
+    count == 1 ? "1 \(one)" : "\(count) \(many)"
+}
+
+/// One policy over the tags of one repository.
+struct Contest {
+    let policy: ImagePolicy
+    let tags: TagList
+    let current: String?
+    let allowDowngrade: Bool
+    let explaining: Bool
+
+    func decide<Order: TagOrder>(by order: Order) -> Selection {
+        tags.bytes.withUnsafeBufferPointer { decide(by: order, $0) }
+    }
+
+    private func tag(_ index: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(rebasing: bytes[tags.range(index)])
+    }
+
+    private func decide<Order: TagOrder>(by order: Order, _ bytes: UnsafeBufferPointer<UInt8>) -> Selection {
+        let screen = TagScreen(policy, tags: tags.count)
+        var best: (key: Order.Key, index: Int)?
+        var count = 0
+        var refusals: [Refusal?] = []
+        if explaining { refusals.reserveCapacity(tags.count) }
+        // Of several tags that make the policy fail, always the same one is named.
+        var fatal: (index: Int, refusal: OrderRefusal)?
+        for index in 0..<tags.count {
+            let tag = tag(index, bytes)
+            switch judge(tag, index, by: order, screen) {
+            case .refused(let refusal):
+                if explaining { refusals.append(refusal) }
+            case .fatal(let refusal):
+                if explaining { refusals.append(.order(refusal)) }
+                if let first = fatal, !precedes(tag, self.tag(first.index, bytes)) { continue }
+                fatal = (index, refusal)
+            case .eligible(let key):
+                count += 1
+                if explaining { refusals.append(nil) }
+                if let leader = best {
+                    if order.isBetter(leader.key, than: key) { continue }
+                    if !order.isBetter(key, than: leader.key),
+                        !order.tie.prefers(tag, over: self.tag(leader.index, bytes))
+                    {
+                        continue
+                    }
+                }
+                best = (key, index)
+                screen.keep()
+            }
+        }
+        var selection: Selection
+        var leader: String?
+        if screen.isExhausted {
+            selection = Selection(
+                tag: nil, reason: "matching the policy's regular expression takes too many steps: write a simpler one")
+        } else if let fatal {
+            selection = Selection(
+                tag: nil, reason: "'\(tags.tag(at: fatal.index))' makes the policy fail: \(policy.words(fatal.refusal))"
+            )
+        } else if let best {
+            leader = tags.tag(at: best.index)
+            selection = Selection(tag: leader, reason: order.praise(count: count))
+            if let current, current != leader {
+                leader = compare(best.key, with: current, order, bytes, refusals, &selection)
+            }
+        } else {
+            selection = Selection(tag: nil, reason: order.noneMatches(of: tags.count))
+        }
+        if explaining { selection.verdicts = verdicts(refusals, leader, selection) }
+        return selection
+    }
+
+    private enum Outcome<Key> {
+        case eligible(Key)
+        case refused(Refusal)
+        case fatal(OrderRefusal)
+    }
+
+    @inline(__always)
+    private func judge<Order: TagOrder>(
+        _ tag: UnsafeBufferPointer<UInt8>, _ index: Int, by order: Order, _ screen: TagScreen
+    ) -> Outcome<Order.Key> {
+        if let refusal = screen.refusal(of: tag) { return .refused(refusal) }
+        if !tags.problems.isEmpty, tags.problems[index] != nil { return .refused(.problem) }
+        switch screen.extract(tag) {
+        case .refused(let refusal): return .refused(refusal)
+        case .text(let text):
+            switch order.judge(text, index) {
+            case .eligible(let key): return .eligible(key)
+            case .refused(let refusal): return .refused(.order(refusal))
+            case .fatal(let refusal): return .fatal(refusal)
+            }
+        }
+    }
+
+    /// Sees to it that the choice is no step back from the tag in use; says which tag is the best.
+    private func compare<Order: TagOrder>(
+        _ key: Order.Key, with current: String, _ order: Order, _ bytes: UnsafeBufferPointer<UInt8>,
+        _ refusals: [Refusal?], _ selection: inout Selection
+    ) -> String? {
+        let leader = selection.tag
+        let index = tags.index(of: current)
+        // Its own screen: what is extracted from it lies in buffers of its own.
+        let screen = TagScreen(policy)
+        var tag = current
+        return tag.withUTF8 { tag in
+            let text = screen.text(of: tag)
+            switch order.standing(of: tag, text: text, at: index) {
+            case .incomparable:
+                break
+            case .unknown(let reason):
+                if !allowDowngrade { selection = Selection(tag: nil, reason: reason) }
+            case .known(let standing) where order.isBetter(standing, than: key):
+                if allowDowngrade { break }
+                selection = Selection(
+                    tag: nil,
+                    reason:
+                        "\(leader ?? "") is \(selection.reason), but it would be a downgrade from \(printable(current))"
+                )
+            case .known(let standing) where order.keepsCurrentOnTie && !order.isBetter(key, than: standing):
+                guard let index, case .eligible = judge(self.tag(index, bytes), index, by: order, screen) else { break }
+                selection = Selection(tag: current, reason: selection.reason + "; none is better than it")
+                return current
+            case .known:
+                break
+            }
+            return leader
+        }
+    }
+
+    private func verdicts(_ refusals: [Refusal?], _ best: String?, _ selection: Selection) -> [Selection.Verdict] {
+        refusals.enumerated().map { index, refusal in
+            let tag = tags.tag(at: index)
+            if let refusal {
+                let words = tags.problems[index].flatMap { refusal == .problem ? $0 : nil } ?? policy.words(refusal)
+                return Selection.Verdict(tag: tag, outcome: .refused, reason: words)
+            }
+            if tag == selection.tag {
+                return Selection.Verdict(tag: tag, outcome: .selected, reason: selection.reason)
+            }
+            if tag == best || best == nil {
+                return Selection.Verdict(tag: tag, outcome: .refused, reason: selection.reason)
+            }
+            return Selection.Verdict(
+                tag: tag, outcome: .eligible, reason: "\(best ?? "another one") comes before it")
+        }
+    }
+}

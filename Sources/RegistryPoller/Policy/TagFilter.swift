@@ -1,0 +1,195 @@
+/// One thing that a tag has to pass.
+enum TagFilter: Hashable, Sendable {
+    case glob(GlobPattern)
+    case regexp(RegularExpression)
+    case exclude(RegularExpression)
+    case ignore(WildcardPattern)
+    /// Signatures, attestations and bills of materials are left out.
+    case artifacts
+
+    var refusal: String {
+        switch self {
+        case .glob(let pattern): "does not match '\(pattern)'"
+        case .regexp(let expression): "does not match '\(printable(expression.pattern))'"
+        case .exclude(let expression): "excluded by '\(printable(expression.pattern))'"
+        case .ignore(let pattern): "ignored by '\(printable(pattern.text))'"
+        case .artifacts: "a signature, an attestation or another artifact about an image"
+        }
+    }
+
+    /// Whether it says which tags are wanted, rather than which are not.
+    var isSelective: Bool {
+        switch self {
+        case .glob, .regexp: true
+        case .exclude, .ignore, .artifacts: false
+        }
+    }
+}
+
+/// What of a tag the order looks at.
+struct Extraction: Hashable, Sendable {
+    let expression: RegularExpression
+    let template: ExtractionTemplate
+}
+
+/// Why a tag is out.
+enum Refusal: Hashable, Sendable {
+    case latest
+    case notATag
+    case filter(Int)
+    /// The extraction's expression has no match.
+    case noMatch
+    case emptyExtract
+    case longExtract
+    case problem
+    case order(OrderRefusal)
+}
+
+/// Passes tags through a policy's filters. It holds the memory that matching needs.
+final class TagScreen {
+    private enum Gate {
+        case glob(GlobPattern)
+        case match(RegexMatcher)
+        case exclude(RegexMatcher)
+        case ignore(WildcardPattern)
+        case artifacts
+    }
+
+    private let policy: ImagePolicy
+    private let gates: [Gate]
+    private let extractor: RegexMatcher?
+    private let refusesLatest: Bool
+    private let refusesEmpty: Bool
+    /// What was extracted: one buffer is written while the other one holds the best so far.
+    private var scratch: UnsafeMutableBufferPointer<UInt8>
+    private var kept: UnsafeMutableBufferPointer<UInt8>
+
+    private static let longest = 8_192
+
+    init(_ policy: ImagePolicy, tags: Int = 1) {
+        self.policy = policy
+        gates = policy.filters.map { filter in
+            switch filter {
+            case .glob(let pattern): .glob(pattern)
+            case .regexp(let expression): .match(RegexMatcher(expression, texts: tags))
+            case .exclude(let expression): .exclude(RegexMatcher(expression, texts: tags))
+            case .ignore(let pattern): .ignore(pattern)
+            case .artifacts: .artifacts
+            }
+        }
+        extractor = policy.extraction.map { RegexMatcher($0.expression, texts: tags) }
+        refusesLatest = policy.refusesLatest
+        refusesEmpty = policy.dialect == .slipway
+        scratch = .allocate(capacity: Self.longest)
+        kept = .allocate(capacity: Self.longest)
+    }
+
+    deinit {
+        scratch.deallocate()
+        kept.deallocate()
+    }
+
+    /// A pattern needed more steps than all of them may take together: nothing that was found is to be relied on.
+    var isExhausted: Bool {
+        extractor?.isExhausted == true
+            || gates.contains {
+                switch $0 {
+                case .match(let matcher), .exclude(let matcher): matcher.isExhausted
+                case .glob, .ignore, .artifacts: false
+                }
+            }
+    }
+
+    /// Why a tag is out; `nil` when it passes. Extraction is `text(of:)`'s.
+    func refusal(of tag: UnsafeBufferPointer<UInt8>) -> Refusal? {
+        if !Self.isTag(tag) { return .notATag }
+        if refusesLatest, Self.isLatest(tag) { return .latest }
+        for (index, gate) in gates.enumerated() {
+            let passes =
+                switch gate {
+                case .glob(let pattern): pattern.matches(tag)
+                case .match(let matcher): matcher.matches(tag)
+                case .exclude(let matcher): !matcher.matches(tag)
+                case .ignore(let pattern): !pattern.matches(tag)
+                case .artifacts: !TagExclusion.isArtifact(tag)
+                }
+            if !passes { return .filter(index) }
+        }
+        return nil
+    }
+
+    enum Extract {
+        case text(UnsafeBufferPointer<UInt8>)
+        case refused(Refusal)
+    }
+
+    /// What the order looks at. A text that is not the tag's own stays where it is until the next call, or, after
+    /// `keep()`, until the next `keep()`.
+    func extract(_ tag: UnsafeBufferPointer<UInt8>) -> Extract {
+        guard let extractor, let template = policy.extraction?.template else { return .text(tag) }
+        guard extractor.capture(tag) else { return .refused(.noMatch) }
+        var count = 0
+        let buffer = scratch
+        for part in template.parts {
+            switch part {
+            case .text(let bytes):
+                guard count + bytes.count <= buffer.count else { return .refused(.longExtract) }
+                for byte in bytes {
+                    buffer[count] = byte
+                    count += 1
+                }
+            case .group(let groups):
+                guard let range = extractor.group(firstOf: groups) else { continue }
+                guard count + range.count <= buffer.count else { return .refused(.longExtract) }
+                for position in range {
+                    buffer[count] = tag[position]
+                    count += 1
+                }
+            }
+        }
+        if count == 0, refusesEmpty { return .refused(.emptyExtract) }
+        return .text(UnsafeBufferPointer(start: UnsafePointer(buffer.baseAddress), count: count))
+    }
+
+    func keep() { swap(&scratch, &kept) }
+
+    /// Whether the order would look at a tag at all, and at what.
+    func text(of tag: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
+        guard refusal(of: tag) == nil, case .text(let text) = extract(tag) else { return nil }
+        return text
+    }
+
+    private static func isLatest(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
+        tag.count == 6 && zip(tag, "latest".utf8).allSatisfy { $0 | 0x20 == $1 }
+    }
+
+    /// Letters, digits and `_`, behind the first one also `.` and `-`; 128 at most.
+    private static func isTag(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard tag.count <= 128, let first = tag.first, first != UInt8(ascii: "."), first != UInt8(ascii: "-") else {
+            return false
+        }
+        for byte in tag {
+            guard
+                isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte == UInt8(ascii: "_")
+                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
+            else { return false }
+        }
+        return true
+    }
+}
+
+extension ImagePolicy {
+    /// A refusal in words.
+    func words(_ refusal: Refusal) -> String {
+        switch refusal {
+        case .latest: "'latest' is chosen only by 'glob:latest'"
+        case .notATag: "not a tag: letters, digits, '_', '.' and '-', not more than 128"
+        case .filter(let index): filters[index].refusal
+        case .noMatch: "does not match '\(printable(extraction?.expression.pattern ?? ""))'"
+        case .emptyExtract: "'\(printable(extraction?.template.text ?? ""))' extracts nothing from it"
+        case .longExtract: "'\(printable(extraction?.template.text ?? ""))' extracts too much from it"
+        case .problem: "its image cannot be used"
+        case .order(let refusal): words(refusal)
+        }
+    }
+}
