@@ -3,6 +3,8 @@ package import OCI
 
 /// What a build tells while it works.
 package enum BuildEvent: Sendable {
+    /// Something that happens in the stage of that name; other stages may be under way at the same time.
+    indirect case inStage(String, BuildEvent)
     /// A step begins: `index` of `of` within its stage, the instruction's text.
     case stepStarted(stage: String, index: Int, of: Int, text: String, location: SourceLocation?)
     /// Output of a RUN step, as it comes.

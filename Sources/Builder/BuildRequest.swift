@@ -49,6 +49,8 @@ package struct BuildRequest: Sendable {
     /// Values of `RUN --mount=type=secret`, by id.
     package var secrets: [String: [UInt8]] = [:]
     package var noCache = false
+    /// How many steps of different stages may run at once; `nil`: as many as there are processors, and two at least.
+    package var jobs: Int?
     /// Bytes that a file of ADD from the web may have.
     package var remoteSizeLimit: Int64 = 32 << 30
 

@@ -1,4 +1,3 @@
-import Blocking
 package import ContentStore
 import OCI
 package import Registry
@@ -34,14 +33,13 @@ package struct Builder: Sendable {
     package func build(
         _ request: BuildRequest, progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> BuiltImage {
-        let request = try request.withSourceDate()
         let contexts = try PlanContexts(request, builder: self)
         let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
+        let request = request.dated(plan.sourceDate)
         let key = try await ContentKey(of: plan, request, contexts)
-        let run = try BuildRun(
-            request, plan: plan, contexts: contexts, builder: self,
-            executor: BlockingExecutor(label: "slipway.build"), progress: progress)
-        return try await run.image(contentKey: key)
+        let scheduler = StageScheduler(
+            request: request, plan: plan, contexts: contexts, builder: self, progress: progress)
+        return try await scheduler.image(contentKey: key)
     }
 
     /// What the image would be made from, without making it: reads the Dockerfile, the selected part of the context, and
@@ -54,21 +52,29 @@ package struct Builder: Sendable {
 }
 
 extension BuildRequest {
-    /// The build argument `SOURCE_DATE_EPOCH` sets the image's time: https://reproducible-builds.org/docs/source-date-epoch/
-    fileprivate func withSourceDate() throws(BuildError) -> BuildRequest {
-        guard let text = buildArguments.last(where: { $0.0 == "SOURCE_DATE_EPOCH" })?.1, !text.isEmpty else {
-            return self
-        }
+    /// `SOURCE_DATE_EPOCH` sets the image's time, as a build argument or as an ARG before the first FROM:
+    /// https://reproducible-builds.org/docs/source-date-epoch/
+    func sourceDate(orElse fallback: String?) throws(BuildError) -> Int64? {
+        let given = buildArguments.last { $0.0 == "SOURCE_DATE_EPOCH" }?.1
+        guard let text = given ?? fallback, !text.isEmpty else { return nil }
         guard let seconds = Int64(text), (0...253_402_300_799).contains(seconds) else {
             throw BuildError(
-                .dockerfile, "the build argument SOURCE_DATE_EPOCH is '\(text)'",
+                .dockerfile, "SOURCE_DATE_EPOCH is '\(text)'",
                 hint: "write the seconds since 1970, such as 1700000000")
         }
+        return seconds
+    }
+
+    func dated(_ sourceDate: Int64?) -> BuildRequest {
+        guard let sourceDate else { return self }
         var copy = self
-        copy.createdAt = seconds
+        copy.createdAt = sourceDate
         copy.asksForTime = true
         return copy
     }
+
+    /// The last value of a build argument.
+    func buildArgument(_ name: String) -> String? { buildArguments.last { $0.0 == name }?.1 }
 }
 
 extension Builder {

@@ -281,6 +281,39 @@ import Testing
         await #expect(throws: BuildError.self) {
             try await bench.build("FROM busybox\n") { $0.buildArguments = [("SOURCE_DATE_EPOCH", "today")] }
         }
+        let dated = "ARG SOURCE_DATE_EPOCH=1400000000\nFROM busybox\nLABEL a=b\n"
+        #expect(try await bench.build(dated, tag: "arg").image.config.created == "2014-05-13T16:53:20Z")
+        let other = try await bench.build(dated, tag: "both") {
+            $0.buildArguments = [("SOURCE_DATE_EPOCH", "1500000000")]
+        }
+        #expect(other.image.config.created == "2017-07-14T02:40:00Z")
+        let unset = try await bench.build(dated, tag: "unset") { $0.buildArguments = [("SOURCE_DATE_EPOCH", "")] }
+        #expect(unset.image.config.created == "2020-09-13T12:26:40Z")
+    }
+
+    @Test func obeysBuildKitsArguments() async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(.namespaces) else { return print("skipped: no namespaces on this machine") }
+        let text =
+            "FROM busybox\nRUN --mount=type=cache,id=x,target=/c hostname > /name; ls /c > /seen; touch /c/mark\n"
+        let first = try await bench.build(text, tag: "one") {
+            $0.buildArguments = [("BUILDKIT_SANDBOX_HOSTNAME", "own"), ("BUILDKIT_CACHE_MOUNT_NS", "a")]
+        }
+        let second = try await bench.build(text, tag: "two") { $0.buildArguments = [("BUILDKIT_CACHE_MOUNT_NS", "b")] }
+        let third = try await bench.build(text, tag: "three") {
+            $0.buildArguments = [("BUILDKIT_CACHE_MOUNT_NS", "a"), ("BUILDKIT_INLINE_CACHE", "1")]
+            $0.noCache = true
+        }
+        #expect(
+            try [first, second, third].map { try $0.text("name") } == [
+                "own\n", "buildkitsandbox\n", "buildkitsandbox\n",
+            ])
+        #expect(try [first, second, third].map { try $0.text("seen") } == ["", "", "mark\n"])
+        #expect(
+            third.log.all.contains {
+                if case .note(let text) = $0 { text.contains("BUILDKIT_INLINE_CACHE") } else { false }
+            })
+        #expect(!third.image.config.history.contains { $0.createdBy?.contains("BUILDKIT") == true })
     }
 
     @Test func givesABaseWithoutHistoryOne() async throws {

@@ -144,7 +144,10 @@ private struct Machine: Sendable {
 final class EventLog: Sendable {
     private let events = Mutex<[BuildEvent]>([])
 
-    func append(_ event: BuildEvent) { events.withLock { $0.append(event) } }
+    func append(_ event: BuildEvent) {
+        if case .inStage(_, let inner) = event { return append(inner) }
+        events.withLock { $0.append(event) }
+    }
 
     var all: [BuildEvent] { events.withLock { $0 } }
 

@@ -80,6 +80,12 @@ package struct BuildCommand: AsyncParsableCommand {
     var format: BuildRequest.ImageFormat = .oci
 
     @Option(
+        help: ArgumentHelp(
+            "How many steps of independent stages run at once; as many as there are processors by default.",
+            valueName: "number"))
+    var jobs: Int?
+
+    @Option(
         name: .customLong("digest-file"), help: ArgumentHelp("Write the image's digest to a file.", valueName: "file"))
     var digestFile: String?
 
@@ -134,6 +140,7 @@ package struct BuildCommand: AsyncParsableCommand {
         if destination.isEmpty && !noPush {
             throw ValidationError("say where the image goes with --destination, or --no-push")
         }
+        if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least one step has to run") }
     }
 
     private struct Result: Encodable {
@@ -235,6 +242,7 @@ package struct BuildCommand: AsyncParsableCommand {
         }
         request.format = format
         steps.apply(to: &request)
+        request.jobs = jobs
         return request
     }
 }

@@ -3,9 +3,18 @@ import Synchronization
 
 /// Turns the builder's events into plain lines: steps with their numbers and times, a RUN step's output below its step.
 final class BuildProgress: Sendable {
-    private struct State {
+    /// What a stage is doing.
+    private struct Work {
         var step = ""
+        var isOpen = false
         var partial: [UInt8] = []
+    }
+
+    private struct State {
+        var works: [String: Work] = [:]
+        /// The stage whose step was named last.
+        var current = ""
+        var open = 0
     }
 
     private let state = Mutex(State())
@@ -16,23 +25,38 @@ final class BuildProgress: Sendable {
     /// The longest line of output that is shown whole.
     private static let lineLimit = 2_000
 
-    func handle(_ event: BuildEvent) {
+    func handle(_ event: BuildEvent) { handle(event, in: "") }
+
+    private func handle(_ event: BuildEvent, in stage: String) {
         switch event {
-        case .stepStarted(let stage, let index, let count, let text, _):
+        case .inStage(let name, let inner): handle(inner, in: name)
+        case .stepStarted(let name, let index, let count, let text, _):
             let line = text.split(separator: "\n", omittingEmptySubsequences: false)
             let shown = line.count > 1 ? "\(line[0]) …" : text
-            let step = stage.isEmpty ? "[\(index)/\(count)]" : "[\(stage) \(index)/\(count)]"
-            state.withLock { $0.step = step }
-            say("  \(step) \(shown.prefix(200))")
-        case .stepOutput(_, let bytes): output(bytes)
-        case .stepFinished(let duration):
-            flush()
-            if duration >= .milliseconds(100) {
-                say("  \(state.withLock(\.step)) took \(Self.seconds(duration)) s")
+            let step = name.isEmpty ? "[\(index)/\(count)]" : "[\(name) \(index)/\(count)]"
+            state.withLock { state in
+                state.works[stage, default: Work()].step = step
+                if state.works[stage]?.isOpen == false {
+                    state.works[stage]?.isOpen = true
+                    state.open += 1
+                }
+                state.current = stage
             }
-        case .stepCached(let digest, let size): say("    cached \(digest) (\(Self.size(size)))")
+            say("  \(step) \(shown.prefix(200))")
+        case .stepOutput(_, let bytes): output(bytes, of: stage)
+        case .stepFinished(let duration):
+            flush(stage)
+            let step = state.withLock { state -> String in
+                if state.works[stage]?.isOpen == true {
+                    state.works[stage]?.isOpen = false
+                    state.open -= 1
+                }
+                return state.works[stage]?.step ?? ""
+            }
+            if duration >= .milliseconds(100) { say("  \(step) took \(Self.seconds(duration)) s") }
+        case .stepCached(let digest, let size): say("    \(label(stage))cached \(digest) (\(Self.size(size)))")
         case .basePulled(let name, let digest, let bytes): say("  base \(name) \(digest) (\(Self.size(bytes)))")
-        case .layerWritten(let digest, let size): say("    layer \(digest) (\(Self.size(size)))")
+        case .layerWritten(let digest, let size): say("    \(label(stage))layer \(digest) (\(Self.size(size)))")
         case .blobPushed(let digest, let size, let outcome, _):
             say("  \(outcome.rawValue) \(digest) (\(Self.size(size)))")
         case .manifestPushed(let digest, let location): say("  pushed \(location) \(digest)")
@@ -40,30 +64,43 @@ final class BuildProgress: Sendable {
         }
     }
 
-    /// Output comes in pieces of any size; it is shown by lines.
-    private func output(_ bytes: [UInt8]) {
-        let lines = state.withLock { state -> [String] in
-            state.partial += bytes
-            var lines: [String] = []
-            while let end = state.partial.firstIndex(of: UInt8(ascii: "\n")) {
-                lines.append(Self.printable(state.partial[..<end]))
-                state.partial.removeSubrange(...end)
-            }
-            if state.partial.count > Self.lineLimit {
-                lines.append(Self.printable(state.partial[...]))
-                state.partial.removeAll()
-            }
-            return lines
+    /// The step's name, where a line could be taken for another's: several steps are under way, or another was named since.
+    private func label(_ stage: String) -> String {
+        state.withLock { state in
+            guard state.open > 1 || state.current != stage, let work = state.works[stage] else { return "" }
+            return work.step + " "
         }
-        for line in lines { say("    | \(line)") }
     }
 
-    private func flush() {
-        let rest = state.withLock { state -> [UInt8] in
-            defer { state.partial.removeAll() }
-            return state.partial
+    /// Output comes in pieces of any size; it is shown by lines.
+    private func output(_ bytes: [UInt8], of stage: String) {
+        let lines = state.withLock { state -> [String] in
+            var partial = state.works[stage]?.partial ?? []
+            partial += bytes
+            var lines: [String] = []
+            var start = partial.startIndex
+            while let end = partial[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                lines.append(Self.printable(partial[start..<end]))
+                start = end + 1
+            }
+            partial.removeSubrange(..<start)
+            if partial.count > Self.lineLimit {
+                lines.append(Self.printable(partial[...]))
+                partial.removeAll()
+            }
+            state.works[stage, default: Work()].partial = partial
+            return lines
         }
-        if !rest.isEmpty { say("    | \(Self.printable(rest[...]))") }
+        let label = lines.isEmpty ? "" : label(stage)
+        for line in lines { say("    \(label)| \(line)") }
+    }
+
+    private func flush(_ stage: String) {
+        let rest = state.withLock { state -> [UInt8] in
+            defer { state.works[stage]?.partial.removeAll() }
+            return state.works[stage]?.partial ?? []
+        }
+        if !rest.isEmpty { say("    \(label(stage))| \(Self.printable(rest[...]))") }
     }
 
     /// A step's output may hold anything; terminals are not to be steered by it.

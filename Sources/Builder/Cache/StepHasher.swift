@@ -64,6 +64,7 @@ struct StepHasher {
 
     private func add(_ run: RunStep, to hasher: inout KeyHasher) async throws(BuildError) {
         hasher.add(["run", run.workingDirectory, run.user, "\(run.hasNetwork)"])
+        if let hostname = run.hostname { hasher.add(["hostname", hostname]) }
         hasher.add(run.arguments)
         hasher.add(run.environment.filter { !run.hidden.contains($0.0) }.flatMap { [$0.0, $0.1] })
         if let script = run.script { hasher.add(script.body) }

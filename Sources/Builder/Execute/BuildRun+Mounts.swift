@@ -73,6 +73,12 @@ extension BuildRun {
                 held.locks.append(lock)
             }
             let directory = folder.appending(name)
+            // Another stage, or another build, may want the same one at this moment.
+            let makingPath = folder.appending(name + ".making")
+            guard let making = FileLock.hold(makingPath, blocking: true) else {
+                throw makingPath.failure("lock the file")
+            }
+            defer { close(making) }
             if try Node.read(directory, .apply) == nil {
                 try NodeWriter(ownership: builder.store.ownership).makeDirectory(
                     directory, Node(directoryMode: mode, uid: uid, gid: gid))

@@ -19,7 +19,7 @@ extension BuildRun {
         sandbox.user = (uid: account.uid, gid: account.gid, groups: groups)
         sandbox.hasOneIdentity = builder.report.rootless
         sandbox.network = step.hasNetwork ? .host : .none
-        sandbox.hostname = "buildkitsandbox"
+        sandbox.hostname = step.hostname ?? "buildkitsandbox"
         sandbox.timeout = request.stepTimeout
         sandbox.outputLimit = request.stepOutputLimit
         let mounts = try await prepare(step, mode, &sandbox)

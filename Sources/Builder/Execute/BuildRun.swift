@@ -5,18 +5,20 @@ import OCI
 import Registry
 import Sandbox
 
-/// One build under way. Everything it does to files happens on its own thread, so that blocking calls hold up nobody.
+/// One stage of a build under way. Everything it does to files happens on its own thread, so that blocking calls hold up
+/// nobody.
 actor BuildRun {
+    private let stage: PlannedStage
     let request: BuildRequest
     let plan: BuildPlan
     let contexts: PlanContexts
     let builder: Builder
     let scratch: ScratchDirectory
-    /// What is built on stays while the image is used.
-    let lease: StoreLease.Token
     let progress: @Sendable (BuildEvent) -> Void
-    private let executor: BlockingExecutor
-    private var finished: [Int: StageFiles] = [:]
+    private let dependents: [Int: [Int]]
+    private let board: StageBoard
+    private let bases: BaseFetcher
+    private let executor = BlockingExecutor(label: "slipway.build")
     private var directories = 0
     /// How RUN steps are isolated; settled by the first.
     var isolation: IsolationMode?
@@ -24,36 +26,28 @@ actor BuildRun {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        _ request: BuildRequest, plan: BuildPlan, contexts: PlanContexts, builder: Builder,
-        executor: BlockingExecutor, progress: @escaping @Sendable (BuildEvent) -> Void
-    ) throws(BuildError) {
+        _ stage: PlannedStage, _ request: BuildRequest, plan: BuildPlan, dependents: [Int: [Int]],
+        contexts: PlanContexts, builder: Builder, scratch: ScratchDirectory, board: StageBoard, bases: BaseFetcher,
+        progress: @escaping @Sendable (BuildEvent) -> Void
+    ) {
+        self.stage = stage
         self.request = request
         self.plan = plan
+        self.dependents = dependents
         self.contexts = contexts
         self.builder = builder
-        self.executor = executor
+        self.scratch = scratch
+        self.board = board
+        self.bases = bases
         self.progress = progress
-        lease = try builder.store.lease.use()
-        scratch = try ScratchDirectory(in: builder.store.buildsFolder)
     }
 
-    func image(contentKey: ContentKey) async throws(BuildError) -> BuiltImage {
-        for warning in plan.warnings { progress(.note(warning)) }
-        for stage in plan.stages { finished[stage.index] = try await execute(stage) }
-        guard let stage = plan.stage(plan.target), let files = finished[plan.target] else {
-            throw BuildError(.dockerfile, "the Dockerfile has no stage to build")
-        }
-        let assembler = ImageAssembler(
-            request: request, stage: stage, layers: files.layers, contentKey: contentKey, isolation: isolation,
-            lease: lease)
-        return try assembler.image(base: files.base)
-    }
-
-    private func execute(_ stage: PlannedStage) async throws(BuildError) -> StageFiles {
+    /// Runs the stage's steps, one after the other.
+    func execute() async throws(BuildError) -> StageFiles {
         var files = StageFiles(newest: request.fileTimes == .kept ? request.createdAt : BaseImage.timeOnScratch)
         switch stage.base {
         case .scratch: break
-        case .stage(let index): if let base = finished[index] { files = base }
+        case .stage(let index): files = try await board.files(of: index)
         case .image(let base):
             files.base = base
             if request.fileTimes == .ofBase { files.newest = base.newestTime }
@@ -61,7 +55,10 @@ actor BuildRun {
         }
         // Another stage's chroot is its own.
         files.merged = nil
+        files.isolation = nil
         for (index, step) in stage.steps.enumerated() {
+            // What a step takes from other stages has to be there before it begins.
+            for other in step.stages { _ = try await board.files(of: other) }
             try Task.checkBuildCancellation()
             progress(
                 .stepStarted(
@@ -69,25 +66,35 @@ actor BuildRun {
                     location: step.location))
             let start = ContinuousClock.now
             do throws(BuildError) {
-                try await execute(step, of: stage, &files)
+                try await execute(step, &files)
             } catch {
                 throw error.at(step.location)
             }
             progress(.stepFinished(duration: ContinuousClock.now - start))
         }
         if let merged = files.merged { try scratch.remove(merged.directory) }
+        files.isolation = isolation
         return files
     }
 
-    private func execute(_ step: PlannedStep, of stage: PlannedStage, _ files: inout StageFiles)
-        async throws(BuildError)
-    {
+    private func execute(_ step: PlannedStep, _ files: inout StageFiles) async throws(BuildError) {
         let key = step.hasLayer ? try await key(of: step, on: files) : nil
         if let key, !request.noCache, let known = builder.store.steps.layer(for: key) {
             append(known, of: step, to: &files)
             progress(.stepCached(known.descriptor.digest, size: known.descriptor.size))
             return
         }
+        if !step.hasLayer { return }
+        try await fetchAhead()
+        try await board.acquire()
+        do throws(BuildError) { try await perform(step, key, &files) } catch {
+            await board.release()
+            throw error
+        }
+        await board.release()
+    }
+
+    private func perform(_ step: PlannedStep, _ key: StepKey?, _ files: inout StageFiles) async throws(BuildError) {
         let upper: HostPath
         switch step.action {
         case .metadata: return
@@ -112,18 +119,28 @@ actor BuildRun {
     }
 
     private func key(of step: PlannedStep, on files: StageFiles) async throws(BuildError) -> StepKey {
-        let names = finished.mapValues { $0.chain.map { "\($0)" } ?? "scratch" }
+        var names: [Int: String] = [:]
+        for other in step.stages { names[other] = try await board.files(of: other).chain.map { "\($0)" } ?? "scratch" }
         // Times that the user asked for are part of what is asked for; those of the moment of the build are not.
         return try await StepKey(
             step, on: files.chain, times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
             hasher: StepHasher(plan: plan, contexts: contexts, stageNames: names))
     }
 
+    /// Something has to be done that no build did before: then the stages that stand on this one will need their base
+    /// images too, and these can come meanwhile.
+    private func fetchAhead() async throws(BuildError) {
+        for index in await board.miss(stage.index, dependents: dependents) {
+            guard let stage = plan.stage(index), stage.steps.contains(where: \.hasLayer) else { continue }
+            if case .image(let base) = stage.base { try await bases.begin(base) }
+        }
+    }
+
     // MARK: What steps share
 
     func newDirectory() throws(BuildError) -> HostPath {
         directories += 1
-        return try scratch.makeDirectory(String(directories))
+        return try scratch.makeDirectory("\(stage.index)-\(directories)")
     }
 
     /// A stage's file system; its base is fetched and unpacked when this is the first to look.
@@ -133,10 +150,7 @@ actor BuildRun {
     }
 
     func root(ofStage index: Int) async throws(BuildError) -> LayeredRoot {
-        guard let files = finished[index] else {
-            throw BuildError(.dockerfile, "stage \(index) is used before it is built")
-        }
-        return try await root(of: files)
+        try await root(of: board.files(of: index))
     }
 
     /// The unpacked layers of a base image.
@@ -150,7 +164,6 @@ actor BuildRun {
     ) async throws(BuildError) -> [HostPath] {
         var paths: [HostPath] = []
         var chain: Digest?
-        var fetched: Int64 = 0
         for layer in layers {
             let id = ChainID.next(after: chain, layer.diffID)
             chain = id
@@ -158,22 +171,12 @@ actor BuildRun {
                 paths.append(present)
                 continue
             }
-            if builder.store.content.size(of: layer.descriptor.digest) != layer.descriptor.size {
-                guard case .base(let repository) = layer.origin else {
-                    throw BuildError(
-                        .storage, "the layer \(layer.descriptor.digest) vanished from the state directory",
-                        hint: "build again, and let nobody empty the state directory meanwhile")
-                }
-                try await builder.fetch(layer.descriptor, from: repository)
-                fetched += layer.descriptor.size
-            }
+            try await bases.layer(layer)
             paths.append(
                 try builder.store.layers.unpack(
                     layer, as: id, over: paths, scratch: scratch, content: builder.store.content))
         }
-        if fetched > 0, let base {
-            progress(.basePulled(name: base.name, digest: base.image.manifestDigest, bytes: fetched))
-        }
+        if let base { try await bases.tell(base) }
         return paths
     }
 }

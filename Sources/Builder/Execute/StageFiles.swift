@@ -1,4 +1,5 @@
 import OCI
+import Sandbox
 
 /// What a stage has come to: its layers as the image lists them, and the chroot's copy of its file system.
 struct StageFiles: Sendable {
@@ -12,6 +13,9 @@ struct StageFiles: Sendable {
     var newest: Int64
     /// For chroots: the file system as one directory, and how many of `layers` are in it.
     var merged: (directory: HostPath, count: Int)?
+
+    /// How the stage's RUN steps were isolated; `nil` when none ran.
+    var isolation: IsolationMode?
 
     init(newest: Int64) { self.newest = newest }
 

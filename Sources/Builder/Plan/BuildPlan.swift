@@ -13,6 +13,8 @@ struct BuildPlan: Sendable {
     /// Images and named contexts that COPY takes from, by the name as it is written.
     var sources: [String: PlannedSource]
     var warnings: [String]
+    /// What SOURCE_DATE_EPOCH says; `nil` when it is not given.
+    var sourceDate: Int64?
 
     func stage(_ index: Int) -> PlannedStage? { stages.first { $0.index == index } }
 }
@@ -66,6 +68,20 @@ struct PlannedStep: Sendable {
     /// `nil` for what leaves no history.
     var history: History?
 
+    /// The stages that files are taken from.
+    var stages: Set<Int> {
+        func index(_ origin: CopyOrigin) -> Int? { if case .stage(let index) = origin { index } else { nil } }
+        switch action {
+        case .metadata, .workdir: return []
+        case .copy(let copy): return Set([index(copy.origin)].compactMap { $0 })
+        case .run(let run):
+            return Set(
+                run.mounts.compactMap { mount in
+                    if case .bind(let origin, _, _) = mount.kind { index(origin) } else { nil }
+                })
+        }
+    }
+
     var hasLayer: Bool { if case .metadata = action { false } else { true } }
 }
 
@@ -77,6 +93,8 @@ struct RunStep: Sendable {
     var workingDirectory: String
     var user: String
     var hasNetwork = true
+    /// `nil` takes the usual one.
+    var hostname: String?
     /// A script to be mounted at `/dev/pipes/<name>`.
     var script: (name: String, body: [UInt8])?
     var mounts: [StepMount] = []

@@ -5,7 +5,7 @@ import Registry
 
 /// From the Dockerfile to the plan: reads base images' manifests and configurations, nothing else.
 struct Planner {
-    private let request: BuildRequest
+    private var request: BuildRequest
     private let contexts: PlanContexts
     private let images: BaseImages
 
@@ -27,6 +27,7 @@ struct Planner {
         } catch {
             throw BuildError(error)
         }
+        let sourceDate = try request.sourceDate(orElse: graph.globalArgument("SOURCE_DATE_EPOCH"))
         let (bases, folders) = try await resolveBases(of: &graph)
         let sources = try await resolveSources(of: graph)
         let findings = checks(of: graph, bases)
@@ -40,12 +41,23 @@ struct Planner {
             )
         }
         warnings += graph.unusedArguments.map { "the build argument '\($0)' is not used by \(name)" }
-        var plan = BuildPlan(stages: [], target: graph.target, sources: sources, warnings: warnings)
+        warnings += request.buildArguments.map(\.0).filter { Self.withoutEffect.contains($0) }
+            .map { "the build argument '\($0)' has no effect here" }
+        var plan = BuildPlan(
+            stages: [], target: graph.target, sources: sources, warnings: warnings, sourceDate: sourceDate)
+        var planner = self
+        planner.request = request.dated(sourceDate)
         for index in graph.order {
-            plan.stages.append(try stage(graph.nodes[index], graph, bases[index], folders[index], plan))
+            plan.stages.append(try planner.stage(graph.nodes[index], graph, bases[index], folders[index], plan))
         }
         return plan
     }
+
+    /// Arguments that steer parts of BuildKit which are not here.
+    private static let withoutEffect: Set<String> = [
+        "BUILDKIT_SYNTAX", "BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM", "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+        "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE", "BUILDKIT_DOCKERFILE_CHECK",
+    ]
 
     // MARK: Images
 

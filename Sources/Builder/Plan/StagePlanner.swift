@@ -138,6 +138,7 @@ struct StagePlanner {
             workingDirectory: ImagePath(state.workingDirectory).text, user: state.config.user)
         step.hidden = hidden
         step.hasNetwork = run.network != .none
+        step.hostname = request.buildArgument("BUILDKIT_SANDBOX_HOSTNAME").flatMap { $0.isEmpty ? nil : $0 }
         if case .script(let path, let content, _) = invocation {
             step.script = (name: PathRules.base(path), body: content)
         }
@@ -173,7 +174,8 @@ struct StagePlanner {
             }
             return StepMount(
                 kind: .cache(
-                    id: mount.cacheID, mode: mount.mode ?? 0o755, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
+                    id: (request.buildArgument("BUILDKIT_CACHE_MOUNT_NS").map { $0 + "/" } ?? "") + mount.cacheID,
+                    mode: mount.mode ?? 0o755, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
                     isReadOnly: mount.isReadOnly, isLocked: mount.sharing != .shared), target: try target())
         case .secret:
             var resolved = mount

@@ -1,0 +1,73 @@
+import ContentStore
+import OCI
+import Registry
+
+/// Brings the layers of base images here, each once and several at a time: for those that need them now, and ahead for
+/// those that will.
+actor BaseFetcher {
+    private let builder: Builder
+    private let progress: @Sendable (BuildEvent) -> Void
+    private var fetches: [Digest: Task<Result<Int64, BuildError>, Never>] = [:]
+    private var told: Set<Digest> = []
+
+    init(_ builder: Builder, progress: @escaping @Sendable (BuildEvent) -> Void) {
+        self.builder = builder
+        self.progress = progress
+    }
+
+    /// Begins to fetch what is not here yet.
+    func begin(_ base: BaseImage) throws(BuildError) {
+        var chain: Digest?
+        for layer in try base.layers() {
+            let id = ChainID.next(after: chain, layer.diffID)
+            chain = id
+            if builder.store.layers.directory(of: id) == nil { _ = task(for: layer) }
+        }
+    }
+
+    private func task(for layer: BuiltImage.Layer) -> Task<Result<Int64, BuildError>, Never> {
+        if let known = fetches[layer.descriptor.digest] { return known }
+        let builder = builder
+        let task = Task { () -> Result<Int64, BuildError> in
+            do throws(BuildError) {
+                if builder.store.content.size(of: layer.descriptor.digest) == layer.descriptor.size {
+                    return .success(0)
+                }
+                guard case .base(let repository) = layer.origin else {
+                    throw BuildError(
+                        .storage, "the layer \(layer.descriptor.digest) vanished from the state directory",
+                        hint: "build again, and let nobody empty the state directory meanwhile")
+                }
+                try await builder.fetch(layer.descriptor, from: repository)
+                return .success(layer.descriptor.size)
+            } catch {
+                return .failure(error)
+            }
+        }
+        fetches[layer.descriptor.digest] = task
+        return task
+    }
+
+    /// Waits until a layer's blob is here.
+    func layer(_ layer: BuiltImage.Layer) async throws(BuildError) {
+        let task = task(for: layer)
+        _ = try await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }.get()
+    }
+
+    /// Tells of an image that is here, once, if any of it had to be fetched.
+    func tell(_ base: BaseImage) async throws(BuildError) {
+        guard told.insert(base.image.manifestDigest).inserted else { return }
+        var bytes: Int64 = 0
+        for layer in try base.layers() {
+            if let task = fetches[layer.descriptor.digest] { bytes += (try? await task.value.get()) ?? 0 }
+        }
+        if bytes > 0 { progress(.basePulled(name: base.name, digest: base.image.manifestDigest, bytes: bytes)) }
+    }
+
+    /// Nobody waits any more.
+    func cancel() { for task in fetches.values { task.cancel() } }
+}
