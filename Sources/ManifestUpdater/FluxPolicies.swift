@@ -23,6 +23,13 @@ struct FluxPolicies {
         values["tag.\(container)"] ?? filters[container]
     }
 
+    /// What `fluxctl list-workloads` shows, sorted.
+    var names: [String] {
+        [("automated", "automated"), ("ignore", "ignore"), ("locked", "locked")].compactMap { key, name in
+            values[key] == "true" || key == "ignore" && values[key] == "sync_only" ? name : nil
+        }
+    }
+
     /// Why the policies do not let the workload be updated; `nil` when they do: automated, not locked, not ignored.
     var held: HoldReason? {
         if values["ignore"] == "true" { return .ignored }

@@ -1,4 +1,5 @@
 package import Diagnostics
+import YAML
 
 /// A place in a manifest that names the image of a container.
 package struct ImageTarget: Hashable, Sendable {
@@ -33,6 +34,9 @@ package struct ImageTarget: Hashable, Sendable {
     package let field: Field
     /// The scalar that an update changes, in bytes of the file. Behind an alias: the anchor's scalar.
     package let valueRange: Range<Int>
+    /// Where the name and the registry stand apart from the tag: their scalars.
+    var nameRange: Range<Int>?
+    var registryRange: Range<Int>?
     /// Of the scalar, or of the alias that stands in its place.
     package let location: SourceLocation
     /// The tag filter of the annotation as written; `nil` when there is none, which means `glob:*`.
@@ -55,6 +59,42 @@ package struct ImageTarget: Hashable, Sendable {
         let source: Source
         let part: Part
         let occurrence: Int
+    }
+
+    /// What the scalars of this image have to say for a whole new image.
+    func values(for new: String) throws(ScalarSplice.Refusal) -> [(Range<Int>, String)] {
+        switch field {
+        case .reference(let prefix):
+            if prefix.isEmpty { return [(valueRange, new)] }
+            if new.hasPrefix(prefix) { return [(valueRange, String(new.dropFirst(prefix.count)))] }
+            guard let registryRange else {
+                throw ScalarSplice.Refusal(reason: "'\(new)' is not in the registry '\(prefix)' that stands beside it")
+            }
+            let (registry, rest) = Self.splitRegistry(new)
+            return [(registryRange, registry), (valueRange, rest)]
+        case .tag(let name):
+            let image = ImageText(new)
+            guard let tag = image.tag else { throw ScalarSplice.Refusal(reason: "'\(new)' has no tag to write here") }
+            let value = (valueRange, tag + (image.digest.map { "@\($0)" } ?? ""))
+            if name == nil || image.name == name { return [value] }
+            guard let nameRange else {
+                throw ScalarSplice.Refusal(reason: "'\(new)' has another name than '\(name ?? "")'")
+            }
+            guard let registryRange else { return [(nameRange, image.name), value] }
+            let (registry, rest) = Self.splitRegistry(image.name)
+            return [(registryRange, registry), (nameRange, rest), value]
+        case .name: return [(valueRange, ImageText(new).name)]
+        case .digest: return [(valueRange, ImageText(new).digest ?? "")]
+        }
+    }
+
+    private static func splitRegistry(_ image: String) -> (String, String) {
+        guard let slash = image.firstIndex(of: "/") else { return ("docker.io", "library/\(image)") }
+        let host = image[..<slash]
+        if host.contains(".") || host.contains(":") || host == "localhost" {
+            return (String(host), String(image[image.index(after: slash)...]))
+        }
+        return ("docker.io", image)
     }
 
     var identity: Identity {

@@ -31,6 +31,12 @@ struct Manifest {
             name: Self.nonEmpty(metadata?["name"]) ?? Self.nonEmpty(metadata?["generateName"]) ?? "(unnamed)")
     }
 
+    /// `nil` for an object without a name: a kustomization, a values file with a `kind`.
+    var idIfNamed: WorkloadID? {
+        Self.nonEmpty(node["metadata"]?["name"]) == nil && Self.nonEmpty(node["metadata"]?["generateName"]) == nil
+            ? nil : id
+    }
+
     private static func nonEmpty(_ node: YAMLNode?) -> String? {
         guard let node, !node.isNull, let text = node.text, !text.isEmpty else { return nil }
         return text

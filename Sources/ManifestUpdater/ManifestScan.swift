@@ -35,22 +35,38 @@ package enum ManifestScan {
         return scanner.finished()
     }
 
-    /// A plain search that looks for the word's rarest letter first (glibc's `memmem` is hidden behind a feature
+    static func contains(_ bytes: [UInt8], _ word: String) -> Bool { firstPlace(of: word, in: bytes) != nil }
+
+    /// Every place of a word.
+    static func places(of word: String, in bytes: [UInt8]) -> [Int] {
+        var places: [Int] = []
+        var start = 0
+        while let place = firstPlace(of: word, in: bytes, from: start) {
+            places.append(place)
+            start = place + word.utf8.count
+        }
+        return places
+    }
+
+    /// A plain search that looks for one of the word's rarer letters first (glibc's `memmem` is hidden behind a feature
     /// macro).
-    static func contains(_ bytes: [UInt8], _ word: String) -> Bool {
-        let word = Array(word.utf8)
-        let rare = word.firstIndex(of: UInt8(ascii: "$")) ?? word.firstIndex(of: UInt8(ascii: "x")) ?? word.startIndex
-        return bytes.withUnsafeBytes { text in
-            word.withUnsafeBytes { word in
-                guard let start = text.baseAddress, let wanted = word.baseAddress else { return false }
-                var index = rare
-                while index < text.count, let hit = memchr(start + index, Int32(word[rare]), text.count - index) {
-                    let begin = start.distance(to: UnsafeRawPointer(hit)) - rare
-                    if begin + word.count <= text.count, memcmp(start + begin, wanted, word.count) == 0 { return true }
+    private static func firstPlace(of word: String, in bytes: [UInt8], from start: Int = 0) -> Int? {
+        var word = word
+        return word.withUTF8 { word -> Int? in
+            guard let wanted = word.baseAddress else { return start }
+            let rare = Self.rareLetters.lazy.compactMap { word.firstIndex(of: $0) }.first ?? 0
+            return bytes.withUnsafeBytes { text in
+                guard let base = text.baseAddress else { return nil }
+                var index = start + rare
+                while index < text.count, let hit = memchr(base + index, Int32(word[rare]), text.count - index) {
+                    let begin = base.distance(to: UnsafeRawPointer(hit)) - rare
+                    if begin + word.count <= text.count, memcmp(base + begin, wanted, word.count) == 0 { return begin }
                     index = begin + rare + 1
                 }
-                return false
+                return nil
             }
         }
     }
+
+    private static let rareLetters: [UInt8] = Array("$xjqzywk".utf8)
 }

@@ -2,37 +2,83 @@ import YAML
 
 /// Flux v2's markers: a comment behind a value that names the image policy which decides it.
 extension Scanner {
+    /// A value with its marker, the object that it stands in, and the `name` beside it.
+    struct FoundMarker {
+        let node: YAMLNode
+        let marker: Marker
+        let object: WorkloadID?
+        let container: String
+    }
+
     mutating func scanMarkers(in root: YAMLNode, document: Int) {
-        let workload = Manifest.all(in: root).first?.id ?? WorkloadID(namespace: "default", kind: "", name: "")
-        var found: [(YAMLNode, Marker)] = []
-        Self.visit(root) { node, isItem in
-            guard case .scalar(_, let style) = node.content, !node.isNull else { return }
-            var comment = Self.lineComment(after: node, style: style, in: bytes)
-            if comment == nil, isItem { comment = Self.headComment(before: node, in: bytes) }
-            if let comment, let marker = Marker(comment: bytes[comment]) { found.append((node, marker)) }
-        }
-        for (node, marker) in found {
+        for found in markers(in: root) {
+            let marker = found.marker
             add(
                 ImageTarget(
-                    file: file, documentIndex: document, workload: workload, container: "",
-                    image: Self.trimmed(node.text ?? ""), field: marker.field, valueRange: node.range,
-                    location: location(of: node), policy: nil,
+                    file: file, documentIndex: document,
+                    workload: found.object ?? WorkloadID(namespace: "default", kind: "", name: ""),
+                    container: found.container, image: Self.trimmed(found.node.text ?? ""), field: marker.field,
+                    valueRange: found.node.range, location: location(of: found.node), policy: nil,
                     source: .flux2Marker(namespace: marker.namespace, name: marker.name),
                     held: .imagePolicy(namespace: marker.namespace, name: marker.name)))
         }
     }
 
+    /// The marked values of a document, in its order.
+    mutating func markers(in root: YAMLNode) -> [FoundMarker] {
+        var found: [(node: YAMLNode, marker: Marker, container: String)] = []
+        Self.visit(root) { node, parent, isItem in
+            guard case .scalar(_, let style) = node.content, !node.isNull else { return }
+            var comment = Self.lineComment(after: node, style: style, in: bytes)
+            if comment == nil, isItem { comment = Self.headComment(before: node, in: bytes) }
+            guard let comment, let marker = Marker(comment: bytes[comment]) else { return }
+            usedMarkers.insert(comment.lowerBound)
+            found.append((node, marker, parent["name"]?.text ?? ""))
+        }
+        if found.isEmpty { return [] }
+        let manifests = Manifest.all(in: root)
+        return found.map { element in
+            let manifest = manifests.first {
+                $0.node.range.lowerBound <= element.node.range.lowerBound
+                    && element.node.range.upperBound <= $0.node.range.upperBound
+            }
+            return FoundMarker(
+                node: element.node, marker: element.marker, object: manifest?.idIfNamed, container: element.container)
+        }
+    }
+
+    /// The places that speak of an image policy and were no marker, with the reason. To be asked after `markers(in:)`.
+    func idleMarkers() -> [(offset: Int, reason: String)] {
+        ManifestScan.places(of: "\"$imagepolicy\"", in: bytes).compactMap { offset in
+            let line = LineIndex.line(around: offset, in: bytes)
+            var sign = offset
+            while sign > line.lowerBound, bytes[sign] != UInt8(ascii: "#") { sign -= 1 }
+            guard bytes[sign] == UInt8(ascii: "#") else { return nil }
+            // Signs may stand side by side: the comment starts at the first of them.
+            if usedMarkers.contains(where: { $0 <= sign && line.contains($0) && $0 <= offset }) { return nil }
+            let isMarker = Marker(comment: bytes[sign..<line.upperBound]) != nil
+            return (
+                sign,
+                isMarker
+                    ? "a marker belongs behind a text, on its line; here it stands behind or above something else"
+                    : "the comment has to be one JSON object like {\"$imagepolicy\": \"namespace:name:tag\"}, with nothing around it"
+            )
+        }
+    }
+
     /// Visits the values of mappings and the items of block sequences, as written: aliases are not entered.
-    private static func visit(_ node: YAMLNode, _ body: (YAMLNode, _ isItem: Bool) -> Void) {
+    private static func visit(
+        _ node: YAMLNode, _ body: (YAMLNode, _ parent: YAMLNode, _ isItem: Bool) -> Void
+    ) {
         switch node.content {
         case .mapping(let pairs, _):
             for pair in pairs {
-                body(pair.value, false)
+                body(pair.value, node, false)
                 visit(pair.value, body)
             }
         case .sequence(let items, let isFlow):
             for item in items {
-                body(item, !isFlow)
+                body(item, node, !isFlow)
                 visit(item, body)
             }
         case .scalar, .alias: break

@@ -8,6 +8,8 @@ struct Scanner {
     let bytes: [UInt8]
     private lazy var lines = LineIndex(bytes)
     private var result = ScanResult()
+    /// Where the comments start that were taken as markers.
+    var usedMarkers: Set<Int> = []
 
     init(file: String, bytes: [UInt8]) {
         self.file = file
@@ -59,14 +61,15 @@ struct Scanner {
     /// Adds a target whose scalar, or the alias in its place, is `node`.
     mutating func addTarget(
         at node: YAMLNode, image: String, field: ImageTarget.Field, container: String, workload: WorkloadID,
-        policies: FluxPolicies, document: Int
+        policies: FluxPolicies, document: Int, name: Range<Int>? = nil, registry: Range<Int>? = nil
     ) {
-        add(
-            ImageTarget(
-                file: file, documentIndex: document, workload: workload, container: container, image: image,
-                field: field, valueRange: node.resolved.range, location: location(of: node),
-                policy: policies.filter(of: container), source: .flux1Annotation,
-                held: policies.held ?? Self.unreadable(image)))
+        var target = ImageTarget(
+            file: file, documentIndex: document, workload: workload, container: container, image: image,
+            field: field, valueRange: node.resolved.range, location: location(of: node),
+            policy: policies.filter(of: container), source: .flux1Annotation,
+            held: policies.held ?? Self.unreadable(image))
+        (target.nameRange, target.registryRange) = (name, registry)
+        add(target)
     }
 
     /// A block scalar may end with a line break that is not part of the reference.

@@ -1,4 +1,5 @@
 import CYAML
+import Glibc
 
 /// What sort of event libyaml came to; its texts are asked of the parser.
 enum EventKind {
@@ -44,7 +45,7 @@ struct EventParser: ~Copyable {
         event.initialize(to: yaml_event_t())
         self.bytes = bytes
         base = bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF ? 3 : 0
-        isASCII = !bytes[base...].contains { $0 >= 0x80 }
+        isASCII = Self.isASCII(UnsafeBufferPointer(rebasing: bytes[base...]))
         cursor = (0, base)
         guard yaml_parser_initialize(parser) == 1 else {
             parser.deallocate()
@@ -53,6 +54,12 @@ struct EventParser: ~Copyable {
         }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
         yaml_parser_set_input_string(parser, bytes.baseAddress.map { $0 + base }, bytes.count - base)
+    }
+
+    private static func isASCII(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var all: UInt8 = 0
+        for byte in bytes { all |= byte }
+        return all < 0x80
     }
 
     deinit {
@@ -116,6 +123,43 @@ struct EventParser: ~Copyable {
         case YAML_ALIAS_EVENT: Self.string(event.pointee.data.alias.anchor)
         default: nil
         }
+    }
+
+    /// Whether the scalar's value is this text, without a copy of it.
+    func hasValue(_ text: String) -> Bool {
+        let length = event.pointee.data.scalar.length
+        guard text.utf8.count == length else { return false }
+        guard let start = event.pointee.data.scalar.value else { return length == 0 }
+        var text = text
+        return text.withUTF8 { memcmp($0.baseAddress ?? UnsafePointer(start), start, length) == 0 }
+    }
+
+    func hasTag(_ text: String?) -> Bool {
+        let pointer: UnsafeMutablePointer<yaml_char_t>? =
+            switch event.pointee.type {
+            case YAML_SCALAR_EVENT: event.pointee.data.scalar.tag
+            case YAML_SEQUENCE_START_EVENT: event.pointee.data.sequence_start.tag
+            case YAML_MAPPING_START_EVENT: event.pointee.data.mapping_start.tag
+            default: nil
+            }
+        return Self.holds(pointer, text)
+    }
+
+    func hasAnchor(_ text: String?) -> Bool {
+        let pointer: UnsafeMutablePointer<yaml_char_t>? =
+            switch event.pointee.type {
+            case YAML_SCALAR_EVENT: event.pointee.data.scalar.anchor
+            case YAML_SEQUENCE_START_EVENT: event.pointee.data.sequence_start.anchor
+            case YAML_MAPPING_START_EVENT: event.pointee.data.mapping_start.anchor
+            case YAML_ALIAS_EVENT: event.pointee.data.alias.anchor
+            default: nil
+            }
+        return Self.holds(pointer, text)
+    }
+
+    private static func holds(_ pointer: UnsafeMutablePointer<yaml_char_t>?, _ text: String?) -> Bool {
+        guard let pointer else { return text == nil }
+        return text == String(cString: pointer)
     }
 
     private static func style(of style: yaml_scalar_style_t) -> YAMLScalarStyle {

@@ -6,12 +6,14 @@ package struct LineIndex: Sendable {
 
     package init(_ bytes: [UInt8]) {
         var starts = [bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0]
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == 0x0A || bytes[index] == 0x0D && (index + 1 == bytes.count || bytes[index + 1] != 0x0A) {
-                starts.append(index + 1)
+        bytes.withUnsafeBufferPointer { bytes in
+            for index in bytes.indices where bytes[index] <= 0x0D {
+                if bytes[index] == 0x0A
+                    || bytes[index] == 0x0D && (index + 1 == bytes.count || bytes[index + 1] != 0x0A)
+                {
+                    starts.append(index + 1)
+                }
             }
-            index += 1
         }
         self.starts = starts
     }

@@ -8,7 +8,11 @@ package struct Splice: Sendable, Equatable {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count + 64 * splices.count)
         var position = 0
-        for splice in splices.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+        let ordered = splices.enumerated().sorted {
+            ($0.element.range.lowerBound, $0.element.range.upperBound, $0.offset)
+                < ($1.element.range.lowerBound, $1.element.range.upperBound, $1.offset)
+        }
+        for splice in ordered.map(\.element) {
             guard splice.range.lowerBound >= position, splice.range.upperBound <= bytes.count else { continue }
             result += bytes[position..<splice.range.lowerBound]
             result += splice.bytes
@@ -22,6 +26,8 @@ package struct Splice: Sendable, Equatable {
 package enum ScalarSplice {
     package struct Refusal: Error, Equatable, Sendable {
         package let reason: String
+
+        package init(reason: String) { self.reason = reason }
     }
 
     /// One decoded piece of a quoted scalar: a character, an escape, or an escaped line break (which decodes to

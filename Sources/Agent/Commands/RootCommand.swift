@@ -15,7 +15,7 @@ package struct RootCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, DockerfileCommand.self,
-            ConfigCommand.self, RegistryCommand.self, PolicyCommand.self, ImageCommand.self,
+            ConfigCommand.self, RegistryCommand.self, PolicyCommand.self, ImageCommand.self, UpdateCommand.self,
         ])
 
     package init() {}

@@ -1,0 +1,155 @@
+import Diagnostics
+import YAML
+
+/// A change of a workload's policies, as fluxctl asks for it. Names without a prefix: `automated`, `tag.app`.
+package struct PolicyUpdate: Sendable, Equatable {
+    package var add: [String: String]
+    /// Wins over `add`.
+    package var remove: Set<String>
+    /// A tag filter for every container; "glob:*" takes the filters away.
+    package var tagAll: String?
+
+    package init(add: [String: String] = [:], remove: Set<String> = [], tagAll: String? = nil) {
+        self.add = add
+        self.remove = remove
+        self.tagAll = tagAll
+    }
+
+    /// A pattern as fluxctl writes it: with its kind.
+    package static func pattern(_ text: String) -> String {
+        for prefix in ["semver:", "regexp:", "glob:"] where text.hasPrefix(prefix) { return text }
+        if text.hasPrefix("regex:") { return "regexp:" + text.dropFirst("regex:".count) }
+        return "glob:" + text
+    }
+}
+
+extension ManifestUpdater {
+    /// Edits the annotations of a workload. An annotation that is there keeps its own prefix, a new one gets `fluxcd.io/`.
+    ///
+    /// - Returns: `met` holds the workload's name when the file has it.
+    package static func update(
+        _ bytes: [UInt8], file: String, policies update: PolicyUpdate, of workloads: Set<String>
+    ) -> FileUpdate {
+        let names = workloads.compactMap { $0.split(separator: "/").last.map(String.init) }
+        guard names.contains(where: { ManifestScan.contains(bytes, $0) }) else { return FileUpdate() }
+        let documents: [YAMLDocument]
+        do {
+            documents = try YAMLStream.parse(bytes, file: file)
+        } catch {
+            var result = FileUpdate()
+            result.skipped = [ManifestSkip(file: file, line: error.location?.line, reason: error.summary)]
+            return result
+        }
+        var updater = FileUpdater(file: file, bytes: bytes, documents: documents, request: UpdateRequest())
+        for document in documents {
+            for manifest in document.root.map(Manifest.all) ?? [] {
+                let id = manifest.id.description
+                guard workloads.contains(id), manifest.podTemplate != nil || manifest.kind == "HelmRelease" else {
+                    continue
+                }
+                updater.result.met.insert(id)
+                updater.apply(update, to: manifest)
+            }
+        }
+        return updater.finished()
+    }
+}
+
+extension FileUpdater {
+    private static let prefixes = ["fluxcd.io/", "flux.weave.works/", "slipway.dev/"]
+
+    /// The annotations that say a policy.
+    private static func keys(of policy: String) -> [String] {
+        let keys = prefixes.map { $0 + policy }
+        guard policy.hasPrefix("tag.") else { return keys }
+        return keys + ["filter.fluxcd.io/" + policy.dropFirst("tag.".count)]
+    }
+
+    fileprivate mutating func apply(_ update: PolicyUpdate, to manifest: Manifest) {
+        let object = manifest.id.description
+        var add = update.add
+        var remove = update.remove
+        if let pattern = update.tagAll {
+            var scanner = Scanner(file: file, bytes: bytes)
+            scanner.scan(manifest, document: 0)
+            for container in Set(scanner.finished().targets.map(\.container)) {
+                if pattern == "glob:*" { remove.insert("tag.\(container)") } else { add["tag.\(container)"] = pattern }
+            }
+        }
+        for policy in remove { add[policy] = nil }
+        guard let metadata = manifest.node["metadata"], metadata.pairs != nil else {
+            skip(manifest.node, object: object, "it has no metadata")
+            return
+        }
+        let annotations = metadata["annotations"]
+        if let annotations, !annotations.isNull, annotations.pairs == nil {
+            skip(annotations, object: object, "its annotations are no mapping")
+            return
+        }
+        let shared = annotations.map { $0.isAlias || $0.anchor != nil } ?? false
+        let own = annotations?.pairs ?? []
+        var new: [PlainValue.Pair] = []
+        var gone: Set<String> = []
+        for (policy, value) in add.sorted(by: { $0.key < $1.key }) {
+            let present = Self.keys(of: policy).filter { annotations?[$0] != nil }
+            for key in present {
+                guard let node = annotations?[key], node.text != value || node.isNull else { continue }
+                if (try? ScalarSplice.replacing(node, in: bytes, with: value)) != nil, !node.isAlias {
+                    wishes.append(
+                        Wish(node: node, text: value, object: object, container: "", setter: "annotation \(key)"))
+                } else {
+                    gone.insert(key)
+                    new.append(PlainValue.Pair(key, .text(value)))
+                }
+            }
+            if present.isEmpty { new.append(PlainValue.Pair("fluxcd.io/" + policy, .text(value))) }
+        }
+        for policy in remove {
+            for key in Self.keys(of: policy) where annotations?[key] != nil { gone.insert(key) }
+        }
+        guard !new.isEmpty || !gone.isEmpty else {
+            refuseShared { _ in true }
+            return
+        }
+        guard !shared, gone.isSubset(of: Set(own.compactMap(\.key.text))), !metadata.isAlias else {
+            skip(annotations ?? metadata, object: object, "its annotations are shared, by an anchor: write them out")
+            return
+        }
+        func note(_ edit: StructureEdit, _ changes: [(YAMLNode, String, old: String, new: String)]) {
+            for (index, change) in changes.enumerated() {
+                let place = lines.location(of: change.0.range.lowerBound, in: file)
+                structure.append(
+                    (
+                        index == 0 ? edit : nil,
+                        ManifestChange(
+                            file: file, line: place.line, column: place.column, object: object, container: "",
+                            old: change.old, new: change.new, setter: "annotation \(change.1)")
+                    ))
+            }
+        }
+        let additions = new.map { pair in
+            (annotations ?? metadata, pair.key, old: "", new: Self.text(pair.value))
+        }
+        if !gone.isEmpty, let annotations {
+            let removals = gone.sorted().map { key in
+                (annotations[key] ?? annotations, key, old: annotations[key]?.text ?? "", new: "")
+            }
+            let isEmptied = own.allSatisfy { pair in pair.key.text.map(gone.contains) ?? false } && new.isEmpty
+            note(isEmptied ? .clear(annotations) : .remove(gone, from: annotations), removals)
+        }
+        if !new.isEmpty {
+            if let annotations, annotations.isNull,
+                let key = metadata.pairs?.last(where: { $0.key.text == "annotations" })?.key
+            {
+                note(.fill(annotations, with: .mapping(new), keyOf: key), additions)
+            } else if let annotations {
+                note(.add(new, to: annotations), additions)
+            } else {
+                note(.add([PlainValue.Pair("annotations", .mapping(new))], to: metadata), additions)
+            }
+        }
+        refuseShared { _ in true }
+    }
+
+    private static func text(_ value: PlainValue) -> String { if case .text(let text) = value { text } else { "" } }
+}

@@ -1,0 +1,234 @@
+import Diagnostics
+import YAML
+
+extension ManifestUpdater {
+    /// Carries out a request on one file. Pure: never fails, a file that cannot be handled is skipped with its reason.
+    package static func update(_ bytes: [UInt8], file: String, request: UpdateRequest) -> FileUpdate {
+        guard request.mayConcern(bytes, file: file) else { return FileUpdate() }
+        let documents: [YAMLDocument]
+        do {
+            documents = try YAMLStream.parse(bytes, file: file)
+        } catch {
+            var update = FileUpdate()
+            update.skipped = [ManifestSkip(file: file, line: error.location?.line, reason: error.summary)]
+            return update
+        }
+        var updater = FileUpdater(file: file, bytes: bytes, documents: documents, request: request)
+        updater.gather()
+        return updater.finished()
+    }
+}
+
+extension UpdateRequest {
+    /// A search of the file's name and bytes: all files without anything that is asked for cost next to nothing.
+    func mayConcern(_ bytes: [UInt8], file: String) -> Bool {
+        if !resolved.isEmpty, Self.mayHoldMarkers(file), ManifestScan.contains(bytes, "\"$imagepolicy\"") {
+            return true
+        }
+        if workloads.contains(where: { ManifestScan.contains(bytes, $0.workload.name) }) { return true }
+        return !kustomizeImages.isEmpty && Self.isKustomization(file) || isHelmFile(file)
+    }
+
+    /// Flux v2's rule.
+    static func mayHoldMarkers(_ file: String) -> Bool {
+        file.hasSuffix(".yaml") || file.hasSuffix(".yml") || file == "Kustomization" || file.hasSuffix("/Kustomization")
+    }
+}
+
+/// Gathers what a request asks for in one file, and writes it.
+struct FileUpdater {
+    /// A value and what it is to be.
+    struct Wish {
+        var node: YAMLNode
+        var text: String
+        var object: String
+        var container: String
+        var setter: String
+    }
+
+    let file: String
+    let bytes: [UInt8]
+    let documents: [YAMLDocument]
+    let request: UpdateRequest
+    let lines: LineIndex
+    var wishes: [Wish] = []
+    /// Changes of structure; one edit may make several changes, and goes with the first of them.
+    var structure: [(edit: StructureEdit?, change: ManifestChange)] = []
+    var result = FileUpdate()
+
+    init(file: String, bytes: [UInt8], documents: [YAMLDocument], request: UpdateRequest) {
+        self.file = file
+        self.bytes = bytes
+        self.documents = documents
+        self.request = request
+        lines = LineIndex(bytes)
+    }
+
+    mutating func gather() {
+        if !request.resolved.isEmpty, UpdateRequest.mayHoldMarkers(file) { gatherMarkers() }
+        if !request.workloads.isEmpty { gatherWorkloads() }
+        if !request.kustomizeImages.isEmpty, UpdateRequest.isKustomization(file) { gatherKustomizeImages() }
+        if request.isHelmFile(file) { gatherHelmValues() }
+    }
+
+    func line(_ node: YAMLNode) -> Int { lines.location(of: node.range.lowerBound, in: file).line }
+
+    mutating func skip(_ node: YAMLNode, object: String = "", container: String = "", _ reason: String) {
+        result.skipped.append(
+            ManifestSkip(file: file, line: line(node), object: object, container: container, reason: reason))
+    }
+
+    /// A pair that comes or goes.
+    mutating func add(
+        _ edit: StructureEdit, at node: YAMLNode, object: String = "", container: String = "", old: String, new: String,
+        setter: String
+    ) {
+        let place = lines.location(of: node.range.lowerBound, in: file)
+        structure.append(
+            (
+                edit,
+                ManifestChange(
+                    file: file, line: place.line, column: place.column, object: object, container: container, old: old,
+                    new: new, setter: setter)
+            ))
+    }
+
+    // MARK: Flux v2
+
+    private mutating func gatherMarkers() {
+        var scanner = Scanner(file: file, bytes: bytes)
+        for document in documents {
+            guard let root = document.root else { continue }
+            for found in scanner.markers(in: root) {
+                let marker = found.marker
+                let name = UpdateRequest.PolicyName(namespace: marker.namespace, name: marker.name)
+                guard let image = request.resolved[name] else {
+                    skip(
+                        found.node, object: found.object?.description ?? "", container: found.container,
+                        "the image policy \(name) of its marker is not resolved")
+                    continue
+                }
+                result.met.insert(name.description)
+                let (text, part) =
+                    switch marker.field {
+                    case .reference: (image.description, "")
+                    case .tag: (image.tag ?? "", ":tag")
+                    case .name: (image.name, ":name")
+                    case .digest: (image.digest ?? "", ":digest")
+                    }
+                wishes.append(
+                    Wish(
+                        node: found.node, text: text, object: found.object?.description ?? "",
+                        container: found.container, setter: "policy \(name)\(part)"))
+            }
+        }
+        for idle in scanner.idleMarkers() {
+            result.skipped.append(
+                ManifestSkip(
+                    file: file, line: lines.location(of: idle.offset, in: file).line,
+                    reason: "the marker does nothing: \(idle.reason)"))
+        }
+    }
+
+    // MARK: Workloads
+
+    private mutating func gatherWorkloads() {
+        var scanner = Scanner(file: file, bytes: bytes)
+        for document in documents {
+            for manifest in document.root.map(Manifest.all) ?? [] { scanner.scan(manifest, document: document.index) }
+        }
+        let scan = scanner.finished()
+        for (number, wanted) in request.workloads.enumerated() {
+            let name = wanted.workload.description
+            let targets = scan.targets.filter { $0.workload.description == name }
+            guard !targets.isEmpty else { continue }
+            let key = UpdateRequest.key(ofWorkload: number)
+            let named = targets.filter { wanted.container == nil || $0.container == wanted.container }
+            if wanted.container == nil, Set(named.map(\.container)).count > 1 {
+                result.met.insert(key)
+                result.skipped.append(
+                    ManifestSkip(
+                        file: file, line: targets[0].location.line, object: name,
+                        reason: "it has several containers ("
+                            + Set(targets.map(\.container)).sorted().joined(separator: ", ")
+                            + "): say which one by --container"))
+            } else if named.isEmpty {
+                result.met.insert(key)
+                result.skipped.append(
+                    ManifestSkip(
+                        file: file, line: targets[0].location.line, object: name, container: wanted.container ?? "",
+                        reason: "container(s) not found: \(wanted.container ?? ""); there are "
+                            + Set(targets.map(\.container)).sorted().joined(separator: ", ")))
+            } else {
+                result.met.insert(key)
+                for target in named { wish(for: target, image: wanted.image, among: scan.targets) }
+            }
+        }
+    }
+
+    private mutating func wish(for target: ImageTarget, image: String, among all: [ImageTarget]) {
+        func skip(_ reason: String) {
+            result.skipped.append(
+                ManifestSkip(
+                    file: file, line: target.location.line, object: target.workload.description,
+                    container: target.container, reason: reason))
+        }
+        if !request.force {
+            switch target.held {
+            case .locked?, .ignored?, .notAnImage?:
+                return skip("\(target.held?.description ?? "") (--force writes it all the same)")
+            case .shared?, .notAutomated?, .imagePolicy?, nil: break
+            }
+        }
+        let sharing = all.first { other in
+            other.valueRange == target.valueRange && !other.isSamePlace(as: target)
+                && !request.workloads.contains {
+                    $0.workload.description == other.workload.description && $0.image == image
+                        && ($0.container ?? other.container) == other.container
+                }
+        }
+        if let sharing {
+            return skip("its value is shared, by an anchor, with \(sharing.subject), which is not to be changed")
+        }
+        let wishes: [(Range<Int>, String)]
+        do {
+            wishes = try target.values(for: image)
+        } catch {
+            return skip(error.reason)
+        }
+        for (range, text) in wishes {
+            guard let node = scalar(at: range) else { return skip("its value was not found") }
+            self.wishes.append(
+                Wish(
+                    node: node, text: text, object: target.workload.description, container: target.container,
+                    setter: "workload \(target.workload.description)"))
+        }
+    }
+
+    func scalar(at range: Range<Int>) -> YAMLNode? {
+        func search(_ node: YAMLNode) -> YAMLNode? {
+            switch node.content {
+            case .scalar: return node.range == range ? node : nil
+            case .alias: return nil
+            case .sequence(let items, _):
+                for item in items where item.range.upperBound >= range.upperBound {
+                    if let found = search(item) { return found }
+                }
+            case .mapping(let pairs, _):
+                for pair in pairs where pair.value.range.upperBound >= range.upperBound {
+                    if let found = search(pair.key) ?? search(pair.value) { return found }
+                }
+            }
+            return nil
+        }
+        for document in documents { if let found = document.root.flatMap(search) { return found } }
+        return nil
+    }
+}
+
+extension UpdateRequest {
+    /// How `FileUpdate.met` names the requests.
+    package static func key(ofWorkload number: Int) -> String { "workload \(number)" }
+    package static func key(ofKustomizeImage number: Int) -> String { "kustomize \(number)" }
+    package static func key(ofHelmValue number: Int) -> String { "helm \(number)" }
+}

@@ -1,0 +1,237 @@
+/// Changes of a document's structure: pairs that come and go, items that come. They keep the way their surroundings are
+/// written.
+package enum StructureEdit: Sendable {
+    /// Pairs behind those of a mapping that does not have these keys. The mapping is written, be it empty (`{}`).
+    case add([PlainValue.Pair], to: YAMLNode)
+    /// The pairs with these keys, from a mapping that keeps others.
+    case remove(Set<String>, from: YAMLNode)
+    /// Items behind those of a list.
+    case append([PlainValue], to: YAMLNode)
+    /// A value in the place of one that is not written (`annotations:`), or is empty.
+    case fill(YAMLNode, with: PlainValue, keyOf: YAMLNode)
+    /// An empty mapping in the place of one whose last pairs go.
+    case clear(YAMLNode)
+
+    var node: YAMLNode {
+        switch self {
+        case .add(_, let node), .remove(_, let node), .append(_, let node), .fill(let node, _, _), .clear(let node):
+            node
+        }
+    }
+}
+
+/// Makes the splices of structure edits.
+package struct StructureWriter {
+    private let bytes: [UInt8]
+    private let lineBreak: String
+
+    package init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        let first = bytes.firstIndex { $0 == 0x0A || $0 == 0x0D }
+        lineBreak =
+            if let first, bytes[first] == 0x0D {
+                first + 1 < bytes.count && bytes[first + 1] == 0x0A ? "\r\n" : "\r"
+            } else {
+                "\n"
+            }
+    }
+
+    package func splices(for edit: StructureEdit) throws(ScalarSplice.Refusal) -> [Splice] {
+        guard !edit.node.isAlias else { throw ScalarSplice.Refusal(reason: "it is an alias: the anchor is elsewhere") }
+        switch edit {
+        case .add(let pairs, let node): return [try adding(pairs, to: node)]
+        case .remove(let keys, let node): return try removing(keys, from: node)
+        case .append(let items, let node): return [try appending(items, to: node)]
+        case .fill(let node, let value, let key): return [try filling(node, with: value, key: key)]
+        case .clear(let node): return [try clearing(node)]
+        }
+    }
+
+    // MARK: Mappings
+
+    private func adding(_ new: [PlainValue.Pair], to node: YAMLNode) throws(ScalarSplice.Refusal) -> Splice {
+        guard case .mapping(let pairs, let isFlow) = node.content else {
+            throw ScalarSplice.Refusal(reason: "it is no mapping")
+        }
+        if isFlow {
+            let quoted = pairs.first?.key.style == .doubleQuoted
+            let text = new.map {
+                "\(PlainValue.scalar($0.key, quoted: quoted)): \($0.value.flow(quoted: quoted))"
+            }.joined(separator: ", ")
+            return flowSplice(text, after: pairs.last?.value, key: pairs.last?.key, in: node)
+        }
+        guard let first = pairs.first else { throw ScalarSplice.Refusal(reason: "it has no pairs") }
+        let indent = try column(of: first.key)
+        // Behind the last pair whose value ends on its line; what follows a block text may be its blank lines.
+        let anchor = pairs.last { !($0.value.style?.isBlock ?? false) || $0.value.isAlias } ?? pairs[pairs.count - 1]
+        return try blockSplice(
+            PlainValue.mapping(new), indent: indent,
+            after: anchor.value.isAlias ? anchor.value : last(of: anchor.value),
+            key: anchor.key)
+    }
+
+    private func appending(_ new: [PlainValue], to node: YAMLNode) throws(ScalarSplice.Refusal) -> Splice {
+        guard case .sequence(let items, let isFlow) = node.content else {
+            throw ScalarSplice.Refusal(reason: "it is no list")
+        }
+        if isFlow {
+            let quoted = items.first?.pairs?.first?.key.style == .doubleQuoted
+            return flowSplice(
+                new.map { $0.flow(quoted: quoted) }.joined(separator: ", "), after: items.last, key: nil, in: node)
+        }
+        guard let item = items.last else { throw ScalarSplice.Refusal(reason: "it has no items") }
+        let line = LineIndex.line(around: node.range.lowerBound, in: bytes)
+        let prefix = bytes[line.lowerBound..<node.range.lowerBound]
+        guard prefix.allSatisfy({ $0 == 0x20 }), bytes[node.range.lowerBound] == UInt8(ascii: "-") else {
+            throw ScalarSplice.Refusal(reason: "its items do not start on lines of their own")
+        }
+        return try blockSplice(PlainValue.list(new), indent: prefix.count, after: last(of: item), key: nil)
+    }
+
+    private func flowSplice(_ text: String, after value: YAMLNode?, key: YAMLNode?, in node: YAMLNode) -> Splice {
+        guard let value else {
+            return Splice(range: node.range.lowerBound + 1..<node.range.lowerBound + 1, bytes: Array(text.utf8))
+        }
+        let end = max(value.range.upperBound, key?.range.upperBound ?? 0)
+        return Splice(range: end..<end, bytes: Array(", \(text)".utf8))
+    }
+
+    /// Whole lines behind the line on which a value ends.
+    private func blockSplice(
+        _ new: PlainValue, indent: Int, after value: YAMLNode, key: YAMLNode?
+    ) throws(ScalarSplice.Refusal) -> Splice {
+        var end = max(value.range.upperBound, key?.range.upperBound ?? 0)
+        let isAtLineStart = end > 0 && end <= bytes.count && (bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D)
+        var lead = ""
+        if !isAtLineStart {
+            while end < bytes.count, bytes[end] != 0x0A, bytes[end] != 0x0D { end += 1 }
+            if end == bytes.count {
+                lead = lineBreak
+            } else {
+                end += bytes[end] == 0x0D && end + 1 < bytes.count && bytes[end + 1] == 0x0A ? 2 : 1
+            }
+        }
+        let space = String(repeating: " ", count: indent)
+        let text = space + new.block(indent: indent, unit: 2).joined(separator: lineBreak)
+        return Splice(range: end..<end, bytes: Array((lead + text + (lead.isEmpty ? lineBreak : "")).utf8))
+    }
+
+    /// The node that ends last in a tree.
+    private func last(of node: YAMLNode) -> YAMLNode {
+        var node = node
+        while !node.isAlias {
+            switch node.content {
+            case .mapping(let pairs, false): if let next = pairs.last?.value { node = next } else { return node }
+            case .sequence(let items, false): if let next = items.last { node = next } else { return node }
+            default: return node
+            }
+        }
+        return node
+    }
+
+    private func column(of key: YAMLNode) throws(ScalarSplice.Refusal) -> Int {
+        let line = LineIndex.line(around: key.range.lowerBound, in: bytes)
+        let prefix = bytes[line.lowerBound..<key.range.lowerBound]
+        guard prefix.allSatisfy({ $0 == 0x20 || $0 == UInt8(ascii: "-") }) else {
+            throw ScalarSplice.Refusal(reason: "its keys do not stand at the start of lines")
+        }
+        return prefix.count
+    }
+
+    // MARK: Removal
+
+    private func removing(_ keys: Set<String>, from node: YAMLNode) throws(ScalarSplice.Refusal) -> [Splice] {
+        guard case .mapping(let pairs, let isFlow) = node.content else {
+            throw ScalarSplice.Refusal(reason: "it is no mapping")
+        }
+        var splices: [Splice] = []
+        var isFirstKept = true
+        for (index, pair) in pairs.enumerated() {
+            guard let key = pair.key.text, keys.contains(key) else {
+                isFirstKept = false
+                continue
+            }
+            let end = max(pair.value.range.upperBound, pair.key.range.upperBound)
+            if pair.key.anchor != nil || pair.value.anchor != nil && !pair.value.isAlias {
+                throw ScalarSplice.Refusal(reason: "'\(key)' defines an anchor")
+            }
+            if isFlow {
+                if index + 1 < pairs.count, isFirstKept || index == 0 {
+                    splices.append(
+                        Splice(range: pair.key.range.lowerBound..<pairs[index + 1].key.range.lowerBound, bytes: []))
+                } else if index > 0 {
+                    let before = pairs[index - 1]
+                    let start = max(before.value.range.upperBound, before.key.range.upperBound)
+                    splices.append(Splice(range: start..<end, bytes: []))
+                }
+                continue
+            }
+            let line = LineIndex.line(around: pair.key.range.lowerBound, in: bytes)
+            if bytes[line.lowerBound..<pair.key.range.lowerBound].allSatisfy({ $0 == 0x20 }) {
+                splices.append(
+                    Splice(range: line.lowerBound..<lineEnd(after: last(of: pair.value), orAt: end), bytes: []))
+            } else if index + 1 < pairs.count {
+                let next = pairs[index + 1].key.range.lowerBound
+                guard !bytes[end..<next].contains(UInt8(ascii: "#")) else {
+                    throw ScalarSplice.Refusal(reason: "a comment stands behind '\(key)', which starts a list's item")
+                }
+                splices.append(Splice(range: pair.key.range.lowerBound..<next, bytes: []))
+            } else {
+                throw ScalarSplice.Refusal(reason: "'\(key)' is the only key of its item")
+            }
+        }
+        return splices
+    }
+
+    /// Behind the line break of the line on which a value ends.
+    private func lineEnd(after value: YAMLNode, orAt offset: Int) -> Int {
+        var end = max(offset, value.range.upperBound)
+        if end > 0, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { return end }
+        while end < bytes.count, bytes[end] != 0x0A, bytes[end] != 0x0D { end += 1 }
+        if end < bytes.count { end += bytes[end] == 0x0D && end + 1 < bytes.count && bytes[end + 1] == 0x0A ? 2 : 1 }
+        return end
+    }
+
+    private func clearing(_ node: YAMLNode) throws(ScalarSplice.Refusal) -> Splice {
+        guard case .mapping(let pairs, let isFlow) = node.content, let first = pairs.first, let final = pairs.last
+        else {
+            throw ScalarSplice.Refusal(reason: "it is no mapping")
+        }
+        if isFlow {
+            let end = max(final.value.range.upperBound, final.key.range.upperBound)
+            return Splice(range: first.key.range.lowerBound..<end, bytes: [])
+        }
+        guard node.anchor == nil, node.tag == nil else {
+            throw ScalarSplice.Refusal(reason: "it has an anchor or a tag")
+        }
+        // From behind the key's colon: the lines go, the braces come.
+        var start = first.key.range.lowerBound
+        while start > 0, [0x20, 0x0A, 0x0D].contains(bytes[start - 1]) { start -= 1 }
+        guard start > 0, bytes[start - 1] == UInt8(ascii: ":") else {
+            throw ScalarSplice.Refusal(reason: "a comment stands before its first pair")
+        }
+        var end = lineEnd(
+            after: last(of: final.value), orAt: max(final.value.range.upperBound, final.key.range.upperBound))
+        var text = " {}"
+        if end > 0, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { text += lineBreak } else { end = bytes.count }
+        return Splice(range: start..<end, bytes: Array(text.utf8))
+    }
+
+    // MARK: Values that are not written
+
+    private func filling(
+        _ node: YAMLNode, with value: PlainValue, key: YAMLNode
+    ) throws(ScalarSplice.Refusal) -> Splice {
+        guard node.isNull, node.tag == nil, node.anchor == nil else {
+            throw ScalarSplice.Refusal(reason: "something is written there")
+        }
+        if !node.range.isEmpty {
+            return Splice(range: node.range, bytes: Array(value.flow(quoted: false).utf8))
+        }
+        let indent = try column(of: key)
+        guard bytes[key.range.upperBound...].first == UInt8(ascii: ":") else {
+            throw ScalarSplice.Refusal(reason: "its key is written in an unusual way")
+        }
+        return try blockSplice(value, indent: indent + 2, after: key, key: nil)
+    }
+}

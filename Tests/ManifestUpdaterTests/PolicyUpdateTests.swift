@@ -1,0 +1,125 @@
+import ManifestUpdater
+import TestSupport
+import Testing
+import YAML
+
+/// Annotations as `slipway automate`, `lock` and `policy` leave them.
+@Suite(.tags(.unit))
+struct PolicyUpdateTests {
+    private func edit(_ text: String, _ update: PolicyUpdate) -> (String?, FileUpdate) {
+        let result = ManifestUpdater.update(
+            Array(text.utf8), file: "f.yaml", policies: update, of: ["default:deployment/web"])
+        return (result.bytes.map { String(decoding: $0, as: UTF8.self) }, result)
+    }
+
+    private static let head = "kind: Deployment\nmetadata:\n  name: web\n"
+    private static let tail = "spec: {template: {spec: {containers: [{name: app, image: a:v1}]}}}\n"
+
+    @Test(arguments: [
+        ("", "  annotations:\n    fluxcd.io/automated: \"true\"\n"),
+        ("  annotations:\n", "  annotations:\n    fluxcd.io/automated: \"true\"\n"),
+        ("  annotations: {} # c\n", "  annotations: {fluxcd.io/automated: \"true\"} # c\n"),
+        ("  annotations: {a: b}\n", "  annotations: {a: b, fluxcd.io/automated: \"true\"}\n"),
+        (
+            "  annotations:\n      a: b # c\n\n",
+            "  annotations:\n      a: b # c\n      fluxcd.io/automated: \"true\"\n\n"
+        ),
+        (
+            "  annotations:\n    a: |\n      text\n    c: d\n",
+            "  annotations:\n    a: |\n      text\n    c: d\n    fluxcd.io/automated: \"true\"\n"
+        ),
+        (
+            "  annotations:\n    a: |\n      text\n",
+            "  annotations:\n    a: |\n      text\n    fluxcd.io/automated: \"true\"\n"
+        ),
+        (
+            "  annotations:\n    flux.weave.works/automated: 'false'\n",
+            "  annotations:\n    flux.weave.works/automated: 'true'\n"
+        ),
+        (
+            "  annotations:\n    slipway.dev/automated: \"no\" # c\n",
+            "  annotations:\n    slipway.dev/automated: \"true\" # c\n"
+        ),
+    ])
+    func automate(_ old: String, _ new: String) {
+        for lineBreak in ["\n", "\r\n"] {
+            let clothed = { (text: String) in (Self.head + text + Self.tail).replacing("\n", with: lineBreak) }
+            let (text, result) = edit(clothed(old), PolicyUpdate(add: ["automated": "true"]))
+            #expect(text == clothed(new), "\(result.skipped)")
+            #expect(result.changes.count == 1)
+            guard let text else { continue }
+            #expect(edit(text, PolicyUpdate(add: ["automated": "true"])).0 == nil)
+        }
+    }
+
+    @Test(arguments: [
+        (
+            "  annotations:\n    a: b\n    fluxcd.io/automated: \"true\" # c\n    c: d\n",
+            "  annotations:\n    a: b\n    c: d\n"
+        ),
+        (
+            "  annotations:\n    fluxcd.io/automated: 'true'\n    flux.weave.works/automated: 'true'\n",
+            "  annotations: {}\n"
+        ),
+        ("  annotations: {fluxcd.io/automated: 'true', a: b}\n", "  annotations: {a: b}\n"),
+        ("  annotations: {a: b, fluxcd.io/automated: 'true'}\n", "  annotations: {a: b}\n"),
+        ("  annotations: {fluxcd.io/automated: 'true'}\n", "  annotations: {}\n"),
+    ])
+    func deautomate(_ old: String, _ new: String) {
+        let (text, result) = edit(Self.head + old + Self.tail, PolicyUpdate(remove: ["automated"]))
+        #expect(text == Self.head + new + Self.tail, "\(result.skipped)")
+    }
+
+    @Test func removeWinsOverAdd() {
+        let old = Self.head + "  annotations: {fluxcd.io/automated: 'true'}\n" + Self.tail
+        let (text, _) = edit(old, PolicyUpdate(add: ["automated": "true"], remove: ["automated"]))
+        #expect(text == Self.head + "  annotations: {}\n" + Self.tail)
+    }
+
+    @Test func locksSayWhoAndWhy() throws {
+        let update = PolicyUpdate(add: [
+            "locked": "true", "locked_user": "Ann <ann@x>", "locked_msg": "wait: \"é\"\nnow",
+        ])
+        let (text, result) = edit(Self.head + Self.tail, update)
+        let expected =
+            "  annotations:\n    fluxcd.io/locked: \"true\"\n    fluxcd.io/locked_msg: \"wait: \\\"é\\\"\\nnow\"\n    fluxcd.io/locked_user: \"Ann <ann@x>\"\n"
+        #expect(text == Self.head + expected + Self.tail, "\(result.skipped)")
+        let locked = try #require(text)
+        #expect(
+            edit(locked, PolicyUpdate(remove: ["locked", "locked_user", "locked_msg"])).0 == Self.head
+                + "  annotations: {}\n" + Self.tail)
+        #expect(edit(locked, PolicyUpdate(add: ["locked_msg": "other words"])).0?.contains("other words") == true)
+    }
+
+    @Test func tagsForAllContainers() {
+        let old = Self.head + "  annotations: {filter.fluxcd.io/app: 'glob:v*'}\n" + Self.tail
+        #expect(edit(old, PolicyUpdate(tagAll: "semver:~1")).0 == old.replacing("glob:v*", with: "semver:~1"))
+        #expect(edit(old, PolicyUpdate(tagAll: "glob:*")).0 == Self.head + "  annotations: {}\n" + Self.tail)
+    }
+
+    @Test func sharedAnnotationsAreRefused() {
+        let old = Self.head + "  annotations: &a {fluxcd.io/automated: 'true'}\n  labels: *a\n" + Self.tail
+        let (text, result) = edit(old, PolicyUpdate(remove: ["automated"]))
+        #expect(text == nil)
+        #expect(result.skipped.first?.reason.contains("shared, by an anchor") == true)
+    }
+
+    @Test func messagesAreFluxs() {
+        let ids = ["default:deployment/b", "default:deployment/a"]
+        func message(_ update: PolicyUpdate, _ user: String? = nil) -> String {
+            CommitMessage.policies(update, workloads: ids, user: user)
+        }
+        let list = "default:deployment/a, default:deployment/b"
+        #expect(message(PolicyUpdate(add: ["automated": "true"])) == "Automated: \(list)\n")
+        #expect(message(PolicyUpdate(remove: ["locked", "locked_user", "locked_msg"])) == "Unlocked: \(list)\n")
+        #expect(
+            message(PolicyUpdate(add: ["tag.app": "glob:*", "locked": "true"]))
+                == "Updated workload policies\n\n- Locked: \(list)\n- Updated policies: \(list)\n")
+        #expect(message(PolicyUpdate(remove: ["automated"]), "because") == "because\n\n- Deautomated: \(list)\n")
+        #expect(CommitMessage.release(image: nil, workloads: []) == "Release all latest to all\n")
+        #expect(
+            CommitMessage.release(image: "a:v2", workloads: ids)
+                == "Release a:v2 to default:deployment/b, default:deployment/a\n")
+        #expect(PolicyUpdate.pattern("v1.*") == "glob:v1.*" && PolicyUpdate.pattern("semver:~1") == "semver:~1")
+    }
+}
