@@ -367,7 +367,11 @@ final class Transfer {
             return tlsFailure(cause)
         case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE, CURLE_HTTP2,
             CURLE_HTTP2_STREAM, CURLE_SSL_SHUTDOWN_FAILED, CURLE_SEND_FAIL_REWIND:
-            return error(.interrupted, "the connection to \(authority) broke")
+            // Many servers say no more than this to a client whose certificate they miss or do not know.
+            let hint =
+                request.url.isSecure && status == 0
+                ? "if it wants a client certificate, name one that it trusts" : nil
+            return error(.interrupted, "the connection to \(authority) broke", hint: hint)
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_FUNCTION_ARGUMENT:
             return error(.invalidRequest, "the request cannot be sent")
         case CURLE_WEIRD_SERVER_REPLY:

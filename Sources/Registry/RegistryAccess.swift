@@ -19,9 +19,9 @@ package struct RegistryAccess: Sendable {
         open(configuration.mapped(location).first ?? location)
     }
 
-    /// The repositories to read an image from: those that the maps give, in order, then the one that was asked for.
+    /// The repositories to read an image from: those that maps and mirrors give, in order, then the one that was asked for.
     package func pullCandidates(_ location: RepositoryLocation) -> [any ImageRepository] {
-        (configuration.mapped(location) + [location]).map { open($0) }
+        configuration.readable(location).map { open($0) }
     }
 
     /// The names of a registry's repositories. `unsupported` where the registry has no catalog.

@@ -6,6 +6,10 @@ package struct RegistryConfiguration: Sendable {
     /// Where a host's repositories really are, in order: `HOST[/PREFIX]`, or `oci:/DIRECTORY` with one layout for each
     /// repository below it.
     package var maps: [(from: String, to: [String])] = []
+    /// Where a host's images are looked for first when they are read; nothing is written there.
+    package var mirrors: [(from: String, to: [String])] = []
+    /// Hosts that are not asked themselves when their maps and mirrors do not have an image.
+    package var withoutFallback: Set<String> = []
     /// Hosts spoken to in plain HTTP: `host:port`, `host` for all its ports, `*` for all.
     package var insecureRegistries: Set<String> = []
     /// Hosts whose certificate is not checked.
@@ -110,7 +114,20 @@ package struct RegistryConfiguration: Sendable {
     }
 
     /// Where a repository is to be looked for, in order; without the place that was asked for.
-    func mapped(_ location: RepositoryLocation) -> [RepositoryLocation] {
+    func mapped(_ location: RepositoryLocation) -> [RepositoryLocation] { targets(of: location, in: maps) }
+
+    /// Where a repository is to be read from, in order: maps, mirrors, and the place that was asked for.
+    func readable(_ location: RepositoryLocation) -> [RepositoryLocation] {
+        let targets = mapped(location) + targets(of: location, in: mirrors)
+        guard case .registry(let host, _) = location, !targets.isEmpty,
+            withoutFallback.contains(where: { Self.canonical($0) == Self.canonical(host) })
+        else { return targets + [location] }
+        return targets
+    }
+
+    private func targets(
+        of location: RepositoryLocation, in maps: [(from: String, to: [String])]
+    ) -> [RepositoryLocation] {
         guard case .registry(let host, let path) = location else { return [] }
         let asked = Self.canonical(host)
         var result: [RepositoryLocation] = []

@@ -7,6 +7,10 @@ package final class RegistryServer: Sendable {
         package var users: [String: String] = [:]
         /// Serves TLS with a certificate of a certificate authority of its own (`certificateAuthority`).
         package var tls = false
+        /// With `tls`: only clients with a certificate of this authority (a PEM file) are let in.
+        package var clientAuthority: String?
+        /// With `tls`: the certificate ended yesterday.
+        package var isExpired = false
         /// Bearer tokens from a token service: realm, service, issuer and the file of certificates that sign.
         package var token: (realm: String, service: String, issuer: String, bundle: String)?
 
@@ -56,8 +60,9 @@ package final class RegistryServer: Sendable {
 
             """
         if options.tls {
-            try Self.makeCertificates(in: directory)
-            text += "  tls: {certificate: \(directory)/server.pem, key: \(directory)/server.key}\n"
+            try Self.makeCertificates(in: directory, days: options.isExpired ? -1 : 2)
+            let clients = options.clientAuthority.map { ", clientcas: [\($0)]" } ?? ""
+            text += "  tls: {certificate: \(directory)/server.pem, key: \(directory)/server.key\(clients)}\n"
         }
         if !options.users.isEmpty {
             let lines = try options.users.map { user, password in
@@ -105,7 +110,7 @@ package final class RegistryServer: Sendable {
     }
 
     /// A certificate authority and a certificate for 127.0.0.1 and localhost.
-    private static func makeCertificates(in directory: String) throws {
+    private static func makeCertificates(in directory: String, days: Int) throws {
         let extensions = "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
         try extensions.write(toFile: "\(directory)/extensions", atomically: true, encoding: .utf8)
         let new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
@@ -116,7 +121,7 @@ package final class RegistryServer: Sendable {
         try Shell.run(
             [
                 "openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", "2", "-extfile", "extensions", "-out", "server.pem",
+                "-days", "\(days)", "-extfile", "extensions", "-out", "server.pem",
             ], in: directory)
     }
 }

@@ -22,6 +22,8 @@ package enum StubReply: Sendable {
     case reset([UInt8])
     /// Bytes as they are, and then nothing more for as long as the client waits.
     case stall([UInt8])
+    /// The head, then one byte after the other with a pause between them, until the client goes away.
+    case drip([UInt8], milliseconds: UInt32)
     /// The head, then the same piece again and again until the client goes away.
     case endless(head: [UInt8], piece: [UInt8])
 
@@ -129,6 +131,10 @@ package final class StubServer: @unchecked Sendable {
                 _ = Self.send(connection, bytes)
                 var byte: UInt8 = 0
                 _ = recv(connection, &byte, 1, 0)
+                return
+            case .drip(let head, let milliseconds):
+                guard Self.send(connection, head) else { return }
+                while Self.send(connection, [0x20]) { usleep(milliseconds * 1000) }
                 return
             case .endless(let head, let piece):
                 guard Self.send(connection, head) else { return }

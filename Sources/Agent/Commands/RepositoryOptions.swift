@@ -77,6 +77,29 @@ package struct RegistryOptions: ParsableArguments {
     var certificates: [String] = []
 
     @Option(
+        name: .customLong("registry-mirror"),
+        help: ArgumentHelp(
+            "Read Docker Hub's images (or, with HOST=MIRROR, another registry's) from a mirror first. Repeat for several.",
+            valueName: "mirror"))
+    var mirrors: [String] = []
+
+    @Flag(
+        name: .customLong("skip-default-registry-fallback"),
+        help: "Where a registry has maps or mirrors, read images from them only.")
+    var skipsFallback = false
+
+    @Option(
+        name: .customLong("registry-client-cert"),
+        help: ArgumentHelp("Show a certificate to a registry.", valueName: "host=cert,key"))
+    var clientCertificates: [String] = []
+
+    @Option(
+        name: .customLong("registry-proxy"),
+        help: ArgumentHelp(
+            "Reach a registry through this proxy, whatever HTTPS_PROXY says; HOST= for none.", valueName: "host=url"))
+    var proxies: [String] = []
+
+    @Option(
         name: .customLong("docker-config"),
         help: ArgumentHelp(
             "A config.json with credentials, or the directory of one: $DOCKER_CONFIG or ~/.docker by default.",
@@ -97,6 +120,33 @@ package struct RegistryOptions: ParsableArguments {
         for text in certificates {
             let (host, file) = try Self.pair(text, flag: "--registry-certificate")
             Self.edit(&configuration, host) { $0.caFile = file }
+        }
+        for text in mirrors {
+            let named = text.contains("=") ? text : "docker.io=\(text)"
+            let (host, mirror) = try Self.pair(named, flag: "--registry-mirror")
+            Self.edit(&configuration, host) { $0.mirrors.append(mirror) }
+        }
+        for text in clientCertificates {
+            let (host, files) = try Self.pair(text, flag: "--registry-client-cert")
+            let parts = files.split(separator: ",").map(String.init)
+            guard (1...2).contains(parts.count) else {
+                throw ValidationError("--registry-client-cert '\(text)': write HOST=CERTIFICATE,KEY")
+            }
+            Self.edit(&configuration, host) { entry in
+                entry.clientCertificate = parts[0]
+                entry.clientKey = parts.count == 2 ? parts[1] : nil
+            }
+        }
+        for text in proxies {
+            guard text.contains("=") else { throw ValidationError("--registry-proxy: write HOST=http://PROXY:PORT") }
+            let (host, proxy) = try Self.pair(allowingEmpty: text, flag: "--registry-proxy")
+            Self.edit(&configuration, host) { $0.proxy = proxy }
+        }
+        if skipsFallback {
+            for index in configuration.registries.indices {
+                let entry = configuration.registries[index]
+                if !entry.map.isEmpty || !entry.mirrors.isEmpty { configuration.registries[index].fallback = false }
+            }
         }
     }
 

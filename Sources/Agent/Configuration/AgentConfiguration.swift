@@ -34,6 +34,19 @@ package struct AgentConfiguration: Sendable {
         package var insecure = false
         package var skipTLSVerify = false
         package var caFile: String?
+        /// Where to look first when images are read, and only then.
+        package var mirrors: [String] = []
+        /// Whether the host itself is asked when its maps and mirrors do not have an image.
+        package var fallback = true
+        /// PEM files of the certificate that is shown to the host, and of its key.
+        package var clientCertificate: String?
+        package var clientKey: String?
+        /// A proxy's URL, or an empty text for none; `nil`: as the environment says.
+        package var proxy: String?
+        package var concurrency: Int?
+        package var requestsPerSecond: Int?
+        /// Mebibytes of the parts in which blobs are uploaded; `nil`: whole.
+        package var uploadChunk: Int?
 
         package init(host: String) { self.host = host }
     }
@@ -84,6 +97,16 @@ extension AgentConfiguration {
             if entry.insecure { configuration.insecureRegistries.insert(entry.host) }
             if entry.skipTLSVerify { configuration.skipTLSVerify.insert(entry.host) }
             if let file = entry.caFile { configuration.certificateBundles[entry.host] = file }
+            if !entry.mirrors.isEmpty { configuration.mirrors.append((from: entry.host, to: entry.mirrors)) }
+            if !entry.fallback { configuration.withoutFallback.insert(entry.host) }
+            var options = RegistryConfiguration.HostOptions()
+            options.clientCertificate = entry.clientCertificate
+            options.clientKey = entry.clientKey
+            options.proxy = entry.proxy
+            if let concurrency = entry.concurrency { options.concurrency = concurrency }
+            options.requestsPerSecond = entry.requestsPerSecond.map { Double($0) }
+            options.uploadChunk = entry.uploadChunk.map { Int64($0) << 20 }
+            configuration.hosts[entry.host] = options
         }
         return configuration
     }

@@ -66,6 +66,14 @@ package enum ConfigurationFile {
             entry.insecure = try object.optional("insecure")?.bool() ?? false
             entry.skipTLSVerify = try object.optional("skipTLSVerify")?.bool() ?? false
             entry.caFile = try object.optional("caFile")?.nonEmptyString()
+            entry.mirrors = try object.optional("mirrors")?.stringOrStrings() ?? []
+            entry.fallback = try object.optional("fallback")?.bool() ?? true
+            entry.clientCertificate = try object.optional("clientCert")?.nonEmptyString()
+            entry.clientKey = try object.optional("clientKey")?.nonEmptyString()
+            entry.proxy = try object.optional("proxy")?.string()
+            entry.concurrency = try object.optional("concurrency")?.integer(in: 1...64)
+            entry.requestsPerSecond = try object.optional("requestsPerSecond")?.integer(in: 1...1000)
+            entry.uploadChunk = try object.optional("uploadChunkMiB")?.integer(in: 1...4096)
             return entry
         }
     }
