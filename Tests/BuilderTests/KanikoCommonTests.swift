@@ -183,28 +183,6 @@ import Testing
         KanikoFailureTests.unpacking("ADD local tar.bz2 unpacks", "bzip2", ".bz2"),
     ]
 
-    @Test("ADD url, ADD url 404 fails") func urls() async throws {
-        let server = try StubServer { request in
-            request.path == "/a/f.txt"
-                ? .text(200, "fetched", headers: [("Last-Modified", "Fri, 13 Feb 2009 23:31:30 GMT")])
-                : .text(404, "no")
-        }
-        await withKnownIssue("ADD of URLs is not there yet") {
-            try await KanikoCase(
-                name: "ADD url",
-                dockerfile: "FROM busybox\nADD \(server.url)/a/f.txt /to/\nADD \(server.url)/a/f.txt /g\n",
-                expects: [
-                    .text("to/f.txt", "fetched"), .file("to/f.txt", "f 0600 0:0"), .file("g", "f 0600 0:0"),
-                    .check { #expect($0.tree["g"]?.modified == 1_234_567_890) },
-                ]
-            ).run()
-            try await KanikoCase(
-                name: "ADD url 404 fails", dockerfile: "FROM busybox\nADD \(server.url)/nothing /g\n",
-                expects: [.fails("404")]
-            ).run()
-        }
-    }
-
     static let metadata: [KanikoCase] = [
         KanikoCase(
             name: "HEALTHCHECK",

@@ -39,46 +39,6 @@ extension KanikoFailureTests {
             expects: [.file("to/a.tar.gz", "f 0644 0:0"), .file("to/d", nil), .text("un/d/f", "packed")]),
     ]
 
-    @Test("ADD --checksum (right), (wrong) fails") func checksums() async throws {
-        let server = try StubServer { $0.path == "/a/tool.bin" ? .text(200, "tool\n") : .text(404, "") }
-        let sum = try Shell.run(["sha256sum"], input: Array("tool\n".utf8)).stdout.prefix(64)
-        await withKnownIssue("ADD of URLs is not there yet") {
-            try await KanikoCase(
-                name: "ADD --checksum (right)",
-                dockerfile: "FROM busybox\nADD --checksum=sha256:\(sum) \(server.url)/a/tool.bin /t/\n",
-                expects: [.text("t/tool.bin", "tool\n"), .file("t/tool.bin", "f 0600 0:0")]
-            ).run()
-            try await KanikoCase(
-                name: "ADD --checksum (wrong) fails",
-                dockerfile:
-                    "FROM busybox\nADD --checksum=sha256:\(String(sum.reversed())) \(server.url)/a/tool.bin /t/\n",
-                expects: [.fails("sha256:\(sum)")]
-            ).run()
-        }
-    }
-
-    @Test("ADD git repository") func repository() async throws {
-        let scratch = try TemporaryDirectory("add-git")
-        let fixture = try GitRepositoryFixture(in: scratch.path, name: "app.git")
-        try fixture.commit(["src/f": "one\n", "README": "read\n"], message: "first")
-        let server = try await GitHTTPServer(directory: scratch.path)
-        await withKnownIssue("ADD of git repositories is not there yet") {
-            try await KanikoCase(
-                name: "ADD git repository",
-                dockerfile: """
-                    FROM busybox
-                    ADD \(server.url)/app.git#main /all
-                    ADD \(server.url)/app.git#main:src /part/
-                    ADD --keep-git-dir=true \(server.url)/app.git#\(try fixture.head()) /kept
-                    """,
-                expects: [
-                    .text("all/src/f", "one\n"), .file("all/src/f", "f 0644 0:0"), .file("all/.git", nil),
-                    .text("part/f", "one\n"), .file("part/README", nil), .file("kept/.git", "d 0755 0:0"),
-                ]
-            ).run()
-        }
-    }
-
     static let metadata: [KanikoCase] = [
         KanikoCase(
             name: "STOPSIGNAL / EXPOSE range / LABEL / ENV",
