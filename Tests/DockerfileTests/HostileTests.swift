@@ -114,4 +114,43 @@ import Testing
             try WordExpander().expand(String(repeating: "'a", count: 100_001)) { _ in nil }
         }
     }
+
+    @Test("values that double, a thousand times over")
+    func values() throws {
+        let big = "ENV v0=" + String(repeating: "x", count: 1000) + "\n"
+        let doubling = (1...9).map { "ENV v\($0)=$v\($0 - 1)$v\($0 - 1)\n" }.joined()
+        let copies = (0..<2_000).map { "ENV c\($0)=$v9\n" }.joined()
+        // A gigabyte, when all of it were kept.
+        _ = try graph("FROM scratch\n" + big + doubling + copies).lint()
+        let globals = (big + doubling + copies).replacing("ENV", with: "ARG")
+        #expect(graphFailure(globals + "FROM a")?.code == .limit)
+    }
+
+    @Test("triggers that multiply")
+    func triggers() throws {
+        let base = "FROM scratch AS a\n" + String(repeating: "ONBUILD LABEL a=b\n", count: 5_000)
+        #expect(try graph(base + String(repeating: "FROM a\n", count: 20)).nodes[20].instructions.count == 5_000)
+        let error = graphFailure(base + String(repeating: "FROM a\n", count: 21))
+        #expect(error?.code == .limit)
+        #expect(error?.location?.line == 5_022)
+        var images = try graph(String(repeating: "FROM a\n", count: 21))
+        let texts = [String](repeating: "LABEL a=b", count: 5_000)
+        for index in 0..<20 { try images.insertTriggers(texts, into: index) }
+        #expect(throws: DockerfileError.self) { try images.insertTriggers(texts, into: 20) }
+        #expect(throws: DockerfileError.self) {
+            var one = try graph("FROM a")
+            try one.insertTriggers([String](repeating: "LABEL a=b", count: 10_001), into: 0)
+        }
+    }
+
+    @Test("many patterns over long paths, and patterns of stars only")
+    func patterns() throws {
+        let path = (0..<200).map { "directory\($0)" }.joined(separator: "/")
+        let stars = String(repeating: "**/a*b*c*?", count: 50)
+        let matcher = try IgnoreMatcher(file: Array((0..<200).map { "\(stars)\($0)\n" }.joined().utf8))
+        #expect(!matcher.excludes(path))
+        let exponential = try IgnoreMatcher(patterns: [String(repeating: "*a", count: 500) + "b"])
+        #expect(!exponential.excludes(String(repeating: "a", count: 4_000)))
+        #expect(try IgnoreMatcher(patterns: ["**/x"]).excludes(String(repeating: "a/", count: 2_000) + "x"))
+    }
 }

@@ -37,6 +37,8 @@ struct PlannedStage: Sendable {
     var state: StageState
     /// The history of the base's image and stages, then of this one.
     var history: [History]
+    /// Bytes of what this stage and those planned before it put into their histories.
+    var plannedSize = 0
 }
 
 /// A base image whose manifest and configuration are known; its layers may not be here yet.

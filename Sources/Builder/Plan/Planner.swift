@@ -229,10 +229,11 @@ struct Planner {
                 }
             })
         if let folder { planner.begin(withFolder: folder, at: node.stage.location) }
+        planner.size = plan.stages.last?.plannedSize ?? 0
         for instruction in node.instructions { try planner.apply(instruction) }
         return PlannedStage(
             index: node.index, name: node.displayName, location: node.stage.location, base: base,
-            steps: planner.steps, state: planner.state, history: history + planner.history)
+            steps: planner.steps, state: planner.state, history: history + planner.history, plannedSize: planner.size)
     }
 }
 

@@ -15,6 +15,8 @@ struct StagePlanner {
     var state: StageState
     var steps: [PlannedStep] = []
     var history: [History] = []
+    /// Bytes of the history, in which all values show: of this stage and those planned before it.
+    var size = 0
 
     init(
         _ request: BuildRequest, state: StageState, globalValue: @escaping (String) -> String?,
@@ -53,6 +55,12 @@ struct StagePlanner {
         case .expose(let words): try expose(words, expanded)
         case .workdir(let path): try workdir(path, expanded)
         default: metadata(expanded)
+        }
+        guard size <= WordExpander.totalLimit else {
+            throw BuildError(
+                instruction.error(
+                    .limit, "the stages' histories and variables hold more than \(WordExpander.totalLimit) bytes",
+                    hint: "put large values into files"))
         }
     }
 
@@ -307,6 +315,7 @@ struct StagePlanner {
                 created: created, createdBy: text, comment: "buildkit.dockerfile.v0", emptyLayer: !step.hasLayer)
         }
         if let entry = step.history { history.append(entry) }
+        size += step.history?.createdBy?.utf8.count ?? instruction.original.utf8.count
         steps.append(step)
     }
 

@@ -7,16 +7,30 @@ struct LayerNormalizer {
     private let lowers: LayeredRoot
     private var ownership: OwnershipMode { lowers.ownership }
 
+    /// Files with several names of which some are new or changed: all of their names stay, or the link would be lost.
+    /// Looked for when the first copy with several names is met, which is seldom.
+    private var changedLinks: Set<FileIdentity>?
+    private var upper: HostPath?
+
+    private struct FileIdentity: Hashable {
+        let device: UInt64
+        let inode: UInt64
+
+        init(_ node: Node) { (device, inode) = (node.device, node.inode) }
+    }
+
     init(over lowers: LayeredRoot) { self.lowers = lowers }
 
     func normalize(_ upper: HostPath) throws(BuildError) {
-        try normalize(upper, below: try lowers.root(), isReplaced: false)
+        var pass = self
+        pass.upper = upper
+        try pass.normalize(upper, below: try lowers.root(), isReplaced: false)
     }
 
     /// - Parameters:
     ///   - below: the folder that the layers below show at this place.
     ///   - isReplaced: nothing of `below` shows through, except what this layer holds itself.
-    private func normalize(
+    private mutating func normalize(
         _ directory: HostPath, below: LayeredRoot.Folder?, isReplaced: Bool
     ) throws(BuildError) {
         try FileCalls.unlocked(directory, ownership) { () throws(BuildError) in
@@ -24,7 +38,7 @@ struct LayerNormalizer {
         }
     }
 
-    private func normalizeContent(
+    private mutating func normalizeContent(
         _ directory: HostPath, below: LayeredRoot.Folder?, isReplaced: Bool
     ) throws(BuildError) {
         guard let own = try Node.read(directory, ownership) else { return }
@@ -63,13 +77,56 @@ struct LayerNormalizer {
         if isTouched { try FileCalls.setModified(directory, own.modified) }
     }
 
-    private func isSuperfluous(
+    private mutating func isSuperfluous(
         _ host: HostPath, _ node: Node, _ hidden: LayeredRoot.Item?
     ) throws(BuildError) -> Bool {
         if node.isWhiteout { return hidden == nil }
         if node.kind == .socket { return true }
         guard case .file(let file)? = hidden else { return false }
-        return try isSame(host, node, file)
+        guard try isSame(host, node, file) else { return false }
+        return node.links > 1 ? try !isChangedLink(node) : true
+    }
+
+    private mutating func isChangedLink(_ node: Node) throws(BuildError) -> Bool {
+        if changedLinks == nil, let upper {
+            var search = LinkSearch()
+            try find(&search, in: upper, below: try lowers.root())
+            changedLinks = search.changed
+        }
+        return changedLinks?.contains(FileIdentity(node)) ?? false
+    }
+
+    private struct LinkSearch {
+        var changed: Set<FileIdentity> = []
+        /// Which file below the names of a file stand for.
+        var below: [FileIdentity: FileIdentity] = [:]
+    }
+
+    private func find(
+        _ search: inout LinkSearch, in directory: HostPath, below: LayeredRoot.Folder?
+    ) throws(BuildError) {
+        for name in try FileCalls.names(in: directory) {
+            let host = directory.appending(name)
+            guard let node = try Node.read(host, ownership) else { continue }
+            guard node.kind == .directory || node.links > 1 else { continue }
+            var hidden: LayeredRoot.Item?
+            if let below { hidden = try lowers.child(name, of: below) }
+            if node.kind == .directory {
+                var folder: LayeredRoot.Folder?
+                if case .folder(let found)? = hidden { folder = found }
+                try FileCalls.unlocked(host, ownership) { () throws(BuildError) in
+                    try find(&search, in: host, below: folder)
+                }
+            } else if !node.isWhiteout {
+                guard case .file(let file)? = hidden, try isSame(host, node, file) else {
+                    search.changed.insert(FileIdentity(node))
+                    continue
+                }
+                // Two files below became one.
+                let known = search.below.updateValue(FileIdentity(file.node), forKey: FileIdentity(node))
+                if let known, known != FileIdentity(file.node) { search.changed.insert(FileIdentity(node)) }
+            }
+        }
     }
 
     /// A folder's time does not count: it changes with what is made and removed in it.

@@ -30,12 +30,18 @@ extension StageGraph {
         try check(stageContexts, dockerfile)
         var names: [String: Int] = [:]
         var aliases: [String: Int] = [:]
+        var triggerCount = 0
         var nodes: [Node] = []
         nodes.reserveCapacity(dockerfile.stages.count)
         for stage in dockerfile.stages {
             let node = try resolve(
                 stage, dockerfile, &scope, names: names, contexts: contexts, aliases: aliases,
                 laterAliases: wantedStages, nodes: nodes, wanted)
+            triggerCount += node.instructions.count - stage.instructions.count
+            guard triggerCount <= triggerLimit else {
+                throw stage.from.locate(
+                    DockerfileError(.limit, "the stages run more than \(triggerLimit) ONBUILD triggers together"))
+            }
             nodes.append(node)
             guard let name = stage.name else { continue }
             names[name] = stage.index
@@ -128,6 +134,9 @@ extension StageGraph {
         var triggers: [Instruction] = []
         for instruction in base.instructions {
             guard case .onbuild(let onbuild) = instruction.kind else { continue }
+            guard triggers.count < triggerLimit else {
+                throw DockerfileError(.limit, "the base stage has more than \(triggerLimit) ONBUILD triggers")
+            }
             do {
                 triggers.append(
                     try Instruction.parse(
@@ -187,6 +196,8 @@ struct GlobalScope: Sendable {
     /// Declared, with or without a value.
     private(set) var declared: Set<String> = []
     private let given: [String: String]
+    /// Bytes of all values that were ever assigned.
+    private var size = 0
 
     init(automatic: [(name: String, value: String)], given: [String: String]) {
         assigned = []
@@ -196,6 +207,7 @@ struct GlobalScope: Sendable {
 
     private mutating func set(_ name: String, _ value: String) {
         declared.insert(name)
+        size += value.utf8.count
         if let position = positions[name] {
             assigned[position].value = value
         } else {
@@ -211,6 +223,10 @@ struct GlobalScope: Sendable {
         let expander = WordExpander(escape: instruction.escape)
         for argument in arg.arguments {
             declared.insert(argument.name)
+            guard size <= WordExpander.totalLimit else {
+                throw instruction.error(
+                    .limit, "the arguments before the first FROM hold more than \(WordExpander.totalLimit) bytes")
+            }
             if let value = given[argument.name] {
                 set(argument.name, value)
             } else if let text = argument.value {

@@ -24,6 +24,11 @@ package struct StageGraph: Sendable {
         package var displayName: String { stage.displayName }
     }
 
+    /// The most triggers that all stages together may run: each stage can have the same base.
+    static let triggerLimit = 100_000
+
+    /// Those of base images.
+    private var insertedTriggers = 0
     /// All stages, by index.
     package private(set) var nodes: [Node]
     /// The index of the stage that becomes the image.
@@ -109,8 +114,14 @@ package struct StageGraph: Sendable {
     package mutating func insertTriggers(_ texts: [String], into index: Int) throws(DockerfileError) {
         guard nodes.indices.contains(index), !texts.isEmpty else { return }
         let stage = nodes[index].stage
-        guard texts.count <= 10_000 else {
-            throw stage.from.locate(DockerfileError(.limit, "the base image has more than 10000 ONBUILD triggers"))
+        insertedTriggers += texts.count
+        guard texts.count <= 10_000, insertedTriggers <= Self.triggerLimit else {
+            throw stage.from.locate(
+                DockerfileError(
+                    .limit,
+                    texts.count > 10_000
+                        ? "the base image has more than 10000 ONBUILD triggers"
+                        : "the stages run more than \(Self.triggerLimit) ONBUILD triggers together"))
         }
         var triggers: [Instruction] = []
         for text in texts {

@@ -43,8 +43,16 @@ private struct StageWalk {
         var declared: Set<String> = []
         var hasShell = false
         var hasWorkingDirectory = false
-
         func value(_ name: String) -> String? { assigned[name] ?? environment?[name] }
+    }
+
+    /// Bytes of all values that were ever assigned.
+    private var size = 0
+
+    /// What is beyond all measure is known by its name only.
+    private mutating func assign(_ name: String, _ value: String, _ state: inout State) {
+        size += value.utf8.count
+        state.assigned[name] = size <= WordExpander.totalLimit ? value : ""
     }
 
     let graph: StageGraph
@@ -121,7 +129,7 @@ private struct StageWalk {
             legacy(env.isLegacy, .env, at: range)
             for pair in env.pairs {
                 secret(pair.key, .env, at: range)
-                state.assigned[pair.key] = pair.value
+                assign(pair.key, pair.value, &state)
             }
         case .label(let label): legacy(label.isLegacy, .label, at: range)
         case .arg: arguments(instruction, &state)
@@ -159,7 +167,7 @@ private struct StageWalk {
             } else if value == nil {
                 value = graph.globalArgument(argument.name)
             }
-            if let value { state.assigned[argument.name] = value }
+            if let value { assign(argument.name, value, &state) }
             state.declared.insert(argument.name)
         }
     }

@@ -2,6 +2,9 @@
 package struct WordExpander: Sendable {
     /// The longest result: variables can double each other with every instruction.
     package static let resultLimit = 1 << 20
+    /// All that the variables and the configuration of a stage may hold together: each value may be as long as a result,
+    /// and a file may define a million of them.
+    package static let totalLimit = 16 << 20
     /// How deep `${a:-${b:-…}}` may nest.
     package static let depthLimit = 100
 
