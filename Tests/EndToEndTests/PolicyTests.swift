@@ -43,7 +43,8 @@ import Testing
             // filter, running, chosen
             ("semver:~1.2", "1.2.0", "1.2.10"), ("semver:>=1.0 <3", "1.2.0", "2.0.0"), ("glob:1.2.*", "1.2.0", "1.2.3"),
             ("1.2.*", "1.2.0", "1.2.3"), (nil, "1.2.0", "2.0.0"), ("semver:^9", "1.2.0", nil),
-            ("glob:v*", "1.2.0", nil),
+            ("glob:v*", "1.2.0", nil), ("regexp:^1[.]2[.]", "1.2.0", "1.2.3"),
+            ("numerical:asc", "1.2.0", nil), ("alphabetical:desc", "1.2.10", "1.2.0"),
         ] as [(String?, String, String?)])
     func `the policy chooses`(filter: String?, running: String, chosen: String?) async throws {
         let scratch = try TemporaryDirectory("policy")

@@ -37,6 +37,26 @@ private func poller(_ repository: FakeRepository, concurrency: Int = 4) -> Regis
         #expect(repository.requests == ["tags"])
     }
 
+    @Test func `one image is looked at`() async throws {
+        let repository = FakeRepository()
+        let first = try repository.add("v1", created: "2020-05-23T15:30:04Z")
+        try repository.add("v2")
+        let poller = poller(repository)
+        let record = try await poller.look(at: "v1", in: repository.location)
+        #expect(record.digest == first.digest && record.created == 1_590_247_804 && record.problem == nil)
+        #expect(repository.requests == ["blob", "manifest v1"])
+        #expect(try await poller.look(at: "v1", in: repository.location) == record)
+        #expect(repository.requests == ["digest v1"])
+        #expect(
+            try await poller.look(at: "v3", in: repository.location).problem
+                == "the registry lists the tag and has no manifest for it")
+        #expect(
+            try await poller.look(at: "v2", in: repository.location, platforms: [arm]).problem
+                == "it exists for linux/amd64, not for linux/arm64")
+        repository.fail("manifest v9", .unavailable, isTransient: true)
+        await #expect(throws: PollError.self) { try await poller.look(at: "v9", in: repository.location) }
+    }
+
     @Test func `a second scan reads only what is new or moved`() async throws {
         let repository = FakeRepository()
         try repository.add("v1", created: "2020-01-01T00:00:00Z")

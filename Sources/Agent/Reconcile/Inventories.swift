@@ -5,6 +5,9 @@ import RegistryPoller
 struct Inventories {
     private let poller: RegistryPoller
     private var scanned: [RepositoryLocation: TagInventory] = [:]
+    /// Of repositories whose images nobody has to look at.
+    private var listed: [RepositoryLocation: TagInventory] = [:]
+    private var looks: [ImageLocation: TagRecord] = [:]
 
     init(poller: RegistryPoller) { self.poller = poller }
 
@@ -13,6 +16,24 @@ struct Inventories {
         let inventory = try await poller.scan(location, needsCreationTime: true)
         scanned[location] = inventory
         return inventory
+    }
+
+    /// The tags alone: one request, however many there are.
+    mutating func names(of location: RepositoryLocation) async throws(PollError) -> TagInventory {
+        if let known = scanned[location] ?? listed[location] { return known }
+        let inventory = try await poller.scan(location, needsCreationTime: false)
+        listed[location] = inventory
+        return inventory
+    }
+
+    /// The image behind one tag.
+    mutating func look(at tag: String, in location: RepositoryLocation) async throws(PollError) -> TagRecord {
+        if let known = scanned[location]?.tags.first(where: { $0.tag == tag }) { return known }
+        let image = ImageLocation(repository: location, tag: tag)
+        if let known = looks[image] { return known }
+        let record = try await poller.look(at: tag, in: location)
+        looks[image] = record
+        return record
     }
 
     /// An image that was just pushed needs no scan to be known.

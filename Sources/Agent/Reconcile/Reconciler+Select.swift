@@ -78,13 +78,47 @@ extension Reconciler {
         } catch {
             throw AgentError(error.summary, place: target.location.description, cause: error.cause, hint: error.hint)
         }
-        let inventory = try await explained {
-            try await inventories.inventory(of: image.repository)
+        if !policy.needsCreationTime, !built.contains(image.repository) {
+            return try await select(byNames: policy, image, inventories: &inventories)
         }
+        var known = inventories
+        let inventory = try await explained {
+            try await known.inventory(of: image.repository)
+        }
+        inventories = known
         let candidates =
             built.contains(image.repository)
             ? CandidateOrder.ranked(inventory.tags, position: history.position)
             : inventory.tags.map { TagCandidate($0) }
-        return policy.select(from: candidates, current: image.tag)
+        return policy.select(from: candidates, current: image.tag, explaining: false)
+    }
+
+    /// Images that are looked at in vain before it is given up until the next cycle.
+    private static let attempts = 20
+
+    /// A policy that goes by the tags' names needs no more than their list, and then a look at the one image that it
+    /// chooses: a tag is written into a manifest only when its image is there.
+    private func select(
+        byNames policy: ImagePolicy, _ image: ImageLocation, inventories: inout Inventories
+    ) async throws(AgentError) -> Selection {
+        var known = inventories
+        defer { inventories = known }
+        let inventory = try await explained { try await known.names(of: image.repository) }
+        var candidates = inventory.tags.map { TagCandidate($0) }
+        var passedOver: [String] = []
+        while true {
+            var selection = policy.select(from: candidates, current: image.tag, explaining: false)
+            if !passedOver.isEmpty { selection.reason += " (passed over: \(passedOver.joined(separator: "; ")))" }
+            guard let tag = selection.tag, tag != image.tag else { return selection }
+            let record = try await explained { try await known.look(at: tag, in: image.repository) }
+            guard let problem = record.problem else { return selection }
+            passedOver.append("\(tag): \(problem)")
+            if passedOver.count == Self.attempts {
+                return Selection(
+                    tag: nil,
+                    reason: "the images of \(Self.attempts) tags cannot be used; the best of them is \(passedOver[0])")
+            }
+            for index in candidates.indices where candidates[index].tag == tag { candidates[index].problem = problem }
+        }
     }
 }

@@ -72,6 +72,28 @@ package actor RegistryPoller {
         return TagInventory(repository: location, tags: records.map(\.record).sorted { $0.tag < $1.tag })
     }
 
+    /// Looks at the image behind one tag: what a policy that goes by names alone has chosen.
+    ///
+    /// A tag that is not there, and an image that cannot be used, are a record with a `problem`.
+    package func look(
+        at tag: String, in location: RepositoryLocation, platforms: [Platform] = []
+    ) async throws(PollError) -> TagRecord {
+        let key = Key(location: location, platforms: platforms)
+        let known = memory[key] ?? Memory()
+        do {
+            let reader = TagReader(
+                repository: try open(location), platforms: platforms, digests: known.digests, facts: known.facts)
+            let (record, facts) = try await reader.read(tag)
+            if let digest = record.digest {
+                memory[key, default: Memory()].digests[tag] = digest
+                memory[key, default: Memory()].facts[digest] = facts
+            }
+            return record
+        } catch {
+            throw PollError(.read, error, of: location, tag: tag)
+        }
+    }
+
     private typealias Reading = (record: TagRecord, facts: ImageFacts)
 
     /// A bounded number of tags at once; the first failure ends the scan.
