@@ -75,6 +75,7 @@ let package = Package(
         library("Registry", ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
         library("Dockerfile", ["Diagnostics"]),
         library("Template", ["Diagnostics"]),
+        library("Forge", ["HTTP", "Diagnostics"]),
 
         // Layer 3: the four things that Slipway does.
         library(
@@ -91,7 +92,8 @@ let package = Package(
             "Agent",
             [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", log,
+                "ManifestUpdater", "Template", "Forge", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics",
+                log,
                 arguments,
             ] + nio),
         .executableTarget(name: "slipway", dependencies: ["Agent", arguments], swiftSettings: strict),
@@ -109,6 +111,7 @@ let package = Package(
         suite("ContentStoreTests", ["ContentStore", "OCI", "Diagnostics"]),
         suite("DockerfileTests", ["Dockerfile", "Diagnostics"], exclude: ["Golden"]),
         suite("EndToEndTests", ["slipway"], exclude: ["Fixture", "expected.diff"]),
+        suite("ForgeTests", ["Forge", "HTTP", "Diagnostics"]),
         suite("FileSystemTests", ["FileSystem", "Diagnostics"]),
         suite("GitTests", ["Git"]),
         suite("HTTPTests", ["HTTP", "Diagnostics"]),

@@ -58,6 +58,7 @@ struct Connection: ~Copyable {
         options.proxy_opts = Self.proxy(proxyAddress)
         options.follow_redirects = GIT_REMOTE_REDIRECT_INITIAL
         options.custom_headers = headers.value
+        session.watch.allow(session.credentials.advertisementLimit)
         let status = session.watch.watching { git_remote_connect_ext(remote.pointer, direction, &options) }
         guard status >= 0 else { throw session.error(status, "cannot reach the git repository") }
         advertisement = try Self.list(remote.pointer, session: session)
@@ -85,6 +86,7 @@ struct Connection: ~Copyable {
         options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE
         let specification = StringArray(references)
         var list = specification.value
+        session.watch.allow(session.credentials.fetchLimit)
         let status = session.watch.watching { git_remote_download(remote.pointer, &list, &options) }
         guard status >= 0 else { throw session.error(status, failure) }
     }
@@ -175,6 +177,13 @@ extension RemoteSession {
                 cause: "nothing was heard for \(SocketWatch.silenceLimit / 1000) seconds",
                 hint: "check the server's health, and the proxy and firewall between")
         }
+        if watch.isExhausted {
+            return GitError(
+                .tooLarge, "the git server sends more than is taken", place: url.description,
+                hint:
+                    "at most \(credentials.advertisementLimit) bytes of references, and \(credentials.fetchLimit) bytes of objects at once"
+            )
+        }
         var error = GitError.last(status, summary, place: url.description)
         let message = error.cause ?? ""
         func mentions(_ words: String...) -> Bool { words.contains { message.firstRange(ofASCII: $0) != nil } }
@@ -185,6 +194,10 @@ extension RemoteSession {
             error.code = .notFound
             error.summary = "there is no such repository, or these credentials may not see it"
             error.hint = "check the URL's spelling; private repositories answer the same without the right credentials"
+        } else if mentions("proxy") {
+            error.code = mentions("authentication") ? .authentication : .network
+            error.summary = "the proxy does not let us through"
+            error.hint = "check the proxy's address, user and password"
         } else if mentions("status code: 401", "status code: 403", "ERROR: Permission", "read only", "not allowed to") {
             error.code = .authentication
             error.summary = "the server does not allow this with these credentials"

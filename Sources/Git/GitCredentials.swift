@@ -22,6 +22,10 @@ package struct GitCredentials: Sendable {
     package var caFile: String?
     /// Accept any TLS certificate. Only on explicit request.
     package var insecureSkipTLSVerify: Bool
+    /// How many bytes of references a server may advertise: some million of them.
+    package var advertisementLimit: Int = 256 << 20
+    /// How many bytes one fetch may bring. A server that sends without end is given up there.
+    package var fetchLimit: Int = 16 << 30
     /// The proxy for HTTP(S) remotes; `nil`: as the environment says (`https_proxy`, `http_proxy`, `no_proxy`).
     package var proxy: GitProxy?
 

@@ -47,6 +47,10 @@ package actor Mirror {
             for name in Storage.names(in: path + "/objects/pack") where name.hasPrefix("pack_git2_") {
                 try? Storage.removeTree(path + "/objects/pack/" + name)
             }
+            // Locks and half-written objects of a process that was killed: the mirror's own lock says that nobody has them.
+            for name in ["HEAD.lock", "config.lock", "packed-refs.lock"] { try? Storage.removeTree(path + "/" + name) }
+            Storage.removeFiles(below: path + "/refs", depth: 32) { $0.hasSuffix(".lock") }
+            Storage.removeFiles(below: path + "/objects", depth: 2) { $0.hasPrefix("tmp_object_git2_") }
             if let repository = try? Repository(opening: path) { return repository }
         }
         return try make(path, origin: origin)

@@ -73,6 +73,12 @@ final class RemoteSession {
 
     private func report(_ state: git_indexer_progress) -> Int32 {
         if Task.isCancelled { return GIT_EUSER.rawValue }
+        if state.received_bytes > credentials.fetchLimit {
+            failure = GitError(
+                .tooLarge, "the git server sends more than \(credentials.fetchLimit) bytes of objects",
+                place: url.description)
+            return GIT_EUSER.rawValue
+        }
         progress?(
             FetchProgress(
                 receivedObjects: Int(state.received_objects), totalObjects: Int(state.total_objects),

@@ -17,11 +17,13 @@ extension Repository {
 
     func commitHandle(_ id: ObjectID) throws(GitError) -> Handle<CommitKind> {
         var oid = id.oid
+        try checkSize(of: id, limit: Self.commitLimit)
         return try Handle("cannot read the commit \(id)", place: path) { git_commit_lookup(&$0, handle.pointer, &oid) }
     }
 
     func treeHandle(_ id: ObjectID) throws(GitError) -> Handle<TreeKind> {
         var oid = id.oid
+        try checkSize(of: id, limit: Self.treeLimit)
         do {
             return try Handle("cannot read the tree \(id)", place: path) {
                 git_tree_lookup(&$0, handle.pointer, &oid)
@@ -31,6 +33,21 @@ extension Repository {
             throw error.code == .notFound ? error.damaged : error
         }
     }
+
+    /// libgit2 reads objects whole, and a few bytes of a pack can stand for gigabytes: their size is looked at first.
+    private func checkSize(of id: ObjectID, limit: Int) throws(GitError) {
+        var type = GIT_OBJECT_INVALID
+        var size = 0
+        var oid = id.oid
+        // What is missing or damaged is told by the reading itself.
+        guard git_odb_read_header(&size, &type, database.pointer, &oid) == 0, size > limit else { return }
+        throw GitError(
+            .tooLarge, "the object \(id) has \(size) bytes; of its kind at most \(limit) are read", place: path,
+            hint: "no sound repository has such objects")
+    }
+
+    private static var commitLimit: Int { 8 << 20 }
+    private static var treeLimit: Int { 64 << 20 }
 
     /// The tree that a commit, or a tree itself, stands for.
     func treeID(of id: ObjectID) throws(GitError) -> ObjectID {
@@ -99,6 +116,7 @@ extension Repository {
         let count = git_tree_entrycount(tree.pointer)
         var result: [TreeEntry] = []
         result.reserveCapacity(count)
+        var previous = UnsafeRawBufferPointer(start: nil, count: 0)
         for index in 0..<count {
             guard let entry = git_tree_entry_byindex(tree.pointer, index), let name = git_tree_entry_name(entry),
                 let oid = git_tree_entry_id(entry)
@@ -107,9 +125,34 @@ extension Repository {
                 throw GitError(.corrupt, "the tree \(id) has an entry of an unknown kind", place: path)
             }
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
+            if let reason = Self.problem(withName: bytes) {
+                throw GitError(
+                    .invalid, "the tree \(id) has an entry \(reason)", place: path,
+                    cause: "in '\(Redaction.serverText(prefix, limit: 300))'",
+                    hint: "git itself does not check such a tree out; remove the entry from the repository")
+            }
+            if previous.elementsEqual(bytes) {
+                throw GitError(
+                    .invalid, "the tree \(id) names one entry twice", place: path,
+                    cause: "'\(Redaction.serverText(prefix + bytes, limit: 300))'",
+                    hint: "git fsck finds such trees; commit the directory anew")
+            }
+            previous = bytes
             result.append(TreeEntry(pathBytes: prefix + bytes, mode: mode, id: ObjectID(oid.pointee)))
         }
         return result
+    }
+
+    /// Why a name cannot be one of a tree (git-fsck: hasDot, hasDotdot, hasDotgit, fullPathname, emptyName).
+    private static func problem(withName name: UnsafeRawBufferPointer) -> String? {
+        switch name.count {
+        case 0: return "without a name"
+        case 1 where name[0] == UInt8(ascii: "."): return "named '.'"
+        case 2 where name[0] == UInt8(ascii: ".") && name[1] == UInt8(ascii: "."): return "named '..'"
+        case 4 where zip(name, ".git".utf8).allSatisfy({ $0 | 0x20 == $1 | 0x20 }) && name[0] == UInt8(ascii: "."):
+            return "named '.git'"
+        default: return name.contains(UInt8(ascii: "/")) ? "with a '/' in its name" : nil
+        }
     }
 
     /// What is at a path; `nil` when nothing is. "" is the root.

@@ -19,6 +19,9 @@ final class SocketWatch: Sendable {
         /// Those that libgit2 has closed, as far as it knows.
         var finished: Set<Int32> = []
         var isTimedOut = false
+        /// Bytes that the server may still send.
+        var allowance = Int.max
+        var isExhausted = false
     }
 
     private let state = Mutex(State())
@@ -26,6 +29,20 @@ final class SocketWatch: Sendable {
     private static let current = Mutex<[UInt: SocketWatch]>([:])
 
     var isTimedOut: Bool { state.withLock { $0.isTimedOut } }
+    /// The server sent more than it was allowed.
+    var isExhausted: Bool { state.withLock { $0.isExhausted } }
+
+    /// How many bytes the server may send from now on. libgit2 keeps what a server advertises in memory, however much it is.
+    func allow(_ bytes: Int) { state.withLock { $0.allowance = bytes } }
+
+    /// Counts what came; `false` when it is too much.
+    private func take(_ count: Int) -> Bool {
+        state.withLock { state in
+            state.allowance -= min(state.allowance, count)
+            if state.allowance == 0 { state.isExhausted = true }
+            return !state.isExhausted
+        }
+    }
 
     deinit {
         state.withLock { state in
@@ -80,6 +97,10 @@ final class SocketWatch: Sendable {
             stream.pointee.parent.read = { stream, buffer, count in
                 let received = recv(SocketWatch.descriptor(stream), buffer, count, 0)
                 if received < 0 { SocketWatch.fail("error receiving data") }
+                if received > 0, let watch = SocketWatch.of(stream), !watch.take(received) {
+                    git_error_set_str(Int32(GIT_ERROR_NET.rawValue), "the server sends without end")
+                    return -1
+                }
                 return received
             }
             stream.pointee.parent.write = { stream, buffer, count, flags in
@@ -103,6 +124,12 @@ final class SocketWatch: Sendable {
 
     private static func descriptor(_ stream: UnsafeMutablePointer<git_stream>?) -> Int32 {
         stream?.withMemoryRebound(to: slipway_git2_socket.self, capacity: 1) { $0.pointee.descriptor } ?? -1
+    }
+
+    private static func of(_ stream: UnsafeMutablePointer<git_stream>?) -> SocketWatch? {
+        stream?.withMemoryRebound(to: slipway_git2_socket.self, capacity: 1) { socket in
+            socket.pointee.watch.map { Unmanaged<SocketWatch>.fromOpaque($0).takeUnretainedValue() }
+        }
     }
 
     private static func fail(_ text: String) {

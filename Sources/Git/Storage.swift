@@ -28,6 +28,21 @@ enum Storage {
             hint: "remove it by hand")
     }
 
+    /// Removes the files below a directory whose names are as asked, down to a depth; follows no symbolic link.
+    static func removeFiles(below path: String, depth: Int, _ isUnwanted: (String) -> Bool) {
+        guard depth > 0 else { return }
+        for name in names(in: path) {
+            let file = path + "/" + name
+            var status = stat()
+            guard lstat(file, &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                removeFiles(below: file, depth: depth - 1, isUnwanted)
+            } else if isUnwanted(name) {
+                unlink(file)
+            }
+        }
+    }
+
     /// The names in a directory; none when it cannot be read.
     static func names(in path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }

@@ -40,6 +40,7 @@ enum ModuleTable {
             layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
+        "Forge": Module(layer: 2, mayImport: ["HTTP", "Diagnostics"]),
 
         "Builder": Module(
             layer: 3,
@@ -54,7 +55,8 @@ enum ModuleTable {
             layer: 4,
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics", "Logging",
+                "ManifestUpdater", "Template", "Forge", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics",
+                "Logging",
                 "ArgumentParser", "NIOCore", "NIOPosix", "NIOHTTP1",
             ]),
         "slipway": Module(layer: 4, mayImport: ["Agent", "ArgumentParser"]),

@@ -120,6 +120,7 @@ struct CycleRunner {
             let branch = published.branch == report.branch ? "" : " (branch \(published.branch))"
             console.result("commit \(published.commit) \(published.message.prefix { $0 != "\n" })\(branch)")
         }
+        for request in report.pullRequests { console.result("pull request \(request.url) \(request.title)") }
         if report.commits.isEmpty, report.dryRun, let message = report.message {
             console.result("would commit: \(message.prefix { $0 != "\n" })")
         }

@@ -1,5 +1,7 @@
+package import Forge
 package import Git
 import Glibc
+import HTTP
 import OCI
 
 /// From what the configuration says of git to what the mirror needs.
@@ -30,6 +32,38 @@ package enum GitAccess {
             }
         }
         return credentials
+    }
+
+    /// The code host's API, when pull requests are asked for.
+    package static func forge(
+        _ git: AgentConfiguration.GitConfiguration, url: String
+    ) throws(AgentError) -> (any Forge)? {
+        guard let settings = git.pullRequest else { return nil }
+        guard let token = try secret(settings.tokenFile ?? git.tokenFile) ?? environment("GIT_TOKEN"), !token.isEmpty
+        else {
+            throw AgentError(
+                "pull requests need a token for the code host's API",
+                hint: "set 'pullRequest.tokenFile', 'tokenFile' or GIT_TOKEN")
+        }
+        guard token.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw AgentError(
+                "the token for the code host's API has blanks or other odd characters in it",
+                place: settings.tokenFile ?? git.tokenFile, hint: "the file must hold the token and nothing else")
+        }
+        do {
+            let project = try ForgeProject(
+                kind: settings.host, api: settings.api, path: settings.project, repositoryURL: url)
+            var http = HTTPConfiguration()
+            http.userAgent = Version.userAgent
+            // A token must not follow a redirection.
+            http.maximumRedirects = 0
+            if settings.isInsecure { http.plainHTTP = .hosts([project.api.host]) }
+            if let file = git.caFile { http.trust[project.api.host] = .init(certificateBundle: file) }
+            return project.forge(token: token, http: HTTPClient(http))
+        } catch {
+            throw AgentError(
+                error.summary, place: error.place ?? "git.pullRequest", cause: error.cause, hint: error.hint)
+        }
     }
 
     /// The folder of a repository's mirror: readable, and its own for each URL.

@@ -1,3 +1,4 @@
+package import Forge
 package import Git
 package import Template
 
@@ -24,8 +25,17 @@ extension AgentConfiguration {
         package var commit = CommitSettings()
         package var verification = VerificationSettings()
         package var push = PushSettings()
+        package var pullRequest: PullRequestSettings?
 
         package init() {}
+
+        /// The branch that the commits go to; `nil`: the one that is watched. Pull requests need another one.
+        package var pushBranch: Template? {
+            if let branch = push.branch { return branch }
+            guard pullRequest != nil else { return nil }
+            return try? Template(
+                commit.grouping == .cycle ? "slipway/update" : "slipway/{{ .Image.Name }}", name: "branch")
+        }
     }
 
     package struct CommitSettings: Sendable {
@@ -64,5 +74,22 @@ extension AgentConfiguration {
         package var branch: Template?
 
         package init() {}
+    }
+
+    package struct PullRequestSettings: Sendable {
+        package var host: ForgeKind
+        /// The API's URL and the project, where the repository's URL does not tell them.
+        package var api: String?
+        package var project: String?
+        /// `nil`: git's own token.
+        package var tokenFile: String?
+        /// Plain HTTP.
+        package var isInsecure = false
+        /// `nil`: the first line of the commit's message, and what is changed.
+        package var title: Template?
+        package var body: Template?
+        package var options = PullRequestOptions()
+
+        package init(host: ForgeKind) { self.host = host }
     }
 }

@@ -1,3 +1,4 @@
+import Forge
 import Git
 import Template
 package import YAML
@@ -30,6 +31,9 @@ package enum GitReader {
             if let value = object.optional("commit") { try commit(value, &git.commit) }
             if let value = object.optional("verify") { try verification(value, &git.verification) }
             if let value = object.optional("push") { try push(value, &git.push) }
+            if let value = object.optional("pullRequest") {
+                git.pullRequest = try pullRequest(value, over: git.pullRequest)
+            }
         }
         try check(git, at: value)
         return git
@@ -168,6 +172,36 @@ package enum GitReader {
         }
     }
 
+    private static func pullRequest(
+        _ value: YAMLValue, over base: AgentConfiguration.PullRequestSettings?
+    ) throws(YAMLError) -> AgentConfiguration.PullRequestSettings {
+        try value.object { (object) throws(YAMLError) in
+            var settings: AgentConfiguration.PullRequestSettings
+            if let base {
+                settings = base
+                if let host = object.optional("host") { settings.host = try host.choice() }
+            } else {
+                settings = AgentConfiguration.PullRequestSettings(host: try object.required("host").choice())
+            }
+            settings.api = try text(object.optional("api")) ?? settings.api
+            settings.project = try text(object.optional("project")) ?? settings.project
+            settings.tokenFile = try text(object.optional("tokenFile")) ?? settings.tokenFile
+            settings.isInsecure = try object.optional("insecure").map(flag) ?? settings.isInsecure
+            if let value = object.optional("title") { settings.title = try template(value, "title") }
+            if let value = object.optional("body") { settings.body = try template(value, "body") }
+            settings.options.labels = try object.optional("labels").map(names) ?? settings.options.labels
+            settings.options.reviewers = try object.optional("reviewers").map(names) ?? settings.options.reviewers
+            settings.options.assignees = try object.optional("assignees").map(names) ?? settings.options.assignees
+            settings.options.isDraft = try object.optional("draft").map(flag) ?? settings.options.isDraft
+            if let value = object.optional("autoMerge") { settings.options.autoMerge = try value.choice() }
+            return settings
+        }
+    }
+
+    private static func names(_ value: YAMLValue) throws(YAMLError) -> [String] {
+        try value.list { (item) throws(YAMLError) in try item.nonEmptyString() }
+    }
+
     private static func check(_ git: AgentConfiguration.GitConfiguration, at value: YAMLValue) throws(YAMLError) {
         if let problem = problem(in: git) { throw value.error(problem.summary, hint: problem.hint) }
     }
@@ -184,7 +218,7 @@ package enum GitReader {
                 "set 'allowedSigners' (SSH) or 'keyring' (OpenPGP)"
             )
         }
-        if git.commit.signing == nil && git.push.branch == nil {
+        if git.commit.signing == nil && git.pushBranch == nil {
             return (
                 "the agent would refuse its own commits: they are not signed and signatures are verified",
                 "set 'commit.signing', and let 'verify' trust that key; or push to another branch"

@@ -39,6 +39,14 @@ package struct CycleReport: Codable, Sendable {
         package var branch: String
     }
 
+    /// A pull request that is open for a change of the agent's.
+    package struct PullRequest: Codable, Sendable {
+        package var number: Int
+        package var url: String
+        package var branch: String
+        package var title: String
+    }
+
     /// A decision not to act, with its reason.
     package struct Decision: Codable, Sendable, Hashable {
         package var subject: String
@@ -79,6 +87,7 @@ package struct CycleReport: Codable, Sendable {
     package var commit: String?
     /// All commits that were pushed, in their order.
     package var commits: [Published] = []
+    package var pullRequests: [PullRequest] = []
     package var message: String?
     package var diff: String?
     package var steps: [Step] = []

@@ -24,7 +24,7 @@ extension Reconciler {
             parent: revision.id, edits: edits.files, message: message, author: author, committer: committer,
             signingKey: settings.commit.signing)
         // A key that the repository's own rule does not trust would make the next cycle stop at this commit.
-        if settings.push.branch == nil {
+        if settings.pushBranch == nil {
             try await tools.mirror.git.verify(
                 id, branch: "slipway-proposal", mode: settings.verification.mode == .none ? .none : .head,
                 trust: settings.verification.trust)
@@ -44,7 +44,7 @@ extension Reconciler {
     }
 
     /// The message in the template's words, or Flux v1's; then what CI servers look for; then the trailers.
-    private func message(of edits: Edits, on revision: Commit) throws -> String {
+    func message(of edits: Edits, on revision: Commit) throws -> String {
         let settings = tools.git.commit
         var body: String
         if let template = settings.message {

@@ -13,7 +13,7 @@ extension Reconciler {
         var revision = start
         for attempt in 1...Self.attempts {
             let lost =
-                if let branch = tools.git.push.branch {
+                if let branch = tools.git.pushBranch {
                     try await deliver(choices, on: revision, toBranches: branch, in: &cycle)
                 } else {
                     try await deliver(choices, on: revision, in: &cycle)
@@ -92,6 +92,8 @@ extension Reconciler {
             switch state {
             case .upToDate(let head):
                 cycle.decide("branch \(branch)", "nothing to update: it has this change already (\(head.short))")
+                let text = try await cycle.phase(.commit, subject: branch) { try message(of: edits, on: revision) }
+                try await request(branch, at: head, message: text, edits, on: revision, in: &cycle)
             case .others(let commit):
                 cycle.decide(
                     "branch \(branch)",
@@ -111,6 +113,8 @@ extension Reconciler {
                 } else {
                     cycle.committed(proposal, to: branch)
                     await note(proposal, in: &cycle)
+                    try await request(
+                        branch, at: proposal.id, message: proposal.message, edits, on: revision, in: &cycle)
                 }
             }
         }
@@ -198,6 +202,7 @@ extension Reconciler {
                 guard CommitTrailer.isOwn(head.message), ahead.allSatisfy({ CommitTrailer.isOwn($0.message) }) else {
                     continue
                 }
+                try await withdraw(name, in: &cycle)
                 if try await git.deleteBranch(name, expecting: head.id) == .pushed {
                     cycle.decide("branch \(name)", "removed: its change is merged, or superseded")
                 }

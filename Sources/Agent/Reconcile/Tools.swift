@@ -1,4 +1,5 @@
 package import Builder
+package import Forge
 import Git
 import Glibc
 package import Registry
@@ -12,11 +13,14 @@ package struct Tools: Sendable {
     package let poller: RegistryPoller
     package let index: ManifestIndex
     package let git: AgentConfiguration.GitConfiguration
+    /// The code host's API; `nil` where no pull requests are asked for.
+    package let forge: (any Forge)?
     package let clock: any AgentClock
 
     package init(
         mirror: RepositoryMirror, registry: RegistryAccess, builder: Builder, poller: RegistryPoller,
-        index: ManifestIndex, git: AgentConfiguration.GitConfiguration, clock: any AgentClock = SystemClock()
+        index: ManifestIndex, git: AgentConfiguration.GitConfiguration, forge: (any Forge)? = nil,
+        clock: any AgentClock = SystemClock()
     ) {
         self.mirror = mirror
         self.registry = registry
@@ -24,6 +28,7 @@ package struct Tools: Sendable {
         self.poller = poller
         self.index = index
         self.git = git
+        self.forge = forge
         self.clock = clock
     }
 

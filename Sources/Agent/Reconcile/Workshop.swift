@@ -101,13 +101,14 @@ package actor Workshop {
     private func open(_ repository: AgentConfiguration.RepositoryConfiguration) async throws(AgentError) -> Tools {
         let git = repository.git ?? configuration.git
         let credentials = try GitAccess.credentials(git)
+        let forge = try GitAccess.forge(git, url: repository.url)
         do {
             let mirror = try Mirror(
                 path: "\(configuration.stateDirectory)/git/\(GitAccess.folder(for: repository.url))",
                 url: repository.url, credentials: credentials)
             return Tools(
                 mirror: RepositoryMirror(git: mirror, url: repository.url), registry: registry,
-                builder: builder, poller: poller, index: ManifestIndex(), git: git
+                builder: builder, poller: poller, index: ManifestIndex(), git: git, forge: forge
             )
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)

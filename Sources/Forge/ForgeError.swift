@@ -1,0 +1,45 @@
+import Diagnostics
+import HTTP
+
+/// A call to a code host's API that did not do what it was to do. Tokens are never in it.
+package struct ForgeError: Diagnostic, Equatable {
+    package enum Code: Sendable, Hashable {
+        /// The configuration does not say enough, or what no host takes.
+        case invalid
+        /// The token is missing, wrong, or may not do this.
+        case authentication
+        case notFound
+        /// The host asks to wait.
+        case rateLimited
+        /// The host refuses this request for a reason of its own.
+        case refused
+        /// The host could not be reached, or answers with a failure of its own.
+        case unavailable
+        /// The answer is not what the host's API documents.
+        case unexpectedAnswer
+    }
+
+    package let code: Code
+    package let summary: String
+    package let place: String?
+    package let cause: String?
+    package let hint: String?
+    /// The status of the host's answer.
+    let status: Int?
+
+    init(
+        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil,
+        status: Int? = nil
+    ) {
+        self.code = code
+        self.summary = summary
+        self.place = place
+        self.cause = cause
+        self.hint = hint
+        self.status = status
+    }
+
+    init(_ error: HTTPError) {
+        self.init(.unavailable, error.summary, place: error.place, cause: error.cause, hint: error.hint)
+    }
+}

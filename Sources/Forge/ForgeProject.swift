@@ -1,0 +1,90 @@
+package import HTTP
+
+/// Which API is spoken.
+package enum ForgeKind: String, Sendable, CaseIterable {
+    case github, gitlab
+    /// Gitea and Forgejo.
+    case gitea
+}
+
+/// A repository at a code host, and how its API is reached.
+package struct ForgeProject: Sendable {
+    package let kind: ForgeKind
+    /// Where the API's paths begin, without a last slash.
+    package let api: HTTPURL
+    /// `owner/name`; at GitLab there may be more groups.
+    package let path: String
+
+    /// - Parameters:
+    ///   - api: `nil`: where that kind of host has it, after the host of the repository's URL.
+    ///   - path: `nil`: the path of the repository's URL.
+    ///   - repositoryURL: as git has it: `https://…`, `ssh://…` or `user@host:path`.
+    package init(kind: ForgeKind, api: String?, path: String?, repositoryURL: String) throws(ForgeError) {
+        let location = Self.location(of: repositoryURL)
+        guard let path = path ?? location?.path, path.split(separator: "/").count >= 2, !path.contains("..") else {
+            throw ForgeError(
+                .invalid, "it is not known which project the pull requests belong to",
+                hint: "set 'pullRequest.project' to OWNER/NAME")
+        }
+        let parts = path.split(separator: "/").map(String.init)
+        if kind != .gitlab && parts.count != 2 {
+            throw ForgeError(.invalid, "'\(path)' is not OWNER/NAME", hint: "set 'pullRequest.project'")
+        }
+        self.kind = kind
+        self.path = parts.joined(separator: "/")
+        var text = api ?? ""
+        if api == nil {
+            guard let host = location?.host else {
+                throw ForgeError(.invalid, "it is not known where the API is", hint: "set 'pullRequest.api' to its URL")
+            }
+            switch kind {
+            case .github: text = host == "github.com" ? "https://api.github.com" : "https://\(host)/api/v3"
+            case .gitlab: text = "https://\(host)/api/v4"
+            case .gitea: text = "https://\(host)/api/v1"
+            }
+        }
+        while text.hasSuffix("/") { text.removeLast() }
+        do {
+            self.api = try HTTPURL(text)
+        } catch {
+            throw ForgeError(.invalid, "'pullRequest.api' is not a URL", cause: error.cause)
+        }
+    }
+
+    /// Host and path of a repository's URL; of an `ssh://` URL the port is git's, not the API's.
+    private static func location(of url: String) -> (host: String, path: String)? {
+        var rest = url[...]
+        var scheme = ""
+        if let colon = rest.firstIndex(of: ":"), rest[colon...].hasPrefix("://") {
+            scheme = rest[..<colon].lowercased()
+            rest = rest[rest.index(colon, offsetBy: 3)...]
+        } else if let colon = rest.firstIndex(of: ":"), !rest[..<colon].contains("/") {
+            rest = rest[..<colon] + "/" + rest[rest.index(after: colon)...]
+            scheme = "ssh"
+        }
+        guard scheme != "file", !scheme.isEmpty, let slash = rest.firstIndex(of: "/") else { return nil }
+        var host = rest[..<slash]
+        if let at = host.lastIndex(of: "@") { host = host[host.index(after: at)...] }
+        if scheme != "https", scheme != "http", let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") {
+            host = host[..<colon]
+        }
+        var path = rest[slash...].prefix { $0 != "?" && $0 != "#" }
+        while path.hasPrefix("/") { path.removeFirst() }
+        while path.hasSuffix("/") { path.removeLast() }
+        if path.hasSuffix(".git") { path.removeLast(4) }
+        return host.isEmpty || path.isEmpty ? nil : (host.lowercased(), String(path))
+    }
+
+    /// The client for this kind of host.
+    ///
+    /// - Parameters:
+    ///   - token: read anew for each call by the caller that gives it.
+    ///   - http: must allow plain HTTP where the API has it.
+    package func forge(token: String, http: HTTPClient) -> any Forge {
+        switch kind {
+        case .github: GitHub(project: self, client: ForgeClient(http: http, token: token, scheme: .bearer))
+        case .gitlab: GitLab(project: self, client: ForgeClient(http: http, token: token, scheme: .privateToken))
+        case .gitea: Gitea(project: self, client: ForgeClient(http: http, token: token, scheme: .token))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import HTTP
+
+/// GitLab's API, version 4 (docs.gitlab.com/api/merge_requests).
+struct GitLab: Forge {
+    let project: ForgeProject
+    let client: ForgeClient
+
+    private struct Answer: Decodable {
+        let iid: Int
+        let web_url: String
+        let state: String
+        let title: String
+        let description: String?
+        let sha: String?
+
+        var value: PullRequest {
+            PullRequest(
+                number: iid, url: web_url, state: state == "merged" ? .merged : state == "opened" ? .open : .closed,
+                title: title, body: description ?? "", head: sha ?? "")
+        }
+    }
+
+    private static let draftPrefix = "Draft: "
+
+    private func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
+        // The whole path of the project is one part: its slashes are encoded.
+        try project.url(["projects", project.path] + parts, query)
+    }
+
+    func find(head: String, base: String) async throws(ForgeError) -> PullRequest? {
+        let found: [Answer] = try await client.get(
+            try url(
+                ["merge_requests"],
+                [
+                    ("state", "all"), ("source_branch", head), ("target_branch", base), ("order_by", "created_at"),
+                    ("sort", "desc"), ("per_page", "10"),
+                ]))
+        let all = found.map(\.value)
+        return all.first { $0.state == .open } ?? all.first
+    }
+
+    func open(_ draft: PullRequestDraft) async throws(ForgeError) -> (pullRequest: PullRequest, warnings: [String]) {
+        struct Request: Encodable {
+            let source_branch: String
+            let target_branch: String
+            let title: String
+            let description: String
+            let labels: String?
+            let reviewer_ids: [Int]?
+            let assignee_ids: [Int]?
+            let remove_source_branch = true
+            let squash: Bool?
+        }
+        var warnings: [String] = []
+        let reviewers = await identifiers(draft.options.reviewers, &warnings)
+        let assignees = await identifiers(draft.options.assignees, &warnings)
+        let answer: Answer = try await client.send(
+            "POST", try url(["merge_requests"]),
+            Request(
+                source_branch: draft.head, target_branch: draft.base,
+                title: (draft.options.isDraft ? Self.draftPrefix : "") + draft.title, description: draft.body,
+                labels: draft.options.labels.isEmpty ? nil : draft.options.labels.joined(separator: ","),
+                reviewer_ids: reviewers.isEmpty ? nil : reviewers, assignee_ids: assignees.isEmpty ? nil : assignees,
+                squash: draft.options.autoMerge == .squash ? true : nil))
+        if let method = draft.options.autoMerge {
+            if method == .rebase { warnings.append("GitLab chooses rebase or merge by the project's setting") }
+            let problem = await warning("auto-merge was not turned on") { () throws(ForgeError) in
+                struct Merge: Encodable {
+                    let merge_when_pipeline_succeeds = true
+                    let should_remove_source_branch = true
+                    let squash: Bool
+                }
+                let _: ForgeClient.Ignored = try await client.send(
+                    "PUT", try url(["merge_requests", String(answer.iid), "merge"]), Merge(squash: method == .squash))
+            }
+            if let problem { warnings.append(problem) }
+        }
+        return (answer.value, warnings)
+    }
+
+    /// GitLab takes people by number.
+    private func identifiers(_ names: [String], _ warnings: inout [String]) async -> [Int] {
+        struct User: Decodable { let id: Int }
+        var result: [Int] = []
+        for name in names {
+            let found: [User]
+            do {
+                found = try await client.get(try project.url(["users"], [("username", name)]))
+            } catch {
+                warnings.append("the user '\(name)' was not looked up: \(error.summary)")
+                continue
+            }
+            if let user = found.first { result.append(user.id) } else { warnings.append("there is no user '\(name)'") }
+        }
+        return result
+    }
+
+    func update(_ pullRequest: PullRequest, title: String, body: String) async throws(ForgeError) {
+        // A draft stays one until people say otherwise.
+        let prefix = pullRequest.title.hasPrefix(Self.draftPrefix) ? Self.draftPrefix : ""
+        let _: ForgeClient.Ignored = try await client.send(
+            "PUT", try url(["merge_requests", String(pullRequest.number)]),
+            ["title": prefix + title, "description": body])
+    }
+
+    func close(_ pullRequest: PullRequest, comment: String) async throws(ForgeError) {
+        let number = String(pullRequest.number)
+        let _: ForgeClient.Ignored = try await client.send(
+            "POST", try url(["merge_requests", number, "notes"]), ["body": comment])
+        let _: ForgeClient.Ignored = try await client.send(
+            "PUT", try url(["merge_requests", number]), ["state_event": "close"])
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Changes that go to people as pull requests, at fakes of the three code hosts.
+@Suite(.tags(.endToEnd)) struct GitPullRequestTests {
+    private func configuration(_ fake: FakeForge, _ loop: GitLoop, more: String = "") throws -> String {
+        try Data((fake.token + "\n").utf8).write(to: URL(fileURLWithPath: loop.scratch.file("token")))
+        return """
+            commit: {per: image}
+            pullRequest:
+              host: \(fake.kind.rawValue)
+              api: \(fake.api)
+              project: acme/shop
+              tokenFile: \(loop.scratch.file("token"))
+              insecure: true
+            \(more)
+            """
+    }
+
+    @Test(arguments: FakeForge.Kind.allCases)
+    func `opened once, renewed, merged, superseded, left closed`(_ kind: FakeForge.Kind) throws {
+        let loop = try GitLoop("pull-requests")
+        try loop.standard()
+        let repository = loop.repository
+        let fake = try FakeForge(kind) { branch in try? repository.head(branch) }
+        let git = try configuration(fake, loop, more: "  labels: [dependencies]")
+        let output = try loop.sync(configuration: git)
+        #expect(!output.stderr.contains(fake.token))
+        #expect(output.stdout.contains("pull request https://"))
+        #expect(fake.all.map(\.head) == ["slipway/acme/api", "slipway/acme/web"])
+        #expect(fake.all.map(\.title) == ["Auto-release acme/api:1.1.0", "Auto-release acme/web:1.1.0"])
+        #expect(
+            fake.all[1].body.contains(
+                "| `deploy/web.yaml:14` | `shop:deployment/web` | `app` | `acme/web:1.0.0` | `acme/web:1.1.0` |"))
+        #expect(fake.all[1].labels == (kind == .gitea ? ["10"] : ["dependencies"]))
+        // Again, also with an empty disk: the same two.
+        try loop.sync(configuration: git, state: "other")
+        #expect(fake.all.count == 2)
+        // A new image: the same branch, the same pull request, new words.
+        try loop.publish("acme/web", ["1.2.0"])
+        try loop.sync(configuration: git)
+        #expect(fake.all.count == 2)
+        #expect(fake.all[1].title == "Auto-release acme/web:1.2.0")
+        #expect(try repository.content(of: "deploy/web.yaml", at: "slipway/acme/web").contains("1.2.0"))
+        // Merged: the branch goes; nothing is opened again.
+        try repository.git("update-ref", "refs/heads/main", try repository.head("slipway/acme/web"))
+        fake.change(2) { pull in
+            pull.isOpen = false
+            pull.isMerged = true
+        }
+        #expect(try loop.sync(configuration: git).stderr.contains("branch slipway/acme/web: removed"))
+        #expect(fake.all.count == 2)
+        // Closed by somebody: it stays closed until there is something new.
+        fake.change(1) { $0.isOpen = false }
+        #expect(try loop.sync(configuration: git).stderr.contains("somebody closed"))
+        #expect(fake.all.count == 2)
+        try loop.publish("acme/api", ["1.2.0"])
+        try loop.sync(configuration: git)
+        #expect(fake.all.map(\.title).last == "Auto-release acme/api:1.2.0")
+        #expect(fake.all.count == 3)
+        // A person writes the value by hand: the pull request is superseded.
+        try repository.commit(["deploy/api.yaml": GitLoop.deployment("api", image: "acme/api:1.2.0")])
+        try loop.sync(configuration: git)
+        #expect(fake.all[2].isOpen == false)
+        #expect(fake.all[2].comments.count == 1)
+        #expect(try repository.git("for-each-ref", "--format=%(refname:short)", "refs/heads/") == "main")
+        try repository.checkIntegrity()
+    }
+
+    @Test func `a code host that fails leaves the branch, and the next cycle opens`() throws {
+        let loop = try GitLoop("forge-fails")
+        try loop.standard()
+        let fake = try FakeForge(.github)
+        let git = try configuration(fake, loop).replacingOccurrences(of: "per: image", with: "per: cycle")
+        fake.fail([.text(403, #"{"message":"API rate limit exceeded"}"#, headers: [("X-RateLimit-Remaining", "0")])])
+        let failed = try loop.sync(configuration: git, allowFailure: true)
+        #expect(failed.status == 1)
+        #expect(failed.stderr.contains("the code host asks for a pause"))
+        #expect(!failed.stderr.contains(fake.token))
+        let head = try loop.repository.head("slipway/update")
+        try loop.sync(configuration: git)
+        #expect(fake.all.map(\.head) == ["slipway/update"])
+        #expect(try loop.repository.head("slipway/update") == head)
+        // Without a token nothing begins.
+        let missing = try loop.sync(
+            configuration: git.replacingOccurrences(of: loop.scratch.file("token"), with: loop.scratch.file("none")),
+            allowFailure: true)
+        #expect(missing.status == 1)
+        #expect(missing.stderr.contains(loop.scratch.file("none")))
+    }
+}
