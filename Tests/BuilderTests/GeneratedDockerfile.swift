@@ -122,6 +122,8 @@ struct Maker {
 
     private mutating func run(_ stage: inout ModelStage) {
         var steps: [String] = []
+        // A working directory that went away is made anew.
+        stage.tree.makeDirectories(stage.tree.resolve(stage.absolute("")))
         var operations = RunOperations(tree: stage.tree, owner: stage.owner, hasOwners: hasOwners)
         for _ in 0..<(1 + numbers.below(4)) { steps += operations.add(&numbers, name: fresh("n")) }
         stage.tree = operations.tree

@@ -186,7 +186,9 @@ struct ModelCopy {
         _ file: ImageFile, _ path: String, _ target: inout ModelTree, _ identities: inout [Int: String]
     ) {
         // Names of one file stay names of one file.
-        if file.identity != 0, file.type == "f", let first = identities[file.identity], first != path, target[first] != nil {
+        if file.identity != 0, file.type == "f", let first = identities[file.identity], first != path,
+            target[first] != nil
+        {
             target.remove(path)
             return target.link(path, to: first)
         }

@@ -42,6 +42,11 @@ extension BuildRun {
             let merged = try merge(root, of: &files)
             sandbox.root = .directory(merged.text)
             let before = try WalkSnapshot(of: merged, builder.store.ownership)
+            var editor = try LayerEditor(over: root, upper: try newDirectory())
+            try makeDirectory(step.workingDirectory, with: &editor, files.newest)
+            if try !FileCalls.names(in: editor.upper).isEmpty {
+                try LayerMerge(ownership: root.ownership).apply(editor.upper, to: merged)
+            }
             try await run(sandbox, step)
             try before.writeChanges(to: upper)
             files.merged?.count += 1
