@@ -48,6 +48,8 @@ package struct BuildRequest: Sendable {
     package var stepOutputLimit = 64 << 20
     /// Values of `RUN --mount=type=secret`, by id.
     package var secrets: [String: [UInt8]] = [:]
+    /// The agents of `RUN --mount=type=ssh`, by id.
+    package var sshAgents: [String: SSHAgentSource] = [:]
     package var noCache = false
     /// How many steps of different stages may run at once; `nil`: as many as there are processors, and two at least.
     package var jobs: Int?

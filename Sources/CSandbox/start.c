@@ -90,6 +90,25 @@ static void set_capabilities(const struct slipway_sandbox *sandbox) {
     if (syscall(SYS_capset, &header, now) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_CAPABILITIES, errno, -1);
 }
 
+// Keeps a chroot's step from signalling the agent and everybody else, and from abstract sockets: without a pid namespace,
+// root's signals reach all. Linux 6.12; before, and where Landlock is off, only the kernel's rule about other users helps.
+static void keep_signals_in(const struct slipway_sandbox *sandbox) {
+    struct {
+        uint64_t files, network, scoped;
+    } rules = {0, 0, 3 /* LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL */};
+    enum { CREATE = 444, RESTRICT = 446, VERSION = 1 };
+    if (syscall(CREATE, NULL, 0, VERSION) < 6) return;
+    int ruleset = (int)syscall(CREATE, &rules, sizeof rules, 0);
+    if (ruleset < 0) return;
+    if (syscall(RESTRICT, ruleset, 0) != 0 && sandbox->uid == 0) {
+        // A container's root may do so only when its programs gain nothing by setuid. It needs none; other users may, and their
+        // signals do not reach root's processes anyway.
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        syscall(RESTRICT, ruleset, 0);
+    }
+    close(ruleset);
+}
+
 // MARK: Root in name
 
 // Where the step sends the listener of its filter, in the sandbox's processes.
@@ -171,6 +190,7 @@ __attribute__((noreturn)) static void become(const struct slipway_sandbox *sandb
     umask(022);
     keep_capabilities(sandbox);
     if (sandbox->emulate) send_listener(sandbox);
+    if (!sandbox->namespaces) keep_signals_in(sandbox);
     if (set_groups(sandbox->group_count, sandbox->groups) != 0)
         slipway_fail(sandbox, SLIPWAY_STAGE_GROUPS, errno, -1);
     if (set_group(sandbox->gid) != 0)
@@ -325,6 +345,11 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     if (step < 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
     if (step == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        // Root of the machine may make a network namespace without a user namespace; root of a pod may not.
+        if (!sandbox->namespaces && sandbox->own_network) {
+            if (syscall(SYS_unshare, CLONE_NEWNET) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_NETWORK, errno, -1);
+            bring_up_loopback();
+        }
         if (!sandbox->namespaces && (chroot(sandbox->root) != 0 || chdir("/") != 0))
             slipway_fail(sandbox, SLIPWAY_STAGE_CHROOT, errno, -1);
         become(sandbox);

@@ -9,7 +9,7 @@ struct SandboxLayout {
     private let upper: String
     private let work: String
     private let made: [String]
-    private var stubs: ChrootStubs?
+    private var standIns: StandIns?
     /// Copies of the machine's files, by the path in the root over which they are bound. A step may write to them; what it
     /// writes is nobody's but its own. The machine's files themselves are never bound.
     private var copies: [(path: String, target: String)] = []
@@ -24,7 +24,12 @@ struct SandboxLayout {
         case .directory(let path):
             (root, lowers, upper, work, made) = (path, [], "", "", [])
             if step.mode != .namespaces {
-                stubs = try ChrootStubs(root: path, resolvConf: step.resolvConf, hosts: step.hosts)
+                let standIns = try StandIns(root: path)
+                self.standIns = standIns
+                do throws(SandboxError) { try Self.place(step, standIns) } catch {
+                    standIns.remove()
+                    throw error
+                }
             }
         case .overlay(let lowers, let upper, let work):
             // Beside `work`, not in it: overlayfs refuses layers that lie within each other.
@@ -59,6 +64,20 @@ struct SandboxLayout {
         }
     }
 
+    /// What a chroot has instead of mounts.
+    private static func place(_ step: SandboxStep, _ standIns: StandIns) throws(SandboxError) {
+        try standIns.makeDevices()
+        for (source, target) in [(step.resolvConf, "/etc/resolv.conf"), (step.hosts, "/etc/hosts")] {
+            if let source, let text = IdentityMap.read(source) { try standIns.write(text, to: target) }
+        }
+        for mount in step.mounts {
+            switch mount.kind {
+            case .bind(let source): try standIns.lend(source, at: mount.target)
+            case .tmpfs(_, let mode): try standIns.makeDirectory(mount.target, mode: mode)
+            }
+        }
+    }
+
     private static func write(_ text: String, to path: String) throws(SandboxError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw SandboxError(.root, errno) }
@@ -68,7 +87,7 @@ struct SandboxLayout {
     }
 
     func cleanUp() {
-        stubs?.remove()
+        standIns?.remove()
         for path in made.reversed() where unlink(path) != 0 { rmdir(path) }
     }
 
@@ -103,7 +122,8 @@ struct SandboxLayout {
         }
 
         let mounts =
-            step.mounts + copies.map { SandboxStep.Mount(.bind(source: $0.path), target: $0.target, isOptional: true) }
+            (step.mode == .namespaces ? step.mounts : [])
+            + copies.map { SandboxStep.Mount(.bind(source: $0.path), target: $0.target, isOptional: true) }
         let table = mounts.map { mount in
             var entry = slipway_mount()
             entry.read_only = mount.isReadOnly ? 1 : 0

@@ -331,6 +331,23 @@ final class Gathered: @unchecked Sendable {
         }
     }
 
+    @Test(arguments: modes) func `it cannot signal the agent`(mode: IsolationMode) async throws {
+        let release = try Shell.run(["uname", "-r"]).stdout.split(separator: ".").prefix(2).compactMap { Int($0) }
+        guard mode == .namespaces || release.count == 2 && (release[0], release[1]) >= (6, 12) else {
+            return print("skipped: before Linux 6.12, Landlock keeps no signals in")
+        }
+        let outcome = try await fixture.run(
+            mode, "kill -0 \(getpid()) 2>/dev/null && echo reached; sleep 9 & kill $! && echo own")
+        #expect(outcome.output == "own\n")
+    }
+
+    @Test(arguments: modes) func `no network is none`(mode: IsolationMode) async throws {
+        let outcome = try await fixture.run(mode, "ip addr | grep -c mtu; ip addr show lo | grep -c 127.0.0.1") {
+            $0.network = .none
+        }
+        #expect(outcome.output.hasSuffix("1\n") && !outcome.output.contains("0\n"))
+    }
+
     @Test func `an ordinary user's step gives files away, and sees them given`() async throws {
         let outcome = try await ordinary(
             """

@@ -241,7 +241,7 @@ package struct BuildCommand: AsyncParsableCommand {
             request.secrets[option.id] = option.value
         }
         request.format = format
-        steps.apply(to: &request)
+        try steps.apply(to: &request)
         request.jobs = jobs
         return request
     }

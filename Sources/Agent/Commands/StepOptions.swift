@@ -1,9 +1,17 @@
 import ArgumentParser
 import Builder
+import Glibc
 import YAML
 
-/// What `slipway build` says of RUN steps: their limits.
+/// What `slipway build` says of RUN steps: their SSH agents and limits.
 struct StepOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "An SSH agent for RUN --mount=type=ssh: ID, then the socket of an agent or private keys. Alone, the agent of "
+                + "SSH_AUTH_SOCK. Repeat for several.",
+            valueName: "id[=socket|key[,key]]"))
+    var ssh: [String] = []
+
     @Option(
         name: .customLong("step-timeout"),
         help: ArgumentHelp("How long one RUN step may take, such as 90s, 10m or 1h30m.", valueName: "duration"))
@@ -25,9 +33,40 @@ struct StepOptions: ParsableArguments {
         }
     }
 
-    func apply(to request: inout BuildRequest) {
+    func apply(to request: inout BuildRequest) throws {
+        for text in ssh {
+            let (id, source) = try Self.agent(text)
+            request.sshAgents[id] = source
+        }
         if let stepTimeout { request.stepTimeout = DurationText.parse(stepTimeout) }
         if let limit = logLimit.flatMap(Self.size) { request.stepOutputLimit = limit }
+    }
+
+    /// `default`, `ID=SOCKET` or `ID=KEY,KEY`.
+    private static func agent(_ text: String) throws -> (String, SSHAgentSource) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let id = parts.first, !id.isEmpty else {
+            throw ValidationError("--ssh '\(text)' has no id; write default, or ID=SOCKET, or ID=KEY")
+        }
+        guard parts.count == 2, !parts[1].isEmpty else {
+            guard let socket = getenv("SSH_AUTH_SOCK"), socket.pointee != 0 else {
+                throw ValidationError(
+                    "--ssh \(id): no agent runs here: SSH_AUTH_SOCK is not set; write \(id)=SOCKET or \(id)=KEY")
+            }
+            return (id, .socket(String(cString: socket)))
+        }
+        let paths = parts[1].split(separator: ",").map { TextFile.absolute(String($0)) }
+        var sockets = 0
+        for path in paths {
+            var status = stat()
+            guard stat(path, &status) == 0 else {
+                throw ValidationError("--ssh \(id): \(path): \(String(cString: strerror(errno)))")
+            }
+            if status.st_mode & S_IFMT == S_IFSOCK { sockets += 1 }
+        }
+        if sockets == 0 { return (id, .keys(paths)) }
+        guard paths.count == 1 else { throw ValidationError("--ssh \(id): give one socket, or keys, not both") }
+        return (id, .socket(paths[0]))
     }
 
     // MARK: Numbers

@@ -5,6 +5,7 @@ import Sandbox
 /// What `RUN --mount` holds while the step runs.
 struct HeldMounts {
     fileprivate var locks: [Int32] = []
+    fileprivate var agents: [AgentForward] = []
 
     func release() { for lock in locks { close(lock) } }
 }
@@ -16,7 +17,6 @@ extension BuildRun {
     {
         var held = HeldMounts()
         if let script = step.script {
-            guard mode == .namespaces else { throw Self.needsNamespaces("a heredoc with a #! line", mode) }
             let file = try newDirectory().appending(script.name)
             try write(
                 script.body, to: file,
@@ -25,13 +25,17 @@ extension BuildRun {
                 SandboxStep.Mount(.bind(source: file.text), target: "/dev/pipes/\(script.name)", isReadOnly: true))
         }
         do throws(BuildError) {
+            try lockCaches(of: step, mode, &held)
             for mount in step.mounts {
                 if case .secret(let id, let variable?, _, _, _, _) = mount.kind, let value = request.secrets[id] {
                     sandbox.environment.append((variable, String(decoding: value, as: UTF8.self)))
                 }
                 guard !mount.target.isEmpty else { continue }
-                guard mode == .namespaces else { throw Self.needsNamespaces("RUN --mount", mode) }
-                if let made = try await prepare(mount, &held) { sandbox.mounts.append(made) }
+                guard let made = try await prepare(mount, mode, &held) else { continue }
+                sandbox.mounts.append(made)
+                if case .ssh = mount.kind, !sandbox.environment.contains(where: { $0.0 == "SSH_AUTH_SOCK" }) {
+                    sandbox.environment.append(("SSH_AUTH_SOCK", mount.target))
+                }
             }
         } catch {
             held.release()
@@ -40,13 +44,37 @@ extension BuildRun {
         return held
     }
 
-    private static func needsNamespaces(_ what: String, _ mode: IsolationMode) -> BuildError {
-        BuildError(
-            .unsupported, "\(what) is not supported with isolation by \(mode.rawValue)",
-            cause: "nothing can be mounted there", hint: "run where user namespaces are allowed")
+    private static func cacheName(_ id: String) -> String {
+        String(Digest.sha256(of: Array(id.utf8)).encoded.prefix(32))
     }
 
-    private func prepare(_ mount: StepMount, _ held: inout HeldMounts) async throws(BuildError) -> SandboxStep.Mount? {
+    /// Waits for the caches that a step wants for itself, in one order for all steps: two of them never wait for each other.
+    private func lockCaches(
+        of step: RunStep, _ mode: IsolationMode, _ held: inout HeldMounts
+    ) throws(BuildError) {
+        var ids: [String] = []
+        for mount in step.mounts {
+            guard case .cache(let id, _, _, _, _, let isLocked) = mount.kind else { continue }
+            // Where nothing can be mounted, the cache itself moves into the root: one step at a time can have it, once.
+            guard isLocked || mode != .namespaces else { continue }
+            if mode != .namespaces, ids.contains(id) {
+                throw BuildError(
+                    .unsupported, "the cache '\(id)' is mounted twice, which isolation by \(mode.rawValue) cannot do",
+                    cause: "nothing can be mounted there; the cache is moved to its target",
+                    hint: "mount it once, or build where user namespaces are allowed")
+            }
+            if !ids.contains(id) { ids.append(id) }
+        }
+        for name in ids.map(Self.cacheName).sorted() {
+            let path = HostPath(builder.store.cachesFolder).appending(name + ".lock")
+            guard let lock = FileLock.hold(path, blocking: true) else { throw path.failure("lock the file") }
+            held.locks.append(lock)
+        }
+    }
+
+    private func prepare(
+        _ mount: StepMount, _ mode: IsolationMode, _ held: inout HeldMounts
+    ) async throws(BuildError) -> SandboxStep.Mount? {
         switch mount.kind {
         case .tmpfs(let size):
             return SandboxStep.Mount(.tmpfs(size: size, mode: 0o755), target: mount.target)
@@ -62,16 +90,9 @@ extension BuildRun {
                 value, to: file, Node(kind: .file, mode: mode, uid: uid, gid: gid, size: 0, modified: .init(seconds: 0))
             )
             return SandboxStep.Mount(.bind(source: file.text), target: mount.target, isReadOnly: true)
-        case .cache(let id, let mode, let uid, let gid, let isReadOnly, let isLocked):
-            let name = String(Digest.sha256(of: Array(id.utf8)).encoded.prefix(32))
+        case .cache(let id, let folderMode, let uid, let gid, let isReadOnly, _):
+            let name = Self.cacheName(id)
             let folder = HostPath(builder.store.cachesFolder)
-            if isLocked {
-                let lockPath = folder.appending(name + ".lock")
-                guard let lock = FileLock.hold(lockPath, blocking: true) else {
-                    throw lockPath.failure("lock the file")
-                }
-                held.locks.append(lock)
-            }
             let directory = folder.appending(name)
             // Another stage, or another build, may want the same one at this moment.
             let makingPath = folder.appending(name + ".making")
@@ -80,10 +101,31 @@ extension BuildRun {
             }
             defer { close(making) }
             if try Node.read(directory, .apply) == nil {
-                try NodeWriter(ownership: builder.store.ownership).makeDirectory(
-                    directory, Node(directoryMode: mode, uid: uid, gid: gid))
+                let node = Node(directoryMode: folderMode, uid: uid, gid: gid)
+                if let seed = mount.seed {
+                    let copy = try await materialise(seed.source, of: seed.from)
+                    try NodeWriter(ownership: builder.store.ownership).apply(node, to: copy)
+                    try FileCalls.move(copy, to: directory)
+                } else {
+                    try NodeWriter(ownership: builder.store.ownership).makeDirectory(directory, node)
+                }
             }
             return SandboxStep.Mount(.bind(source: directory.text), target: mount.target, isReadOnly: isReadOnly)
+        case .ssh(let id, let socketMode, let uid, let gid, let isRequired):
+            guard let source = request.sshAgents[id] else {
+                guard isRequired else { return nil }
+                throw BuildError(
+                    .step, "the SSH agent '\(id)' is required and was not given",
+                    hint: "give it with --ssh \(id), or with a key: --ssh \(id)=FILE")
+            }
+            let folder = try newDirectory()
+            let socket = folder.appending("socket")
+            held.agents.append(try AgentForward(source, at: socket, scratch: folder))
+            if builder.store.ownership == .apply, socket.withCString({ lchown($0, uid, gid) }) != 0 {
+                throw socket.failure("give the socket away")
+            }
+            try FileCalls.setMode(socket, socketMode)
+            return SandboxStep.Mount(.bind(source: socket.text), target: mount.target)
         case .bind(let origin, let source, let isReadOnly):
             let copy = try await materialise(source, of: origin)
             return SandboxStep.Mount(.bind(source: copy.text), target: mount.target, isReadOnly: isReadOnly)

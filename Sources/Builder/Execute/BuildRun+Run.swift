@@ -42,10 +42,10 @@ extension BuildRun {
             let merged = try merge(root, of: &files)
             sandbox.root = .directory(merged.text)
             let before = try WalkSnapshot(of: merged, builder.store.ownership)
-            var editor = try LayerEditor(over: root, upper: try newDirectory())
-            try makeDirectory(step.workingDirectory, with: &editor, files.newest)
-            if try !FileCalls.names(in: editor.upper).isEmpty {
-                try LayerMerge(ownership: root.ownership).apply(editor.upper, to: merged)
+            let view = LayeredRoot(layers: [merged], ownership: builder.store.ownership)
+            try makeDirectory(step.workingDirectory, in: view, merged, files.newest)
+            for index in sandbox.mounts.indices {
+                sandbox.mounts[index].target = try view.resolve(ImagePath(sandbox.mounts[index].target)).path.text
             }
             try await run(sandbox, step)
             try before.writeChanges(to: upper)
@@ -64,6 +64,25 @@ extension BuildRun {
         let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: time))
         _ = try editor.ensureDirectory(resolved.path, new: new)
         try editor.finish()
+    }
+
+    /// As above, in the one directory that a chroot has.
+    private func makeDirectory(
+        _ path: String, in view: LayeredRoot, _ merged: HostPath, _ time: Int64
+    ) throws(BuildError) {
+        let resolved = try view.resolve(ImagePath(path))
+        guard resolved.item == nil else { return }
+        let writer = NodeWriter(ownership: view.ownership)
+        var here = merged
+        for name in resolved.path.components {
+            let above = here
+            here = here.appending(name)
+            guard try Node.read(here, .apply) == nil, let parent = try Node.read(above, view.ownership) else {
+                continue
+            }
+            try writer.makeDirectory(here, Node(directoryMode: 0o755, modified: Timestamp(seconds: time)))
+            try FileCalls.setModified(above, parent.modified)
+        }
     }
 
     /// Mount points that the image lacks, in a layer of their own that is seen by this step only.

@@ -2,7 +2,20 @@ import Sandbox
 
 /// What a person can do about a step that failed, judged by its exit code and its last words.
 enum StepAdvice {
+    /// What programs say that miss /proc: its paths; `$ORIGIN` of a library's path that cannot be found out (java); their own
+    /// place that they do not find (rustc, swiftc, Go).
+    private static func needsProc(_ output: String) -> Bool {
+        [
+            "/proc", "/dev/fd/", "libjli.so", "current_exe", "current exe", "failed to find sysroot", "os.Executable",
+            "cannot determine executable path",
+        ].contains { output.contains($0) }
+    }
+
     static func hint(forExitCode code: Int32, step: RunStep, output: String, mode: IsolationMode) -> String? {
+        if mode == .chroot, needsProc(output) {
+            return "in a chroot there is no /proc, which Java, Rust, Swift and the shell's <(…) need: use --isolation "
+                + "namespaces for this step, where user namespaces are allowed"
+        }
         if code == 127 || output.contains("not found") && code == 127 {
             let program = step.arguments.first ?? ""
             return step.arguments.count > 1 && step.arguments[1] == "-c"
@@ -10,9 +23,6 @@ enum StepAdvice {
                 : "is \(program) in the image, and on PATH?"
         }
         if code == 126 { return "the file is there but cannot be executed: wrong mode, or made for another platform" }
-        if mode == .chroot && output.contains("/proc") {
-            return "in a chroot there is no /proc; use isolation by namespaces for steps that need it"
-        }
         if code == 137 { return "killed from outside: it may have used more memory than the machine or the pod has" }
         if output.contains("Temporary failure in name resolution") || output.contains("Could not resolve") {
             return "the step has no name resolution; is the network reachable from this machine?"

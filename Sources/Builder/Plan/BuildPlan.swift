@@ -79,7 +79,8 @@ struct PlannedStep: Sendable {
         case .run(let run):
             return Set(
                 run.mounts.compactMap { mount in
-                    if case .bind(let origin, _, _) = mount.kind { index(origin) } else { nil }
+                    if case .bind(let origin, _, _) = mount.kind { return index(origin) }
+                    return mount.seed.flatMap { index($0.from) }
                 })
         }
     }
@@ -107,10 +108,14 @@ struct StepMount: Sendable {
         case tmpfs(size: Int64?)
         case bind(from: CopyOrigin, source: String, isReadOnly: Bool)
         case cache(id: String, mode: UInt32, uid: UInt32, gid: UInt32, isReadOnly: Bool, isLocked: Bool)
+        /// The socket of an SSH agent.
+        case ssh(id: String, mode: UInt32, uid: UInt32, gid: UInt32, isRequired: Bool)
         case secret(id: String, variable: String?, mode: UInt32, uid: UInt32, gid: UInt32, isRequired: Bool)
     }
 
     var kind: Kind
+    /// What a new cache begins with: a folder of another file system.
+    var seed: (from: CopyOrigin, source: String)?
     /// Absolute; empty for a secret that is only a variable.
     var target: String
 }

@@ -150,7 +150,11 @@ struct StagePlanner {
         if case .script(let path, let content, _) = invocation {
             step.script = (name: PathRules.base(path), body: content)
         }
-        for mount in run.mounts { step.mounts.append(try plan(mount, instruction)) }
+        var sshCount = 0
+        for mount in run.mounts {
+            step.mounts.append(try plan(mount, instruction, sshCount))
+            if mount.kind == .ssh { sshCount += 1 }
+        }
         add(instruction, .run(step))
     }
 
@@ -163,7 +167,7 @@ struct StagePlanner {
         }
     }
 
-    private func plan(_ mount: RunMount, _ instruction: Instruction) throws(BuildError) -> StepMount {
+    private func plan(_ mount: RunMount, _ instruction: Instruction, _ sshCount: Int) throws(BuildError) -> StepMount {
         func target() throws(BuildError) -> String {
             do throws(DockerfileError) { return try mount.target(in: state.workingDirectory) } catch {
                 throw BuildError(instruction.locate(error))
@@ -177,14 +181,14 @@ struct StagePlanner {
             return StepMount(
                 kind: .bind(from: from, source: mount.source, isReadOnly: mount.isReadOnly), target: try target())
         case .cache:
-            guard mount.from == nil else {
-                throw unsupported(instruction, "a cache mount with 'from'", "fill the cache in a RUN step instead")
+            let seed = try mount.from.map { (name) throws(BuildError) in
+                (from: try origin(name, instruction), source: mount.source)
             }
             return StepMount(
                 kind: .cache(
                     id: (request.buildArgument("BUILDKIT_CACHE_MOUNT_NS").map { $0 + "/" } ?? "") + mount.cacheID,
                     mode: mount.mode ?? 0o755, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
-                    isReadOnly: mount.isReadOnly, isLocked: mount.sharing != .shared), target: try target())
+                    isReadOnly: mount.isReadOnly, isLocked: mount.sharing != .shared), seed: seed, target: try target())
         case .secret:
             var resolved = mount
             resolved.target = mount.secretTarget ?? ""
@@ -199,7 +203,17 @@ struct StagePlanner {
                     id: mount.secretID, variable: mount.environment, mode: mount.mode ?? 0o400, uid: mount.uid ?? 0,
                     gid: mount.gid ?? 0, isRequired: mount.isRequired), target: path)
         case .ssh:
-            throw unsupported(instruction, "RUN --mount=type=ssh", "pass a key by --mount=type=secret instead")
+            var resolved = mount
+            // As BuildKit counts them: by the step's SSH mounts.
+            if mount.target.isEmpty { resolved.target = "/run/buildkit/ssh_agent.\(sshCount)" }
+            let path: String
+            do throws(DockerfileError) { path = try resolved.target(in: state.workingDirectory) } catch {
+                throw BuildError(instruction.locate(error))
+            }
+            return StepMount(
+                kind: .ssh(
+                    id: mount.id ?? "default", mode: mount.mode ?? 0o600, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
+                    isRequired: mount.isRequired), target: path)
         }
     }
 
