@@ -16,8 +16,8 @@ package struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
     /// What libgit2 connects to: no password, and for HTTP no user.
     let address: String
     /// The user and password that the text carried, decoded.
-    let username: String?
-    let password: String?
+    package let username: String?
+    package let password: String?
 
     package init(_ text: String) throws(GitError) {
         guard !text.isEmpty, !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {

@@ -23,8 +23,18 @@ package struct BuildCommand: AsyncParsableCommand {
                   --secret id=token,env=NPM_TOKEN --no-push
             """)
 
-    @Option(name: [.customShort("c"), .long], help: ArgumentHelp("The build context.", valueName: "directory"))
+    @Option(
+        name: [.customShort("c"), .long],
+        help: ArgumentHelp(
+            "The build context: a directory, dir://PATH, tar://PATH, tar://stdin, git://HOST/REPOSITORY[#REF[#COMMIT]], or the URL of a git repository or of an archive.",
+            valueName: "context"))
     var context: String = "."
+
+    @Option(
+        help: ArgumentHelp(
+            "How a git context is fetched: branch=NAME,recurse-submodules=true,insecure-skip-tls=true.",
+            valueName: "options"))
+    var git: String?
 
     @Option(
         name: .customLong("context-sub-path"),
@@ -156,7 +166,6 @@ package struct BuildCommand: AsyncParsableCommand {
             stateDirectory: TextFile.absolute(stateDirectory ?? RepositoryOptions.defaultStateDirectory))
         if let isolation { configuration.isolation = isolation }
         try registries.apply(to: &configuration)
-        let request = try request(state: configuration.stateDirectory)
         var locations: [ImageLocation] = []
         for text in destination { locations.append(try ImageLocation(text).withDefaultTag) }
 
@@ -164,6 +173,11 @@ package struct BuildCommand: AsyncParsableCommand {
             stateDirectory: configuration.stateDirectory, registry: Workshop.registry(configuration),
             report: try await Workshop.isolation(configuration) { console.progress($0) },
             fetcher: try fetcher(configuration))
+        let location = try ContextLocation(
+            context, git: try git.map { try GitContextOptions($0) } ?? GitContextOptions(),
+            pullMethod: getenv("GIT_PULL_METHOD").map { String(cString: $0) })
+        let opened = try await location.open(try contextTools(builder, configuration))
+        let request = try request(opened)
         try await build(request, with: builder, to: locations, console)
         let limits = StoreLimits(age: DurationText.parse(cacheTTL) ?? StoreLimits().age)
         _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
@@ -200,20 +214,34 @@ package struct BuildCommand: AsyncParsableCommand {
             trustedHosts: [], usesKeysEverywhere: true)
     }
 
-    private func request(state: String) throws -> BuildRequest {
-        var path = context.hasPrefix("dir://") ? String(context.dropFirst(6)) : context
-        guard !path.contains("://") else {
-            throw ValidationError(
-                "--context '\(context)' is not supported yet: only a directory is; use 'slipway sync' for git")
-        }
-        path = TextFile.absolute(path)
+    private func contextTools(
+        _ builder: Builder, _ configuration: AgentConfiguration
+    ) throws -> ContextLocation.Tools {
+        var git = configuration.git
+        git.sshKey = sshKey
+        git.knownHosts = knownHosts
+        git.caFile = gitCertificates
+        return ContextLocation.Tools(
+            builder: builder, stateDirectory: configuration.stateDirectory, fetcher: try fetcher(configuration),
+            git: git)
+    }
+
+    private func request(_ opened: ContextLocation.Opened) throws -> BuildRequest {
         var request = BuildRequest(
-            context: try DirectoryContext(path: path, stateDirectory: state),
-            platform: try platform.map { try Platform($0) } ?? .host,
+            context: opened.context, platform: try platform.map { try Platform($0) } ?? .host,
             createdAt: SystemClock().now)
+        if let revision = opened.revision {
+            // As the agent builds it: the same commit gives the same image, whoever builds it.
+            request.createdAt = revision.time
+            request.fileTimes = .ofBase
+            request.annotations[Annotation.revision] = revision.commit
+            request.annotations[Annotation.source] = revision.repository
+            request.annotations[Annotation.created] = CalendarTime(secondsSince1970: revision.time).rfc3339
+        }
         request.contextRoot = String(PodFiles.clean(contextSubPath ?? "").dropFirst())
-        let inContext = "\(path)/\(request.contextRoot.isEmpty ? "" : request.contextRoot + "/")\(dockerfile)"
-        if dockerfile.hasPrefix("/") || access(inContext, R_OK) != 0 {
+        let folder = request.contextRoot.isEmpty ? "" : request.contextRoot + "/"
+        let isInContext = opened.directory.map { access("\($0)/\(folder)\(dockerfile)", R_OK) == 0 } ?? true
+        if dockerfile.hasPrefix("/") || !isInContext {
             request.dockerfile = .bytes(try TextFile.read(dockerfile, limit: 16 << 20), name: dockerfile)
         } else {
             request.dockerfile = .path(String(PodFiles.clean(dockerfile).dropFirst()))

@@ -4,7 +4,7 @@ import FileSystem
 import Git
 
 /// Revisions of other people's repositories, with their submodules, from mirrors that later builds use again.
-actor GitSources {
+package actor GitSources {
     private let folder: String
     private let credentials: GitCredentials
     private let trustedHosts: Set<String>
@@ -44,7 +44,8 @@ actor GitSources {
                 context = CompositeContext(
                     context, mounts: mounts, modified: locator.usesCommitTime ? revision.commit.committer.time : nil)
             }
-            return GitTree(context: context, commit: "\(revision.commit.id)")
+            return GitTree(
+                context: context, commit: "\(revision.commit.id)", time: revision.commit.committer.time)
         } catch let error as BuildError {
             throw error
         } catch let error as GitError {

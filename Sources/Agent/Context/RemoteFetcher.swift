@@ -59,7 +59,8 @@ package final class RemoteFetcher: RemoteSourceFetcher {
         }
     }
 
-    private static func shown(_ url: String) -> String { (try? HTTPURL(url).description) ?? "the file" }
+    /// For messages: without what may be secret.
+    static func shown(_ url: String) -> String { (try? HTTPURL(url).description) ?? "the file" }
 
     /// `Wed, 21 Oct 2015 07:28:00 GMT` (RFC 9110 section 5.6.7; the two obsolete forms are not taken).
     package static func seconds(ofDate text: String) -> Int64? {

@@ -6,19 +6,26 @@ package struct GitLocator: Hashable, Sendable {
     /// What is cloned: no fragment, no query.
     package private(set) var remote: String
     /// A branch, a tag, a full reference or a commit's id; `nil` is the remote's default branch.
-    package private(set) var reference: String?
+    package var reference: String?
     /// The folder that is taken, cleaned and relative; empty for all.
     package private(set) var folder = ""
     /// What the commit's id must begin with.
     package var checksum: String?
     package private(set) var keepsGitDirectory: Bool?
-    package private(set) var fetchesSubmodules = true
+    package var fetchesSubmodules = true
     /// Files get the commit's time instead of the build's.
     package private(set) var usesCommitTime = false
 
     /// Whether a text names a git repository rather than a file or a page.
     package static func isGit(_ text: String) -> Bool {
         if case .git = AddSource(text) { true } else { false }
+    }
+
+    package init(remote: String, reference: String?, folder: String = "", fetchesSubmodules: Bool = true) {
+        self.remote = remote
+        self.reference = reference
+        self.folder = PathRules.source(folder)
+        self.fetchesSubmodules = fetchesSubmodules
     }
 
     package init(_ text: String) throws(BuildError) {

@@ -22,6 +22,13 @@ package struct RemoteFileRequest: Sendable {
     package let etag: String?
     /// Bytes beyond which the transfer is given up.
     package let sizeLimit: Int64
+
+    package init(url: String, authorization: String? = nil, etag: String? = nil, sizeLimit: Int64) {
+        self.url = url
+        self.authorization = authorization
+        self.etag = etag
+        self.sizeLimit = sizeLimit
+    }
 }
 
 package struct RemoteFileAnswer: Sendable {
@@ -50,6 +57,12 @@ package struct GitTreeRequest: Sendable {
     package let keepsGitDirectory: Bool
     /// For the repository's own host, and for no other.
     package let authorization: Authorization?
+
+    package init(locator: GitLocator, keepsGitDirectory: Bool = false, authorization: Authorization? = nil) {
+        self.locator = locator
+        self.keepsGitDirectory = keepsGitDirectory
+        self.authorization = authorization
+    }
 }
 
 package struct GitTree: Sendable {
@@ -57,9 +70,12 @@ package struct GitTree: Sendable {
     package let context: any BuildContext
     /// The commit's id.
     package let commit: String
+    /// Seconds since 1970, of the commit.
+    package let time: Int64
 
-    package init(context: any BuildContext, commit: String) {
+    package init(context: any BuildContext, commit: String, time: Int64 = 0) {
         self.context = context
         self.commit = commit
+        self.time = time
     }
 }

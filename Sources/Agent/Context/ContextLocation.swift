@@ -1,0 +1,133 @@
+package import Builder
+import Git
+import Glibc
+
+/// Where the context of `slipway build` comes from: the forms of kaniko's `--context`, and BuildKit's for git.
+package enum ContextLocation: Sendable, Hashable {
+    /// An absolute path.
+    case directory(path: String)
+    case tar(path: String)
+    /// `tar://stdin`.
+    case standardInput
+    case git(GitContext)
+    /// An archive at an `http:` or `https:` URL.
+    case archive(url: String)
+    /// `s3://BUCKET/KEY`, whole as it is written; likewise the two below.
+    case s3(String)
+    case gs(String)
+    /// `https://ACCOUNT.blob.core.windows.net/CONTAINER/BLOB`.
+    case azure(String)
+
+    /// - Parameters:
+    ///   - text: `--context`.
+    ///   - git: `--git`.
+    ///   - pullMethod: `GIT_PULL_METHOD`, the protocol behind kaniko's `git://`: `http`, or anything else for `https`.
+    package init(
+        _ text: String, git options: GitContextOptions = GitContextOptions(), pullMethod: String? = nil
+    ) throws(AgentError) {
+        guard !text.isEmpty else { throw AgentError("--context is empty", hint: Self.forms) }
+        if let rest = Self.rest(text, "dir://") {
+            self = .directory(path: TextFile.absolute(rest))
+        } else if let rest = Self.rest(text, "tar://") {
+            guard !rest.isEmpty else { throw AgentError("--context '\(text)' names no archive", hint: Self.forms) }
+            self = rest == "stdin" ? .standardInput : .tar(path: TextFile.absolute(rest))
+        } else if let rest = Self.rest(text, "git://") {
+            let scheme = pullMethod == "http" ? "http" : "https"
+            self = .git(try GitContext(kaniko: "\(scheme)://\(rest)", options))
+        } else if GitLocator.isGit(text) {
+            self = .git(try GitContext(text, options))
+        } else if text.hasPrefix("s3://") {
+            self = .s3(text)
+        } else if text.hasPrefix("gs://") {
+            self = .gs(text)
+        } else if text.hasPrefix("https://") || text.hasPrefix("http://") {
+            self = Self.isAzure(text) ? .azure(text) : .archive(url: text)
+        } else if text.contains("://") {
+            throw AgentError(
+                "--context is of an unknown kind", place: text.prefix { $0 != ":" } + "://", hint: Self.forms)
+        } else {
+            self = .directory(path: TextFile.absolute(text))
+        }
+    }
+
+    private static let forms =
+        "use a directory, dir://PATH, tar://PATH, tar://stdin, git://HOST/REPOSITORY[#REF[#COMMIT]], a git or archive URL, "
+        + "s3://, gs:// or an Azure blob's URL"
+
+    private static func rest(_ text: String, _ scheme: String) -> String? {
+        text.hasPrefix(scheme) ? String(text.dropFirst(scheme.utf8.count)) : nil
+    }
+
+    /// https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints, and those of the
+    /// national clouds.
+    private static func isAzure(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count >= 3 else { return false }
+        let host = parts[2].prefix { $0 != ":" }.lowercased()
+        return ["windows.net", "chinacloudapi.cn", "usgovcloudapi.net", "cloudapi.de"]
+            .contains { host.hasSuffix(".blob.core.\($0)") }
+    }
+}
+
+extension ContextLocation {
+    /// What a context is opened with.
+    package struct Tools: Sendable {
+        package let builder: Builder
+        package let stateDirectory: String
+        /// For archives of the web.
+        package let fetcher: any RemoteSourceFetcher
+        /// How git hosts are reached; the user's credentials are for the context's host.
+        package let git: AgentConfiguration.GitConfiguration
+    }
+
+    /// A context that can be built from.
+    package struct Opened: Sendable {
+        package let context: any BuildContext
+        /// Where the files are on this machine, of a directory.
+        package var directory: String?
+        /// What a git context was taken from.
+        package var revision: Revision?
+    }
+
+    package struct Revision: Sendable, Hashable {
+        package let commit: String
+        /// Seconds since 1970, of the commit.
+        package let time: Int64
+        /// The repository's URL without secrets.
+        package let repository: String
+    }
+
+    package func open(_ tools: Tools) async throws -> Opened {
+        switch self {
+        case .directory(let path):
+            return Opened(
+                context: try DirectoryContext(path: path, stateDirectory: tools.stateDirectory), directory: path)
+        case .tar(let path):
+            guard access(path, R_OK) == 0 else {
+                throw AgentError(
+                    "cannot read the build context", place: path, cause: String(cString: strerror(errno)),
+                    hint: "tar:// takes the path of a tar archive, such as tar:///workspace/context.tar.gz")
+            }
+            return Opened(context: try await tools.builder.context(ofArchive: path))
+        case .standardInput: return Opened(context: try await StandardInput.context(tools.builder))
+        case .git(let git): return try await git.open(tools)
+        case .archive(let url):
+            let context = try await tools.builder.context(ofArchive: RemoteFetcher.shown(url)) {
+                (intake) throws(BuildError) in
+                _ = try await tools.fetcher.fetch(
+                    RemoteFileRequest(url: url, sizeLimit: Builder.contextArchiveLimit)
+                ) { (bytes) throws(BuildError) in try intake.write(bytes) }
+            }
+            return Opened(context: context)
+        case .s3(let text): throw Self.unsupported("Amazon S3", text)
+        case .gs(let text): throw Self.unsupported("Google Cloud Storage", text)
+        case .azure(let text): throw Self.unsupported("Azure Blob Storage", RemoteFetcher.shown(text))
+        }
+    }
+
+    private static func unsupported(_ service: String, _ place: String) -> AgentError {
+        AgentError(
+            "build contexts in \(service) are not supported yet", place: place,
+            hint: "fetch the archive first, and give it as tar://PATH or tar://stdin")
+    }
+}
