@@ -111,15 +111,19 @@ struct PolicyUpdateTests {
         }
         let list = "default:deployment/a, default:deployment/b"
         #expect(message(PolicyUpdate(add: ["automated": "true"])) == "Automated: \(list)\n")
-        #expect(message(PolicyUpdate(remove: ["locked", "locked_user", "locked_msg"])) == "Unlocked: \(list)\n")
+        #expect(
+            message(PolicyUpdate(remove: ["locked", "locked_user", "locked_msg"]))
+                == "Updated workload policies\n\n- Unlocked: \(list)\n- Updated policies: \(list)\n")
+        #expect(message(PolicyUpdate(remove: ["locked"])) == "Unlocked: \(list)\n")
+        #expect(message(PolicyUpdate(add: ["locked": "true", "locked_msg": "x"]), "x") == "x\n\n- Locked: \(list)\n")
         #expect(
             message(PolicyUpdate(add: ["tag.app": "glob:*", "locked": "true"]))
                 == "Updated workload policies\n\n- Locked: \(list)\n- Updated policies: \(list)\n")
         #expect(message(PolicyUpdate(remove: ["automated"]), "because") == "because\n\n- Deautomated: \(list)\n")
-        #expect(CommitMessage.release(image: nil, workloads: []) == "Release all latest to all\n")
+        #expect(CommitMessage.release(image: nil, workloads: []) == "Release all latest to all")
         #expect(
             CommitMessage.release(image: "a:v2", workloads: ids)
-                == "Release a:v2 to default:deployment/b, default:deployment/a\n")
+                == "Release a:v2 to default:deployment/b, default:deployment/a")
         #expect(PolicyUpdate.pattern("v1.*") == "glob:v1.*" && PolicyUpdate.pattern("semver:~1") == "semver:~1")
     }
 }

@@ -6,8 +6,16 @@ import RegistryPoller
 package struct PolicyCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "policy",
-        abstract: "Try policies: which tag would be chosen, and why.",
-        subcommands: [PolicySelectCommand.self, PolicyCheckSemverCommand.self])
+        abstract: "Try policies: which tag would be chosen, and why. Change those of workloads.",
+        discussion: """
+            Without a word behind it, 'slipway policy' is 'slipway policy set', which takes fluxctl's flags.
+
+            EXAMPLES
+              slipway policy --repo https://git.example.com/acme/shop.git -w shop:deployment/web --automate --tag 'app=1.*'
+              printf '1.4.9\\n1.10.0\\n' | slipway policy select --semver '^1'
+            """,
+        subcommands: [PolicySelectCommand.self, PolicyCheckSemverCommand.self, PolicySetCommand.self],
+        defaultSubcommand: PolicySetCommand.self)
 
     package init() {}
 }

@@ -16,6 +16,9 @@ package struct RootCommand: AsyncParsableCommand {
         subcommands: [
             SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, DockerfileCommand.self,
             ConfigCommand.self, RegistryCommand.self, PolicyCommand.self, ImageCommand.self, UpdateCommand.self,
+            WorkloadsCommand.self, ImagesCommand.self, AutomateCommand.self, DeautomateCommand.self, LockCommand.self,
+            UnlockCommand.self,
+            ReleaseCommand.self,
         ])
 
     package init() {}

@@ -37,6 +37,12 @@ package struct CalendarTime: Sendable, Equatable {
         "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T\(pad(hour, 2)):\(pad(minute, 2)):\(pad(second, 2))Z"
     }
 
+    /// `31 Dec 20 23:59 UTC` (RFC 822, as Go writes it).
+    package var rfc822: String {
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        return "\(pad(day, 2)) \(months[month - 1]) \(pad(year % 100, 2)) \(pad(hour, 2)):\(pad(minute, 2)) UTC"
+    }
+
     private func pad(_ number: Int, _ width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits

@@ -6,7 +6,7 @@ package struct PolicyUpdate: Sendable, Equatable {
     package var add: [String: String]
     /// Wins over `add`.
     package var remove: Set<String>
-    /// A tag filter for every container; "glob:*" takes the filters away.
+    /// A tag filter for every container that `add` and `remove` do not name; "glob:*" takes the filters away.
     package var tagAll: String?
 
     package init(add: [String: String] = [:], remove: Set<String> = [], tagAll: String? = nil) {
@@ -72,7 +72,8 @@ extension FileUpdater {
         if let pattern = update.tagAll {
             var scanner = Scanner(file: file, bytes: bytes)
             scanner.scan(manifest, document: 0)
-            for container in Set(scanner.finished().targets.map(\.container)) {
+            for container in Set(scanner.finished().targets.map(\.container))
+            where add["tag.\(container)"] == nil && !remove.contains("tag.\(container)") {
                 if pattern == "glob:*" { remove.insert("tag.\(container)") } else { add["tag.\(container)"] = pattern }
             }
         }

@@ -1,0 +1,86 @@
+import Diagnostics
+import Git
+import ManifestUpdater
+import OCI
+import RegistryPoller
+
+/// The images that a repository's workloads could run, each registry repository looked at once.
+struct AvailableImages: Sendable {
+    private var inventories: [RepositoryLocation: TagInventory] = [:]
+    private var problems: [RepositoryLocation: String] = [:]
+    private var history = BranchHistory([])
+
+    init() {}
+
+    /// Lists the repositories of these images, several at once. One that cannot be asked has no images and a reason.
+    init(of images: [String], from poller: RegistryPoller, history: BranchHistory) async {
+        self.history = history
+        let locations = Set(images.compactMap { try? ImageLocation($0).repository })
+        typealias Answer = (location: RepositoryLocation, inventory: TagInventory?, problem: String?)
+        await withTaskGroup(of: Answer.self) { group in
+            var waiting = locations.makeIterator()
+            func startNext() {
+                guard let location = waiting.next() else { return }
+                group.addTask {
+                    do throws(PollError) {
+                        return (location, try await poller.scan(location, needsCreationTime: true), nil)
+                    } catch {
+                        return (location, nil, error.summary + (error.cause.map { ": \($0)" } ?? ""))
+                    }
+                }
+            }
+            for _ in 0..<4 { startNext() }
+            while let answer = await group.next() {
+                inventories[answer.location] = answer.inventory
+                problems[answer.location] = answer.problem
+                startNext()
+            }
+        }
+    }
+
+    func problem(of image: String) -> String? { (try? ImageLocation(image)).flatMap { problems[$0.repository] } }
+
+    private func inventory(of image: String) -> TagInventory? {
+        (try? ImageLocation(image)).flatMap { inventories[$0.repository] }
+    }
+
+    /// The image's tags as a policy takes them: images that the agent built in the order of their commits.
+    private func candidates(for image: String) -> [TagCandidate] {
+        guard let tags = inventory(of: image)?.tags else { return [] }
+        return tags.contains { $0.annotations[Annotation.contentKey] != nil }
+            ? CandidateOrder.ranked(tags, position: history.position) : tags.map { TagCandidate($0) }
+    }
+
+    /// What a filter chooses, whatever runs now: a release may go back.
+    func latest(for image: String, filter: String) throws(PolicyError) -> (tag: String, digest: Digest?)? {
+        let policy = try ImagePolicy.parse(filter)
+        let chosen = policy.select(from: candidates(for: image), current: nil, allowDowngrade: true, explaining: false)
+        guard let tag = chosen.tag else { return nil }
+        return (tag, inventory(of: image)?.tags.first { $0.tag == tag }?.digest)
+    }
+
+    /// All images, the one that the filter's order puts first at the front; those without a version, or a time, last.
+    func sorted(for image: String, filter: String) -> [TagRecord] {
+        guard let tags = inventory(of: image)?.tags else { return [] }
+        var ranks: [String: Int] = [:]
+        for candidate in candidates(for: image) { ranks[candidate.tag] = candidate.rank }
+        func newer(_ left: TagRecord, _ right: TagRecord) -> Bool {
+            if let first = ranks[left.tag], let second = ranks[right.tag], first != second { return first > second }
+            let (first, second) = (left.created ?? .min, right.created ?? .min)
+            return first == second ? left.tag < right.tag : first > second
+        }
+        guard filter.hasPrefix("semver:") else { return tags.sorted(by: newer) }
+        let versions = Dictionary(
+            tags.compactMap { record in (try? SemanticVersion(loose: record.tag)).map { (record.tag, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        return tags.sorted { left, right in
+            switch (versions[left.tag], versions[right.tag]) {
+            case (let first?, let second?) where first != second: first > second
+            case (_?, _?): left.tag.utf8.count > right.tag.utf8.count
+            case (_?, nil): true
+            case (nil, _?): false
+            case (nil, nil): newer(left, right)
+            }
+        }
+    }
+}
