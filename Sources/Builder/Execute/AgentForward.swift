@@ -30,7 +30,7 @@ final class AgentForward: Sendable {
         // An agent that is not there is found out before the step runs, not by it.
         guard let probe = Self.connect(to: target) else {
             let cause = String(cString: strerror(errno))
-            if let agent { kill(agent, SIGTERM) }
+            if let agent { Self.end(agent) }
             throw BuildError(
                 .step, "cannot reach the SSH agent", place: target, cause: cause,
                 hint: "start ssh-agent and set SSH_AUTH_SOCK, or give a key: --ssh default=FILE")
@@ -40,7 +40,7 @@ final class AgentForward: Sendable {
         guard listener >= 0, Self.bind(listener, to: place.text), listen(listener, 16) == 0 else {
             let error = place.failure("make the socket for the SSH agent")
             if listener >= 0 { close(listener) }
-            if let agent { kill(agent, SIGTERM) }
+            if let agent { Self.end(agent) }
             throw error
         }
         _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
@@ -66,11 +66,14 @@ final class AgentForward: Sendable {
 
     deinit {
         close(stop)
-        if let agent {
-            kill(agent, SIGTERM)
-            var status: Int32 = 0
-            waitpid(agent, &status, 0)
-        }
+        if let agent { Self.end(agent) }
+    }
+
+    /// The agent keeps nothing on disk but its socket, which lies in the build's own directory: it need not be asked.
+    private static func end(_ agent: pid_t) {
+        kill(agent, SIGKILL)
+        var status: Int32 = 0
+        while waitpid(agent, &status, 0) < 0 && errno == EINTR {}
     }
 
     private static func address(of path: String) -> sockaddr_un? {
@@ -123,7 +126,7 @@ final class AgentForward: Sendable {
             }
             var status: Int32 = 0
             guard attempt < 1_000, waitpid(agent, &status, WNOHANG) == 0 else {
-                kill(agent, SIGKILL)
+                end(agent)
                 throw BuildError(
                     .step, "ssh-agent did not start", hint: "give the socket of a running agent: --ssh default")
             }
@@ -134,7 +137,7 @@ final class AgentForward: Sendable {
             var status: Int32 = 0
             while waitpid(adding, &status, 0) < 0 && errno == EINTR {}
             guard status == 0 else {
-                kill(agent, SIGTERM)
+                end(agent)
                 throw BuildError(
                     .step, "cannot load the SSH key", place: key, cause: "ssh-add refused it",
                     hint: "the file must be a private key without a passphrase, readable by its owner only")
@@ -151,10 +154,18 @@ final class AgentForward: Sendable {
         for descriptor: Int32 in 0...2 {
             posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
         }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // Threads of Swift's pool block signals, and a child would inherit that.
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         defer { for word in words + variables { free(word) } }
-        let code = posix_spawnp(&pid, arguments[0], &actions, nil, &words, &variables)
+        let code = posix_spawnp(&pid, arguments[0], &actions, &attributes, &words, &variables)
         guard code == 0 else {
             throw BuildError(
                 .step, "cannot start \(arguments[0])", cause: String(cString: strerror(code)),
