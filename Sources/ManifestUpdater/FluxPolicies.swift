@@ -4,10 +4,12 @@ struct FluxPolicies {
     private static let prefixes = ["flux.weave.works/", "fluxcd.io/", "slipway.dev/"]
     private static let filterPrefix = "filter.fluxcd.io/"
 
+    let annotations: [String: String]
     private var values: [String: String] = [:]
     private var filters: [String: String] = [:]
 
     init(annotations: [String: String]) {
+        self.annotations = annotations
         for (key, value) in annotations where key.hasPrefix(Self.filterPrefix) {
             filters[String(key.dropFirst(Self.filterPrefix.count))] = value
         }
@@ -22,6 +24,9 @@ struct FluxPolicies {
     func filter(of container: String) -> String? {
         values["tag.\(container)"] ?? filters[container]
     }
+
+    /// Whether anything turns updates on or off.
+    var mentionsAutomation: Bool { values["automated"] != nil }
 
     /// What `fluxctl list-workloads` shows, sorted.
     var names: [String] {

@@ -7,6 +7,8 @@ package struct ImageTarget: Hashable, Sendable {
     package enum Source: Hashable, Sendable {
         /// Annotations of Flux v1 on the workload (`fluxcd.io/automated` …), or Slipway's own.
         case flux1Annotation
+        /// Keel's labels or annotations on the workload.
+        case keel(KeelPolicy)
         /// A Flux v2 comment: `# {"$imagepolicy": "namespace:name:tag"}`.
         case flux2Marker(namespace: String, name: String)
     }
@@ -34,6 +36,8 @@ package struct ImageTarget: Hashable, Sendable {
     package let field: Field
     /// The scalar that an update changes, in bytes of the file. Behind an alias: the anchor's scalar.
     package let valueRange: Range<Int>
+    /// A digest that stands apart from the tag: its scalar.
+    var digestRange: Range<Int>?
     /// Where the name and the registry stand apart from the tag: their scalars.
     var nameRange: Range<Int>?
     var registryRange: Range<Int>?
@@ -42,6 +46,7 @@ package struct ImageTarget: Hashable, Sendable {
     /// The tag filter of the annotation as written; `nil` when there is none, which means `glob:*`.
     package let policy: String?
     package let source: Source
+    package internal(set) var options = UpdateOptions()
     /// Why this image is not to be updated by the policies; `nil` when it is.
     package internal(set) var held: HoldReason?
     /// Which one it is of those that its file names alike: the same workload twice, several markers of one policy.
@@ -53,10 +58,16 @@ package struct ImageTarget: Hashable, Sendable {
     struct Identity: Hashable {
         enum Part { case reference, tag, name, digest }
 
+        struct Marker: Hashable {
+            let namespace: String
+            let name: String
+        }
+
         let file: String
         let workload: WorkloadID
         let container: String
-        let source: Source
+        /// The marker's policy; `nil` for what annotations ask for.
+        let marker: Marker?
         let part: Part
         let occurrence: Int
     }
@@ -97,6 +108,19 @@ package struct ImageTarget: Hashable, Sendable {
         return ("docker.io", image)
     }
 
+    /// What the place says once it holds this image: all of it, or for a marker the part that it asks for.
+    package func written(for image: ImageText) -> String {
+        guard isMarker else { return image.description }
+        switch field {
+        case .reference: return image.description
+        case .tag: return image.tag ?? ""
+        case .name: return image.name
+        case .digest: return image.digest ?? ""
+        }
+    }
+
+    package var isMarker: Bool { if case .flux2Marker = source { true } else { false } }
+
     var identity: Identity {
         let part: Identity.Part =
             switch field {
@@ -105,8 +129,12 @@ package struct ImageTarget: Hashable, Sendable {
             case .name: .name
             case .digest: .digest
             }
+        var marker: Identity.Marker?
+        if case .flux2Marker(let namespace, let name) = source {
+            marker = Identity.Marker(namespace: namespace, name: name)
+        }
         return Identity(
-            file: file, workload: workload, container: container, source: source, part: part, occurrence: occurrence)
+            file: file, workload: workload, container: container, marker: marker, part: part, occurrence: occurrence)
     }
 }
 
@@ -120,6 +148,8 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
     case notAnImage(String)
     /// The scalar is shared (by an anchor) with a place that does not ask for the same.
     case shared(with: String)
+    /// A rule of the tool that asks leaves it out.
+    case leftOut(String)
     /// A marker's image is chosen by the policy that it names, not by annotations.
     case imagePolicy(namespace: String, name: String)
 
@@ -132,6 +162,7 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
             "locked" + (user.map { " by \($0)" } ?? "") + (message.map { ": \($0)" } ?? "")
         case .ignored: "ignored (annotation fluxcd.io/ignore: \"true\")"
         case .notAnImage(let reason): reason
+        case .leftOut(let reason): reason
         case .shared(let other): "its value is shared, by an anchor, with \(other)"
         case .imagePolicy(let namespace, let name): "its marker names the image policy \(namespace):\(name)"
         }
@@ -150,6 +181,8 @@ package struct ScanResult: Sendable, Equatable {
     /// In the order of the file.
     package internal(set) var targets: [ImageTarget] = []
     package internal(set) var skipped: [Skipped] = []
+    package internal(set) var imageRepositories: [FluxImageRepository] = []
+    package internal(set) var imagePolicies: [FluxImagePolicy] = []
 
     package init() {}
 }

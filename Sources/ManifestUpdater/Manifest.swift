@@ -45,6 +45,8 @@ struct Manifest {
     /// `metadata.annotations` as texts. Values that are no texts in YAML (`true`) count as they are written.
     var annotations: [String: String] { Self.texts(node["metadata"]?["annotations"]) }
 
+    var labels: [String: String] { Self.texts(node["metadata"]?["labels"]) }
+
     static func texts(_ node: YAMLNode?) -> [String: String] {
         var result: [String: String] = [:]
         for pair in node?.mergedPairs ?? [] {

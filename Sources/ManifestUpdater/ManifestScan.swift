@@ -3,7 +3,7 @@ import YAML
 
 /// Finds what can be updated in a file. Pure: bytes in, places out.
 package enum ManifestScan {
-    private static let words = ["fluxcd.io", "flux.weave.works", "$imagepolicy", "slipway.dev"]
+    private static let words = ["fluxcd.io", "flux.weave.works", "$imagepolicy", "slipway.dev", "keel.sh/"]
 
     /// Whether a file can hold anything for the updater: a search of its bytes, so that all other files cost next to
     /// nothing.
@@ -29,7 +29,11 @@ package enum ManifestScan {
         let hasMarkers = contains(bytes, "\"$imagepolicy\"")
         for document in documents {
             guard let root = document.root else { continue }
-            for manifest in Manifest.all(in: root) { scanner.scan(manifest, document: document.index) }
+            for manifest in Manifest.all(in: root) {
+                scanner.scan(manifest, document: document.index)
+                scanner.scanFluxObject(manifest)
+            }
+            if UpdateRequest.isKustomization(file) { scanner.scanKustomization(root, document: document.index) }
             if hasMarkers { scanner.scanMarkers(in: root, document: document.index) }
         }
         return scanner.finished()

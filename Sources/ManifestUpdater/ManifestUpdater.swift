@@ -94,10 +94,13 @@ package enum ManifestUpdater {
                     hint: "give both the same policy, or write the image out in one of them")
             }
             values[target.valueRange] = NewValue(edit: edit, text: text)
+            if let range = target.digestRange, let digest = ImageText(edit.newImage).digest {
+                values[range] = NewValue(edit: edit, text: digest)
+            }
         }
         // A shared value is changed only when every container that uses it asks for that.
         for target in scan.targets {
-            guard let value = values[target.valueRange], value.edit.target.source == .flux1Annotation else { continue }
+            guard let value = values[target.valueRange], !value.edit.target.isMarker else { continue }
             let isAsked = asked[target.valueRange, default: []].contains { $0.isSamePlace(as: target) }
             if !isAsked {
                 throw UpdateError(
@@ -129,7 +132,8 @@ package enum ManifestUpdater {
                     hint: "the image's name stands in another value; only the tag is changed")
             }
             // A marker for the tag means the tag alone; a chart's tag may carry the digest.
-            return name == nil ? tag : tag + (image.digest.map { "@\($0)" } ?? "")
+            return name == nil || edit.target.digestRange != nil
+                ? tag : tag + (image.digest.map { "@\($0)" } ?? "")
         case .name: return image.name
         case .digest: return image.digest ?? ""
         }

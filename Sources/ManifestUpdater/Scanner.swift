@@ -35,8 +35,11 @@ struct Scanner {
         }
         let containers = manifest.containers
         guard !containers.isEmpty else { return }
-        let policies = FluxPolicies(annotations: manifest.annotations)
+        let annotations = manifest.annotations
+        let policies = FluxPolicies(annotations: annotations)
+        let keel = policies.mentionsAutomation ? nil : KeelPolicy(annotations: annotations, labels: manifest.labels)
         let workload = manifest.id
+        let initial = Set((manifest.podTemplate?["spec"]?["initContainers"]?.items ?? []).map(\.range.lowerBound))
         for container in containers {
             guard let image = container["image"] else { continue }
             guard let name = container["name"]?.text else {
@@ -53,22 +56,66 @@ struct Scanner {
             }
             addTarget(
                 at: image, image: Self.trimmed(text), field: .reference(prefix: ""), container: name,
-                workload: workload,
-                policies: policies, document: document)
+                workload: workload, policies: policies, document: document,
+                keel: keel.map { policy in
+                    let isLeftOut =
+                        initial.contains(container.range.lowerBound) && annotations["keel.sh/initContainers"] != "true"
+                    return (policy, isLeftOut ? "Keel's rule: init containers only with keel.sh/initContainers" : nil)
+                })
+        }
+    }
+
+    mutating func add(_ repository: FluxImageRepository) { result.imageRepositories.append(repository) }
+
+    mutating func add(_ policy: FluxImagePolicy) { result.imagePolicies.append(policy) }
+
+    /// The entries of a kustomization's `images:`, when its own annotations say that they are followed; the container's
+    /// place is taken by the entry's name.
+    mutating func scanKustomization(_ root: YAMLNode, document: Int) {
+        let annotations = Manifest.texts(root["metadata"]?["annotations"])
+        let policies = FluxPolicies(annotations: annotations)
+        guard policies.mentionsAutomation else { return }
+        let workload = WorkloadID(
+            namespace: root["namespace"]?.text ?? "default", kind: "Kustomization",
+            name: root["metadata"]?["name"]?.text ?? "kustomization")
+        for entry in root["images"]?.items ?? [] {
+            guard let original = entry["name"]?.text, let tag = entry["newTag"], let text = tag.text, !tag.isNull,
+                !text.isEmpty
+            else {
+                skip(entry, "\(workload): an entry of 'images' without name and newTag cannot be followed")
+                continue
+            }
+            let name = entry["newName"]?.text ?? original
+            let digest = entry["digest"].flatMap { $0.isNull ? nil : $0 }
+            let image = ImageText(name: name, tag: text, digest: digest?.text)
+            addTarget(
+                at: tag, image: image.description, field: .tag(name: name), container: original, workload: workload,
+                policies: policies, document: document, digest: digest?.resolved.range)
         }
     }
 
     /// Adds a target whose scalar, or the alias in its place, is `node`.
     mutating func addTarget(
         at node: YAMLNode, image: String, field: ImageTarget.Field, container: String, workload: WorkloadID,
-        policies: FluxPolicies, document: Int, name: Range<Int>? = nil, registry: Range<Int>? = nil
+        policies: FluxPolicies, document: Int, name: Range<Int>? = nil, registry: Range<Int>? = nil,
+        digest: Range<Int>? = nil, keel: (policy: KeelPolicy, leftOut: String?)? = nil
     ) {
+        var held = policies.held
+        if let keel {
+            // Keel's own switch; locks and ignores count all the same.
+            if case .notAutomated? = held {
+                held = keel.policy.text == "never" ? .leftOut("Keel's policy is never") : nil
+            }
+            held = held ?? keel.leftOut.map { .leftOut($0) }
+        }
         var target = ImageTarget(
             file: file, documentIndex: document, workload: workload, container: container, image: image,
             field: field, valueRange: node.resolved.range, location: location(of: node),
-            policy: policies.filter(of: container), source: .flux1Annotation,
-            held: policies.held ?? Self.unreadable(image))
-        (target.nameRange, target.registryRange) = (name, registry)
+            policy: policies.filter(of: container),
+            source: keel.map { .keel($0.policy) } ?? .flux1Annotation, held: held ?? Self.unreadable(image))
+        (target.nameRange, target.registryRange, target.digestRange) = (name, registry, digest)
+        target.options = UpdateOptions(annotations: policies.annotations, container: container)
+        if let keel, keel.policy.approvals > 0 { target.options.needsApproval = true }
         add(target)
     }
 

@@ -47,7 +47,7 @@ struct CommitValues {
     private var updated: TemplateValue {
         let files = Dictionary(grouping: updates, by: \.file)
         var seen: Set<String> = []
-        let references = updates.map(\.new).filter { seen.insert($0).inserted }
+        let references = updates.map { $0.image ?? $0.new }.filter { seen.insert($0).inserted }
         return .object([
             ("Files", .map(files.mapValues { .map(Self.objects($0) { .list($0.map { Self.reference($0.new) }) }) })),
             ("Objects", .map(Self.objects(updates) { .list($0.map { Self.reference($0.new) }) })),
@@ -108,7 +108,7 @@ struct CommitValues {
     private var images: [Image] {
         var seen: Set<String> = []
         return updates.map { update in
-            let (old, new) = (ImageName(update.old), ImageName(update.new))
+            let (old, new) = (ImageName(update.old), ImageName(update.image ?? update.new))
             return Image(name: new.name, old: update.old, new: update.new, oldTag: old.version, newTag: new.version)
         }.filter { seen.insert($0.old + " " + $0.new).inserted }.sorted {
             ($0.name, $0.newTag, $0.oldTag) < ($1.name, $1.newTag, $1.oldTag)
@@ -124,7 +124,7 @@ struct CommitValues {
 
     private static func update(_ update: CycleReport.Update) -> TemplateValue {
         let workload = Workload(update)
-        let (old, new) = (ImageName(update.old), ImageName(update.new))
+        let (old, new) = (ImageName(update.old), ImageName(update.image ?? update.new))
         return .object([
             ("File", .string(update.file)), ("Line", .integer(update.line)), ("Workload", .string(update.workload)),
             ("Namespace", .string(workload.namespace)), ("Kind", .string(workload.kind)),

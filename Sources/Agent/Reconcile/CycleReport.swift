@@ -30,6 +30,8 @@ package struct CycleReport: Codable, Sendable {
         package var setter: String?
         /// The workload's kind as the manifest writes it.
         package var kind: String?
+        /// The whole new image, where `new` is but a part of it.
+        package var image: String?
     }
 
     /// A commit that was pushed.

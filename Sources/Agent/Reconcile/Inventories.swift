@@ -5,9 +5,16 @@ import RegistryPoller
 struct Inventories {
     private let poller: RegistryPoller
     private var scanned: [RepositoryLocation: TagInventory] = [:]
+    /// Where only images for certain platforms count.
+    private var narrowed: [Narrowed: TagInventory] = [:]
     /// Of repositories whose images nobody has to look at.
     private var listed: [RepositoryLocation: TagInventory] = [:]
     private var looks: [ImageLocation: TagRecord] = [:]
+
+    private struct Narrowed: Hashable {
+        let location: RepositoryLocation
+        let platforms: [Platform]
+    }
 
     init(poller: RegistryPoller) { self.poller = poller }
 
@@ -15,6 +22,18 @@ struct Inventories {
         if let known = scanned[location] { return known }
         let inventory = try await poller.scan(location, needsCreationTime: true)
         scanned[location] = inventory
+        return inventory
+    }
+
+    /// - Parameter platforms: what every image has to exist for.
+    mutating func inventory(
+        of location: RepositoryLocation, platforms: [Platform]
+    ) async throws(PollError) -> TagInventory {
+        if platforms.isEmpty { return try await inventory(of: location) }
+        let key = Narrowed(location: location, platforms: platforms)
+        if let known = narrowed[key] { return known }
+        let inventory = try await poller.scan(location, needsCreationTime: true, platforms: platforms)
+        narrowed[key] = inventory
         return inventory
     }
 

@@ -34,17 +34,19 @@ package actor ManifestIndex {
 
     package struct Scan: Sendable {
         package var targets: [ImageTarget] = []
+        package var imagePolicies: [FluxImagePolicy] = []
+        package var imageRepositories: [FluxImageRepository] = []
         package var skipped: [(place: String, reason: String)] = []
     }
 
-    /// The annotated images of all manifests.
+    /// The annotated and marked images of the manifests that the patterns name, and the policies' objects of all.
     package func targets(
         in tree: RevisionTree, of mirror: RepositoryMirror, matching patterns: [String]
     ) async throws(AgentError) -> Scan {
         let filter = try Self.filter(patterns)
         var kept: [Key: ScanResult] = [:]
         var scan = Scan()
-        for entry in tree.entries where Self.isManifest(entry) && filter(entry.path) {
+        for entry in tree.entries where Self.isManifest(entry) {
             let key = Key(path: entry.path, id: entry.id)
             let result: ScanResult
             if let known = scans[key] {
@@ -54,6 +56,9 @@ package actor ManifestIndex {
                     file: entry.path, bytes: try await mirror.read(entry, limit: Self.manifestLimit))
             }
             kept[key] = result
+            scan.imagePolicies += result.imagePolicies
+            scan.imageRepositories += result.imageRepositories
+            guard filter(entry.path) else { continue }
             scan.targets += result.targets
             scan.skipped += result.skipped.map { (place: $0.place, reason: $0.reason) }
         }

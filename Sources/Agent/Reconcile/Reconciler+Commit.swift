@@ -51,7 +51,7 @@ extension Reconciler {
             body = try template.render(values(of: edits, on: revision))
             while let first = body.first, first.isNewline { body.removeFirst() }
         } else {
-            body = CommitMessage.automated(images: edits.updates.map(\.new))
+            body = CommitMessage.automated(images: edits.updates.map { $0.image ?? $0.new })
         }
         while let last = body.last, last.isWhitespace { body.removeLast() }
         body = String(body.map { $0 == "\r\n" ? "\n" : $0 })

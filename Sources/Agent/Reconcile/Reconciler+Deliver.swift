@@ -40,7 +40,7 @@ extension Reconciler {
         switch tools.git.commit.grouping {
         case .cycle: choices.isEmpty ? [] : [choices]
         case .image:
-            Dictionary(grouping: choices) { ImageName($0.target.image).name }.sorted { $0.key < $1.key }.map(\.value)
+            Dictionary(grouping: choices) { ImageName($0.newImage).name }.sorted { $0.key < $1.key }.map(\.value)
         }
     }
 

@@ -10,6 +10,8 @@ extension Reconciler {
     struct Discovered: Sendable {
         var pipelines: [Pipeline] = []
         var targets: [ImageTarget] = []
+        var imagePolicies: [FluxImagePolicy] = []
+        var imageRepositories: [FluxImageRepository] = []
         var decisions: [CycleReport.Decision] = []
     }
 
@@ -51,6 +53,8 @@ extension Reconciler {
         if repository.updatesManifests {
             let scan = try await tools.index.targets(in: tree, of: tools.mirror, matching: repository.updatePaths)
             found.targets = scan.targets
+            found.imagePolicies = scan.imagePolicies
+            found.imageRepositories = scan.imageRepositories
             found.decisions += scan.skipped.map { CycleReport.Decision(subject: $0.place, reason: $0.reason) }
         }
         return found

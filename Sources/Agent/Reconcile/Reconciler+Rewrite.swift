@@ -29,7 +29,7 @@ extension Reconciler {
             var updates: [CycleReport.Update] = []
             for choice in choices {
                 guard let target = scan.targets.first(where: { $0.isSamePlace(as: choice.target) }),
-                    target.held == nil, target.image == choice.target.image
+                    target.held == nil || target.isMarker, target.image == choice.target.image
                 else {
                     edits.decisions.append(
                         CycleReport.Decision(
@@ -37,13 +37,14 @@ extension Reconciler {
                             reason: "somebody changed it meanwhile"))
                     continue
                 }
-                let new = ImageText.replacingTag(of: target.image, by: choice.tag)
-                changes.append(ManifestEdit(target: target, newImage: new))
+                changes.append(ManifestEdit(target: target, newImage: choice.newImage))
                 updates.append(
                     CycleReport.Update(
                         file: file, line: target.location.line, workload: target.workload.description,
-                        container: target.container, old: target.image, new: new, reason: choice.reason,
-                        setter: target.setter, kind: target.workload.kind))
+                        container: target.container, old: target.image,
+                        new: target.written(for: ImageText(choice.newImage)), reason: choice.reason,
+                        setter: target.setter, kind: target.workload.kind,
+                        image: target.isMarker ? choice.newImage : nil))
             }
             guard !changes.isEmpty else { continue }
             do {

@@ -4,27 +4,26 @@ import OCI
 import RegistryPoller
 
 extension Reconciler {
-    /// A workload's container, and the image that the policy chose for it.
+    /// A place that names an image, and the image that the policy chose for it.
     struct Choice: Sendable {
         let target: ImageTarget
         let tag: String
+        /// The whole new image, on the name as it is written.
+        let newImage: String
         let reason: String
     }
 
-    /// Asks each automated container's policy. A container whose policy or image is wrong is its own failure.
-    func select(
-        for targets: [ImageTarget], built: Set<RepositoryLocation>, history: BranchHistory,
-        inventories: inout Inventories, in cycle: inout Cycle
-    ) async -> [Choice] {
-        if targets.isEmpty {
+    /// Asks the policy of each place that is followed. A place whose policy or image is wrong is its own failure.
+    func select(for found: Discovered, _ sources: inout ImageSources, in cycle: inout Cycle) async -> [Choice] {
+        if found.targets.isEmpty {
             cycle.decide(
                 "updates", "no workload is annotated",
                 remedy: "annotate one with fluxcd.io/automated: \"true\" to have its images updated")
         }
         var choices: [Choice] = []
-        for target in targets {
+        for target in found.targets {
             let subject = "\(target.file):\(target.location.line) \(target.workload) \(target.container)"
-            if let held = target.held {
+            if let held = target.held, !target.isMarker {
                 if case .notAnImage(let reason) = held {
                     cycle.fail(
                         ReconcileError(
@@ -38,20 +37,16 @@ extension Reconciler {
                 continue
             }
             do {
-                var known = inventories
-                let selection = try await cycle.phase(.select, subject: subject) {
-                    try await select(for: target, built: built, history: history, inventories: &known)
+                var known = sources
+                let choice = try await cycle.phase(.select, subject: subject) {
+                    target.isMarker
+                        ? try await follow(marker: target, found, &known) : try await follow(target, &known)
                 }
-                inventories = known
-                guard let tag = selection.tag else {
-                    cycle.decide(subject, "not updated: \(selection.reason)")
-                    continue
+                sources = known
+                switch choice {
+                case .left(let reason): cycle.decide(subject, reason)
+                case .chosen(let choice): choices.append(choice)
                 }
-                if (try? ImageLocation(target.image))?.tag == tag {
-                    cycle.decide(subject, "nothing to update: \(tag) runs already and is \(selection.reason)")
-                    continue
-                }
-                choices.append(Choice(target: target, tag: tag, reason: selection.reason))
             } catch {
                 cycle.fail(error)
             }
@@ -59,66 +54,92 @@ extension Reconciler {
         return choices
     }
 
-    private func select(
-        for target: ImageTarget, built: Set<RepositoryLocation>, history: BranchHistory, inventories: inout Inventories
-    ) async throws(AgentError) -> Selection {
-        let image: ImageLocation
-        do {
-            image = try ImageLocation(target.image)
-        } catch {
-            throw AgentError(
-                "'\(target.image)' is no image reference", place: target.location.description,
-                cause: error.cause ?? error.summary, hint: "write REPOSITORY:TAG")
-        }
-        let override = repository.policies.first { $0.image == image.repository }?.policy
-        let text = target.policy ?? override ?? "glob:*"
-        let policy: ImagePolicy
-        do {
-            policy = try ImagePolicy.parse(text)
-        } catch {
-            throw AgentError(error.summary, place: target.location.description, cause: error.cause, hint: error.hint)
-        }
-        if !policy.needsCreationTime, !built.contains(image.repository) {
-            return try await select(byNames: policy, image, inventories: &inventories)
-        }
-        var known = inventories
-        let inventory = try await explained {
-            try await known.inventory(of: image.repository)
-        }
-        inventories = known
-        let candidates =
-            built.contains(image.repository)
-            ? CandidateOrder.ranked(inventory.tags, position: history.position)
-            : inventory.tags.map { TagCandidate($0) }
-        return policy.select(from: candidates, current: image.tag, explaining: false)
+    enum Outcome: Sendable {
+        /// Nothing is to be written, for this reason.
+        case left(String)
+        case chosen(Choice)
     }
 
-    /// Images that are looked at in vain before it is given up until the next cycle.
-    private static let attempts = 20
-
-    /// A policy that goes by the tags' names needs no more than their list, and then a look at the one image that it
-    /// chooses: a tag is written into a manifest only when its image is there.
-    private func select(
-        byNames policy: ImagePolicy, _ image: ImageLocation, inventories: inout Inventories
-    ) async throws(AgentError) -> Selection {
-        var known = inventories
-        defer { inventories = known }
-        let inventory = try await explained { try await known.names(of: image.repository) }
-        var candidates = inventory.tags.map { TagCandidate($0) }
-        var passedOver: [String] = []
-        while true {
-            var selection = policy.select(from: candidates, current: image.tag, explaining: false)
-            if !passedOver.isEmpty { selection.reason += " (passed over: \(passedOver.joined(separator: "; ")))" }
-            guard let tag = selection.tag, tag != image.tag else { return selection }
-            let record = try await explained { try await known.look(at: tag, in: image.repository) }
-            guard let problem = record.problem else { return selection }
-            passedOver.append("\(tag): \(problem)")
-            if passedOver.count == Self.attempts {
-                return Selection(
-                    tag: nil,
-                    reason: "the images of \(Self.attempts) tags cannot be used; the best of them is \(passedOver[0])")
+    /// A container whose workload is annotated.
+    private func follow(_ target: ImageTarget, _ sources: inout ImageSources) async throws(AgentError) -> Outcome {
+        let image = try Self.location(target.image, of: target)
+        let written = ImageText(target.image)
+        if case .keel(let keel) = target.source, let pattern = keel.monitorContainers {
+            let expression = try Self.checked(target) { () throws(PolicyError) in try RegularExpression(pattern) }
+            guard expression.matches(target.container) else {
+                return .left("not updated: keel.sh/monitorContainers leaves this container out")
             }
-            for index in candidates.indices where candidates[index].tag == tag { candidates[index].problem = problem }
+        }
+        var question = ImageQuestion(image: image, policy: try policy(of: target, image))
+        if question.policy.needsCurrent, image.tag == nil { question.image.tag = "latest" }
+        question.needsDigest = target.options.pinsDigest || written.digest != nil
+        question.platforms = try Self.platforms(target.options.platforms, of: target)
+        for text in target.options.requires {
+            question.requires.append(try Self.location(text, of: target).repository)
+        }
+        let answer = try await ask(question, &sources)
+        guard let tag = answer.tag else { return .left("not updated: \(answer.reason)") }
+        var new = ImageText(name: written.name, tag: tag)
+        if question.needsDigest {
+            guard let digest = answer.digest else {
+                return .left("not updated: the digest of \(new) is not known")
+            }
+            new.digest = digest.description
+        }
+        guard new.description != target.image else {
+            return .left("nothing to update: \(tag) runs already and is \(answer.reason)")
+        }
+        if target.options.needsApproval, tools.git.pushBranch == nil, target.options.approvedTag != tag {
+            return .left(
+                "waits for approval: \(tag) is \(answer.reason); annotate slipway.dev/approved.\(target.container): "
+                    + "\"\(tag)\", or let changes go to a branch ('git.push.branch')")
+        }
+        return .chosen(Choice(target: target, tag: tag, newImage: new.description, reason: answer.reason))
+    }
+
+    private func policy(of target: ImageTarget, _ image: ImageLocation) throws(AgentError) -> ImagePolicy {
+        let override = repository.policies.first { $0.image == image.repository }?.policy
+        return try Self.checked(target) { () throws(PolicyError) in
+            guard case .keel(let keel) = target.source else {
+                return try ImagePolicy.parse(target.policy ?? override ?? "glob:*")
+            }
+            var specification = PolicySpecification(dialect: .keel)
+            try specification.read(keel.text)
+            specification.matchTag = keel.matchTag
+            specification.matchPreRelease = keel.matchPreRelease
+            return try ImagePolicy(specification)
+        }
+    }
+
+    static func platforms(_ texts: [String], of target: ImageTarget) throws(AgentError) -> [Platform] {
+        var platforms: [Platform] = []
+        for text in texts {
+            do {
+                platforms.append(try Platform(text))
+            } catch {
+                throw AgentError(error.summary, place: target.location.description, hint: error.hint)
+            }
+        }
+        return platforms
+    }
+
+    static func location(_ text: String, of target: ImageTarget) throws(AgentError) -> ImageLocation {
+        do {
+            return try ImageLocation(text)
+        } catch {
+            throw AgentError(
+                "'\(text)' is no image reference", place: target.location.description,
+                cause: error.cause ?? error.summary, hint: "write REPOSITORY:TAG")
+        }
+    }
+
+    static func checked<Value>(
+        _ target: ImageTarget, _ body: () throws(PolicyError) -> Value
+    ) throws(AgentError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw AgentError(error.summary, place: target.location.description, cause: error.cause, hint: error.hint)
         }
     }
 }

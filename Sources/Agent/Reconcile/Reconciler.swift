@@ -48,8 +48,8 @@ package struct Reconciler: Sendable {
             }
             let built = Set(found.pipelines.flatMap { $0.destinations.map(\.repository) })
             let commits = try await cycle.phase(.scan) { try await history(of: revision) }
-            let selections = await select(
-                for: found.targets, built: built, history: commits, inventories: &inventories, in: &cycle)
+            var sources = ImageSources(built: built, history: commits, inventories: inventories)
+            let selections = await select(for: found, &sources, in: &cycle)
 
             try await deliver(selections, at: revision, in: &cycle)
             return cycle.finished()

@@ -177,7 +177,7 @@ struct FileUpdater {
             switch target.held {
             case .locked?, .ignored?, .notAnImage?:
                 return skip("\(target.held?.description ?? "") (--force writes it all the same)")
-            case .shared?, .notAutomated?, .imagePolicy?, nil: break
+            case .shared?, .notAutomated?, .imagePolicy?, .leftOut?, nil: break
             }
         }
         let sharing = all.first { other in

@@ -1,0 +1,68 @@
+/// What a workload's annotations ask for beside the choice of a tag, in Slipway's own words:
+///
+/// | annotation | meaning |
+/// |---|---|
+/// | `slipway.dev/pin: "true"` | the digest is written behind the tag, `app:v1@sha256:…` |
+/// | `slipway.dev/platforms: linux/amd64, linux/arm64` | only images that exist for all of them |
+/// | `slipway.dev/approval: required` | an update waits until `slipway.dev/approved.<container>` names its tag, or goes by a pull request |
+/// | `slipway.dev/requires.<container>: acme/api, acme/db` | only tags that these repositories have, too |
+package struct UpdateOptions: Hashable, Sendable {
+    package var pinsDigest = false
+    package var platforms: [String] = []
+    package var needsApproval = false
+    /// The tag that a person agreed to.
+    package var approvedTag: String?
+    /// Repositories that must have the tag.
+    package var requires: [String] = []
+
+    package init() {}
+
+    init(annotations: [String: String], container: String) {
+        func value(_ name: String) -> String? { annotations["slipway.dev/\(name)"] }
+        pinsDigest = (value("pin.\(container)") ?? value("pin")) == "true"
+        platforms = Self.list(value("platforms.\(container)") ?? value("platforms"))
+        let approval = value("approval.\(container)") ?? value("approval")
+        needsApproval = approval == "required" || approval == "true"
+        approvedTag = value("approved.\(container)") ?? value("approved")
+        requires = Self.list(value("requires.\(container)") ?? value("requires"))
+    }
+
+    private static func list(_ text: String?) -> [String] {
+        (text ?? "").split(separator: ",").map { $0.trimmingBlanks }.filter { !$0.isEmpty }
+    }
+}
+
+/// Keel's rule for a workload: https://keel.sh/docs/#policies.
+package struct KeelPolicy: Hashable, Sendable {
+    /// `all`, `major`, `minor`, `patch`, `force`, `glob:…`, `regexp:…`.
+    package var text: String
+    /// With `force`: only the tag that is in use, followed by its digest.
+    package var matchTag: Bool
+    package var matchPreRelease: Bool
+    /// Only containers whose name this regular expression matches.
+    package var monitorContainers: String?
+    /// How many people have to agree.
+    package var approvals: Int
+
+    /// The policy stands in the annotations, or else in the labels; its options where the policy stands.
+    init?(annotations: [String: String], labels: [String: String]) {
+        let key = "keel.sh/policy"
+        let place = annotations[key] != nil ? annotations : labels
+        guard let text = place[key] else { return nil }
+        self.text = text
+        matchTag = (place["keel.sh/matchTag"] ?? place["keel.sh/match-tag"]) == "true"
+        matchPreRelease = (place["keel.sh/matchPreRelease"] ?? place["keel.sh/match-prerelease"]) != "false"
+        approvals = place["keel.sh/approvals"].flatMap { Int($0) } ?? 0
+        monitorContainers = annotations["keel.sh/monitorContainers"] ?? labels["keel.sh/monitorContainers"]
+    }
+}
+
+extension StringProtocol {
+    /// Without blanks and line breaks at its ends.
+    var trimmingBlanks: String {
+        var text = self[...]
+        while let first = text.first, first.isWhitespace { text = text.dropFirst() }
+        while let last = text.last, last.isWhitespace { text = text.dropLast() }
+        return String(text)
+    }
+}
