@@ -183,6 +183,7 @@ package struct ScanResult: Sendable, Equatable {
     package internal(set) var skipped: [Skipped] = []
     package internal(set) var imageRepositories: [FluxImageRepository] = []
     package internal(set) var imagePolicies: [FluxImagePolicy] = []
+    package internal(set) var applications: [ArgoApplication] = []
 
     package init() {}
 }

@@ -3,7 +3,9 @@ import YAML
 
 /// Finds what can be updated in a file. Pure: bytes in, places out.
 package enum ManifestScan {
-    private static let words = ["fluxcd.io", "flux.weave.works", "$imagepolicy", "slipway.dev", "keel.sh/"]
+    private static let words = [
+        "fluxcd.io", "flux.weave.works", "$imagepolicy", "slipway.dev", "keel.sh/", "argocd-image-updater.argoproj.io",
+    ]
 
     /// Whether a file can hold anything for the updater: a search of its bytes, so that all other files cost next to
     /// nothing.
@@ -32,6 +34,7 @@ package enum ManifestScan {
             for manifest in Manifest.all(in: root) {
                 scanner.scan(manifest, document: document.index)
                 scanner.scanFluxObject(manifest)
+                scanner.scanArgoApplication(manifest)
             }
             if UpdateRequest.isKustomization(file) { scanner.scanKustomization(root, document: document.index) }
             if hasMarkers { scanner.scanMarkers(in: root, document: document.index) }

@@ -67,6 +67,8 @@ struct Scanner {
 
     mutating func add(_ repository: FluxImageRepository) { result.imageRepositories.append(repository) }
 
+    mutating func add(_ application: ArgoApplication) { result.applications.append(application) }
+
     mutating func add(_ policy: FluxImagePolicy) { result.imagePolicies.append(policy) }
 
     /// The entries of a kustomization's `images:`, when its own annotations say that they are followed; the container's

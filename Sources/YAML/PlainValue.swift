@@ -11,6 +11,8 @@ package indirect enum PlainValue: Sendable {
     }
 
     case text(String)
+    /// A number or a word like `true`, as it is written.
+    case plain(String)
     case mapping([Pair])
     case list([PlainValue])
 
@@ -47,6 +49,7 @@ package indirect enum PlainValue: Sendable {
     func flow(quoted: Bool) -> String {
         switch self {
         case .text(let text): return Self.scalar(text, quoted: quoted)
+        case .plain(let text): return text
         case .mapping(let pairs):
             let texts = pairs.map { "\(Self.scalar($0.key, quoted: quoted)): \($0.value.flow(quoted: quoted))" }
             return "{" + texts.joined(separator: ", ") + "}"
@@ -54,9 +57,12 @@ package indirect enum PlainValue: Sendable {
         }
     }
 
+    /// A whole document.
+    package var text: String { block(indent: 0, unit: 2).joined(separator: "\n") + "\n" }
+
     private var isBlock: Bool {
         switch self {
-        case .text: false
+        case .text, .plain: false
         case .mapping(let pairs): !pairs.isEmpty
         case .list(let items): !items.isEmpty
         }
@@ -68,7 +74,7 @@ package indirect enum PlainValue: Sendable {
         let space = String(repeating: " ", count: indent)
         var lines: [String] = []
         switch self {
-        case .text: break
+        case .text, .plain: break
         case .mapping(let pairs):
             for pair in pairs {
                 let key = (lines.isEmpty ? "" : space) + Self.scalar(pair.key) + ":"

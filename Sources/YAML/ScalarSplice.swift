@@ -3,6 +3,11 @@ package struct Splice: Sendable, Equatable {
     package var range: Range<Int>
     package var bytes: [UInt8]
 
+    package init(range: Range<Int>, bytes: [UInt8]) {
+        self.range = range
+        self.bytes = bytes
+    }
+
     /// Carries out splices that do not overlap.
     package static func apply(_ splices: [Splice], to bytes: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []

@@ -113,6 +113,7 @@ extension PlainValue {
         switch (self, node.content) {
         case (.text(let text), .scalar(let value, let style)):
             return text == value && (style != .plain || PlainScalar.isString(value))
+        case (.plain(let text), .scalar(let value, .plain)): return text == value
         case (.list(let values), .sequence(let items, _)):
             return values.count == items.count && zip(values, items).allSatisfy { $0.isSame(as: $1) }
         case (.mapping(let pairs), .mapping(let found, _)):

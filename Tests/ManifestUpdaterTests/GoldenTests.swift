@@ -15,6 +15,15 @@ import Testing
 ///     skipped: TEXT          something is skipped, for this reason
 ///     refused: TEXT          the update is refused, for this reason
 ///     irreversible           the reverse update does not give the original bytes (quotes were added, say)
+///     file: NAME             the file's name, where it matters
+///
+/// Other updates than by annotations and markers have directives of their own; "-" stands for what is not given:
+///
+///     kustomize-image: NAME NEWNAME NEWTAG DIGEST
+///     helm-value: PATH=VALUE
+///     workload: NAMESPACE:KIND/NAME CONTAINER IMAGE     with "force" on a line of its own: though it is locked
+///     annotate: NAMESPACE:KIND/NAME POLICY=VALUE | -POLICY | tag-all PATTERN
+///     argo: HOLDER helm NAME TAG | spec NAME | kustomize NAME, and the new IMAGE
 struct GoldenCase: CustomTestStringConvertible {
     let name: String
     let original: [UInt8]
@@ -23,6 +32,16 @@ struct GoldenCase: CustomTestStringConvertible {
     var expectations: [(kind: String, text: String)] = []
     var isNothing = false
     var isReversible = true
+    var isForced = false
+
+    func directives(_ kind: String) -> [String] { expectations.filter { $0.kind == kind }.map(\.text) }
+
+    var file: String { directives("file").first ?? "f.yaml" }
+
+    /// Whether it is about a request rather than about annotations and markers.
+    var isRequest: Bool {
+        ["kustomize-image", "helm-value", "workload", "annotate", "argo"].contains { !directives($0).isEmpty }
+    }
 
     var testDescription: String { name }
 
@@ -49,9 +68,11 @@ struct GoldenCase: CustomTestStringConvertible {
                 isNothing = true
             } else if line == "irreversible" {
                 isReversible = false
+            } else if line == "force" {
+                isForced = true
             }
         }
-        if rules.isEmpty && !isNothing { rules = [("*", ":v2")] }
+        if rules.isEmpty && !isNothing && !isRequest { rules = [("*", ":v2")] }
     }
 
     /// The edits that the directives ask for.
@@ -75,6 +96,76 @@ struct GoldenCase: CustomTestStringConvertible {
     }
 }
 
+extension GoldenCase {
+    /// Does what the request's directives ask for.
+    func carriedOut(on bytes: [UInt8]) throws -> FileUpdate {
+        func words(_ text: String) -> [String?] { text.split(separator: " ").map { $0 == "-" ? nil : String($0) } }
+        var policies = PolicyUpdate()
+        var workloads: Set<String> = []
+        for text in directives("annotate") {
+            let space = try #require(text.firstIndex(of: " "))
+            workloads.insert(String(text[..<space]))
+            let rest = text[text.index(after: space)...]
+            if rest.hasPrefix("tag-all ") {
+                policies.tagAll = String(rest.dropFirst("tag-all ".count))
+            } else if rest.hasPrefix("-") {
+                policies.remove.insert(String(rest.dropFirst()))
+            } else {
+                let equals = try #require(rest.firstIndex(of: "="))
+                policies.add[String(rest[..<equals])] = String(rest[rest.index(after: equals)...])
+            }
+        }
+        if !workloads.isEmpty {
+            return ManifestUpdater.update(bytes, file: file, policies: policies, of: workloads)
+        }
+        let web = WorkloadID(namespace: "argocd", kind: "Application", name: "web")
+        let places = directives("argo").map { text -> (ArgoPlace, ImageText) in
+            let words = words(text)
+            let holder: ArgoPlace.Holder =
+                switch words[0] {
+                case "application": .application(web, source: nil)
+                case "overrides": .overrides
+                case "kustomization": .kustomization
+                default: .values
+                }
+            let form: ArgoPlace.Form =
+                switch words[1] {
+                case "helm": .helm(name: words[2], tag: words[3])
+                case "spec": .helmSpec(words[2] ?? "")
+                default: .kustomize(original: words[2] ?? "")
+                }
+            let place = ArgoPlace(file: file, holder: holder, form: form, application: web, image: "web")
+            return (place, ImageText((words.last ?? nil) ?? ""))
+        }
+        if !places.isEmpty { return ManifestUpdater.update(bytes, file: file, places: places) }
+        var request = UpdateRequest()
+        request.force = isForced
+        for (number, text) in directives("kustomize-image").enumerated() {
+            let words = words(text)
+            request.kustomizeImages.append(
+                .init(name: words[0] ?? "", newName: words[1], newTag: words[2], digest: words[3]))
+            if !String(decoding: bytes, as: UTF8.self).contains("name: \(words[0] ?? "")") {
+                request.kustomizeAdditions[number] = file
+            }
+        }
+        for text in directives("helm-value") {
+            let equals = try #require(text.firstIndex(of: "="))
+            let path = try #require(ValuePath(String(text[..<equals])))
+            request.helmValues.append(.init(path: path, text: String(text[text.index(after: equals)...])))
+            request.helmFiles = [file]
+        }
+        for text in directives("workload") {
+            let words = words(text).compactMap { $0 }
+            let parts = words[0].split { $0 == ":" || $0 == "/" }.map(String.init)
+            request.workloads.append(
+                .init(
+                    workload: WorkloadID(namespace: parts[0], kind: parts[1], name: parts[2]), container: words[1],
+                    image: words[2]))
+        }
+        return ManifestUpdater.update(bytes, file: file, request: request)
+    }
+}
+
 /// The same file in other clothes.
 enum Variant: CaseIterable {
     case asIs, crlf, byteOrderMark, crlfAndByteOrderMark, noFinalLineBreak
@@ -93,13 +184,28 @@ enum Variant: CaseIterable {
 
 @Suite(.tags(.unit))
 struct GoldenTests {
-    @Test func thereAreMany() { #expect(GoldenCase.all.count >= 110) }
+    @Test func thereAreMany() { #expect(GoldenCase.all.count >= 300) }
 
-    @Test(arguments: GoldenCase.all, Variant.allCases)
+    @Test(arguments: GoldenCase.all.filter(\.isRequest), Variant.allCases)
+    func request(_ golden: GoldenCase, _ variant: Variant) throws {
+        let original = variant.apply(to: golden.original)
+        let expected = variant.apply(to: golden.expected)
+        let result = try golden.carriedOut(on: original)
+        #expect((result.bytes ?? original) == expected, "\(Self.difference(result.bytes ?? original, expected))")
+        #expect((result.bytes == nil) == (original == expected))
+        #expect(result.changes.isEmpty == (original == expected))
+        let reasons = result.skipped.map(\.reason)
+        for text in golden.directives("skipped") { #expect(reasons.contains { $0.contains(text) }, "\(reasons)") }
+        if golden.directives("skipped").isEmpty { #expect(reasons == []) }
+        // Once more: everything is right.
+        #expect(try golden.carriedOut(on: expected).bytes == nil)
+    }
+
+    @Test(arguments: GoldenCase.all.filter { !$0.isRequest }, Variant.allCases)
     func update(_ golden: GoldenCase, _ variant: Variant) throws {
         let original = variant.apply(to: golden.original)
         let expected = variant.apply(to: golden.expected)
-        let scan = ManifestScan.scan(file: "f.yaml", bytes: original)
+        let scan = ManifestScan.scan(file: golden.file, bytes: original)
         for expectation in golden.expectations where expectation.kind == "held" {
             let reasons = scan.targets.compactMap { $0.held?.description }
             #expect(reasons.contains { $0.contains(expectation.text) }, "\(reasons)")
@@ -113,7 +219,7 @@ struct GoldenTests {
             #expect(edits.isEmpty)
             #expect(scan.targets.filter { $0.held == nil } == [])
             if golden.rules.isEmpty {
-                #expect(scan.targets.allSatisfy { $0.source == .flux1Annotation })
+                #expect(scan.targets.allSatisfy { !$0.isMarker })
             }
             #expect(original == expected)
             return
@@ -121,21 +227,21 @@ struct GoldenTests {
         #expect(!edits.isEmpty)
         if let refusal = golden.expectations.first(where: { $0.kind == "refused" }) {
             let error = #expect(throws: UpdateError.self) {
-                try ManifestUpdater.apply(edits, to: original, file: "f.yaml")
+                try ManifestUpdater.apply(edits, to: original, file: golden.file)
             }
             #expect(error?.summary.contains(refusal.text) == true, "\(error.map { "\($0)" } ?? "")")
             return
         }
-        let result = try ManifestUpdater.apply(edits, to: original, file: "f.yaml")
+        let result = try ManifestUpdater.apply(edits, to: original, file: golden.file)
         #expect(result == expected, "\(Self.difference(result, expected))")
 
         // Once more: every value is right, and nothing moves.
-        let again = ManifestScan.scan(file: "f.yaml", bytes: result)
+        let again = ManifestScan.scan(file: golden.file, bytes: result)
         #expect(again.targets.count == scan.targets.count)
         if golden.rules.allSatisfy({ $0.selector == "*" || $0.selector.hasPrefix("marker") }) {
             let repeated = golden.edits(for: again.targets)
             #expect(repeated.count == edits.count)
-            #expect(try ManifestUpdater.apply(repeated, to: result, file: "f.yaml") == result)
+            #expect(try ManifestUpdater.apply(repeated, to: result, file: golden.file) == result)
         }
         guard golden.isReversible else { return }
         let reverse = edits.compactMap { edit -> ManifestEdit? in
@@ -145,7 +251,7 @@ struct GoldenTests {
             }.map { ManifestEdit(target: $0, newImage: edit.target.image) }
         }
         if edits.allSatisfy({ $0.target.source == .flux1Annotation }) {
-            #expect(try ManifestUpdater.apply(reverse, to: result, file: "f.yaml") == original)
+            #expect(try ManifestUpdater.apply(reverse, to: result, file: golden.file) == original)
         }
     }
 

@@ -281,7 +281,10 @@ package struct KanikoDiscovery: Sendable {
 
     private static func repositoryPath(_ path: String) -> String { String(PodFiles.clean(path).dropFirst()) }
 
-    private func isSameRepository(_ url: String) -> Bool {
+    private func isSameRepository(_ url: String) -> Bool { Self.isSameRepository(url, as: repositoryURLs) }
+
+    /// Whether a URL names the repository that has these addresses.
+    static func isSameRepository(_ url: String, as repositoryURLs: [String]) -> Bool {
         let name = Self.comparable(url)
         return repositoryURLs.contains { other in
             let other = Self.comparable(other)

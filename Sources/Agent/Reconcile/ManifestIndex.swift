@@ -15,6 +15,9 @@ package actor ManifestIndex {
     private var kaniko: [Key: [UInt8]?] = [:]
     private var lastTree: RevisionTree?
 
+    /// The tree that was asked for last.
+    package var current: RevisionTree? { lastTree }
+
     package init() {}
 
     /// Manifests beyond this size are not looked at.
@@ -36,6 +39,7 @@ package actor ManifestIndex {
         package var targets: [ImageTarget] = []
         package var imagePolicies: [FluxImagePolicy] = []
         package var imageRepositories: [FluxImageRepository] = []
+        package var applications: [ArgoApplication] = []
         package var skipped: [(place: String, reason: String)] = []
     }
 
@@ -60,6 +64,7 @@ package actor ManifestIndex {
             scan.imageRepositories += result.imageRepositories
             guard filter(entry.path) else { continue }
             scan.targets += result.targets
+            scan.applications += result.applications
             scan.skipped += result.skipped.map { (place: $0.place, reason: $0.reason) }
         }
         scans = kept

@@ -12,6 +12,7 @@ extension Reconciler {
         var targets: [ImageTarget] = []
         var imagePolicies: [FluxImagePolicy] = []
         var imageRepositories: [FluxImageRepository] = []
+        var applications: [ArgoApplication] = []
         var decisions: [CycleReport.Decision] = []
     }
 
@@ -55,6 +56,7 @@ extension Reconciler {
             found.targets = scan.targets
             found.imagePolicies = scan.imagePolicies
             found.imageRepositories = scan.imageRepositories
+            found.applications = scan.applications
             found.decisions += scan.skipped.map { CycleReport.Decision(subject: $0.place, reason: $0.reason) }
         }
         return found

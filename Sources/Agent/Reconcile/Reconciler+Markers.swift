@@ -66,7 +66,7 @@ extension Reconciler {
             }
         }
         if target.written(for: new) == target.image { return done }
-        return .chosen(Choice(target: target, tag: tag, newImage: new.description, reason: answer.reason))
+        return .chosen(Choice(place: .target(target), tag: tag, newImage: new.description, reason: answer.reason))
     }
 
     private static func policy(

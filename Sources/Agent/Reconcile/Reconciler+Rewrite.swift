@@ -18,45 +18,57 @@ extension Reconciler {
         var edits = Edits()
         guard !choices.isEmpty else { return edits }
         let tree = try await tools.index.tree(of: revision, in: tools.mirror)
-        for (file, choices) in Dictionary(grouping: choices, by: \.target.file).sorted(by: { $0.key < $1.key }) {
+        for (file, choices) in Dictionary(grouping: choices, by: \.file).sorted(by: { $0.key < $1.key }) {
             guard let entry = tree.file(file) else {
-                edits.decisions.append(CycleReport.Decision(subject: file, reason: "the file is gone"))
+                if tree.entry(file) == nil, choices.allSatisfy(\.mayMakeFile) {
+                    rewrite(argo: choices, file: file, nil, &edits)
+                } else {
+                    edits.decisions.append(CycleReport.Decision(subject: file, reason: "the file is gone"))
+                }
                 continue
             }
             let bytes = try await tools.mirror.read(entry)
-            let scan = ManifestScan.scan(file: file, bytes: bytes)
-            var changes: [ManifestEdit] = []
-            var updates: [CycleReport.Update] = []
-            for choice in choices {
-                guard let target = scan.targets.first(where: { $0.isSamePlace(as: choice.target) }),
-                    target.held == nil || target.isMarker, target.image == choice.target.image
-                else {
-                    edits.decisions.append(
-                        CycleReport.Decision(
-                            subject: "\(file) \(choice.target.workload) \(choice.target.container)",
-                            reason: "somebody changed it meanwhile"))
-                    continue
-                }
-                changes.append(ManifestEdit(target: target, newImage: choice.newImage))
-                updates.append(
-                    CycleReport.Update(
-                        file: file, line: target.location.line, workload: target.workload.description,
-                        container: target.container, old: target.image,
-                        new: target.written(for: ImageText(choice.newImage)), reason: choice.reason,
-                        setter: target.setter, kind: target.workload.kind,
-                        image: target.isMarker ? choice.newImage : nil))
-            }
-            guard !changes.isEmpty else { continue }
-            do {
-                edits.files[file] = try ManifestUpdater.apply(changes, to: bytes, file: file)
-                edits.updates += updates
-            } catch {
-                edits.decisions.append(
-                    CycleReport.Decision(
-                        subject: error.place ?? file, reason: "not rewritten: \(error.summary)", remedy: error.hint))
-            }
+            rewrite(targets: choices, file: file, bytes, &edits)
+            rewrite(argo: choices, file: file, edits.files[file] ?? bytes, &edits)
         }
         return edits
+    }
+
+    private func rewrite(targets choices: [Choice], file: String, _ bytes: [UInt8], _ edits: inout Edits) {
+        var changes: [ManifestEdit] = []
+        var updates: [CycleReport.Update] = []
+        var scanned: ScanResult?
+        for choice in choices {
+            guard case .target(let wanted) = choice.place else { continue }
+            let scan = scanned ?? ManifestScan.scan(file: file, bytes: bytes)
+            scanned = scan
+            guard let target = scan.targets.first(where: { $0.isSamePlace(as: wanted) }),
+                target.held == nil || target.isMarker, target.image == wanted.image
+            else {
+                edits.decisions.append(
+                    CycleReport.Decision(
+                        subject: "\(file) \(wanted.workload) \(wanted.container)",
+                        reason: "somebody changed it meanwhile"))
+                continue
+            }
+            changes.append(ManifestEdit(target: target, newImage: choice.newImage))
+            updates.append(
+                CycleReport.Update(
+                    file: file, line: target.location.line, workload: target.workload.description,
+                    container: target.container, old: target.image,
+                    new: target.written(for: ImageText(choice.newImage)), reason: choice.reason,
+                    setter: target.setter, kind: target.workload.kind,
+                    image: target.isMarker ? choice.newImage : nil))
+        }
+        guard !changes.isEmpty else { return }
+        do {
+            edits.files[file] = try ManifestUpdater.apply(changes, to: bytes, file: file)
+            edits.updates += updates
+        } catch {
+            edits.decisions.append(
+                CycleReport.Decision(
+                    subject: error.place ?? file, reason: "not rewritten: \(error.summary)", remedy: error.hint))
+        }
     }
 }
 

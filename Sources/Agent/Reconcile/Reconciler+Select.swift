@@ -6,16 +6,29 @@ import RegistryPoller
 extension Reconciler {
     /// A place that names an image, and the image that the policy chose for it.
     struct Choice: Sendable {
-        let target: ImageTarget
+        enum Place: Sendable {
+            case target(ImageTarget)
+            /// With what it said when the choice was made.
+            case argo(ArgoPlace, old: ImageText?)
+        }
+
+        let place: Place
         let tag: String
         /// The whole new image, on the name as it is written.
         let newImage: String
         let reason: String
+
+        var file: String {
+            switch place {
+            case .target(let target): target.file
+            case .argo(let place, _): place.file
+            }
+        }
     }
 
     /// Asks the policy of each place that is followed. A place whose policy or image is wrong is its own failure.
     func select(for found: Discovered, _ sources: inout ImageSources, in cycle: inout Cycle) async -> [Choice] {
-        if found.targets.isEmpty {
+        if found.targets.isEmpty, found.applications.isEmpty {
             cycle.decide(
                 "updates", "no workload is annotated",
                 remedy: "annotate one with fluxcd.io/automated: \"true\" to have its images updated")
@@ -51,6 +64,7 @@ extension Reconciler {
                 cycle.fail(error)
             }
         }
+        for application in found.applications { await follow(application, &choices, &sources, in: &cycle) }
         return choices
     }
 
@@ -62,10 +76,12 @@ extension Reconciler {
 
     /// A container whose workload is annotated.
     private func follow(_ target: ImageTarget, _ sources: inout ImageSources) async throws(AgentError) -> Outcome {
-        let image = try Self.location(target.image, of: target)
+        let image = try Self.location(target.image, at: target.location)
         let written = ImageText(target.image)
         if case .keel(let keel) = target.source, let pattern = keel.monitorContainers {
-            let expression = try Self.checked(target) { () throws(PolicyError) in try RegularExpression(pattern) }
+            let expression = try Self.checked(target.location) { () throws(PolicyError) in
+                try RegularExpression(pattern)
+            }
             guard expression.matches(target.container) else {
                 return .left("not updated: keel.sh/monitorContainers leaves this container out")
             }
@@ -73,9 +89,9 @@ extension Reconciler {
         var question = ImageQuestion(image: image, policy: try policy(of: target, image))
         if question.policy.needsCurrent, image.tag == nil { question.image.tag = "latest" }
         question.needsDigest = target.options.pinsDigest || written.digest != nil
-        question.platforms = try Self.platforms(target.options.platforms, of: target)
+        question.platforms = try Self.platforms(target.options.platforms, at: target.location)
         for text in target.options.requires {
-            question.requires.append(try Self.location(text, of: target).repository)
+            question.requires.append(try Self.location(text, at: target.location).repository)
         }
         let answer = try await ask(question, &sources)
         guard let tag = answer.tag else { return .left("not updated: \(answer.reason)") }
@@ -94,12 +110,12 @@ extension Reconciler {
                 "waits for approval: \(tag) is \(answer.reason); annotate slipway.dev/approved.\(target.container): "
                     + "\"\(tag)\", or let changes go to a branch ('git.push.branch')")
         }
-        return .chosen(Choice(target: target, tag: tag, newImage: new.description, reason: answer.reason))
+        return .chosen(Choice(place: .target(target), tag: tag, newImage: new.description, reason: answer.reason))
     }
 
     private func policy(of target: ImageTarget, _ image: ImageLocation) throws(AgentError) -> ImagePolicy {
         let override = repository.policies.first { $0.image == image.repository }?.policy
-        return try Self.checked(target) { () throws(PolicyError) in
+        return try Self.checked(target.location) { () throws(PolicyError) in
             guard case .keel(let keel) = target.source else {
                 return try ImagePolicy.parse(target.policy ?? override ?? "glob:*")
             }
@@ -111,35 +127,35 @@ extension Reconciler {
         }
     }
 
-    static func platforms(_ texts: [String], of target: ImageTarget) throws(AgentError) -> [Platform] {
+    static func platforms(_ texts: [String], at place: SourceLocation) throws(AgentError) -> [Platform] {
         var platforms: [Platform] = []
         for text in texts {
             do {
                 platforms.append(try Platform(text))
             } catch {
-                throw AgentError(error.summary, place: target.location.description, hint: error.hint)
+                throw AgentError(error.summary, place: place.description, hint: error.hint)
             }
         }
         return platforms
     }
 
-    static func location(_ text: String, of target: ImageTarget) throws(AgentError) -> ImageLocation {
+    static func location(_ text: String, at place: SourceLocation) throws(AgentError) -> ImageLocation {
         do {
             return try ImageLocation(text)
         } catch {
             throw AgentError(
-                "'\(text)' is no image reference", place: target.location.description,
+                "'\(text)' is no image reference", place: place.description,
                 cause: error.cause ?? error.summary, hint: "write REPOSITORY:TAG")
         }
     }
 
     static func checked<Value>(
-        _ target: ImageTarget, _ body: () throws(PolicyError) -> Value
+        _ place: SourceLocation, _ body: () throws(PolicyError) -> Value
     ) throws(AgentError) -> Value {
         do {
             return try body()
         } catch {
-            throw AgentError(error.summary, place: target.location.description, cause: error.cause, hint: error.hint)
+            throw AgentError(error.summary, place: place.description, cause: error.cause, hint: error.hint)
         }
     }
 }

@@ -12,6 +12,9 @@ package struct RepositoryMirror: Sendable {
         displayURL = Self.mayHoldSecret(url) ? git.url.description : url
     }
 
+    /// A URL for messages: nothing of it where something could be a secret.
+    static func shown(_ url: String) -> String { mayHoldSecret(url) ? "(its URL may hold a secret)" : url }
+
     /// A query, a password, or over HTTP a user name, which may be a token. SSH's user is no secret.
     private static func mayHoldSecret(_ url: String) -> Bool {
         if url.contains("?") { return true }

@@ -13,14 +13,14 @@ extension FileUpdater {
                 }
                 if request.kustomizeAdditions[number] == file, document.index == 0 {
                     result.met.insert(UpdateRequest.key(ofKustomizeImage: number))
-                    add(wanted, to: root)
+                    addKustomizeImage(wanted, to: root)
                 }
             }
         }
         refuseShared { wish in wish.setter.hasPrefix("kustomize ") }
     }
 
-    private mutating func set(_ wanted: UpdateRequest.KustomizeImage, in entry: YAMLNode) {
+    mutating func set(_ wanted: UpdateRequest.KustomizeImage, in entry: YAMLNode) {
         let setter = "kustomize \(wanted.name)"
         var keys: [(String, String)] = []
         if let name = wanted.newName, entry["newName"] != nil || name != wanted.name { keys.append(("newName", name)) }
@@ -56,7 +56,7 @@ extension FileUpdater {
     }
 
     /// A new entry, where no kustomization has one.
-    private mutating func add(_ wanted: UpdateRequest.KustomizeImage, to root: YAMLNode) {
+    mutating func addKustomizeImage(_ wanted: UpdateRequest.KustomizeImage, to root: YAMLNode) {
         var pairs = [PlainValue.Pair("name", .text(wanted.name))]
         if let name = wanted.newName, name != wanted.name { pairs.append(PlainValue.Pair("newName", .text(name))) }
         if let tag = wanted.newTag { pairs.append(PlainValue.Pair("newTag", .text(tag))) }
