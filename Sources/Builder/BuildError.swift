@@ -24,6 +24,8 @@ package struct BuildError: Diagnostic, Equatable {
         /// The local state directory failed (no space, permissions, damage).
         case storage
         case cancelled
+        /// The shared step cache names a layer and does not give it: the build goes on without that cache.
+        case cache
     }
 
     package var code: Code

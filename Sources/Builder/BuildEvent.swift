@@ -11,6 +11,8 @@ package enum BuildEvent: Sendable {
     case stepOutput(OutputStream, [UInt8])
     /// The step's layer was made before.
     case stepCached(Digest, size: Int64)
+    /// Why the step's layer was not in the cache, where that was asked for.
+    case stepExplained(String)
     case stepFinished(duration: Duration)
     /// A base image's layers are here.
     case basePulled(name: String, digest: Digest, bytes: Int64)

@@ -51,6 +51,16 @@ package struct BuildRequest: Sendable {
     /// The agents of `RUN --mount=type=ssh`, by id.
     package var sshAgents: [String: SSHAgentSource] = [:]
     package var noCache = false
+    /// The step cache that machines share; `nil` for none.
+    package var remoteCache: RemoteCache?
+    /// Whether the layers of RUN steps are looked for in caches.
+    package var cachesRuns = true
+    /// The same for COPY, ADD and WORKDIR.
+    package var cachesCopies = true
+    /// Whether each step that is not in the cache is explained.
+    package var explainsCache = false
+    /// Where layers are sent to as soon as they are made. Manifests and tags come with `Builder.push`.
+    package var uploads: [ImageLocation] = []
     /// How many steps of different stages may run at once; `nil`: as many as there are processors, and two at least.
     package var jobs: Int?
     /// Bytes that a file of ADD from the web may have.

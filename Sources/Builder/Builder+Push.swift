@@ -12,6 +12,8 @@ extension Builder {
         var order: [RepositoryLocation] = []
         for location in locations where !order.contains(location.repository) { order.append(location.repository) }
         var tagged: [(any ImageRepository, ImageLocation)] = []
+        let uploads = image.uploads(to: locations, by: self, progress)
+        for layer in image.layers { await uploads.begin(layer) }
         for repository in order {
             let names = locations.filter { $0.repository == repository }
             let remote = try await explained("cannot push to \(repository)") { () throws(RegistryError) in
@@ -19,7 +21,7 @@ extension Builder {
             }
             guard let first = names.first else { continue }
             var destination = PushReport.Destination(location: first, digest: image.manifestDigest)
-            try await pushBlobs(of: image, to: remote, as: first, &destination, progress)
+            try await pushBlobs(of: image, as: first, by: uploads, &destination)
             report.destinations.append(destination)
             tagged += names.map { (remote, $0) }
         }
@@ -36,58 +38,21 @@ extension Builder {
     }
 
     private func pushBlobs(
-        of image: BuiltImage, to remote: any ImageRepository, as location: ImageLocation,
-        _ destination: inout PushReport.Destination, _ progress: @Sendable (BuildEvent) -> Void
+        of image: BuiltImage, as location: ImageLocation, by uploads: LayerUploads,
+        _ destination: inout PushReport.Destination
     ) async throws(BuildError) {
-        var done: Set<Digest> = []
-        for (descriptor, layer) in zip(image.manifest.layers, image.layers)
-        where done.insert(descriptor.digest).inserted {
-            try Task.checkBuildCancellation()
-            var mountFrom: [RepositoryLocation] = []
-            if case .base(let repository) = layer.origin { mountFrom = [repository] }
-            try await push(descriptor, to: remote, location, mountFrom: mountFrom, &destination, progress)
-        }
         let config = image.manifest.config
         try storing { () throws(ContentStoreError) in _ = try store.content.add(image.configBytes) }
-        try await push(config, to: remote, location, mountFrom: [], &destination, progress)
-    }
-
-    private func push(
-        _ descriptor: Descriptor, to remote: any ImageRepository, _ location: ImageLocation,
-        mountFrom: [RepositoryLocation], _ destination: inout PushReport.Destination,
-        _ progress: @Sendable (BuildEvent) -> Void
-    ) async throws(BuildError) {
-        let outcome = try await push(descriptor, to: remote, location, mountFrom: mountFrom)
-        let shown: BuildEvent.BlobOutcome
-        switch outcome {
-        case .existed:
-            destination.existed += 1
-            shown = .existed
-        case .mounted:
-            destination.mounted += 1
-            shown = .mounted
-        case .uploaded:
-            destination.uploaded += descriptor.size
-            shown = .uploaded
-        }
-        progress(.blobPushed(descriptor.digest, size: descriptor.size, outcome: shown, to: location))
-    }
-
-    /// A base's layer is fetched only when the registry can get it in no other way.
-    private func push(
-        _ descriptor: Descriptor, to remote: any ImageRepository, _ location: ImageLocation,
-        mountFrom: [RepositoryLocation]
-    ) async throws(BuildError) -> PushOutcome {
-        do throws(RegistryError) {
-            return try await remote.pushBlob(descriptor, from: store.content, mountFrom: mountFrom, progress: nil)
-        } catch {
-            guard error.code == .contentMissing, let source = mountFrom.first else {
-                throw BuildError(.registry, "cannot push to \(location)", from: error)
+        let last = BuiltImage.Layer(descriptor: config, diffID: config.digest, origin: .built, createdBy: "")
+        var done: Set<Digest> = []
+        for (descriptor, layer) in zip(image.manifest.layers + [config], image.layers + [last])
+        where done.insert(descriptor.digest).inserted {
+            try Task.checkBuildCancellation()
+            switch try await uploads.outcome(of: layer, to: location) {
+            case .existed: destination.existed += 1
+            case .mounted: destination.mounted += 1
+            case .uploaded: destination.uploaded += descriptor.size
             }
-            try await fetch(descriptor, from: source)
-        }
-        return try await explained("cannot push to \(location)") { () async throws(RegistryError) in
-            try await remote.pushBlob(descriptor, from: store.content, mountFrom: mountFrom, progress: nil)
         }
     }
 
@@ -144,7 +109,7 @@ extension Builder {
                 try registry.repository(location.repository)
             }
             if location.repository != repository {
-                try await copyBlobs(of: bytes, mediaType, from: source, at: repository, to: target, location)
+                try await copyBlobs(of: bytes, mediaType, at: repository, to: location)
             }
             result = try await explained("cannot push \(location)") { () async throws(RegistryError) in
                 try await target.pushManifest(bytes, mediaType: mediaType, tag: location.tag ?? "latest")
@@ -154,16 +119,29 @@ extension Builder {
     }
 
     private func copyBlobs(
-        of bytes: [UInt8], _ mediaType: MediaType, from source: any ImageRepository, at repository: RepositoryLocation,
-        to target: any ImageRepository, _ location: ImageLocation
+        of bytes: [UInt8], _ mediaType: MediaType, at repository: RepositoryLocation, to location: ImageLocation
     ) async throws(BuildError) {
         guard !mediaType.isIndex, let manifest = try? CanonicalJSON.decode(Manifest.self, from: bytes) else {
             throw BuildError(
                 .unsupported, "cannot copy an image of several platforms to \(location)",
                 hint: "build it for that repository")
         }
+        let uploads = LayerUploads(self, to: [location]) { _ in }
         for descriptor in [manifest.config] + manifest.layers {
-            _ = try await push(descriptor, to: target, location, mountFrom: [repository])
+            let layer = BuiltImage.Layer(
+                descriptor: descriptor, diffID: descriptor.digest, origin: .base(repository), createdBy: "")
+            _ = try await uploads.outcome(of: layer, to: location)
         }
+    }
+}
+
+extension BuiltImage {
+    /// The transfers to some places: those that began while the image was built, where they are to these places.
+    fileprivate func uploads(
+        to locations: [ImageLocation], by builder: Builder, _ progress: @escaping @Sendable (BuildEvent) -> Void
+    ) -> LayerUploads {
+        let wanted = Set(locations.map(\.repository))
+        if let uploads, Set(uploads.locations.map(\.repository)) == wanted { return uploads }
+        return LayerUploads(builder, to: locations, progress: progress)
     }
 }

@@ -37,9 +37,16 @@ package struct Builder: Sendable {
         let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
         let request = request.dated(plan.sourceDate)
         let key = try await ContentKey(of: plan, request, contexts)
-        let scheduler = StageScheduler(
+        var scheduler = StageScheduler(
             request: request, plan: plan, contexts: contexts, builder: self, progress: progress)
-        return try await scheduler.image(contentKey: key)
+        do throws(BuildError) {
+            return try await scheduler.image(contentKey: key)
+        } catch {
+            guard error.code == .cache, request.remoteCache?.isRead == true else { throw error }
+            progress(.note("the step cache is not used: \(error.summary)" + (error.cause.map { ": \($0)" } ?? "")))
+            scheduler.request.remoteCache?.isRead = false
+            return try await scheduler.image(contentKey: key)
+        }
     }
 
     /// What the image would be made from, without making it: reads the Dockerfile, the selected part of the context, and

@@ -8,6 +8,16 @@ package struct BuiltImage: Sendable {
             /// Taken over unchanged from a base image of that repository.
             case base(RepositoryLocation)
             case built
+            /// From the shared step cache at that repository.
+            case cache(RepositoryLocation)
+
+            /// Where the blob is, if it is not only here.
+            package var repository: RepositoryLocation? {
+                switch self {
+                case .base(let location), .cache(let location): location
+                case .built: nil
+                }
+            }
         }
 
         package let descriptor: Descriptor
@@ -30,6 +40,10 @@ package struct BuiltImage: Sendable {
     package let isolation: IsolationMode?
     /// Keeps the blobs in the store until the image is not used any more.
     let lease: StoreLease.Token
+    /// The steps with a layer, in the order of the Dockerfile's stages, and whether they had to be done.
+    package var steps: [StepOutcome] = []
+    /// The layers that are on their way already.
+    var uploads: LayerUploads?
 }
 
 package struct PushReport: Sendable {

@@ -43,6 +43,9 @@ package final class FaultProxy: @unchecked Sendable {
         lock.withLock { (number, spoiled, self.fault) = (0, request, fault) }
     }
 
+    /// All requests that came, oldest first.
+    package var requests: [StubRequest] { server?.requests ?? [] }
+
     /// Requests since the last call of `spoil`.
     package var count: Int { lock.withLock { number } }
 

@@ -55,6 +55,7 @@ final class BuildProgress: Sendable {
             }
             if duration >= .milliseconds(100) { say("  \(step) took \(Self.seconds(duration)) s") }
         case .stepCached(let digest, let size): say("    \(label(stage))cached \(digest) (\(Self.size(size)))")
+        case .stepExplained(let reason): say("    \(label(stage))not cached: \(reason)")
         case .basePulled(let name, let digest, let bytes): say("  base \(name) \(digest) (\(Self.size(bytes)))")
         case .layerWritten(let digest, let size): say("    \(label(stage))layer \(digest) (\(Self.size(size)))")
         case .blobPushed(let digest, let size, let outcome, _):

@@ -10,9 +10,13 @@ struct StepHasher {
 
     func add(_ step: PlannedStep, to hasher: inout KeyHasher) async throws(BuildError) {
         hasher.add(step.history?.createdBy)
+        hasher.note(.text, "", step.text)
         switch step.action {
         case .metadata: hasher.add("metadata")
-        case .workdir(let path, let user): hasher.add(["workdir", path, user])
+        case .workdir(let path, let user):
+            hasher.add(["workdir", path, user])
+            hasher.note(.part, "the working directory", path)
+            hasher.note(.part, "the user", user)
         case .copy(let copy): try await add(copy, step, to: &hasher)
         case .run(let run): try await add(run, to: &hasher)
         }
@@ -23,11 +27,16 @@ struct StepHasher {
             "copy", copy.destination, copy.owner ?? "", "\(copy.unpacks)", "\(copy.isLinked)", "\(copy.keepsParents)",
         ])
         hasher.add(copy.mode.map { "\($0)" })
+        hasher.note(.part, "the destination", copy.destination)
+        hasher.note(.part, "the owner", copy.owner ?? "")
+        hasher.note(.part, "the mode", copy.mode.map { "\($0)" } ?? "")
         for source in copy.sources { try await add(source, of: step, to: &hasher) }
         hasher.add(copy.excludes)
         for file in copy.inlineFiles {
             hasher.add(file.name)
             hasher.add(file.content)
+            hasher.note(
+                .file, file.name, "file - \(Digest.sha256(of: file.content).encoded.prefix(12))")
         }
         guard copy.takesFromOrigin, let source = try await contextSource(copy.origin, to: &hasher) else { return }
         var selection = ContentSelection(source: source)
@@ -40,7 +49,9 @@ struct StepHasher {
     ) async throws(BuildError) {
         do throws(BuildError) {
             switch source {
-            case .path(let text): hasher.add(text)
+            case .path(let text):
+                hasher.add(text)
+                hasher.note(.part, "the source \(text)", "")
             case .url(let url, let checksum, let unpacks):
                 hasher.add(["url", RemoteName.fileName(of: url) ?? "", "\(unpacks)"])
                 if let checksum {
@@ -48,10 +59,12 @@ struct StepHasher {
                 } else {
                     let file = try await contexts.remote.file(url)
                     hasher.add("\(file.digest)")
+                    hasher.note(.file, RemoteName.shown(url), "file - \(file.digest.encoded.prefix(12))")
                     hasher.add(file.modified)
                 }
             case .git(let locator, let keepsGitDirectory):
                 let tree = try await contexts.remote.tree(locator, keepsGitDirectory: keepsGitDirectory)
+                hasher.note(.file, tree.context.displayName, "commit - \(tree.commit)")
                 hasher.add([
                     "git", tree.commit, locator.folder, "\(keepsGitDirectory)", "\(locator.fetchesSubmodules)",
                     "\(locator.usesCommitTime)", keepsGitDirectory ? "\(locator.reference ?? "")" : "",
@@ -66,10 +79,20 @@ struct StepHasher {
         hasher.add(["run", run.workingDirectory, run.user, "\(run.hasNetwork)"])
         if let hostname = run.hostname { hasher.add(["hostname", hostname]) }
         hasher.add(run.arguments)
-        hasher.add(run.environment.filter { !run.hidden.contains($0.0) }.flatMap { [$0.0, $0.1] })
-        if let script = run.script { hasher.add(script.body) }
+        hasher.note(.part, "the working directory", run.workingDirectory)
+        hasher.note(.part, "the user", run.user)
+        hasher.note(.part, "the network", run.hasNetwork ? "on" : "off")
+        let environment = run.environment.filter { !run.hidden.contains($0.0) }
+        hasher.add(environment.flatMap { [$0.0, $0.1] })
+        for (name, value) in environment { hasher.note(.variable, name, StepRecord.short(value)) }
+        hasher.note(.part, "the command", StepRecord.short(run.arguments.joined(separator: "\0")))
+        if let script = run.script {
+            hasher.add(script.body)
+            hasher.note(.part, "the script", "\(Digest.sha256(of: script.body).encoded.prefix(12))")
+        }
         for mount in run.mounts {
             hasher.add(mount.target)
+            hasher.note(.part, "the mount at \(mount.target)", StepRecord.short("\(mount.kind)"))
             guard case .bind(let origin, let path, let isReadOnly) = mount.kind else {
                 // Secrets and caches count by their names, never by what they hold.
                 hasher.add("\(mount.kind)")
@@ -93,6 +116,9 @@ struct StepHasher {
             return try await contexts.main()
         case .stage(let index):
             hasher.add("from \(stageNames[index] ?? "\(index)")")
+            hasher.note(
+                .stage, "the stage \(plan.stage(index)?.name ?? "\(index)")",
+                stageNames[index].map(StepRecord.short) ?? "")
             return nil
         case .named(let name):
             guard case .image(let base)? = plan.sources[name] else {
@@ -100,6 +126,7 @@ struct StepHasher {
                 return try await contexts.named(name)
             }
             hasher.add("image \(base.image.manifestDigest)")
+            hasher.note(.stage, "the image \(name)", "\(base.image.manifestDigest)")
             return nil
         }
     }

@@ -5,26 +5,39 @@ import OCI
 ///
 /// Nothing in it depends on where or when something was built: the file system below counts by its chain id, contexts by
 /// their files' contents, other stages by their chain ids, variables by those that the step sees.
-struct StepKey: Hashable, Sendable {
+struct StepKey: Sendable {
     let digest: Digest
+    /// What it was made of, in words.
+    let record: StepRecord
 
     /// Raised when a step of unchanged input would give another layer.
     private static let version = "slipway.step.1"
 
     /// - Parameters:
     ///   - chain: the layers below; `nil` on scratch.
+    ///   - base: the base image's name and digest, for the record.
     ///   - times: the newest time that a file of the layer may have, where it is part of what is asked for.
     init(
-        _ step: PlannedStep, on chain: Digest?, times: Int64?, platform: Platform, hasher steps: StepHasher
+        _ step: PlannedStep, at site: StepSite, on chain: Digest?, base: String?, times: Int64?, platform: Platform,
+        hasher steps: StepHasher
     ) async throws(BuildError) {
         var hasher = KeyHasher()
+        hasher.record = StepRecord()
+        hasher.note(.site, "", site.line)
+        hasher.note(.platform, "", platform.description)
         hasher.add(Self.version)
         hasher.add(platform.description)
         // What is linked does not look at what is below, so it does not change with it.
         let isIndependent = if case .copy(let copy) = step.action { copy.isLinked && !copy.looksUpOwner } else { false }
         hasher.add(isIndependent ? "anything" : chain.map { "\($0)" } ?? "scratch")
+        if !isIndependent {
+            if let base { hasher.note(.base, "", base) }
+            hasher.note(.below, "", chain.map { StepRecord.short("\($0)") } ?? "scratch")
+        }
+        if let times { hasher.note(.times, "", "\(times)") }
         hasher.add(times.map { "\($0)" })
         try await steps.add(step, to: &hasher)
+        record = hasher.record ?? StepRecord()
         digest = hasher.finish()
     }
 }

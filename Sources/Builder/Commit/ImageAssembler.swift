@@ -10,6 +10,8 @@ struct ImageAssembler {
     let contentKey: ContentKey
     let isolation: IsolationMode?
     let lease: StoreLease.Token
+    let steps: [StepOutcome]
+    let uploads: LayerUploads?
 
     func image(base: BaseImage?) throws(BuildError) -> BuiltImage {
         do { return try assemble(base) } catch {
@@ -51,7 +53,7 @@ struct ImageAssembler {
         return BuiltImage(
             manifest: manifest, manifestBytes: bytes, manifestDigest: .sha256(of: bytes), config: config,
             configBytes: configBytes, layers: layers, base: base.map { ($0.name, $0.image.digest) },
-            isolation: isolation, lease: lease)
+            isolation: isolation, lease: lease, steps: steps, uploads: uploads)
     }
 }
 

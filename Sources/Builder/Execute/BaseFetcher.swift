@@ -9,6 +9,8 @@ actor BaseFetcher {
     private let progress: @Sendable (BuildEvent) -> Void
     private var fetches: [Digest: Task<Result<Int64, BuildError>, Never>] = [:]
     private var told: Set<Digest> = []
+    /// How many wait for each.
+    private var waiting: [Digest: Int] = [:]
 
     init(_ builder: Builder, progress: @escaping @Sendable (BuildEvent) -> Void) {
         self.builder = builder
@@ -33,12 +35,18 @@ actor BaseFetcher {
                 if builder.store.content.size(of: layer.descriptor.digest) == layer.descriptor.size {
                     return .success(0)
                 }
-                guard case .base(let repository) = layer.origin else {
+                guard let repository = layer.origin.repository else {
                     throw BuildError(
                         .storage, "the layer \(layer.descriptor.digest) vanished from the state directory",
                         hint: "build again, and let nobody empty the state directory meanwhile")
                 }
-                try await builder.fetch(layer.descriptor, from: repository)
+                do throws(BuildError) {
+                    try await builder.fetch(layer.descriptor, from: repository)
+                } catch {
+                    // What the cache has lost is made again.
+                    guard case .cache = layer.origin, error.code == .registry else { throw error }
+                    throw BuildError(.cache, error.summary, cause: error.cause)
+                }
                 return .success(layer.descriptor.size)
             } catch {
                 return .failure(error)
@@ -51,6 +59,8 @@ actor BaseFetcher {
     /// Waits until a layer's blob is here.
     func layer(_ layer: BuiltImage.Layer) async throws(BuildError) {
         let task = task(for: layer)
+        waiting[layer.descriptor.digest, default: 0] += 1
+        defer { waiting[layer.descriptor.digest, default: 1] -= 1 }
         _ = try await withTaskCancellationHandler {
             await task.value
         } onCancel: {
@@ -68,6 +78,6 @@ actor BaseFetcher {
         if bytes > 0 { progress(.basePulled(name: base.name, digest: base.image.manifestDigest, bytes: bytes)) }
     }
 
-    /// Nobody waits any more.
-    func cancel() { for task in fetches.values { task.cancel() } }
+    /// Stops what was begun ahead, and nobody waits for.
+    func cancel() { for (digest, task) in fetches where waiting[digest, default: 0] == 0 { task.cancel() } }
 }

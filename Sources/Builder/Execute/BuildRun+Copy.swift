@@ -3,7 +3,11 @@ import OCI
 extension BuildRun {
     /// Applies COPY or ADD; gives the new layer's directory.
     func perform(_ step: CopyStep, on files: StageFiles) async throws(BuildError) -> HostPath {
-        let root = try await root(of: files)
+        // What is linked stands on nothing.
+        let root =
+            step.isLinked && !step.looksUpOwner
+            ? LayeredRoot(layers: [], ownership: builder.store.ownership)
+            : try await names(of: files, looksUpNames: step.looksUpOwner)
         let owner = try step.owner.map { (text) throws(BuildError) in try UserLookup(of: root).owner(text) }
         let path = step.destination
         let options = CopyOptions(
@@ -110,7 +114,7 @@ extension BuildRun {
     /// Makes the working directory with all above it, where it is missing.
     func makeWorkingDirectory(_ path: String, _ user: String, on files: StageFiles) async throws(BuildError) -> HostPath
     {
-        let root = try await root(of: files)
+        let root = try await names(of: files, looksUpNames: !user.isEmpty)
         var editor = try LayerEditor(over: root, upper: try newDirectory())
         let resolved = try root.resolve(ImagePath(path))
         switch resolved.item {

@@ -8,7 +8,7 @@ import Sandbox
 /// One stage of a build under way. Everything it does to files happens on its own thread, so that blocking calls hold up
 /// nobody.
 actor BuildRun {
-    private let stage: PlannedStage
+    let stage: PlannedStage
     let request: BuildRequest
     let plan: BuildPlan
     let contexts: PlanContexts
@@ -17,18 +17,25 @@ actor BuildRun {
     let progress: @Sendable (BuildEvent) -> Void
     private let dependents: [Int: [Int]]
     private let board: StageBoard
-    private let bases: BaseFetcher
+    let bases: BaseFetcher
+    let remote: RemoteStepCache?
+    /// Where the stage's layers go, if they are the image's.
+    private let uploads: LayerUploads?
     private let executor = BlockingExecutor(label: "slipway.build")
     private var directories = 0
     /// How RUN steps are isolated; settled by the first.
     var isolation: IsolationMode?
+    /// The step that is under way, within the stage.
+    private(set) var position = 0
+    /// Layers of the shared cache that were not looked into yet, by their chain ids.
+    private var unproved: [Digest: (key: StepKey, layer: StepCache.Entry)] = [:]
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
         _ stage: PlannedStage, _ request: BuildRequest, plan: BuildPlan, dependents: [Int: [Int]],
         contexts: PlanContexts, builder: Builder, scratch: ScratchDirectory, board: StageBoard, bases: BaseFetcher,
-        progress: @escaping @Sendable (BuildEvent) -> Void
+        remote: RemoteStepCache?, uploads: LayerUploads?, progress: @escaping @Sendable (BuildEvent) -> Void
     ) {
         self.stage = stage
         self.request = request
@@ -39,6 +46,8 @@ actor BuildRun {
         self.scratch = scratch
         self.board = board
         self.bases = bases
+        self.remote = remote
+        self.uploads = uploads
         self.progress = progress
     }
 
@@ -56,7 +65,10 @@ actor BuildRun {
         // Another stage's chroot is its own.
         files.merged = nil
         files.isolation = nil
+        files.steps = []
+        for layer in files.layers { await uploads?.begin(layer) }
         for (index, step) in stage.steps.enumerated() {
+            position = index
             // What a step takes from other stages has to be there before it begins.
             for other in step.stages { _ = try await board.files(of: other) }
             try Task.checkBuildCancellation()
@@ -78,23 +90,68 @@ actor BuildRun {
     }
 
     private func execute(_ step: PlannedStep, _ files: inout StageFiles) async throws(BuildError) {
-        let key = step.hasLayer ? try await key(of: step, on: files) : nil
-        if let key, !request.noCache, let known = builder.store.steps.layer(for: key) {
-            append(known, of: step, to: &files)
-            progress(.stepCached(known.descriptor.digest, size: known.descriptor.size))
+        guard step.hasLayer else { return }
+        let site = StepSite(
+            dockerfile: request.dockerfileName, stage: stage.name, index: position + 1, platform: request.platform)
+        let key = try await key(of: step, at: site, on: files)
+        let isLookedFor = !request.noCache && request.caches(step)
+        if isLookedFor, let source = await takeKnown(key, step, &files) {
+            files.steps.append(StepOutcome(stage: stage.name, index: position + 1, text: step.text, source: source))
             return
         }
-        if !step.hasLayer { return }
+        var reason: String?
+        if request.explainsCache {
+            let text = await explain(key, at: site, isLookedFor: isLookedFor)
+            progress(.stepExplained(text))
+            reason = text
+        }
         try await fetchAhead()
         try await board.acquire()
-        do throws(BuildError) { try await perform(step, key, &files) } catch {
+        do throws(BuildError) { try await perform(step, key, site, &files) } catch {
             await board.release()
             throw error
         }
         await board.release()
+        files.steps.append(
+            StepOutcome(stage: stage.name, index: position + 1, text: step.text, source: .made, reason: reason))
     }
 
-    private func perform(_ step: PlannedStep, _ key: StepKey?, _ files: inout StageFiles) async throws(BuildError) {
+    /// The layer that was made before, here or elsewhere.
+    private func takeKnown(
+        _ key: StepKey, _ step: PlannedStep, _ files: inout StageFiles
+    ) async -> StepOutcome.Source? {
+        let store = builder.store
+        if let known = store.steps.layer(for: key) {
+            store.records.touch(key)
+            await append(known, .built, of: step, to: &files)
+            await remote?.offer(known, key: key, record: nil, site: nil, text: step.text)
+            progress(.stepCached(known.descriptor.digest, size: known.descriptor.size))
+            return .local
+        }
+        guard let remote, let known = await remote.layer(for: key) else { return nil }
+        await append(known, .cache(remote.repository), of: step, to: &files)
+        if let chain = files.chain { unproved[chain] = (key, known) }
+        progress(.stepCached(known.descriptor.digest, size: known.descriptor.size))
+        return .remote
+    }
+
+    private func explain(_ key: StepKey, at site: StepSite, isLookedFor: Bool) async -> String {
+        guard isLookedFor else { return "it was not looked for" }
+        let records = builder.store.records
+        if records.record(for: key) != nil { return "it was made before, but its layer is not kept any more" }
+        var old = records.nearest(to: key.record)
+        if let known = await remote?.record(at: site),
+            key.record.likeness(to: known) > old.map(key.record.likeness) ?? 0
+        {
+            old = known
+        }
+        guard let old else { return "nothing like it was made before" }
+        return key.record.difference(from: old) ?? "its layer is not kept any more"
+    }
+
+    private func perform(
+        _ step: PlannedStep, _ key: StepKey, _ site: StepSite, _ files: inout StageFiles
+    ) async throws(BuildError) {
         let upper: HostPath
         switch step.action {
         case .metadata: return
@@ -104,26 +161,34 @@ actor BuildRun {
         }
         let (cut, size) = try LayerWriter(newest: files.newest, ownership: builder.store.ownership)
             .write(upper, to: builder.store.content)
-        append(cut, of: step, to: &files)
+        await append(cut, .built, of: step, to: &files)
         // What the step left is what the next steps stand on, in this build and in later ones.
         if let chain = files.chain { try builder.store.layers.keep(upper, as: chain, size: size, scratch: scratch) }
-        if let key { builder.store.steps.remember(cut, for: key) }
+        builder.store.steps.remember(cut, for: key)
+        builder.store.records.remember(key.record, for: key)
+        await remote?.offer(cut, key: key, record: key.record, site: site, text: step.text)
         progress(.layerWritten(cut.descriptor.digest, size: cut.descriptor.size))
     }
 
-    private func append(_ cut: StepCache.Entry, of step: PlannedStep, to files: inout StageFiles) {
-        files.append(
-            BuiltImage.Layer(
-                descriptor: cut.descriptor, diffID: cut.diffID, origin: .built,
-                createdBy: step.history?.createdBy ?? step.text))
+    private func append(
+        _ cut: StepCache.Entry, _ origin: BuiltImage.Layer.Origin, of step: PlannedStep, to files: inout StageFiles
+    ) async {
+        let layer = BuiltImage.Layer(
+            descriptor: cut.descriptor, diffID: cut.diffID, origin: origin,
+            createdBy: step.history?.createdBy ?? step.text)
+        files.append(layer)
+        await uploads?.begin(layer)
     }
 
-    private func key(of step: PlannedStep, on files: StageFiles) async throws(BuildError) -> StepKey {
+    private func key(
+        of step: PlannedStep, at site: StepSite, on files: StageFiles
+    ) async throws(BuildError) -> StepKey {
         var names: [Int: String] = [:]
         for other in step.stages { names[other] = try await board.files(of: other).chain.map { "\($0)" } ?? "scratch" }
         // Times that the user asked for are part of what is asked for; those of the moment of the build are not.
         return try await StepKey(
-            step, on: files.chain, times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
+            step, at: site, on: files.chain, base: files.base.map { "\($0.name)@\($0.image.manifestDigest)" },
+            times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
             hasher: StepHasher(plan: plan, contexts: contexts, stageNames: names))
     }
 
@@ -131,7 +196,9 @@ actor BuildRun {
     /// images too, and these can come meanwhile.
     private func fetchAhead() async throws(BuildError) {
         for index in await board.miss(stage.index, dependents: dependents) {
-            guard let stage = plan.stage(index), stage.steps.contains(where: \.hasLayer) else { continue }
+            guard let stage = plan.stage(index) else { continue }
+            let first = index == self.stage.index ? position : 0
+            guard plan.looksIntoFiles(of: index, from: first) else { continue }
             if case .image(let base) = stage.base { try await bases.begin(base) }
         }
     }
@@ -175,8 +242,26 @@ actor BuildRun {
             paths.append(
                 try builder.store.layers.unpack(
                     layer, as: id, over: paths, scratch: scratch, content: builder.store.content))
+            // The cache told the truth.
+            if let hit = unproved.removeValue(forKey: id) {
+                builder.store.steps.remember(hit.layer, for: hit.key)
+                builder.store.records.remember(hit.key.record, for: hit.key)
+            }
         }
         if let base { try await bases.tell(base) }
         return paths
+    }
+}
+
+extension BuildRequest {
+    var dockerfileName: String {
+        switch dockerfile {
+        case .path(let path): path
+        case .bytes(_, let name): name
+        }
+    }
+
+    func caches(_ step: PlannedStep) -> Bool {
+        if case .run = step.action { cachesRuns } else { cachesCopies }
     }
 }

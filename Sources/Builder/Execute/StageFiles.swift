@@ -17,6 +17,9 @@ struct StageFiles: Sendable {
     /// How the stage's RUN steps were isolated; `nil` when none ran.
     var isolation: IsolationMode?
 
+    /// How the stage's own steps came about.
+    var steps: [StepOutcome] = []
+
     init(newest: Int64) { self.newest = newest }
 
     mutating func append(_ layer: BuiltImage.Layer) {

@@ -4,7 +4,7 @@ import Sandbox
 
 /// Runs the stages of a plan, each as soon as what it needs is there, and makes the image of the last.
 struct StageScheduler {
-    let request: BuildRequest
+    var request: BuildRequest
     let plan: BuildPlan
     let contexts: PlanContexts
     let builder: Builder
@@ -17,12 +17,63 @@ struct StageScheduler {
         let scratch = try ScratchDirectory(in: builder.store.buildsFolder)
         let board = StageBoard(limit: request.jobs ?? max(2, ProcessorCount.value))
         let bases = BaseFetcher(builder, progress: progress)
-        let dependents = self.dependents
-        let outcome = await withTaskGroup(of: Result<Int, BuildError>.self) { group in
+        let uploads =
+            request.uploads.isEmpty ? nil : LayerUploads(builder, to: request.uploads, progress: progress)
+        await uploads?.use(bases)
+        let remote = RemoteStepCache(request, builder, uploads: uploads, progress: progress)
+        var failure = await run(board, bases, remote, uploads, scratch)
+        if failure == nil, let uploads {
+            failure = await missing(from: uploads, try await board.files(of: plan.target))
+        }
+        await bases.cancel()
+        if let failure {
+            await uploads?.cancel()
+            // What was done until then need not be done again.
+            await remote?.finish()
+            throw failure
+        }
+        guard let stage = plan.stage(plan.target) else {
+            throw BuildError(.dockerfile, "the Dockerfile has no stage to build")
+        }
+        let files = try await board.files(of: plan.target)
+        var steps: [StepOutcome] = []
+        for stage in plan.stages { steps += try await board.files(of: stage.index).steps }
+        if let remote {
+            // The next change of a file may come to a machine that has nothing.
+            if steps.contains(where: { $0.source == .made }), stage.steps.contains(where: \.needsNames) {
+                for layer in files.layers { await remote.offerIndex(of: layer) }
+            }
+            await remote.finish()
+        }
+        let assembler = ImageAssembler(
+            request: request, stage: stage, layers: files.layers, contentKey: contentKey,
+            isolation: await isolation(board), lease: lease, steps: steps, uploads: uploads)
+        return try assembler.image(base: files.base)
+    }
+
+    /// What the shared cache has promised has to be there before the image counts as made.
+    private func missing(from uploads: LayerUploads, _ files: StageFiles) async -> BuildError? {
+        for layer in files.layers {
+            guard case .cache = layer.origin else { continue }
+            for location in uploads.locations {
+                do throws(BuildError) { _ = try await uploads.outcome(of: layer, to: location) } catch { return error }
+            }
+        }
+        return nil
+    }
+
+    /// - Returns: why the build failed.
+    private func run(
+        _ board: StageBoard, _ bases: BaseFetcher, _ remote: RemoteStepCache?, _ uploads: LayerUploads?,
+        _ scratch: ScratchDirectory
+    ) async -> BuildError? {
+        let (dependents, chain) = (dependents, targetChain)
+        return await withTaskGroup(of: Result<Int?, BuildError>.self) { group in
             for stage in plan.stages {
                 let run = BuildRun(
                     stage, request, plan: plan, dependents: dependents, contexts: contexts, builder: builder,
-                    scratch: scratch, board: board, bases: bases, progress: labelled(stage))
+                    scratch: scratch, board: board, bases: bases, remote: remote,
+                    uploads: chain.contains(stage.index) ? uploads : nil, progress: labelled(stage))
                 group.addTask {
                     do throws(BuildError) {
                         await board.publish(try await run.execute(), of: stage.index)
@@ -33,24 +84,42 @@ struct StageScheduler {
                     }
                 }
             }
+            if let uploads {
+                group.addTask {
+                    for await error in uploads.failures {
+                        await board.fail(error)
+                        return .failure(error)
+                    }
+                    return .success(nil)
+                }
+            }
+            var running = plan.stages.count
             var failure: BuildError?
-            for await case .failure(let error) in group {
-                // What failed first is the reason; that others were stopped for it is none.
-                if failure == nil || failure?.code == .cancelled && error.code != .cancelled { failure = error }
-                group.cancelAll()
+            for await result in group {
+                switch result {
+                case .success(let stage):
+                    if stage != nil { running -= 1 }
+                    if running == 0 { uploads?.endWatch() }
+                case .failure(let error):
+                    // What failed first is the reason; that others were stopped for it is none.
+                    if failure == nil || failure?.code == .cancelled && error.code != .cancelled { failure = error }
+                    uploads?.endWatch()
+                    group.cancelAll()
+                }
             }
             return failure
         }
-        await bases.cancel()
-        if let outcome { throw outcome }
-        guard let stage = plan.stage(plan.target) else {
-            throw BuildError(.dockerfile, "the Dockerfile has no stage to build")
+    }
+
+    /// The target and the stages below it: their layers are the image's.
+    private var targetChain: Set<Int> {
+        var chain: Set<Int> = []
+        var next: Int? = plan.target
+        while let index = next, chain.insert(index).inserted {
+            next = nil
+            if case .stage(let below)? = plan.stage(index)?.base { next = below }
         }
-        let files = try await board.files(of: plan.target)
-        let assembler = ImageAssembler(
-            request: request, stage: stage, layers: files.layers, contentKey: contentKey,
-            isolation: await isolation(board), lease: lease)
-        return try assembler.image(base: files.base)
+        return chain
     }
 
     /// How the steps were isolated that ran, in whatever stage.
@@ -75,5 +144,14 @@ struct StageScheduler {
             for need in needs { found[need, default: []].append(stage.index) }
         }
         return found
+    }
+}
+
+extension PlannedStep {
+    fileprivate var needsNames: Bool {
+        switch action {
+        case .copy, .workdir: true
+        case .metadata, .run: false
+        }
     }
 }

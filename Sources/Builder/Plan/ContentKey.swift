@@ -13,6 +13,12 @@ package struct ContentKey: Hashable, Sendable, CustomStringConvertible {
 /// Hashes parts so that no two different lists of parts give the same bytes: each goes in behind its length.
 struct KeyHasher: ~Copyable {
     private var hasher = SHA256Hasher()
+    /// What was added, in words; `nil` when nobody wants to know.
+    var record: StepRecord?
+
+    mutating func note(_ kind: StepRecord.Kind, _ name: String, _ value: String) {
+        record?.note(kind, name, value)
+    }
 
     mutating func add(_ bytes: [UInt8]) {
         var length = UInt64(bytes.count).littleEndian

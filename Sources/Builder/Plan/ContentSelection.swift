@@ -7,6 +7,8 @@ struct ContentSelection {
 
     /// Where the first name of a file with several is.
     private var firstNames: [ContextEntry.LinkIdentity: [UInt8]] = [:]
+    /// Where the item is that is added, for the record.
+    private var shownBase: [UInt8] = []
 
     init(source: ContextSource) { self.source = source }
 
@@ -19,6 +21,7 @@ struct ContentSelection {
             hasher.add(Int64(matches.count))
             for path in matches {
                 hasher.add(path.joined)
+                shownBase = path.joined
                 firstNames = [:]
                 guard let item = try source.resolve(path, followingLast: true) else { continue }
                 try await source.tree.identify(files(of: item, at: [], filter))
@@ -30,6 +33,7 @@ struct ContentSelection {
     /// Everything of the source, for a mount of it.
     mutating func add(path: String, to hasher: inout KeyHasher) async throws(BuildError) {
         guard let item = try source.resolve(ImagePath(path), followingLast: true) else { return }
+        shownBase = ImagePath(path).joined
         let filter = try SourceFilter(excludes: [])
         try await source.tree.identify(files(of: item, at: [], filter))
         try await add(item, at: [], to: &hasher, filter)
@@ -54,6 +58,7 @@ struct ContentSelection {
         _ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher, _ filter: SourceFilter
     ) async throws(BuildError) {
         let entry = item.entry
+        let records = hasher.record != nil
         hasher.add(path)
         hasher.add(Int64(entry.mode))
         for (name, value) in entry.attributes.sorted(by: { $0.key < $1.key }) {
@@ -68,6 +73,7 @@ struct ContentSelection {
         switch entry.kind {
         case .directory:
             hasher.add("directory")
+            if records { note("directory", entry, "-", path, &hasher) }
             for (name, child) in source.children(of: item) {
                 let below = path.isEmpty ? name : path + [0x2f] + name
                 let isFolder = child.entry.kind == .directory
@@ -77,13 +83,26 @@ struct ContentSelection {
             hasher.add("end")
         case .symlink(let target):
             hasher.add("link")
+            if records {
+                note("link", entry, StepRecord.short(String(decoding: target, as: UTF8.self)), path, &hasher)
+            }
             hasher.add(target)
         case .file:
             hasher.add("file")
-            hasher.add(try await source.tree.contentID(of: item))
+            let content = try await source.tree.contentID(of: item)
+            hasher.add(content)
+            if records { note("file", entry, String(content.suffix(12)), path, &hasher) }
         case .fifo: hasher.add("fifo")
         case .socket: hasher.add("socket")
         case .unavailable: _ = try source.node(of: item)
         }
+    }
+
+    private func note(
+        _ kind: String, _ entry: ContextEntry, _ content: String, _ path: [UInt8], _ hasher: inout KeyHasher
+    ) {
+        let whole = path.isEmpty ? shownBase : shownBase.isEmpty ? path : shownBase + [0x2f] + path
+        let name = whole.isEmpty ? "." : String(decoding: whole, as: UTF8.self)
+        hasher.note(.file, name, "\(kind) \(String(entry.mode, radix: 8)) \(content)")
     }
 }

@@ -6,6 +6,8 @@ import Glibc
 ///     content/   blobs by digest
 ///     layers/    unpacked layers by chain id, for overlays
 ///     steps/     layers by the keys of the steps that made them
+///     records/   what the keys of steps were made of
+///     indexes/   the files' names of layers, by the digests of their content
 ///     builds/    scratch of running builds
 ///     caches/    RUN --mount=type=cache
 ///     remote/    what servers called the files that ADD fetched
@@ -15,6 +17,8 @@ struct BuildStore: Sendable {
     let content: ContentStore
     let layers: LayerDirectories
     let steps: StepCache
+    let records: StepRecords
+    let indexes: LayerIndex
     let lease: StoreLease
     let ownership: OwnershipMode
     let buildsFolder: String
@@ -32,13 +36,17 @@ struct BuildStore: Sendable {
         ownership = canChown ? .apply : .record
         buildsFolder = absolute + "/builds"
         cachesFolder = absolute + "/caches"
-        for folder in [buildsFolder, cachesFolder, absolute + "/layers", absolute + "/steps", absolute + "/remote"] {
-            try FileCalls.makeDirectories(folder)
+        try FileCalls.makeDirectories(buildsFolder)
+        try FileCalls.makeDirectories(cachesFolder)
+        for name in ["layers", "steps", "records", "indexes", "remote"] {
+            try FileCalls.makeDirectories(absolute + "/" + name)
         }
         do { content = try ContentStore(path: absolute + "/content") } catch {
             throw BuildError(.storage, from: error)
         }
         steps = StepCache(folder: HostPath(absolute + "/steps"), content: content)
+        records = StepRecords(folder: HostPath(absolute + "/records"))
+        indexes = LayerIndex(folder: HostPath(absolute + "/indexes"), content: content)
         lease = StoreLease(path: HostPath(absolute + "/store.lock"))
         layers = LayerDirectories(folder: HostPath(absolute + "/layers"), ownership: ownership)
         try ScratchDirectory.removeAbandoned(in: buildsFolder)

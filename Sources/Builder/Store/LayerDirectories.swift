@@ -51,16 +51,44 @@ struct LayerDirectories: Sendable {
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
         let (diffID, size) = try extract(layer, from: content, into: target, over: lowers)
-        guard diffID == layer.diffID else {
-            throw BuildError(
-                .baseImage, "the layer \(layer.descriptor.digest) is not the one that the image's configuration names",
-                cause: "its content is \(diffID), not \(layer.diffID)")
-        }
+        guard diffID == layer.diffID else { throw layer.mismatch(diffID) }
         try note(size, in: made)
         let place = entry(chain)
         guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 else {
             throw place.failure("move the unpacked layer")
         }
+        return place.appending("fs")
+    }
+
+    // MARK: Skeletons
+
+    private func skeletonEntry(_ chain: Digest) -> HostPath { folder.appending("t" + chain.encoded.prefix(31)) }
+
+    /// A layer's directory whose files are empty: what its index tells.
+    func skeleton(of chain: Digest) -> HostPath? {
+        let path = skeletonEntry(chain).appending("fs")
+        guard (try? Node.read(path, .apply))?.kind == .directory else { return nil }
+        FileCalls.touch(path.appending(".."))
+        return path
+    }
+
+    /// Makes a directory of a layer's index.
+    ///
+    /// - Parameter lowers: the directories below, lowest first, which may be skeletons too.
+    func makeSkeleton(
+        of index: Descriptor, for layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath],
+        scratch: ScratchDirectory, content: ContentStore
+    ) throws(BuildError) -> HostPath {
+        let made = try scratch.makeDirectory("tree-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        let target = made.appending("fs")
+        try FileCalls.makeDirectory(target)
+        let shown = BuiltImage.Layer(
+            descriptor: index, diffID: layer.diffID, origin: layer.origin, createdBy: layer.createdBy)
+        let (_, size) = try extract(shown, from: content, into: target, over: lowers)
+        try note(size, in: made)
+        let place = skeletonEntry(chain)
+        guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 || skeleton(of: chain) != nil
+        else { throw place.failure("move the layer's tree") }
         return place.appending("fs")
     }
 
@@ -90,7 +118,7 @@ struct LayerDirectories: Sendable {
                 ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed())
             return (try diff.finish(), diff.count)
         } catch let error as ArchiveError {
-            throw BuildError(.baseImage, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
+            throw BuildError(layer.errorCode, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
         } catch let error as FileSystemError {
             throw BuildError(.storage, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
         } catch {
@@ -99,8 +127,19 @@ struct LayerDirectories: Sendable {
     }
 }
 
+extension BuiltImage.Layer {
+    /// What a layer's fault is a fault of.
+    var errorCode: BuildError.Code { if case .cache = origin { .cache } else { .baseImage } }
+
+    func mismatch(_ found: Digest) -> BuildError {
+        BuildError(
+            errorCode, "the layer \(descriptor.digest) is not the one that the image's configuration names",
+            cause: "its content is \(found), not \(diffID)")
+    }
+}
+
 /// Hashes the uncompressed tar while it is read.
-private final class DiffSource: ByteSource {
+final class DiffSource: ByteSource {
     private var source: DecompressingSource<FileSource>
     private var hasher: SHA256Hasher? = SHA256Hasher()
     private(set) var count: Int64 = 0

@@ -47,7 +47,9 @@ struct StoreCollector {
             freed += item.size
         }
         try forgetSteps(before: oldest)
-        try removeOld(in: HostPath(store.path + "/contexts"), before: oldest)
+        for name in ["contexts", "records", "indexes"] {
+            try removeOld(in: HostPath(store.path + "/" + name), before: oldest)
+        }
         return freed
     }
 

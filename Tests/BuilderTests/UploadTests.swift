@@ -1,0 +1,63 @@
+import Builder
+import Foundation
+import OCI
+import Registry
+import TestSupport
+import Testing
+
+/// Layers leave while the next step runs.
+@Suite(.tags(.integration)) struct UploadTests {
+    /// RUN waits at a pipe until somebody opens it.
+    private static let wait = "RUN --mount=type=cache,target=/c mkfifo /c/pipe && cat /c/pipe > /said\n"
+
+    private static func pipe(_ bench: CacheBench) async throws -> String {
+        var found = ""
+        try await waitUntil("the step waits") {
+            found =
+                try Shell.run(["find", bench.bench.directory.file("one/caches"), "-name", "pipe"], allowFailure: true)
+                .stdout.trimmingCharacters(in: .whitespacesAndNewlines)
+            return !found.isEmpty
+        }
+        return found
+    }
+
+    @Test func theFirstLayerArrivesBeforeTheNextStepEnds() async throws {
+        let bench = try await CacheBench()
+        async let built = bench.build("FROM \(bench.base)\nCOPY a /a\n" + Self.wait, state: "one")
+        let pipe = try await Self.pipe(bench)
+        // The layer of COPY, while RUN waits.
+        try await waitUntil("the layer arrives") {
+            bench.proxy.requests.contains { $0.method == "PUT" && $0.target.contains("/app/blobs/uploads/") }
+        }
+        #expect(bench.proxy.requests.allSatisfy { !($0.method == "PUT" && $0.target.contains("/manifests/")) })
+        try Data("arrived".utf8).write(to: URL(fileURLWithPath: pipe))
+        let result = try await built
+        let layer = result.image.layers[1].descriptor.digest
+        let arrived = try #require(result.requests.firstIndex { $0.target.contains("digest=\(layer)") })
+        let manifest = try #require(
+            result.requests.firstIndex { $0.method == "PUT" && $0.path.contains("/manifests/") })
+        #expect(arrived < manifest)
+        #expect(manifest == result.requests.count - 1)
+    }
+
+    @Test func aRefusedUploadEndsTheBuild() async throws {
+        let bench = try await CacheBench()
+        let refusing = try StubServer { request in
+            request.method == "HEAD"
+                ? .text(404, "")
+                : .text(403, #"{"errors":[{"code":"DENIED","message":"the quota of team is used up"}]}"#)
+        }
+        var configuration = bench.access.configuration
+        configuration.insecureRegistries.insert(refusing.host)
+        let access = RegistryAccess(configuration: configuration, keychain: .empty)
+        let builder = try Builder(
+            stateDirectory: bench.bench.directory.file("one"), registry: access, report: bench.bench.report)
+        var request = try bench.bench.request("FROM busybox\nCOPY a /a\n" + Self.wait)
+        request.uploads = [try ImageLocation("\(refusing.host)/team/app:1")]
+        // Nobody ever opens the pipe.
+        let error = await #expect(throws: BuildError.self) { try await builder.build(request) { _ in } }
+        #expect(error?.code == .registry)
+        #expect(error?.summary.contains("\(refusing.host)/team/app") == true)
+        #expect(error?.cause?.contains("the quota of team is used up") == true)
+    }
+}
