@@ -17,10 +17,10 @@ package struct GzipSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
 
     private static var pieceSize: Int { 1 << 20 }
 
-    /// - Parameter level: 1 (fast) to 12 (small).
+    /// - Parameter level: 0 (stored), 1 (fast) to 12 (small).
     package init(_ sink: consuming Sink, level: Int32 = 2) throws(ArchiveError) {
-        guard (1...12).contains(level) else {
-            throw ArchiveError(.stream, "there is no compression level \(level)", hint: "choose one from 1 to 12")
+        guard (0...12).contains(level) else {
+            throw ArchiveError(.stream, "there is no compression level \(level)", hint: "choose one from 0 to 12")
         }
         self.sink = sink
         self.level = level

@@ -21,12 +21,24 @@ package struct BuildRequest: Sendable {
 
     package enum ImageFormat: String, Sendable, CaseIterable { case oci, docker }
 
+    /// How new layers are compressed. A level of `nil` is the usual one.
+    package enum LayerCompression: Sendable, Hashable {
+        /// 0 to 12.
+        case gzip(level: Int32?)
+        /// 1 to 22.
+        case zstd(level: Int32?)
+    }
+
     package var context: any BuildContext
     /// The context's folder that is the build's root (kaniko's `--context-sub-path`); `""` is all of it. The Dockerfile's
     /// path is relative to it.
     package var contextRoot: String = ""
     package var dockerfile: DockerfileSource
+    /// The ignore file that belongs to a Dockerfile which is not in the context; it goes before the context's own.
+    package var ignoreFile: (bytes: [UInt8], name: String)?
     package var target: String?
+    /// Whether the stages before the target are built that it does not need.
+    package var buildsUnusedStages = false
     package var buildArguments: [(String, String)] = []
     package var namedContexts: [String: NamedContext] = [:]
     package var platform: Platform
@@ -42,6 +54,11 @@ package struct BuildRequest: Sendable {
     /// `nil` takes the best mode that the machine offers.
     package var isolation: IsolationMode?
     package var format: ImageFormat = .oci
+    package var compression = LayerCompression.gzip(level: nil)
+    /// Whether all that the Dockerfile adds to its base becomes one layer.
+    package var isSingleLayer = false
+    /// Paths of the image that new layers do not have, nor what is below them.
+    package var ignoredPaths: [String] = []
     /// How long one RUN step may take.
     package var stepTimeout: Duration?
     /// Bytes of output that a RUN step may print; the rest is dropped, and said to be.
@@ -65,6 +82,12 @@ package struct BuildRequest: Sendable {
     package var jobs: Int?
     /// Bytes that a file of ADD from the web may have.
     package var remoteSizeLimit: Int64 = 32 << 30
+
+    /// Dates the image and all new files, as SOURCE_DATE_EPOCH does.
+    package mutating func date(by seconds: Int64) {
+        createdAt = seconds
+        asksForTime = true
+    }
 
     var hasFixedTimes: Bool { asksForTime || fileTimes == .ofBase }
 

@@ -29,6 +29,8 @@ package struct HTTPConfiguration: Sendable {
 
     package var userAgent = "slipway"
     package var trust: [String: Trust] = [:]
+    /// Whether no host's certificate is verified.
+    package var skipsVerification = false
     package var plainHTTP = PlainHTTP.hosts([])
     package var proxies = Proxies()
     /// Seconds to resolve, connect and shake hands.
@@ -50,7 +52,9 @@ package struct HTTPConfiguration: Sendable {
     package init() {}
 
     func trust(_ url: HTTPURL) -> Trust {
-        trust["\(url.host):\(url.port)"] ?? trust[url.host] ?? Trust()
+        var found = trust["\(url.host):\(url.port)"] ?? trust[url.host] ?? Trust()
+        if skipsVerification { found.skipsVerification = true }
+        return found
     }
 
     func allowsPlainHTTP(_ url: HTTPURL) -> Bool {

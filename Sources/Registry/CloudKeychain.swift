@@ -12,6 +12,15 @@ actor CloudKeychain {
         case google
         case azure
 
+        /// kaniko's name for the cloud's way.
+        var helper: String {
+            switch self {
+            case .ecr, .publicECR: "ecr"
+            case .google: "google"
+            case .azure: "acr"
+            }
+        }
+
         /// Which cloud a host belongs to.
         init?(host: String) {
             if host == "public.ecr.aws" {
@@ -51,10 +60,21 @@ actor CloudKeychain {
     private let azureEndpoint: @Sendable (String) -> String
     private var known: [String: (credentials: Credentials, until: Int64)] = [:]
 
+    private let environment: CloudEnvironment
+    /// Whose identities are used; `nil`: all.
+    private let clouds: Set<String>?
+
+    /// The same for some clouds only.
+    nonisolated func limited(to names: Set<String>) -> CloudKeychain {
+        CloudKeychain(environment, clouds: names, azureEndpoint: azureEndpoint)
+    }
+
     init(
-        _ environment: CloudEnvironment = .process,
+        _ environment: CloudEnvironment = .process, clouds: Set<String>? = nil,
         azureEndpoint: @escaping @Sendable (String) -> String = { "https://\($0)" }
     ) {
+        self.environment = environment
+        self.clouds = clouds
         aws = AWSIdentity(environment)
         google = GoogleIdentity(environment)
         azure = AzureIdentity(environment)
@@ -66,7 +86,7 @@ actor CloudKeychain {
 
     /// `nil` for other hosts, and where this process has no identity in the cloud.
     func credentials(for host: String) async throws(RegistryError) -> Credentials? {
-        guard let registry = Registry(host: host) else { return nil }
+        guard let registry = Registry(host: host), clouds?.contains(registry.helper) ?? true else { return nil }
         let now = Int64(time(nil))
         if let known = known[host], known.until > now + 60 { return known.credentials }
         do throws(CloudError) {

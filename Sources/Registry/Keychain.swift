@@ -29,6 +29,7 @@ package struct Keychain: Sendable {
     private var files: [[String]] = []
     private var searchPath: String
     private var cloud: CloudKeychain?
+    private var fallbacks: [String: Credentials] = [:]
 
     /// Knows nothing: everybody is anonymous.
     package static var empty: Keychain { Keychain(environment: [:]) }
@@ -81,6 +82,14 @@ package struct Keychain: Sendable {
         return copy
     }
 
+    /// Credentials for a host, after all files.
+    package mutating func setFallback(_ credentials: Credentials, for host: String) {
+        fallbacks[RegistryConfiguration.canonical(host)] = credentials
+    }
+
+    /// Only these clouds' identities are used: `ecr`, `google`, `acr`.
+    package mutating func limit(toClouds names: Set<String>) { cloud = cloud.map { $0.limited(to: names) } }
+
     /// Credentials for a host, before all files.
     package mutating func set(_ credentials: Credentials, for host: String) {
         given[RegistryConfiguration.canonical(host)] = credentials
@@ -100,6 +109,7 @@ package struct Keychain: Sendable {
             }
             if let found = try configuration.entry(host: host, path: path) { return found }
         }
+        if let credentials = fallbacks[host] { return credentials }
         return try await cloud?.credentials(for: host) ?? .anonymous
     }
 

@@ -117,6 +117,15 @@ package struct LayoutRepository: ImageRepository {
         }
     }
 
+    /// Takes every other name out of the index, so that there is one image.
+    package func forgetOthers(than digest: Digest, tag: String?) async throws(RegistryError) {
+        try await runBlocking { () throws(RegistryError) in
+            try index.change { (index) in
+                index.manifests.removeAll { $0.digest != digest || (tag != nil && Self.name(of: $0) != tag) }
+            }
+        }
+    }
+
     // MARK: Deletion
 
     package func deleteTag(_ tag: String) async throws(RegistryError) {

@@ -8,10 +8,17 @@ import Synchronization
 package struct RegistryAccess: Sendable {
     package let configuration: RegistryConfiguration
     private let hosts: Hosts
+    /// How registries are reached to read images, where that is another matter than to write them.
+    private let pulling: (configuration: RegistryConfiguration, hosts: Hosts)?
 
-    package init(configuration: RegistryConfiguration = RegistryConfiguration(), keychain: Keychain = .standard) {
+    /// - Parameter pulling: how images are read; `nil`: as they are written.
+    package init(
+        configuration: RegistryConfiguration = RegistryConfiguration(), pulling: RegistryConfiguration? = nil,
+        keychain: Keychain = .standard
+    ) {
         self.configuration = configuration
         hosts = Hosts(configuration, keychain)
+        self.pulling = pulling.map { ($0, Hosts($0, keychain)) }
     }
 
     /// The repository to write to and to scan: the first place that the maps give, else the one that was asked for.
@@ -21,7 +28,7 @@ package struct RegistryAccess: Sendable {
 
     /// The repositories to read an image from: those that maps and mirrors give, in order, then the one that was asked for.
     package func pullCandidates(_ location: RepositoryLocation) -> [any ImageRepository] {
-        configuration.readable(location).map { open($0) }
+        (pulling?.configuration ?? configuration).readable(location).map { open($0, isRead: true) }
     }
 
     /// The names of a registry's repositories. `unsupported` where the registry has no catalog.
@@ -49,11 +56,13 @@ package struct RegistryAccess: Sendable {
         throw failure
     }
 
-    private func open(_ location: RepositoryLocation) -> any ImageRepository {
+    private func open(_ location: RepositoryLocation, isRead: Bool = false) -> any ImageRepository {
+        var (configuration, hosts) = (configuration, hosts)
+        if isRead, let pulling { (configuration, hosts) = pulling }
         switch location {
-        case .layout(let path): LayoutRepository(path: path, configuration: configuration)
+        case .layout(let path): return LayoutRepository(path: path, configuration: configuration)
         case .registry(let host, let path):
-            RemoteRepository(host: hosts.host(host), path: path, configuration: configuration)
+            return RemoteRepository(host: hosts.host(host), path: path, configuration: configuration)
         }
     }
 }
@@ -76,7 +85,8 @@ private final class Hosts: Sendable {
         return known.withLock { known in
             if let host = known[name] { return host }
             let host = RegistryHost(
-                name: name, endpoint: configuration.endpoint(name), client: client, keychain: keychain,
+                name: name, endpoint: configuration.endpoint(name), plainEndpoint: configuration.plainEndpoint(name),
+                client: client, keychain: keychain,
                 retry: configuration.retry, options: configuration.options(name))
             known[name] = host
             return host

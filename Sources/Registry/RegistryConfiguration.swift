@@ -12,6 +12,12 @@ package struct RegistryConfiguration: Sendable {
     package var withoutFallback: Set<String> = []
     /// Hosts spoken to in plain HTTP: `host:port`, `host` for all its ports, `*` for all.
     package var insecureRegistries: Set<String> = []
+    /// Hosts that are spoken to in plain HTTP where they do not speak TLS; in the forms of `insecureRegistries`.
+    package var plainFallback: Set<String> = []
+    /// The same for this machine and for private networks: `localhost`, `*.local`, loopback and RFC 1918 addresses.
+    package var fallsBackToPlainLocally = false
+    /// Whether no certificate is checked at all.
+    package var skipsAllTLSVerification = false
     /// Hosts whose certificate is not checked.
     package var skipTLSVerify: Set<String> = []
     /// Certificates (PEM files) trusted for a host beside the system's.
@@ -61,11 +67,30 @@ package struct RegistryConfiguration: Sendable {
         return ["index.docker.io", "registry-1.docker.io"].contains(host) ? Reference.defaultRegistry : host
     }
 
-    func isInsecure(_ host: String) -> Bool {
+    func isInsecure(_ host: String) -> Bool { Self.covers(insecureRegistries, host) }
+
+    /// Whether plain HTTP is taken from a host that does not speak TLS.
+    func mayBePlain(_ host: String) -> Bool {
+        Self.covers(plainFallback, host) || (fallsBackToPlainLocally && Self.isLocal(Self.name(of: host.lowercased())))
+    }
+
+    private static func covers(_ entries: Set<String>, _ host: String) -> Bool {
         let host = host.lowercased()
-        return insecureRegistries.contains { entry in
-            entry == "*" || entry.lowercased() == host || entry.lowercased() == Self.name(of: host)
+        return entries.contains { entry in
+            entry == "*" || entry.lowercased() == host || entry.lowercased() == name(of: host)
         }
+    }
+
+    private static func isLocal(_ name: String) -> Bool {
+        if name == "localhost" || name.hasSuffix(".localhost") || name.hasSuffix(".local") || name == "[::1]" {
+            return true
+        }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        guard parts.count == 4, let first = parts[0], let second = parts[1], parts[2] != nil, parts[3] != nil else {
+            return false
+        }
+        return first == 127 || first == 10 || (first == 172 && (16...31).contains(second))
+            || (first == 192 && second == 168)
     }
 
     /// The URL at which a host's API is.
@@ -75,16 +100,27 @@ package struct RegistryConfiguration: Sendable {
         return "\(isInsecure(host) ? "http" : "https")://\(name)/"
     }
 
+    /// The same without TLS, for a host that may be spoken to like that when TLS fails; `nil` for all others.
+    func plainEndpoint(_ host: String) -> String? {
+        let host = Self.canonical(host)
+        let name = host == Reference.defaultRegistry ? "registry-1.docker.io" : host
+        return !isInsecure(host) && mayBePlain(host) ? "http://\(name)/" : nil
+    }
+
     var http: HTTPConfiguration {
         var http = HTTPConfiguration()
         http.userAgent = userAgent
-        if insecureRegistries.contains("*") {
+        if insecureRegistries.contains("*") || plainFallback.contains("*") || fallsBackToPlainLocally {
+            // Which hosts are meant is decided where their address is chosen.
             http.plainHTTP = .everywhere
         } else {
             // The token service of an insecure registry may be at another port of its host.
             http.plainHTTP = .hosts(
-                insecureRegistries.reduce(into: []) { $0.formUnion([$1.lowercased(), Self.name(of: $1.lowercased())]) })
+                insecureRegistries.union(plainFallback).reduce(into: []) {
+                    $0.formUnion([$1.lowercased(), Self.name(of: $1.lowercased())])
+                })
         }
+        http.skipsVerification = skipsAllTLSVerification
         for host in skipTLSVerify { http.trust[Self.key(host), default: .init()].skipsVerification = true }
         for (host, file) in certificateBundles { http.trust[Self.key(host), default: .init()].certificateBundle = file }
         http.proxies = proxies

@@ -25,7 +25,7 @@ actor RegistryHost {
     nonisolated let referrerLists = TaskQueues()
     private nonisolated let pace: HostPace
     private nonisolated let slots: Slots
-    private nonisolated let endpoint: String
+    private nonisolated let endpoint: RegistryEndpoint
     private nonisolated let client: HTTPClient
     private let keychain: Keychain
     private var scheme: Scheme?
@@ -36,14 +36,15 @@ actor RegistryHost {
     private var pending: [String: Task<Result<Token, RegistryError>, Never>] = [:]
 
     init(
-        name: String, endpoint: String, client: HTTPClient, keychain: Keychain, retry: RetryPolicy,
+        name: String, endpoint: String, plainEndpoint: String? = nil, client: HTTPClient, keychain: Keychain,
+        retry: RetryPolicy,
         options: RegistryConfiguration.HostOptions = .init()
     ) {
         self.name = name
         self.options = options
         pace = HostPace(requestsPerSecond: options.requestsPerSecond)
         slots = Slots(options.concurrency)
-        self.endpoint = endpoint
+        self.endpoint = RegistryEndpoint(endpoint, plain: plainEndpoint)
         self.client = client
         self.keychain = keychain
         self.retry = retry
@@ -69,7 +70,7 @@ actor RegistryHost {
 
     nonisolated func url(_ path: String, place: String) throws(RegistryError) -> HTTPURL {
         do {
-            return try HTTPURL("\(endpoint)v2/\(path)")
+            return try HTTPURL("\(endpoint.address)v2/\(path)")
         } catch {
             throw RegistryError(error, host: name, place: place)
         }
@@ -97,6 +98,7 @@ actor RegistryHost {
     nonisolated func send(
         _ call: Call, into receiver: (any BodyReceiver)? = nil
     ) async throws(RegistryError) -> HTTPResponse {
+        await endpoint.settle(client)
         let base = try url("", place: call.place)
         let target = if let url = call.url { url } else { try url(call.path, place: call.place) }
         var request = HTTPRequest(

@@ -120,6 +120,14 @@ extension RemoteRepository {
         return session
     }
 
+    /// Begins an upload and gives it up: whether the registry would take one.
+    package func checkPush() async throws(RegistryError) {
+        let repository = self
+        try await host.retry.run { () async throws(RegistryError) in
+            await repository.abandon(try await repository.open("\(repository.location)"))
+        }
+    }
+
     /// Tells the registry that an upload will not be continued. It forgets it by itself as well, only later.
     private func abandon(_ session: UploadSession) async {
         var call = call("DELETE", "", scopes: push, place: "\(location)")

@@ -17,8 +17,10 @@ struct StepKey: Sendable {
     ///   - chain: the layers below; `nil` on scratch.
     ///   - base: the base image's name and digest, for the record.
     ///   - times: the newest time that a file of the layer may have, where it is part of what is asked for.
+    ///   - variant: what the request says of how layers are made; empty for the usual.
     init(
         _ step: PlannedStep, at site: StepSite, on chain: Digest?, base: String?, times: Int64?, platform: Platform,
+        variant: [String] = [],
         hasher steps: StepHasher
     ) async throws(BuildError) {
         var hasher = KeyHasher()
@@ -27,6 +29,7 @@ struct StepKey: Sendable {
         hasher.note(.platform, "", platform.description)
         hasher.add(Self.version)
         hasher.add(platform.description)
+        if !variant.isEmpty { hasher.add(variant) }
         // What is linked does not look at what is below, so it does not change with it.
         let isIndependent = if case .copy(let copy) = step.action { copy.isLinked && !copy.looksUpOwner } else { false }
         hasher.add(isIndependent ? "anything" : chain.map { "\($0)" } ?? "scratch")

@@ -19,6 +19,12 @@ struct ImageAssembler {
         }
     }
 
+    private var history: [History] {
+        guard request.isSingleLayer else { return stage.history }
+        let below = layers.count { if case .base = $0.origin { true } else { false } }
+        return Self.singleLayerHistory(stage.history, baseLayers: below)
+    }
+
     private func assemble(_ base: BaseImage?) throws(OCIError) -> BuiltImage {
         var container = stage.state.config
         for (name, value) in request.labels { container.labels[name] = value }
@@ -30,7 +36,7 @@ struct ImageAssembler {
         }
         let config = ImageConfig(
             platform: platform, created: CalendarDate.text(request.createdAt), author: stage.state.author,
-            config: container, rootfs: RootFS(diffIDs: layers.map(\.diffID)), history: stage.history)
+            config: container, rootfs: RootFS(diffIDs: layers.map(\.diffID)), history: history)
         let configBytes = try CanonicalJSON.encode(config)
         var annotations = request.annotations
         annotations[Annotation.contentKey] = contentKey.description

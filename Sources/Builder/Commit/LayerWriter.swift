@@ -10,11 +10,12 @@ struct LayerWriter {
     /// the layer.
     let newest: Int64
     let ownership: OwnershipMode
+    var compression = BuildRequest.LayerCompression.gzip(level: nil)
 
     func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> (layer: StepCache.Entry, size: Int64) {
         do {
             let blob = BlobSink(try store.ingest())
-            let diff = DiffSink(try GzipSink(blob))
+            let diff = DiffSink(try LayerCompressor(blob, compression))
             var tar = TarWriter(diff)
             var firstNames: [FileIdentity: [UInt8]] = [:]
             try append(upper, [], to: &tar, &firstNames)
@@ -22,7 +23,7 @@ struct LayerWriter {
             let diffID = diff.diffID()
             let (digest, size) = try blob.commit()
             let layer = StepCache.Entry(
-                descriptor: Descriptor(mediaType: .ociLayerGzip, digest: digest, size: size), diffID: diffID)
+                descriptor: Descriptor(mediaType: compression.mediaType, digest: digest, size: size), diffID: diffID)
             return (layer, diff.count)
         } catch let error as BuildError {
             throw error
@@ -137,9 +138,9 @@ final class BlobSink: ByteSink {
 final class DiffSink: ByteSink {
     private var hasher: SHA256Hasher? = SHA256Hasher()
     private(set) var count: Int64 = 0
-    private var next: GzipSink<BlobSink>
+    private var next: LayerCompressor
 
-    init(_ next: consuming GzipSink<BlobSink>) { self.next = next }
+    init(_ next: consuming LayerCompressor) { self.next = next }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
         hasher?.update(bytes)

@@ -25,8 +25,15 @@ actor PlanContexts {
         if let mainSource { return mainSource }
         var names = [".dockerignore"]
         if case .path(let path) = request.dockerfile { names.insert(path + ".dockerignore", at: 0) }
+        var given: IgnoreMatcher?
+        if let file = request.ignoreFile {
+            do throws(DockerfileError) { given = try IgnoreMatcher(file: file.bytes, name: file.name) } catch {
+                throw BuildError(error)
+            }
+        }
         let source = try await source(
-            request.context, try await entries(), request.contextRoot, ignoreFiles: names, "the build context")
+            request.context, try await entries(), request.contextRoot, ignoreFiles: names, given: given,
+            "the build context")
         mainSource = source
         return source
     }
@@ -76,11 +83,11 @@ actor PlanContexts {
 
     private func source(
         _ context: any BuildContext, _ entries: [ContextEntry], _ folder: String, ignoreFiles: [String],
-        _ displayName: String
+        given: IgnoreMatcher? = nil, _ displayName: String
     ) async throws(BuildError) -> ContextSource {
         let prefix = ImagePath(folder)
-        var ignored: IgnoreMatcher?
-        for name in ignoreFiles {
+        var ignored = given
+        for name in ignoreFiles where given == nil {
             let path = prefix.appending(ImagePath(name)).joined
             guard let entry = entries.first(where: { $0.pathBytes == path && $0.kind == .file }) else { continue }
             let bytes = try await ContextFile.read(entry, in: context, limit: 4 << 20)

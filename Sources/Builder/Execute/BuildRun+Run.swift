@@ -31,7 +31,7 @@ extension BuildRun {
             var editor = try LayerEditor(over: root, upper: upper)
             try makeDirectory(step.workingDirectory, with: &editor, files.newest)
             let work = try newDirectory()
-            var lowers = root.layers
+            var lowers = root.layers + asides
             if let stubs = try makeMountPoints(for: &sandbox, on: root) { lowers.append(stubs) }
             if lowers.isEmpty { lowers = [try newDirectory()] }
             sandbox.root = .overlay(

@@ -29,6 +29,8 @@ actor BuildRun {
     private(set) var position = 0
     /// Layers of the shared cache that were not looked into yet, by their chain ids.
     private var unproved: [Digest: (key: StepKey, layer: StepCache.Entry)] = [:]
+    /// What steps left under ignored paths, in overlay format.
+    var asides: [HostPath] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -86,7 +88,7 @@ actor BuildRun {
         }
         if let merged = files.merged { try scratch.remove(merged.directory) }
         files.isolation = isolation
-        return files
+        return request.isSingleLayer && stage.index == plan.target ? try await squashed(files) : files
     }
 
     private func execute(_ step: PlannedStep, _ files: inout StageFiles) async throws(BuildError) {
@@ -159,8 +161,10 @@ actor BuildRun {
         case .workdir(let path, let user): upper = try await makeWorkingDirectory(path, user, on: files)
         case .run(let run): upper = try await perform(run, on: &files)
         }
-        let (cut, size) = try LayerWriter(newest: files.newest, ownership: builder.store.ownership)
-            .write(upper, to: builder.store.content)
+        if !request.ignoredPaths.isEmpty { try leaveOutIgnored(upper) }
+        let (cut, size) = try LayerWriter(
+            newest: files.newest, ownership: builder.store.ownership, compression: request.compression
+        ).write(upper, to: builder.store.content)
         await append(cut, .built, of: step, to: &files)
         // What the step left is what the next steps stand on, in this build and in later ones.
         if let chain = files.chain { try builder.store.layers.keep(upper, as: chain, size: size, scratch: scratch) }
@@ -189,6 +193,7 @@ actor BuildRun {
         return try await StepKey(
             step, at: site, on: files.chain, base: files.base.map { "\($0.name)@\($0.image.manifestDigest)" },
             times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
+            variant: request.layerVariant,
             hasher: StepHasher(plan: plan, contexts: contexts, stageNames: names))
     }
 

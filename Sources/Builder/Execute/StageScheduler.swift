@@ -18,7 +18,8 @@ struct StageScheduler {
         let board = StageBoard(limit: request.jobs ?? max(2, ProcessorCount.value))
         let bases = BaseFetcher(builder, progress: progress)
         let uploads =
-            request.uploads.isEmpty ? nil : LayerUploads(builder, to: request.uploads, progress: progress)
+            request.uploads.isEmpty || request.isSingleLayer
+            ? nil : LayerUploads(builder, to: request.uploads, progress: progress)
         await uploads?.use(bases)
         let remote = RemoteStepCache(request, builder, uploads: uploads, progress: progress)
         var failure = await run(board, bases, remote, uploads, scratch)

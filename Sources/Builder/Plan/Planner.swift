@@ -23,7 +23,8 @@ struct Planner {
                 Dockerfile.parse(bytes, file: name), target: request.target, buildArguments: request.buildArguments,
                 platform: request.platform.description, buildPlatform: Platform.host.description,
                 namedContexts: Set(request.namedContexts.filter { $0.value.stageName == nil }.keys),
-                stageContexts: request.namedContexts.compactMapValues(\.stageName))
+                stageContexts: request.namedContexts.compactMapValues(\.stageName),
+                includesUnused: request.buildsUnusedStages)
         } catch {
             throw BuildError(error)
         }

@@ -11,10 +11,11 @@ extension StageGraph {
     ///   - buildPlatform: what builds it; `nil` is the same.
     ///   - namedContexts: names that take the place of stages, images and `--from` sources.
     ///   - stageContexts: names that do so and stand for another stage of the file, by that stage's name.
+    ///   - includesUnused: whether the stages before the target are built that it does not need.
     package static func resolve(
         _ dockerfile: Dockerfile, target: String? = nil, buildArguments: [(String, String)] = [],
         platform: String, buildPlatform: String? = nil, namedContexts: Set<String> = [],
-        stageContexts: [String: String] = [:]
+        stageContexts: [String: String] = [:], includesUnused: Bool = false
     ) throws(DockerfileError) -> StageGraph {
         let given = Dictionary(buildArguments) { _, last in last }
         let host = try buildPlatform.map { (text) throws(DockerfileError) in try BuildPlatform(text) }
@@ -53,7 +54,8 @@ extension StageGraph {
             globalArguments: scope.assigned,
             buildArguments: given, check: dockerfile.directives.check, source: dockerfile.source,
             unusedArguments: unused(given, in: dockerfile),
-            warnings: dockerfile.warnings + Linter.fromLines(dockerfile, scope: scope, platform: wanted))
+            warnings: dockerfile.warnings + Linter.fromLines(dockerfile, scope: scope, platform: wanted),
+            includesUnused: includesUnused)
     }
 
     private static func resolve(

@@ -51,6 +51,8 @@ package struct StageGraph: Sendable {
     let contexts: [String: String]
     /// Named contexts that are stages.
     let aliases: [String: Int]
+    /// Whether the stages before the target are needed although it does not use them.
+    private let includesUnused: Bool
 
     /// Whether a warning that is left fails the build: `# check=error=true`.
     package var failsOnWarnings: Bool { check.isError }
@@ -149,13 +151,14 @@ package struct StageGraph: Sendable {
         aliases: [String: Int],
         globalArguments: [(name: String, value: String)], buildArguments: [String: String], check: CheckOptions,
         source: SourceText,
-        unusedArguments: [String], warnings: [LintWarning]
+        unusedArguments: [String], warnings: [LintWarning], includesUnused: Bool = false
     ) throws(DockerfileError) {
         self.nodes = nodes
         self.target = target
         self.names = names
         self.contexts = contexts
         self.aliases = aliases
+        self.includesUnused = includesUnused
         self.globalArguments = globalArguments
         self.buildArguments = buildArguments
         self.check = check
@@ -190,8 +193,8 @@ package struct StageGraph: Sendable {
         try refuseCycles(edges)
 
         var isNeeded = [Bool](repeating: false, count: nodes.count)
-        var pending = [target]
-        isNeeded[target] = true
+        var pending = includesUnused ? Array(0...target) : [target]
+        for index in pending { isNeeded[index] = true }
         while let index = pending.popLast() {
             var needs = Set(edges[index].map(\.to))
             if case .stage(let base) = nodes[index].base { needs.insert(base) }

@@ -1,0 +1,160 @@
+import ArgumentParser
+import Builder
+import Glibc
+import OCI
+import Registry
+import Sandbox
+import YAML
+
+/// One call of `slipway build`, from its options to the files and images that it leaves.
+struct BuildSession {
+    private let options: BuildOptions
+    private let isExecutor: Bool
+    private let console: Console
+
+    init(_ options: BuildOptions, isExecutor: Bool) {
+        self.options = options
+        self.isExecutor = isExecutor
+        console = Console(isQuiet: options.log.quiet || options.log.verbosity < .info)
+    }
+
+    private struct Result: Encodable {
+        let digest: String
+        let destinations: [String]
+        let layers: [CycleReport.Layer]
+        let isolation: String?
+        var platforms: [String: String]?
+    }
+
+    func run() async throws {
+        for note in options.notes() { console.progress("note: \(note)") }
+        var configuration = AgentConfiguration(stateDirectory: options.cache.state(isExecutor: isExecutor))
+        if let isolation = options.isolation { configuration.isolation = isolation }
+        var locations: [ImageLocation] = []
+        for text in options.output.destination { locations.append(try ImageLocation(text).withDefaultTag) }
+        var pushes = options.output.noPush ? [] : locations
+        let outputs = try options.output.outputs()
+        for output in outputs {
+            if case .push(let name) = output.kind { pushes.append(try ImageLocation(name).withDefaultTag) }
+        }
+        let registry = try options.registries.registryAccess(
+            &configuration, pushingTo: pushes, isExecutor: isExecutor)
+        let builder = try Builder(
+            stateDirectory: configuration.stateDirectory, registry: registry,
+            report: try await Workshop.isolation(configuration) { console.progress($0) },
+            fetcher: try fetcher(configuration))
+        if !options.output.skipsPermissionCheck, !options.dryrun { try await builder.checkPush(to: pushes) }
+        let opened = try await contextLocation().open(try contextTools(builder, configuration))
+        let request = try await BuildRequestReader(options: options, isExecutor: isExecutor, console: console)
+            .request(opened, fetcher: try fetcher(configuration))
+        try await build(request, with: builder, to: pushes, names: locations, outputs)
+        let limits = StoreLimits(age: DurationText.parse(options.cache.lifetime) ?? StoreLimits().age)
+        _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
+    }
+
+    private func build(
+        _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
+        _ outputs: [ImageOutput]
+    ) async throws {
+        let progress = BuildProgress { console.progress($0) }
+        let platforms = try platforms()
+        let targets = options.image.target.filter { !$0.isEmpty }
+        if options.dryrun {
+            for line in try await builder.outline(request) { console.result(line) }
+            return
+        }
+        var images: [BuiltImage] = []
+        for platform in platforms {
+            var one = request
+            one.platform = platform
+            one.target = targets.first
+            one.uploads = pushes
+            images.append(try await builder.build(one, progress: progress.handle))
+            one.uploads = []
+            for target in targets.dropFirst() {
+                one.target = target
+                _ = try await builder.build(one, progress: progress.handle)
+            }
+        }
+        let product = try BuildProduct(images, format: request.format, annotations: request.annotations)
+        try await ImageDelivery(builder: builder, options: options.output, progress: progress)
+            .deliver(product, to: pushes, names: names, outputs, createdAt: request.createdAt)
+        report(product, pushes, outputs)
+    }
+
+    private func report(_ product: BuildProduct, _ pushes: [ImageLocation], _ outputs: [ImageOutput]) {
+        // Standard output may be an archive.
+        if options.output.tarPath == "-" || outputs.contains(where: \.isStandardOutput) { return }
+        switch options.output.format {
+        case .text: console.result("\(product.manifest.digest)")
+        case .json:
+            let first = product.images.first
+            var result = Result(
+                digest: "\(product.manifest.digest)", destinations: pushes.map(\.description),
+                layers: (first?.layers ?? []).map {
+                    CycleReport.Layer(
+                        digest: "\($0.descriptor.digest)", size: $0.descriptor.size, createdBy: $0.createdBy)
+                }, isolation: first?.isolation?.rawValue)
+            if product.images.count > 1 {
+                result.platforms = Dictionary(
+                    product.images.map { ($0.config.platform.description, "\($0.manifestDigest)") },
+                    uniquingKeysWith: { first, _ in first })
+            }
+            if let text = try? CanonicalJSON.encode(result) { console.result(String(decoding: text, as: UTF8.self)) }
+        }
+    }
+
+    private func platforms() throws -> [Platform] {
+        var found: [Platform] = []
+        for text in options.image.platform.flatMap({ $0.split(separator: ",") }) {
+            let platform = try Platform(text.trimmed)
+            if !found.contains(platform) { found.append(platform) }
+        }
+        return found.isEmpty ? [.host] : found
+    }
+
+    private func contextLocation() throws -> ContextLocation {
+        let context = options.context
+        var text = context.context ?? (isExecutor ? "/workspace/" : ".")
+        if context.context == nil, let bucket = context.bucket, !bucket.isEmpty {
+            text = bucket.contains("://") ? bucket : "gs://\(bucket)"
+        }
+        return try ContextLocation(
+            text, git: try context.git.map { try GitContextOptions($0) } ?? GitContextOptions(),
+            pullMethod: OutputOptions.environment("GIT_PULL_METHOD"))
+    }
+
+    private func gitSettings(_ configuration: AgentConfiguration) -> AgentConfiguration.GitConfiguration {
+        var git = configuration.git
+        git.sshKey = options.context.sshKey
+        git.knownHosts = options.context.knownHosts
+        git.caFile = options.context.gitCertificates
+        return git
+    }
+
+    /// Credentials of the environment are for the user's own repositories, not for any host that a Dockerfile names.
+    private func fetcher(_ configuration: AgentConfiguration) throws -> RemoteFetcher {
+        RemoteFetcher(
+            stateDirectory: configuration.stateDirectory,
+            credentials: try GitAccess.credentials(gitSettings(configuration)), trustedHosts: [],
+            usesKeysEverywhere: true)
+    }
+
+    private func contextTools(
+        _ builder: Builder, _ configuration: AgentConfiguration
+    ) throws -> ContextLocation.Tools {
+        ContextLocation.Tools(
+            builder: builder, stateDirectory: configuration.stateDirectory, fetcher: try fetcher(configuration),
+            git: gitSettings(configuration))
+    }
+}
+
+extension Substring {
+    /// Without blanks at the ends.
+    var trimmed: String {
+        var text = self
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}

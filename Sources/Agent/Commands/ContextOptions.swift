@@ -1,0 +1,57 @@
+import ArgumentParser
+
+/// Where the context and the Dockerfile of `slipway build` are.
+struct ContextOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("c"), .long],
+        help: ArgumentHelp(
+            "The build context: a directory, dir://PATH, tar://PATH, tar://stdin, git://HOST/REPOSITORY[#REF[#COMMIT]], the URL of a git repository or of an archive, s3://, gs://, or an Azure blob. The working directory by default; /workspace for 'executor'.",
+            valueName: "context"))
+    var context: String?
+
+    @Option(
+        name: .customLong("context-sub-path"),
+        help: ArgumentHelp("A directory inside the context that is used as the context.", valueName: "path"))
+    var subPath: String?
+
+    @Option(
+        name: [.customShort("f"), .long],
+        help: ArgumentHelp(
+            "The Dockerfile: a path from the working directory or inside the context, or an http(s) URL. FILE.dockerignore beside it is used instead of .dockerignore.",
+            valueName: "file"))
+    var dockerfile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How a git context is fetched: branch=NAME,recurse-submodules=true,insecure-skip-tls=true.",
+            valueName: "options"))
+    var git: String?
+
+    @Option(
+        name: [.customShort("b"), .long],
+        help: ArgumentHelp("A bucket that holds the context: gs:// before what names no service.", visibility: .hidden))
+    var bucket: String?
+
+    @Option(
+        name: .customLong("build-context"),
+        help: ArgumentHelp(
+            "What a name in FROM or COPY --from stands for: a directory, docker-image://REF, oci-layout:///PATH, target:STAGE, a git repository or an http(s) URL.",
+            valueName: "name=value"))
+    var named: [String] = []
+
+    @Option(
+        name: .customLong("ssh-key"),
+        help: ArgumentHelp(
+            "The private key for git sources by SSH; the SSH agent and ~/.ssh by default.", valueName: "file"))
+    var sshKey: String?
+
+    @Option(
+        name: .customLong("known-hosts"),
+        help: ArgumentHelp("Host keys for git sources by SSH; ~/.ssh/known_hosts by default.", valueName: "file"))
+    var knownHosts: String?
+
+    @Option(
+        name: .customLong("git-ca-file"),
+        help: ArgumentHelp("Certificates for git sources by HTTPS.", valueName: "file"))
+    var gitCertificates: String?
+}

@@ -1,0 +1,59 @@
+import HTTP
+import Synchronization
+
+/// Where a registry's API is. For hosts that need not speak TLS, this is found out by the first who asks.
+final class RegistryEndpoint: Sendable {
+    private enum State: Sendable {
+        case settled(String)
+        /// Whether TLS works is still to be seen.
+        case open(secure: String, plain: String)
+        case asking(Task<String, Never>, secure: String)
+    }
+
+    private let state: Mutex<State>
+
+    init(_ address: String, plain: String?) {
+        state = Mutex(plain.map { .open(secure: address, plain: $0) } ?? .settled(address))
+    }
+
+    /// `https://HOST/`, with TLS until it turned out that there is none.
+    var address: String {
+        state.withLock { state in
+            switch state {
+            case .settled(let address), .open(let address, _), .asking(_, let address): address
+            }
+        }
+    }
+
+    /// Decides between TLS and plain HTTP, once. TLS is kept where neither answers, so that its error is the one that is told.
+    func settle(_ client: HTTPClient) async {
+        let task = state.withLock { state -> Task<String, Never>? in
+            switch state {
+            case .settled: return nil
+            case .asking(let task, _): return task
+            case .open(let secure, let plain):
+                let task = Task {
+                    await Self.answers(secure, client) ? secure : await Self.answers(plain, client) ? plain : secure
+                }
+                state = .asking(task, secure: secure)
+                return task
+            }
+        }
+        guard let task else { return }
+        let chosen = await task.value
+        state.withLock { $0 = .settled(chosen) }
+    }
+
+    /// Whether there is an answer at all, whatever it says.
+    private static func answers(_ address: String, _ client: HTTPClient) async -> Bool {
+        guard let url = try? HTTPURL(address + "v2/") else { return false }
+        do {
+            let response = try await client.send(HTTPRequest("GET", url, timeout: 30), limit: 1 << 16)
+            // What a TLS server says to who does not speak TLS.
+            return url.isSecure || response.status != 400
+        } catch {
+            // A certificate that is not trusted is a reason to fail and none to go on without TLS.
+            return url.isSecure && error.code == .certificate
+        }
+    }
+}
