@@ -49,7 +49,7 @@ bench: ## times builds and cycles, prints them as JSON lines
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@SLIPWAY_BINARY="$(BINARY)" scripts/bench.sh
 
-FUZZ_TARGETS := dockerfile words ignore tar layer gzip
+FUZZ_TARGETS := dockerfile words ignore tar layer gzip manifest
 fuzz: ## fuzzes the parsers; TARGET=one, SECONDS=of processor time for each
 	$(SWIFT) build -c release --package-path Fuzz
 	@for target in $(or $(TARGET),$(FUZZ_TARGETS)); do Fuzz/run.sh "$$target" $(or $(SECONDS),60); done

@@ -14,6 +14,7 @@ struct Main {
         "tar": fuzzTar,
         "layer": fuzzLayer,
         "gzip": fuzzCompression,
+        "manifest": fuzzManifest,
     ]
 
     static func main() {

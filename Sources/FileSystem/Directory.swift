@@ -174,6 +174,29 @@ package final class Directory: Sendable {
         }
     }
 
+    /// Gives two names of one directory each other's file, at once.
+    ///
+    /// - Returns: `false` where the file system cannot do it; then nothing has changed.
+    package func exchange(_ one: some PathName, _ other: some PathName) throws(FileSystemError) -> Bool {
+        var isSupported = true
+        try atParent(of: one, "exchange the files") { parent, name -> Void? in
+            do throws(FileSystemError) {
+                try change(other, "exchange the files") {
+                    linux_renameat2(parent, name, $0, $1, UInt32(linux_rename_exchange))
+                }
+                return ()
+            } catch {
+                if [EINVAL, ENOSYS, EOPNOTSUPP].contains(error.code) {
+                    isSupported = false
+                    return ()
+                }
+                errno = error.code
+                return nil
+            }
+        }
+        return isSupported
+    }
+
     /// Makes a device node, a fifo, a socket or an overlay whiteout (`S_IFCHR` with device 0).
     /// - Parameter mode: with the type's bits.
     package func makeNode(_ path: some PathName, mode: UInt32, device: UInt64) throws(FileSystemError) {

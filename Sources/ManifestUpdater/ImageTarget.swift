@@ -186,4 +186,11 @@ package struct ScanResult: Sendable, Equatable {
     package internal(set) var applications: [ArgoApplication] = []
 
     package init() {}
+
+    /// A file that is passed over as a whole.
+    package init(skipping file: String, reason: String) { skipped = [Skipped(place: file, reason: reason)] }
+
+    package var isEmpty: Bool {
+        targets.isEmpty && skipped.isEmpty && imageRepositories.isEmpty && imagePolicies.isEmpty && applications.isEmpty
+    }
 }

@@ -25,12 +25,14 @@ extension YAMLStream {
 
 private struct StreamComparison: ~Copyable {
     var parser: EventParser
-    let changes: [Range<Int>: String]
+    /// In the order of their places, as the nodes come.
+    let changes: [(range: Range<Int>, text: String)]
     var seen = 0
 
     init(parser: consuming EventParser, changes: [Range<Int>: String]) {
         self.parser = parser
-        self.changes = changes
+        self.changes = changes.map { (range: $0.key, text: $0.value) }
+            .sorted { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     }
 
     mutating func run(over documents: [YAMLDocument]) throws(ParseFailure) -> String? {
@@ -78,9 +80,10 @@ private struct StreamComparison: ~Copyable {
     private mutating func scalar(
         _ node: YAMLNode, _ old: String, _ style: YAMLScalarStyle, _ newStyle: YAMLScalarStyle
     ) -> String? {
-        guard let wanted = changes[node.range] else {
+        guard seen < changes.count, changes[seen].range == node.range else {
             return style == newStyle && parser.hasValue(old) ? nil : "another value differs"
         }
+        let wanted = changes[seen].text
         seen += 1
         // The line breaks at the end of a block text belong to its form.
         let tail = style.isBlock ? old.utf8.reversed().prefix { $0 == 0x0A }.count : 0

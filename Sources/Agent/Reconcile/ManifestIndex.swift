@@ -1,19 +1,29 @@
+import Blocking
 import Dockerfile
 package import Git
 package import ManifestUpdater
 
 /// What is known of the files of a repository by the id of their content: a file that did not change since the last
-/// cycle is neither read nor parsed again.
+/// cycle is neither read nor parsed again, and with nothing new nothing is looked through at all.
 package actor ManifestIndex {
     private struct Key: Hashable {
         let path: String
         let id: ObjectID
     }
 
-    /// Scans of YAML files, and whether a file speaks of kaniko.
-    private var scans: [Key: ScanResult] = [:]
-    private var kaniko: [Key: [UInt8]?] = [:]
+    /// What one file says: its images, and its content when it speaks of kaniko.
+    private struct Facts: Sendable {
+        var scan: ScanResult
+        var kaniko: [UInt8]?
+    }
+
+    private var facts: [Key: Facts] = [:]
+    /// The revision whose files `facts` knows.
+    private var examined: ObjectID?
     private var lastTree: RevisionTree?
+    private var lastScan: (revision: ObjectID, patterns: [String], scan: Scan)?
+    private var lastKaniko: (revision: ObjectID, files: [(path: String, content: [UInt8])])?
+    private var lastHistory: (revision: ObjectID, history: BranchHistory)?
 
     /// The tree that was asked for last.
     package var current: RevisionTree? { lastTree }
@@ -35,6 +45,16 @@ package actor ManifestIndex {
         }
     }
 
+    /// The newest commits of the branch, as far back as order matters.
+    func history(of revision: Commit, in mirror: RepositoryMirror) async throws(AgentError) -> BranchHistory {
+        if let lastHistory, lastHistory.revision == revision.id { return lastHistory.history }
+        let history = try await explained {
+            BranchHistory(try await mirror.git.log(from: revision.id, limit: BranchHistory.limit))
+        }
+        lastHistory = (revision.id, history)
+        return history
+    }
+
     package struct Scan: Sendable {
         package var targets: [ImageTarget] = []
         package var imagePolicies: [FluxImagePolicy] = []
@@ -47,19 +67,12 @@ package actor ManifestIndex {
     package func targets(
         in tree: RevisionTree, of mirror: RepositoryMirror, matching patterns: [String]
     ) async throws(AgentError) -> Scan {
+        if let lastScan, lastScan.revision == tree.revision.id, lastScan.patterns == patterns { return lastScan.scan }
         let filter = try Self.filter(patterns)
-        var kept: [Key: ScanResult] = [:]
+        try await examine(tree, mirror)
         var scan = Scan()
         for entry in tree.entries where Self.isManifest(entry) {
-            let key = Key(path: entry.path, id: entry.id)
-            let result: ScanResult
-            if let known = scans[key] {
-                result = known
-            } else {
-                result = ManifestScan.scan(
-                    file: entry.path, bytes: try await mirror.read(entry, limit: Self.manifestLimit))
-            }
-            kept[key] = result
+            guard let result = facts[Key(path: entry.path, id: entry.id)]?.scan, !result.isEmpty else { continue }
             scan.imagePolicies += result.imagePolicies
             scan.imageRepositories += result.imageRepositories
             guard filter(entry.path) else { continue }
@@ -67,7 +80,7 @@ package actor ManifestIndex {
             scan.applications += result.applications
             scan.skipped += result.skipped.map { (place: $0.place, reason: $0.reason) }
         }
-        scans = kept
+        lastScan = (tree.revision.id, patterns, scan)
         return scan
     }
 
@@ -75,28 +88,92 @@ package actor ManifestIndex {
     package func kanikoFiles(
         in tree: RevisionTree, of mirror: RepositoryMirror
     ) async throws(AgentError) -> [(path: String, content: [UInt8])] {
-        var kept: [Key: [UInt8]?] = [:]
+        if let lastKaniko, lastKaniko.revision == tree.revision.id { return lastKaniko.files }
+        try await examine(tree, mirror)
         var files: [(path: String, content: [UInt8])] = []
         for entry in tree.entries where Self.isManifest(entry) {
-            let key = Key(path: entry.path, id: entry.id)
-            let content: [UInt8]?
-            if let known = kaniko[key] {
-                content = known
-            } else {
-                let bytes = try await mirror.read(entry, limit: Self.manifestLimit)
-                content = KanikoDiscovery.mayMatter(path: entry.path, bytes: bytes) ? bytes : nil
+            if let content = facts[Key(path: entry.path, id: entry.id)]?.kaniko {
+                files.append((path: entry.path, content: content))
             }
-            kept.updateValue(content, forKey: key)
-            if let content { files.append((path: entry.path, content: content)) }
         }
-        kaniko = kept
+        lastKaniko = (tree.revision.id, files)
         return files
     }
 
+    // MARK: Reading
+
+    /// Reads what is new, each file once, several at a time. Files that are gone are forgotten.
+    private func examine(_ tree: RevisionTree, _ mirror: RepositoryMirror) async throws(AgentError) {
+        guard examined != tree.revision.id else { return }
+        var kept: [Key: Facts] = [:]
+        kept.reserveCapacity(facts.count)
+        var new: [TreeEntry] = []
+        for entry in tree.entries where Self.isManifest(entry) {
+            let key = Key(path: entry.path, id: entry.id)
+            if let known = facts[key] { kept[key] = known } else { new.append(entry) }
+        }
+        let workers = new.count < 64 ? 1 : max(1, ProcessorCount.value)
+        let entries = new
+        let readings = await withTaskGroup(of: [Reading].self) { group in
+            for worker in 0..<workers {
+                group.addTask {
+                    await runBlocking {
+                        let reader = try? mirror.git.reader()
+                        return stride(from: worker, to: entries.count, by: workers).map {
+                            Self.read(entries[$0], by: reader)
+                        }
+                    }
+                }
+            }
+            var all: [Reading] = []
+            for await part in group { all += part }
+            return all
+        }
+        for reading in readings {
+            let facts: Facts
+            switch reading.content {
+            case .facts(let known): facts = known
+            // The mirror itself knows what to do with damaged objects.
+            case .unreadable: facts = Self.facts(reading.entry.path, try await mirror.read(reading.entry))
+            }
+            kept[Key(path: reading.entry.path, id: reading.entry.id)] = facts
+        }
+        facts = kept
+        examined = tree.revision.id
+    }
+
+    private struct Reading: Sendable {
+        enum Content: Sendable {
+            case facts(Facts)
+            case unreadable
+        }
+
+        var entry: TreeEntry
+        var content: Content
+    }
+
+    private static func read(_ entry: TreeEntry, by reader: ObjectReader?) -> Reading {
+        guard let reader else { return Reading(entry: entry, content: .unreadable) }
+        do throws(GitError) {
+            let bytes = try reader.blob(entry.id, limit: manifestLimit)
+            return Reading(entry: entry, content: .facts(facts(entry.path, bytes)))
+        } catch {
+            guard error.code == .tooLarge else { return Reading(entry: entry, content: .unreadable) }
+            // Nobody writes such a manifest; it does not stop the others.
+            let reason = "not looked at: more than \(manifestLimit >> 20) MiB"
+            return Reading(
+                entry: entry, content: .facts(Facts(scan: ScanResult(skipping: entry.path, reason: reason))))
+        }
+    }
+
+    private static func facts(_ path: String, _ bytes: [UInt8]) -> Facts {
+        Facts(
+            scan: ManifestScan.scan(file: path, bytes: bytes),
+            kaniko: KanikoDiscovery.mayMatter(path: path, bytes: bytes) ? bytes : nil)
+    }
+
     private static func isManifest(_ entry: TreeEntry) -> Bool {
-        guard entry.mode == .file || entry.mode == .executable else { return false }
-        return entry.path.hasSuffix(".yaml") || entry.path.hasSuffix(".yml") || entry.path.hasSuffix(".json")
-            || entry.path.hasSuffix("Kustomization")
+        (entry.mode == .file || entry.mode == .executable) && UpdateRequest.isManifest(entry.path)
     }
 
     /// `updates.paths`: a file is looked at when one of the patterns covers it; no pattern means every file.

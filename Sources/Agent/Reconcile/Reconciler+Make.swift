@@ -121,9 +121,7 @@ extension Reconciler {
     }
 
     func history(of revision: Commit) async throws(AgentError) -> BranchHistory {
-        try await explained {
-            BranchHistory(try await tools.mirror.git.log(from: revision.id, limit: BranchHistory.limit))
-        }
+        try await tools.index.history(of: revision, in: tools.mirror)
     }
 
     /// The destination that decides whether there is something to do: the first with a name that is given once.
