@@ -84,7 +84,7 @@ let package = Package(
                 "Dockerfile", "OCI", "ContentStore", "Registry", "Archive", "Sandbox", "FileSystem", "Blocking",
                 "Diagnostics", "CLinux",
             ]),
-        library("RegistryPoller", ["OCI", "Registry", "Diagnostics"]),
+        library("RegistryPoller", ["OCI", "Registry", "Blocking", "FileSystem", "Diagnostics"]),
         library("ManifestUpdater", ["YAML", "OCI", "Diagnostics"]),
 
         // Layer 4: the agent and the command.

@@ -14,4 +14,7 @@ package enum Annotation {
 
     /// Slipway's: the key of everything that the image was made from.
     package static let contentKey = "dev.slipway.content-key"
+
+    /// Those of a foreign image that say something about where it comes from.
+    package static let decisive: Set<String> = [created, source, revision, version, contentKey]
 }

@@ -85,6 +85,9 @@ package protocol ImageRepository: Sendable {
     /// All tags; `nil` when the repository does not exist.
     func tagList() async throws(RegistryError) -> [String]?
 
+    /// All tags, unless they are what they were; none when the repository does not exist.
+    func tagList(since stamp: TagListStamp?) async throws(RegistryError) -> TagListAnswer
+
     /// Takes a tag away from what it points at. `unsupported` where only manifests can be deleted, as in distribution
     /// before version 3; `notFound` when there is no such tag.
     func deleteTag(_ tag: String) async throws(RegistryError)
@@ -102,6 +105,10 @@ package protocol ImageRepository: Sendable {
 /// What a repository that is only read and written does about the rest.
 extension ImageRepository {
     package func tagList() async throws(RegistryError) -> [String]? { try await tags() }
+
+    package func tagList(since stamp: TagListStamp?) async throws(RegistryError) -> TagListAnswer {
+        .list(try await tags(), nil)
+    }
 
     package func deleteTag(_ tag: String) async throws(RegistryError) { throw cannotDelete }
 
@@ -122,9 +129,30 @@ enum Limits {
     static let config = 8 << 20
     static let tagPage = 16 << 20
     static let tags = 4_000_000
+    static let entityTag = 256
     static let referrers = 100_000
     /// Pages of one list, and pages in a row that bring nothing new.
     static let pages = 50_000
     static let emptyPages = 20
     static let layoutIndex = 64 << 20
+}
+
+/// What a list of tags was when it was read, so that a registry can be asked whether it still is.
+package struct TagListStamp: Sendable, Hashable {
+    /// As the registry gave it.
+    package var entityTag: String?
+    /// Of the list's bytes.
+    package var hash: Digest
+
+    package init(entityTag: String? = nil, hash: Digest) {
+        self.entityTag = entityTag
+        self.hash = hash
+    }
+}
+
+package enum TagListAnswer: Sendable, Hashable {
+    /// The tags are those of the stamp.
+    case unchanged
+    /// The tags, and what to ask with the next time; `nil` for a list that has to be read whole.
+    case list([String], TagListStamp?)
 }

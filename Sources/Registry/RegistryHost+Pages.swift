@@ -25,9 +25,12 @@ extension RegistryHost {
         for _ in 0..<Limits.pages {
             call.url = current
             let request = call
+            let isConditional = call.headers["If-None-Match"] != nil
             let response = try await retry.run { () async throws(RegistryError) in
                 let response = try await send(request)
-                guard response.head.isSuccess || response.status == 404 else {
+                guard
+                    response.head.isSuccess || response.status == 404 || isConditional && response.status == 304
+                else {
                     throw failure(response, failing, place)
                 }
                 return response
@@ -43,6 +46,8 @@ extension RegistryHost {
             guard visited.insert(next.text).inserted else { throw endless("its pages lead back to one of them") }
             guard barren < Limits.emptyPages else { throw endless("\(barren) pages in a row bring nothing new") }
             current = next
+            // What a page was when it was read says nothing of another page.
+            call.headers.remove("If-None-Match")
         }
         throw endless("it has more than \(Limits.pages) pages")
     }

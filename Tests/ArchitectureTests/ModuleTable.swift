@@ -48,7 +48,8 @@ enum ModuleTable {
                 "Dockerfile", "OCI", "ContentStore", "Registry", "Archive", "Sandbox", "FileSystem", "Blocking",
                 "Diagnostics", "CLinux",
             ]),
-        "RegistryPoller": Module(layer: 3, mayImport: ["OCI", "Registry", "Diagnostics"]),
+        "RegistryPoller": Module(
+            layer: 3, mayImport: ["OCI", "Registry", "Blocking", "FileSystem", "Diagnostics"]),
         "ManifestUpdater": Module(layer: 3, mayImport: ["YAML", "OCI", "Diagnostics"]),
 
         "Agent": Module(

@@ -13,6 +13,7 @@ final class FakeRepository: ImageRepository {
         var failures: [String: RegistryError] = [:]
         var running = 0
         var mostRunning = 0
+        var hasEntityTags = false
     }
 
     let state = Mutex(State())
@@ -73,6 +74,13 @@ final class FakeRepository: ImageRepository {
     func tags() async throws(RegistryError) -> [String] {
         try await asked("tags")
         return state.withLock { Array($0.tags.keys) }
+    }
+
+    func tagList(since stamp: TagListStamp?) async throws(RegistryError) -> TagListAnswer {
+        let tags = try await tags().sorted()
+        guard state.withLock(\.hasEntityTags) else { return .list(tags, nil) }
+        let now = TagListStamp(entityTag: "\"e\"", hash: .sha256(of: Array(tags.joined(separator: " ").utf8)))
+        return now == stamp ? .unchanged : .list(tags, now)
     }
 
     func manifest(_ selector: ManifestSelector) async throws(RegistryError) -> RawManifest? {

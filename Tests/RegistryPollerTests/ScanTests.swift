@@ -119,8 +119,11 @@ private func poller(_ repository: FakeRepository, concurrency: Int = 4) -> Regis
 @Suite(.tags(.unit)) struct PlatformScanTests {
     private func multi(_ repository: FakeRepository, annotations: [String: String]? = nil) throws {
         let one = try repository.add(
-            nil, created: "2020-01-01T00:00:00Z", annotations: ["a": "amd", "b": "amd"], platform: amd)
-        let two = try repository.add(nil, created: "2020-01-02T00:00:00Z", annotations: ["a": "arm"], platform: arm)
+            nil, created: "2020-01-01T00:00:00Z",
+            annotations: [Annotation.source: "amd", Annotation.version: "amd", "other": "x"],
+            platform: amd)
+        let two = try repository.add(
+            nil, created: "2020-01-02T00:00:00Z", annotations: [Annotation.source: "arm"], platform: arm)
         var attestation = try repository.add(nil, created: "2030-01-01T00:00:00Z")
         attestation.platform = Platform(os: "unknown", architecture: "unknown")
         let index = ImageIndex(manifests: [attestation, two, one], annotations: annotations)
@@ -133,17 +136,17 @@ private func poller(_ repository: FakeRepository, concurrency: Int = 4) -> Regis
         let record = try await poller(repository).scan(repository.location, platforms: [amd]).tags[0]
         #expect(record.created == 1_577_836_800)
         #expect(record.platforms == [arm, amd])
-        #expect(record.annotations == ["a": "amd", "b": "amd"])
+        #expect(record.annotations == [Annotation.source: "amd", Annotation.version: "amd"])
         let digest = repository.state.withLock { $0.tags["v1"] }
         #expect(record.digest == digest)
     }
 
     @Test func `with several platforms the newest counts, and the index has the last word`() async throws {
         let repository = FakeRepository()
-        try multi(repository, annotations: ["b": "index"])
+        try multi(repository, annotations: [Annotation.version: "index"])
         let record = try await poller(repository).scan(repository.location, platforms: [amd, arm]).tags[0]
         #expect(record.created == 1_577_923_200)
-        #expect(record.annotations == ["a": "amd", "b": "index"])
+        #expect(record.annotations == [Annotation.source: "amd", Annotation.version: "index"])
     }
 
     @Test func `a platform that is missing is a problem of the tag`() async throws {

@@ -42,7 +42,7 @@ package struct AgentCommand: AsyncParsableCommand {
         let log = logger
 
         let health = AgentHealth(metrics: Metrics())
-        let workshop = try await Workshop.open(configuration) { log.info("\($0)") }
+        let workshop = try await Workshop.open(configuration, sharesScans: true) { log.info("\($0)") }
         var server: StatusServer?
         if let address = configuration.listen {
             let started = try await StatusServer.start(address: address, health: health)

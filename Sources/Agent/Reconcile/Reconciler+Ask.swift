@@ -36,8 +36,8 @@ extension Reconciler {
         defer { sources.inventories = inventories }
         let repository = question.image.repository
         var missing: [String: String] = [:]
-        let byNames =
-            !question.policy.needsCreationTime && !sources.built.contains(repository) && question.platforms.isEmpty
+        let byNames = Self.needsNamesOnly(
+            question.policy, repository, question.platforms, built: sources.built)
         let inventory = try await explained {
             byNames
                 ? try await inventories.names(of: repository)
@@ -59,9 +59,19 @@ extension Reconciler {
         }
         if byNames { return try await choose(question, among: candidates, &inventories) }
         let selection = question.policy.select(from: candidates, current: question.image.tag, explaining: false)
-        return ImageAnswer(
-            tag: selection.tag, digest: inventory.tags.first { $0.tag == selection.tag }?.digest,
-            reason: selection.reason)
+        var answer = ImageAnswer(tag: selection.tag, reason: selection.reason)
+        if question.needsDigest, let tag = selection.tag {
+            // What is written has to be where the tag points now, not at the last scan.
+            answer.digest = try await explained { try await inventories.look(at: tag, in: repository) }.digest
+        }
+        return answer
+    }
+
+    /// Whether the names of a repository's tags are enough for a policy.
+    static func needsNamesOnly(
+        _ policy: ImagePolicy, _ repository: RepositoryLocation, _ platforms: [Platform], built: Set<RepositoryLocation>
+    ) -> Bool {
+        !policy.needsCreationTime && !built.contains(repository) && platforms.isEmpty
     }
 
     /// Images that are looked at in vain before it is given up until the next cycle.

@@ -47,7 +47,7 @@ extension Reconciler {
         let tree = try await tools.index.tree(of: revision, in: tools.mirror)
         let request = try await request(for: pipeline, source: source, tree: tree)
         let inventory = try await explained {
-            try await inventories.inventory(of: primary.repository)
+            try await inventories.inventory(of: primary.repository, isFresh: true)
         }
         let key = try await explained { try await tools.builder.contentKey(request) }
 

@@ -69,6 +69,21 @@ extension Reconciler {
         return .chosen(Choice(place: .target(target), tag: tag, newImage: new.description, reason: answer.reason))
     }
 
+    /// Where a marker's policy looks, as far as that can be told at a glance.
+    static func repository(ofMarker target: ImageTarget, _ found: Discovered) -> RepositoryLocation? {
+        guard case .flux2Marker(let namespace, let name) = target.source,
+            let policy = found.imagePolicies.first(where: {
+                $0.name == name && ($0.namespace ?? namespace) == namespace
+            }),
+            policy.problem == nil, !policy.isSuspended
+        else { return nil }
+        let space = policy.repositoryNamespace ?? namespace
+        let repository = found.imageRepositories.first {
+            $0.name == policy.repositoryName && ($0.namespace ?? space) == space && !$0.isSuspended
+        }
+        return repository.flatMap { try? ImageLocation($0.image) }?.repository
+    }
+
     private static func policy(
         _ policy: FluxImagePolicy, _ repository: FluxImageRepository
     ) throws(AgentError) -> ImagePolicy {

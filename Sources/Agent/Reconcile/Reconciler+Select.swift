@@ -33,6 +33,7 @@ extension Reconciler {
                 "updates", "no workload is annotated",
                 remedy: "annotate one with fluxcd.io/automated: \"true\" to have its images updated")
         }
+        await sources.inventories.prefetch(Set(found.targets.compactMap { wish(of: $0, found, built: sources.built) }))
         var choices: [Choice] = []
         for target in found.targets {
             let subject = "\(target.file):\(target.location.line) \(target.workload) \(target.container)"
@@ -72,6 +73,24 @@ extension Reconciler {
         /// Nothing is to be written, for this reason.
         case left(String)
         case chosen(Choice)
+    }
+
+    /// What a place will ask of which repository. `nil` when that is not clear; then it is scanned when it is asked.
+    private func wish(
+        of target: ImageTarget, _ found: Discovered, built: Set<RepositoryLocation>
+    ) -> Inventories.Wish? {
+        // Flux v2's policies go by names alone.
+        if target.isMarker {
+            return Self.repository(ofMarker: target, found).map {
+                Inventories.Wish(location: $0, isComplete: built.contains($0), platforms: [])
+            }
+        }
+        guard target.held == nil, let location = try? Self.location(target.image, of: target),
+            let policy = try? self.policy(of: target, location),
+            let platforms = try? Self.platforms(target.options.platforms, of: target)
+        else { return nil }
+        let isByNames = Self.needsNamesOnly(policy, location.repository, platforms, built: built)
+        return Inventories.Wish(location: location.repository, isComplete: !isByNames, platforms: platforms)
     }
 
     /// A container whose workload is annotated.

@@ -37,7 +37,7 @@ package struct Reconciler: Sendable {
 
             let found = try await cycle.phase(.discover) { try await discover(at: revision) }
             cycle.decide(found.decisions)
-            var inventories = Inventories(poller: tools.poller)
+            var inventories = Inventories(poller: tools.poller, reuse: tools.reuse)
             for pipeline in found.pipelines {
                 await make(pipeline, at: revision, targets: found.targets, inventories: &inventories, in: &cycle)
             }

@@ -16,11 +16,13 @@ package struct Tools: Sendable {
     /// The code host's API; `nil` where no pull requests are asked for.
     package let forge: (any Forge)?
     package let clock: any AgentClock
+    /// Seconds for which a scan of a registry serves other cycles, too.
+    package let reuse: Int64
 
     package init(
         mirror: RepositoryMirror, registry: RegistryAccess, builder: Builder, poller: RegistryPoller,
         index: ManifestIndex, git: AgentConfiguration.GitConfiguration, forge: (any Forge)? = nil,
-        clock: any AgentClock = SystemClock()
+        clock: any AgentClock = SystemClock(), reuse: Int64 = 0
     ) {
         self.mirror = mirror
         self.registry = registry
@@ -30,6 +32,7 @@ package struct Tools: Sendable {
         self.git = git
         self.forge = forge
         self.clock = clock
+        self.reuse = reuse
     }
 
     /// Waits before a lost race is run again: longer each time, and by chance, so that two agents do not meet again.

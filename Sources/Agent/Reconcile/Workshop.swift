@@ -13,10 +13,12 @@ package actor Workshop {
     private let builder: Builder
     private let poller: RegistryPoller
     private var tools: [String: Tools] = [:]
+    /// Whether a scan of a registry serves the cycles of several repositories: in the agent, where all come back soon.
+    private let sharesScans: Bool
 
     /// Looks at the machine once, reports what it allows, and opens the state directory.
     package static func open(
-        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+        _ configuration: AgentConfiguration, sharesScans: Bool = false, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> Workshop {
         let registry = registry(configuration)
         let report = try await isolation(configuration, say: say)
@@ -28,17 +30,21 @@ package actor Workshop {
         do {
             let builder = try Builder(
                 stateDirectory: configuration.stateDirectory, registry: registry, report: report, fetcher: fetcher)
-            return Workshop(configuration: configuration, registry: registry, builder: builder)
+            return Workshop(
+                configuration: configuration, registry: registry, builder: builder, sharesScans: sharesScans)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }
     }
 
-    private init(configuration: AgentConfiguration, registry: RegistryAccess, builder: Builder) {
+    private init(
+        configuration: AgentConfiguration, registry: RegistryAccess, builder: Builder, sharesScans: Bool
+    ) {
         self.configuration = configuration
         self.registry = registry
         self.builder = builder
-        poller = RegistryPoller(registry: registry)
+        self.sharesScans = sharesScans
+        poller = RegistryPoller(registry: registry, directory: "\(configuration.stateDirectory)/inventory")
     }
 
     package static func registry(_ configuration: AgentConfiguration) -> RegistryAccess {
@@ -108,8 +114,8 @@ package actor Workshop {
                 url: repository.url, credentials: credentials)
             return Tools(
                 mirror: RepositoryMirror(git: mirror, url: repository.url), registry: registry,
-                builder: builder, poller: poller, index: ManifestIndex(), git: git, forge: forge
-            )
+                builder: builder, poller: poller, index: ManifestIndex(), git: git, forge: forge,
+                reuse: sharesScans ? (repository.interval ?? configuration.interval).components.seconds / 2 : 0)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }

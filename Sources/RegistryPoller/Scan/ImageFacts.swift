@@ -31,7 +31,7 @@ struct ImageFacts: Sendable, Hashable {
         _ raw: RawManifest, wanted: [Platform], in repository: any ImageRepository
     ) async throws(RegistryError) -> ImageFacts {
         let manifest = try decode(Manifest.self, raw)
-        var facts = ImageFacts(annotations: manifest.annotations ?? [:])
+        var facts = ImageFacts(annotations: kept(manifest.annotations))
         guard manifest.config.mediaType.isConfig else {
             facts.problem = "it is not an image: its configuration is \(printable(manifest.config.mediaType.rawValue))"
             return facts
@@ -79,7 +79,7 @@ struct ImageFacts: Sendable, Hashable {
                 facts.problem =
                     offered.isEmpty
                     ? "its index names no image for \(platform)" : "it exists for \(offered), not for \(platform)"
-                facts.annotations = index.annotations ?? [:]
+                facts.annotations = kept(index.annotations)
                 return facts
             }
         }
@@ -97,8 +97,13 @@ struct ImageFacts: Sendable, Hashable {
             facts.annotations.merge(one.annotations) { first, _ in first }
             facts.problem = facts.problem ?? one.problem
         }
-        facts.annotations.merge(index.annotations ?? [:]) { _, own in own }
+        facts.annotations.merge(kept(index.annotations)) { _, own in own }
         return facts
+    }
+
+    /// The annotations that decisions are made by. Whoever pushes an image can write megabytes of others.
+    private static func kept(_ annotations: [String: String]?) -> [String: String] {
+        (annotations ?? [:]).filter { Annotation.decisive.contains($0.key) && $0.value.utf8.count <= 1_024 }
     }
 
     private static func best(of images: [Descriptor], for platform: Platform) -> Descriptor? {

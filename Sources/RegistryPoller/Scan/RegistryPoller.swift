@@ -1,9 +1,11 @@
+import Glibc
 package import OCI
 package import Registry
 
 /// Looks at repositories and says what they hold.
 ///
-/// Facts about images are kept by digest, so that a scan reads only what is new; nothing is kept on disk, and nothing
+/// A scan costs one request when nothing is new: the list of tags. Only tags that are new, that moved, or that were not
+/// looked at for long (`RefreshSchedule`) cost more. What is known is kept in memory and, with a directory, on disk; nothing
 /// breaks when it is lost.
 package actor RegistryPoller {
     package typealias Opener = @Sendable (RepositoryLocation) throws(RegistryError) -> any ImageRepository
@@ -11,27 +13,61 @@ package actor RegistryPoller {
     private let open: Opener
     /// Requests that are under way at once in one scan.
     private let concurrency: Int
-    /// What is remembered between scans: the digest of each tag, and the facts behind each digest.
-    private var memory: [Key: Memory] = [:]
+    private let files: InventoryDirectory?
+    private let now: @Sendable () -> Int64
+    private var memory: [Key: Remembered] = [:]
+    /// Scans and looks so far; tells which memory was not used for long.
+    private var uses = 0
 
-    private struct Key: Hashable {
+    struct Key: Hashable, Sendable {
         var location: RepositoryLocation
         var platforms: [Platform]
     }
 
-    private struct Memory: Sendable {
-        var digests: [String: Digest] = [:]
-        var facts: [Digest: ImageFacts] = [:]
+    private struct Remembered {
+        var memory = RepositoryMemory()
+        /// The result of the last scan, when nothing changed since.
+        var inventory: TagInventory?
+        var scanned: Int64 = .min
+        /// Whether the scan looked at the images, or only listed their names.
+        var isComplete = false
+        var used = 0
+        /// Tags that are counted in `held`.
+        var held = 0
     }
 
-    package init(registry: RegistryAccess, concurrency: Int = 8) {
-        self.init(concurrency: concurrency) { location throws(RegistryError) in try registry.repository(location) }
+    private var held = 0
+
+    /// Tags that are kept in memory when they are on disk as well.
+    private static let resident = 500_000
+
+    /// - Parameters:
+    ///   - directory: where inventories are kept between starts.
+    ///   - now: seconds since 1970.
+    package init(
+        registry: RegistryAccess, concurrency: Int = 8, directory: String? = nil,
+        now: @escaping @Sendable () -> Int64 = RegistryPoller.systemTime
+    ) {
+        self.init(concurrency: concurrency, directory: directory, now: now) { location throws(RegistryError) in
+            try registry.repository(location)
+        }
     }
 
     /// With repositories that are opened in another way.
-    package init(concurrency: Int = 8, open: @escaping Opener) {
+    package init(
+        concurrency: Int = 8, directory: String? = nil,
+        now: @escaping @Sendable () -> Int64 = RegistryPoller.systemTime, open: @escaping Opener
+    ) {
         self.open = open
         self.concurrency = max(1, concurrency)
+        files = directory.map { InventoryDirectory(path: $0) }
+        self.now = now
+    }
+
+    package static let systemTime: @Sendable () -> Int64 = {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec)
     }
 
     /// Lists a repository's tags and looks at the images behind them.
@@ -42,34 +78,59 @@ package actor RegistryPoller {
     /// - Parameters:
     ///   - needsCreationTime: without it only the names of the tags are read.
     ///   - platforms: what every image has to exist for; with none, any image counts.
+    ///   - reuse: seconds for which the result of an earlier scan will do.
     package func scan(
-        _ location: RepositoryLocation, needsCreationTime: Bool = true, platforms: [Platform] = []
+        _ location: RepositoryLocation, needsCreationTime: Bool = true, platforms: [Platform] = [], reuse: Int64 = 0
     ) async throws(PollError) -> TagInventory {
+        let key = Key(location: location, platforms: platforms)
+        let time = now()
+        await load(key, at: time)
+        if let known = memory[key], let inventory = known.inventory, known.isComplete || !needsCreationTime,
+            time >= known.scanned, time - known.scanned < reuse
+        {
+            return inventory
+        }
         let repository: any ImageRepository
-        let names: [String]
+        var isChanged = false
         do {
             repository = try open(location)
-            names = Set(try await repository.tags())
-                .filter { Reference.isValidTag($0) && !TagExclusion.isArtifact($0) }.sorted()
+            let answer = try await repository.tagList(since: memory[key]?.memory.stamp)
+            if case .list(let all, let stamp) = answer {
+                let names = Set(all).filter { Reference.isValidTag($0) && !TagExclusion.isArtifact($0) }.sorted()
+                isChanged = memory[key, default: Remembered()].memory.replaceNames(names)
+                memory[key]?.memory.stamp = stamp
+                if isChanged { memory[key]?.inventory = nil }
+            }
         } catch {
             throw PollError(.list, error, of: location)
         }
-        guard needsCreationTime else {
-            return TagInventory(repository: location, tags: names.map { TagRecord(tag: $0) })
+        if needsCreationTime {
+            let due = memory[key]?.memory.due(at: time) ?? []
+            if !due.isEmpty, try await look(at: due, of: key, in: repository, at: time) { isChanged = true }
         }
-        let key = Key(location: location, platforms: platforms)
-        let known = memory[key] ?? Memory()
-        let reader = TagReader(repository: repository, platforms: platforms, digests: known.digests, facts: known.facts)
-        let records = try await read(names, with: reader, at: location)
-        // What no tag points at any more is forgotten.
-        var next = Memory()
-        for (record, facts) in records {
-            guard let digest = record.digest else { continue }
-            next.digests[record.tag] = digest
-            next.facts[digest] = facts
+        if isChanged, let files, let memory = memory[key]?.memory {
+            await files.write(memory, for: key, at: time)
         }
-        memory[key] = next
-        return TagInventory(repository: location, tags: records.map(\.record).sorted { $0.tag < $1.tag })
+        return finish(key, at: time, isComplete: needsCreationTime)
+    }
+
+    private func finish(_ key: Key, at time: Int64, isComplete: Bool) -> TagInventory {
+        var known = memory[key] ?? Remembered()
+        let isNamesOnly = !isComplete
+        if known.inventory == nil || known.isComplete != isComplete {
+            known.inventory = TagInventory(
+                repository: key.location,
+                tags: known.memory.tags.map { isNamesOnly ? TagRecord(tag: $0.record.tag) : $0.record })
+        }
+        known.scanned = time
+        known.isComplete = isComplete
+        uses += 1
+        known.used = uses
+        held += known.memory.tags.count - known.held
+        known.held = known.memory.tags.count
+        memory[key] = known
+        makeRoom(for: key)
+        return known.inventory ?? TagInventory(repository: key.location)
     }
 
     /// Looks at the image behind one tag: what a policy that goes by names alone has chosen.
@@ -79,14 +140,23 @@ package actor RegistryPoller {
         at tag: String, in location: RepositoryLocation, platforms: [Platform] = []
     ) async throws(PollError) -> TagRecord {
         let key = Key(location: location, platforms: platforms)
-        let known = memory[key] ?? Memory()
+        let time = now()
+        await load(key, at: time)
+        let known = memory[key]?.memory
+        let index = known?.index(of: tag)
         do {
-            let reader = TagReader(
-                repository: try open(location), platforms: platforms, digests: known.digests, facts: known.facts)
-            let (record, facts) = try await reader.read(tag)
-            if let digest = record.digest {
-                memory[key, default: Memory()].digests[tag] = digest
-                memory[key, default: Memory()].facts[digest] = facts
+            let reader = TagReader(repository: try open(location), platforms: platforms)
+            let record = try await reader.read(tag, known: index.flatMap { known?.tags[$0] })
+            if let index = memory[key]?.memory.index(of: tag) {
+                if memory[key]?.memory.tags[index].record != record { memory[key]?.inventory = nil }
+                _ = memory[key]?.memory.update(index, record, at: time)
+            } else if record.digest != nil {
+                // A repository of which no list was read: the next scan puts the tag in its place.
+                var first = RepositoryMemory(tags: [RepositoryMemory.Known(record: TagRecord(tag: tag))])
+                if memory[key] == nil {
+                    _ = first.update(0, record, at: time)
+                    memory[key] = Remembered(memory: first)
+                }
             }
             return record
         } catch {
@@ -94,76 +164,84 @@ package actor RegistryPoller {
         }
     }
 
-    private typealias Reading = (record: TagRecord, facts: ImageFacts)
+    // MARK: Memory
 
-    /// A bounded number of tags at once; the first failure ends the scan.
+    private func load(_ key: Key, at time: Int64) async {
+        guard memory[key] == nil, let files, let loaded = await files.read(key, at: time), memory[key] == nil else {
+            return
+        }
+        memory[key] = Remembered(memory: loaded)
+    }
+
+    /// What was not used for longest goes; it is on disk.
+    private func makeRoom(for key: Key) {
+        guard files != nil else { return }
+        while held > Self.resident,
+            let oldest = memory.filter({ $0.key != key && $0.value.held > 0 }).min(by: { $0.value.used < $1.value.used }
+            )
+        {
+            held -= oldest.value.held
+            memory[oldest.key] = nil
+        }
+    }
+
+    // MARK: Images
+
+    /// Looks at tags, a bounded number at once. The first failure ends the scan; what was read until then is kept.
+    ///
+    /// - Returns: whether something is other than it was.
+    private func look(
+        at due: [Int], of key: Key, in repository: any ImageRepository, at time: Int64
+    ) async throws(PollError) -> Bool {
+        let tags = memory[key]?.memory.tags ?? []
+        var reader = TagReader(repository: repository, platforms: key.platforms)
+        if due.contains(where: { tags[$0].fingerprint == 0 }) {
+            for known in tags where known.fingerprint != 0 { reader.others[known.fingerprint] = known.record }
+        }
+        let (records, failure) = await read(due.map { tags[$0] }, with: reader, at: key.location)
+        var isChanged = false
+        for record in records {
+            guard let index = memory[key]?.memory.index(of: record.tag) else { continue }
+            if memory[key]?.memory.tags[index].record != record { memory[key]?.inventory = nil }
+            if memory[key]?.memory.update(index, record, at: time) ?? false { isChanged = true }
+        }
+        if let failure {
+            if isChanged, let files, let memory = memory[key]?.memory { await files.write(memory, for: key, at: time) }
+            throw failure
+        }
+        return isChanged
+    }
+
     private nonisolated func read(
-        _ names: [String], with reader: TagReader, at location: RepositoryLocation
-    ) async throws(PollError) -> [Reading] {
-        let result = await withTaskGroup(of: Result<Reading, PollError>.self) { group in
-            var waiting = names.makeIterator()
+        _ tags: [RepositoryMemory.Known], with reader: TagReader, at location: RepositoryLocation
+    ) async -> (records: [TagRecord], failure: PollError?) {
+        await withTaskGroup(of: Result<TagRecord, PollError>.self) { group in
+            var waiting = tags.makeIterator()
             func startNext() {
-                guard let name = waiting.next() else { return }
+                guard let known = waiting.next() else { return }
                 group.addTask {
                     do throws(RegistryError) {
-                        return .success(try await reader.read(name))
+                        return .success(try await reader.read(known.record.tag, known: known))
                     } catch {
-                        return .failure(PollError(.read, error, of: location, tag: name))
+                        return .failure(PollError(.read, error, of: location, tag: known.record.tag))
                     }
                 }
             }
             for _ in 0..<concurrency { startNext() }
-            var readings: [Reading] = []
-            readings.reserveCapacity(names.count)
+            var records: [TagRecord] = []
+            records.reserveCapacity(tags.count)
+            var failure: PollError?
             while let result = await group.next() {
                 switch result {
-                case .success(let reading):
-                    readings.append(reading)
-                    startNext()
+                case .success(let record):
+                    records.append(record)
+                    if failure == nil { startNext() }
                 case .failure(let error):
+                    if failure == nil { failure = error }
                     group.cancelAll()
-                    return Result<[Reading], PollError>.failure(error)
                 }
             }
-            return .success(readings)
+            return (records, failure)
         }
-        return try result.get()
-    }
-}
-
-/// Reads one tag, with what is known from before.
-private struct TagReader: Sendable {
-    let repository: any ImageRepository
-    let platforms: [Platform]
-    let digests: [String: Digest]
-    let facts: [Digest: ImageFacts]
-
-    func read(_ tag: String) async throws(RegistryError) -> (record: TagRecord, facts: ImageFacts) {
-        // A tag that was seen before most probably points where it did: asking for the digest is cheaper than reading.
-        if let before = digests[tag], let facts = facts[before], try await repository.digest(ofTag: tag) == before {
-            return (record(tag, before, facts), facts)
-        }
-        let top: RawManifest?
-        do {
-            top = try await repository.manifest(.tag(tag))
-        } catch {
-            guard error.isAboutTheImage else { throw error }
-            let facts = ImageFacts(problem: error.summary + (error.cause.map { ": \($0)" } ?? ""))
-            return (record(tag, nil, facts), facts)
-        }
-        guard let top else {
-            let facts = ImageFacts(problem: "the registry lists the tag and has no manifest for it")
-            return (record(tag, nil, facts), facts)
-        }
-        var facts = facts[top.digest]
-        if facts == nil { facts = try await ImageFacts.read(top, wanted: platforms, in: repository) }
-        let known = facts ?? ImageFacts()
-        return (record(tag, top.digest, known), known)
-    }
-
-    private func record(_ tag: String, _ digest: Digest?, _ facts: ImageFacts) -> TagRecord {
-        TagRecord(
-            tag: tag, digest: digest, created: facts.created, annotations: facts.annotations,
-            platforms: facts.platforms, problem: facts.problem)
     }
 }
