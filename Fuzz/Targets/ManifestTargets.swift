@@ -14,7 +14,9 @@ import YAML
             let new =
                 target.isMarker
                 ? "z:1.10@sha256:ab" : ImageText(name: ImageText(target.image).name, tag: "9.9").description
-            changed(bytes, file: file, ManifestEdit(target: target, newImage: new), targets: scan.targets.count)
+            changed(
+                bytes, file: file, ManifestEdit(target: target, newImage: new), targets: scan.targets.count,
+                markers: scan.targets.count(where: \.isMarker))
         }
         for application in scan.applications {
             _ = application.images
@@ -55,14 +57,16 @@ import YAML
 }
 
 /// One edit of a scanned place: what comes out is found again, and differs in nothing before the value.
-private func changed(_ bytes: [UInt8], file: String, _ edit: ManifestEdit, targets: Int) {
+private func changed(_ bytes: [UInt8], file: String, _ edit: ManifestEdit, targets: Int, markers: Int) {
     do throws(UpdateError) {
         let result = try ManifestUpdater.apply([edit], to: bytes, file: file)
         guard result != bytes else { return }
         let same = zip(result, bytes).prefix { $0 == $1 }.count
         require(same >= edit.target.valueRange.lowerBound, "something before the value changed")
-        require(
-            ManifestScan.scan(file: file, bytes: result).targets.count == targets, "an update makes places come or go")
+        let after = ManifestScan.scan(file: file, bytes: result).targets
+        // A marker may give an image a tag, and so make it one that annotations can follow.
+        let isSame = edit.target.isMarker ? after.count(where: \.isMarker) == markers : after.count == targets
+        require(isSame, "an update makes places come or go")
     } catch {
         require(error.code != .verification, "the rewriter wrote something else than it meant: \(error)")
     }

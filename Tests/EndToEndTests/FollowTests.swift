@@ -180,6 +180,25 @@ import Testing
             "approved.yaml": deployment(
                 "approved", "acme/web:1.0.0",
                 "slipway.dev/approval: required\n    slipway.dev/approved.app: \"1.2.0\""),
+            "helm.yaml": """
+            apiVersion: helm.fluxcd.io/v1
+            kind: HelmRelease
+            metadata:
+              name: chart
+              annotations:
+                fluxcd.io/automated: "true"
+                fluxcd.io/tag.chart-image: semver:*
+                fluxcd.io/tag.side: semver:~1.0
+                repository.fluxcd.io/deep: some.where.repo
+                tag.fluxcd.io/deep: some.where.version
+                filter.fluxcd.io/deep: semver:1.1.x
+            spec:
+              values:
+                image: {repository: acme/web, tag: "1.0.0"} # chart
+                side: {image: acme/api:0.9}
+                some: {where: {repo: acme/api, version: 1.0.0}}
+
+            """,
             "kustomization.yaml": """
             metadata: {name: shop, annotations: {slipway.dev/automated: "true", slipway.dev/tag.web: 'semver:~1.1', slipway.dev/tag.acme/api: 'semver:*'}}
             images:
@@ -204,6 +223,11 @@ import Testing
         try expect("platform.yaml", "", "")
         try expect("approval.yaml", "", "")
         try expect("approved.yaml", "web:1.0.0", "web:1.2.0")
+        #expect(
+            try loop.repository.content(of: "helm.yaml")
+                == files["helm.yaml"]?.replacingOccurrences(of: "tag: \"1.0.0\"", with: "tag: \"1.2.0\"")
+                .replacingOccurrences(of: "api:0.9", with: "api:1.0.0")
+                .replacingOccurrences(of: "version: 1.0.0", with: "version: 1.1.0"), "\(output.stderr)")
         let api = try digest(loop, "acme/api", "1.1.0")
         #expect(
             try loop.repository.content(of: "kustomization.yaml") == """

@@ -179,7 +179,9 @@ package struct DirectoryUpdate: Sendable {
         guard let new = update.bytes else { return outcome }
         if writes {
             do throws(FileSystemError) {
-                try Self.replace(file, with: new, like: status, in: root)
+                if try !Self.overwrite(file, bytes, new, update.splices, status, in: root) {
+                    try Self.replace(file, with: new, like: status, in: root)
+                }
             } catch {
                 outcome.failures = [(file, error.cause ?? error.summary)]
                 return outcome
@@ -190,6 +192,38 @@ package struct DirectoryUpdate: Sendable {
         if wantsDiff { outcome.diff = UnifiedDiff.text(path: file, old: bytes, new: new, splices: update.splices) }
         return outcome
     }
+
+    /// Writes a change that moves nothing where it belongs, when all of it lies in one page of the file: such a write comes
+    /// whole or not at all, and costs a fraction of a new file.
+    ///
+    /// - Returns: `false` when the file has to be replaced.
+    private static func overwrite(
+        _ file: String, _ old: [UInt8], _ new: [UInt8], _ splices: [Splice], _ status: FileStatus, in root: Directory
+    ) throws(FileSystemError) -> Bool {
+        // Another name of the file, in a copy by links say, keeps what it has.
+        guard status.nlink == 1, old.count == new.count, !splices.isEmpty,
+            splices.allSatisfy({ $0.range.count == $0.bytes.count })
+        else { return false }
+        let start = splices.map(\.range.lowerBound).min() ?? 0
+        let end = splices.map(\.range.upperBound).max() ?? 0
+        guard start < end, start / pageSize == (end - 1) / pageSize,
+            let handle = try? root.openFile(file, flags: O_WRONLY | O_NOFOLLOW)
+        else { return false }
+        // Somebody may have written to it since it was read.
+        guard let now = try? handle.status(), now.inode == status.inode, now.size == status.size,
+            now.mtime == status.mtime
+        else { return false }
+        let written = new.withUnsafeBytes {
+            pwrite(handle.fd, $0.baseAddress.map { $0 + start }, end - start, off_t(start))
+        }
+        guard written == end - start else {
+            if written < 0 { return false }
+            throw FileSystemError("write the file", path: file, code: EIO)
+        }
+        return true
+    }
+
+    private static let pageSize = 4096
 
     /// Puts a file's new content in its place at once, with the old one's mode and, where it may be set, owner.
     private static func replace(
