@@ -11,7 +11,7 @@ package import HTTP
 package actor AzureIdentity {
     private let environment: CloudEnvironment
     private let client: CloudClient
-    private var known: (token: String, until: Int64)?
+    private var known: [String: (token: String, until: Int64)] = [:]
 
     package init(_ environment: CloudEnvironment = .process, proxies: Proxies = .environment) {
         self.environment = environment
@@ -21,7 +21,9 @@ package actor AzureIdentity {
     package nonisolated var tenant: String? { environment["AZURE_TENANT_ID"] }
 
     /// The resource whose tokens container registries take.
-    private static let resource = "https://management.azure.com/"
+    package static let management = "https://management.azure.com/"
+    /// The resource of blobs.
+    package static let storage = "https://storage.azure.com/"
 
     private struct Answer: Decodable {
         var access_token: String
@@ -42,9 +44,9 @@ package actor AzureIdentity {
     }
 
     /// An access token; `nil` where there is no identity.
-    package func accessToken() async throws(CloudError) -> String? {
+    package func accessToken(for resource: String = management) async throws(CloudError) -> String? {
         let now = Int64(time(nil))
-        if let known, known.until > now + 60 { return known.token }
+        if let known = known[resource], known.until > now + 60 { return known.token }
         let failing = "Azure gives no token"
         let response: HTTPResponse
         if let tenant, let id = environment["AZURE_CLIENT_ID"], let proof = try await proof() {
@@ -53,19 +55,19 @@ package actor AzureIdentity {
             response = try await client.send(
                 "POST", "\(authority)\(CloudClient.escape(tenant))/oauth2/v2.0/token",
                 form: [
-                    ("grant_type", "client_credentials"), ("client_id", id), ("scope", "\(Self.resource).default"),
+                    ("grant_type", "client_credentials"), ("client_id", id), ("scope", "\(resource).default"),
                 ] + proof, failing: failing)
         } else if let root = metadataRoot {
             let identity = environment["AZURE_CLIENT_ID"].map { "&client_id=\(CloudClient.escape($0))" } ?? ""
             response = try await client.send(
                 "GET",
                 "\(root)/metadata/identity/oauth2/token?api-version=2018-02-01&resource="
-                    + CloudClient.escape(Self.resource) + identity, headers: ["Metadata": "true"], failing: failing)
+                    + CloudClient.escape(resource) + identity, headers: ["Metadata": "true"], failing: failing)
         } else {
             return nil
         }
         let answer = try client.decode(Answer.self, response, failing: failing)
-        known = (answer.access_token, now + min(max(answer.expires_in ?? 3600, 0), 86_400))
+        known[resource] = (answer.access_token, now + min(max(answer.expires_in ?? 3600, 0), 86_400))
         return answer.access_token
     }
 

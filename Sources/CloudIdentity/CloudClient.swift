@@ -1,9 +1,9 @@
 import FoundationEssentials
-import HTTP
+package import HTTP
 
 /// Small requests to token services and metadata services. They are given where the operator said or where the cloud's
 /// documentation says, so plain HTTP is no mistake here, and redirections are not followed.
-struct CloudClient: Sendable {
+package struct CloudClient: Sendable {
     private let client: HTTPClient
 
     init(proxies: Proxies = .environment, connectTimeout: Int = 10) {
@@ -67,7 +67,7 @@ struct CloudClient: Sendable {
     }
 
     /// Which error, of the fields that the clouds' answers have for people; never the whole answer.
-    private static func words(_ response: HTTPResponse) -> String {
+    package static func words(_ response: HTTPResponse) -> String {
         struct Answer: Decodable {
             var error: String?
             var error_description: String?
@@ -96,7 +96,7 @@ struct CloudClient: Sendable {
     }
 
     /// The text of the first XML element of a name; for the flat answers of AWS's older services, which have no attributes.
-    static func element(_ name: String, of text: String) -> String? {
+    package static func element(_ name: String, of text: String) -> String? {
         guard let open = text.firstRange(of: "<\(name)>"),
             let close = text[open.upperBound...].firstRange(of: "</\(name)>")
         else { return nil }
@@ -108,7 +108,7 @@ struct CloudClient: Sendable {
     }
 
     /// Percent-encoding of everything but RFC 3986's unreserved characters.
-    static func escape(_ text: String) -> String {
+    package static func escape(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF")
         var result = ""
         for byte in text.utf8 {

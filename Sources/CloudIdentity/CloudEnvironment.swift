@@ -26,7 +26,7 @@ package struct CloudEnvironment: Sendable {
     }
 
     /// An empty variable is none.
-    subscript(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
+    package subscript(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
 
     static func readFile(_ path: String, limit: Int = 1 << 20) throws(CloudError) -> String {
         let file = open(path, O_RDONLY | O_CLOEXEC)
@@ -50,7 +50,7 @@ package struct CloudEnvironment: Sendable {
     }
 
     /// Without the blank space that editors and secrets have around it.
-    static func trimmed(_ text: String) -> String {
+    package static func trimmed(_ text: String) -> String {
         let isBlank = { (character: Character) in character.isWhitespace || character.isNewline }
         return String(text.drop(while: isBlank).reversed().drop(while: isBlank).reversed())
     }

@@ -17,6 +17,12 @@ package enum Encoding {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
+    /// RFC 4648, 4.
+    package static func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
+
+    /// RFC 4648, 4; `nil` for what is none.
+    package static func decodeBase64(_ text: String) -> [UInt8]? { Data(base64Encoded: text).map { [UInt8]($0) } }
+
     /// Base64 with `-` and `_`, without padding: RFC 4648, 5.
     package static func base64URL(_ bytes: [UInt8]) -> String {
         String(

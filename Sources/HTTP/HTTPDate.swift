@@ -17,6 +17,28 @@ package enum HTTPDate {
         return nil
     }
 
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`.
+    package static func text(_ seconds: Int64) -> String {
+        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let time = seconds - days * 86_400
+        // Days since March 1st of the year 0.
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = Int(monthFromMarch < 10 ? monthFromMarch + 2 : monthFromMarch - 10)
+        let year = yearOfEra + era * 400 + (month < 2 ? 1 : 0)
+        let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+        let weekday = weekdays[Int(((days % 7) + 7) % 7)]
+        let name = months[month].prefix(1).uppercased() + months[month].dropFirst()
+        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return
+            "\(weekday), \(two(day)) \(name) \(year) \(two(time / 3600)):\(two(time / 60 % 60)):\(two(time % 60)) GMT"
+    }
+
     private static func seconds(day: String, month: Int, year: String, time: String) -> Int64? {
         let clock = time.split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) ?? -1 }
         guard let day = Int64(day), var year = Int64(year), clock.count == 3, (1...31).contains(day),

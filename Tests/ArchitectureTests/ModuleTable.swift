@@ -38,6 +38,8 @@ enum ModuleTable {
         "ContentStore": Module(layer: 2, mayImport: ["OCI", "Diagnostics"]),
         "Registry": Module(
             layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
+        "ObjectStorage": Module(
+            layer: 2, mayImport: ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Forge": Module(layer: 2, mayImport: ["HTTP", "Diagnostics"]),
@@ -56,7 +58,8 @@ enum ModuleTable {
             layer: 4,
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Forge", "Sandbox", "Archive", "FileSystem", "Blocking", "Diagnostics",
+                "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox",
+                "Archive", "FileSystem", "Blocking", "Diagnostics",
                 "Logging",
                 "ArgumentParser", "NIOCore", "NIOPosix", "NIOHTTP1",
             ]),

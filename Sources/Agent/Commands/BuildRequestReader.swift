@@ -25,7 +25,6 @@ struct BuildRequestReader {
         }
         request.contextRoot = String(PodFiles.clean(options.context.subPath ?? "").dropFirst())
         try await readDockerfile(&request, opened, fetcher)
-        request.noCache = options.cache.noCache
         request.buildArguments = try image.buildArguments.map(buildArgument)
         request.labels = try image.label.map { try RegistryOptions.pair(allowingEmpty: $0, flag: "--label") }
         for text in image.annotation {

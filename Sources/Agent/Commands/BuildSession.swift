@@ -24,6 +24,16 @@ struct BuildSession {
         let layers: [CycleReport.Layer]
         let isolation: String?
         var platforms: [String: String]?
+        let steps: [Step]
+
+        /// One step with a layer, and whether it had to be done.
+        struct Step: Encodable {
+            let stage: String
+            let index: Int
+            let text: String
+            let source: String
+            let reason: String?
+        }
     }
 
     func run() async throws {
@@ -38,15 +48,19 @@ struct BuildSession {
             if case .push(let name) = output.kind { pushes.append(try ImageLocation(name).withDefaultTag) }
         }
         let registry = try options.registries.registryAccess(
-            &configuration, pushingTo: pushes, isExecutor: isExecutor)
+            &configuration,
+            pushingTo: pushes
+                + [try options.cache.repository(locations)].compactMap { $0 }.map { ImageLocation(repository: $0) },
+            isExecutor: isExecutor)
         let builder = try Builder(
             stateDirectory: configuration.stateDirectory, registry: registry,
             report: try await Workshop.isolation(configuration) { console.progress($0) },
             fetcher: try fetcher(configuration))
         if !options.output.skipsPermissionCheck, !options.dryrun { try await builder.checkPush(to: pushes) }
         let opened = try await contextLocation().open(try contextTools(builder, configuration))
-        let request = try await BuildRequestReader(options: options, isExecutor: isExecutor, console: console)
+        var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, console: console)
             .request(opened, fetcher: try fetcher(configuration))
+        try options.cache.apply(to: &request, destinations: locations, now: SystemClock().now)
         try await build(request, with: builder, to: pushes, names: locations, outputs)
         let limits = StoreLimits(age: DurationText.parse(options.cache.lifetime) ?? StoreLimits().age)
         _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
@@ -94,7 +108,11 @@ struct BuildSession {
                 layers: (first?.layers ?? []).map {
                     CycleReport.Layer(
                         digest: "\($0.descriptor.digest)", size: $0.descriptor.size, createdBy: $0.createdBy)
-                }, isolation: first?.isolation?.rawValue)
+                }, isolation: first?.isolation?.rawValue,
+                steps: product.images.flatMap(\.steps).map {
+                    Result.Step(
+                        stage: $0.stage, index: $0.index, text: $0.text, source: $0.source.rawValue, reason: $0.reason)
+                })
             if product.images.count > 1 {
                 result.platforms = Dictionary(
                     product.images.map { ($0.config.platform.description, "\($0.manifestDigest)") },

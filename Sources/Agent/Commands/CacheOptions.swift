@@ -1,4 +1,6 @@
 import ArgumentParser
+import Builder
+import OCI
 import YAML
 
 /// What `slipway build` keeps and takes from earlier builds.
@@ -17,10 +19,17 @@ struct CacheOptions: ParsableArguments {
     @Flag(name: .customLong("no-cache"), help: "Run every step, also those whose layers are known.")
     var noCache = false
 
-    @Option(help: ArgumentHelp("Use a cache of layers in a registry too.", valueName: "true|false"))
+    @Option(
+        help: ArgumentHelp(
+            "Take the layers of steps from a repository that machines share, and bring them there.",
+            valueName: "true|false"))
     var cache: Toggle?
 
-    @Option(name: .customLong("cache-repo"), help: ArgumentHelp("Where that cache is.", valueName: "repository"))
+    @Option(
+        name: .customLong("cache-repo"),
+        help: ArgumentHelp(
+            "Where that cache is: a repository, or oci:/DIRECTORY; by default the first destination's repository with /cache behind it.",
+            valueName: "repository"))
     var cacheRepository: String?
 
     @Option(
@@ -28,21 +37,33 @@ struct CacheOptions: ParsableArguments {
         help: ArgumentHelp("Base images that 'slipway warm' fetched; /cache by default.", valueName: "directory"))
     var cacheDirectory: String?
 
-    @Option(name: .customLong("cache-run-layers"), help: ArgumentHelp("Cache RUN steps.", valueName: "true|false"))
+    @Option(
+        name: .customLong("cache-run-layers"),
+        help: ArgumentHelp(
+            "Take RUN steps from caches, this machine's too; true by default.", valueName: "true|false"))
     var cachesRun: Toggle?
 
     @Option(
-        name: .customLong("cache-copy-layers"), help: ArgumentHelp("Cache COPY and ADD steps.", valueName: "true|false")
+        name: .customLong("cache-copy-layers"),
+        help: ArgumentHelp(
+            "The same for COPY, ADD and WORKDIR; true by default, unlike kaniko's.", valueName: "true|false")
     )
     var cachesCopy: Toggle?
 
-    @Flag(name: .customLong("no-push-cache"), help: "Read the registry's cache only.")
+    @Flag(name: .customLong("no-push-cache"), help: "Bring nothing to the shared cache.")
     var noPushCache = false
 
     @Option(
         name: .customLong("cache-ttl"),
-        help: ArgumentHelp("How long layers that nobody uses are kept.", valueName: "duration"))
+        help: ArgumentHelp(
+            "How old an entry of the shared cache may be, and how long this machine keeps what nobody uses.",
+            valueName: "duration"))
     var lifetime: String = "336h"
+
+    @Flag(
+        name: .customLong("explain-cache"),
+        help: "Tell of each step that was not cached what differed from the last time: a file, a variable, the base.")
+    var explains = false
 
     mutating func validate() throws {
         guard DurationText.parse(lifetime) != nil else {
@@ -59,9 +80,39 @@ struct CacheOptions: ParsableArguments {
         return TextFile.absolute(RepositoryOptions.defaultStateDirectory)
     }
 
-    /// What was asked for and is not there.
+    func apply(to request: inout BuildRequest, destinations: [ImageLocation], now: Int64) throws {
+        request.noCache = noCache
+        request.cachesRuns = cachesRun?.isOn ?? true
+        request.cachesCopies = cachesCopy?.isOn ?? true
+        request.explainsCache = explains
+        guard let repository = try repository(destinations) else { return }
+        var shared = RemoteCache(repository: repository, now: now)
+        shared.isWritten = !noPushCache
+        shared.age = DurationText.parse(lifetime)
+        request.remoteCache = shared
+    }
+
+    /// Where the shared cache is; `nil` when none is asked for.
+    ///
+    /// - Parameter destinations: also those that nothing is pushed to.
+    func repository(_ destinations: [ImageLocation]) throws -> RepositoryLocation? {
+        guard cache?.isOn == true else { return nil }
+        if let cacheRepository {
+            do throws(OCIError) { return try RepositoryLocation(cacheRepository) } catch {
+                throw ValidationError(
+                    "--cache-repo '\(cacheRepository)' is neither a repository nor oci:/DIRECTORY; leave out the tag")
+            }
+        }
+        guard case .registry(let host, let path)? = destinations.first?.repository else {
+            throw ValidationError(
+                "--cache: say where the cache is with --cache-repo, or give a --destination in a registry")
+        }
+        return .registry(host: host, path: path + "/cache")
+    }
+
+    /// What was asked for and has no effect.
     func notes() -> [String] {
-        let asked = cache?.isOn == true || cacheRepository != nil || noPushCache
-        return asked ? ["layers are kept in the state directory; a cache in a registry is not supported yet"] : []
+        guard cache?.isOn != true, cacheRepository != nil || noPushCache else { return [] }
+        return ["--cache-repo and --no-push-cache have an effect only with --cache"]
     }
 }

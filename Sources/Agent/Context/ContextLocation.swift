@@ -1,6 +1,8 @@
 package import Builder
 import Git
 import Glibc
+import ObjectStorage
+import Synchronization
 
 /// Where the context of `slipway build` comes from: the forms of kaniko's `--context`, and BuildKit's for git.
 package enum ContextLocation: Sendable, Hashable {
@@ -119,15 +121,32 @@ extension ContextLocation {
                 ) { (bytes) throws(BuildError) in try intake.write(bytes) }
             }
             return Opened(context: context)
-        case .s3(let text): throw Self.unsupported("Amazon S3", text)
-        case .gs(let text): throw Self.unsupported("Google Cloud Storage", text)
-        case .azure(let text): throw Self.unsupported("Azure Blob Storage", RemoteFetcher.shown(text))
+        case .s3(let text), .gs(let text), .azure(let text):
+            return Opened(context: try await Self.object(text, tools.builder))
         }
     }
 
-    private static func unsupported(_ service: String, _ place: String) -> AgentError {
-        AgentError(
-            "build contexts in \(service) are not supported yet", place: place,
-            hint: "fetch the archive first, and give it as tar://PATH or tar://stdin")
+    /// An archive in a cloud's storage.
+    private static func object(_ text: String, _ builder: Builder) async throws -> any BuildContext {
+        let location = try ObjectLocation(text)
+        let storage = ObjectStorage(userAgent: Version.userAgent)
+        return try await builder.context(ofArchive: location.description) { (intake) throws(BuildError) in
+            let failure = Mutex<BuildError?>(nil)
+            do throws(ObjectStorageError) {
+                try await storage.read(location, limit: Builder.contextArchiveLimit) { bytes in
+                    do throws(BuildError) {
+                        try intake.write(bytes)
+                        return true
+                    } catch {
+                        failure.withLock { $0 = error }
+                        return false
+                    }
+                }
+            } catch {
+                if let own = failure.withLock({ $0 }) { throw own }
+                throw BuildError(
+                    error.code == .cancelled ? .cancelled : .context, "cannot fetch the build context", from: error)
+            }
+        }
     }
 }
