@@ -85,9 +85,9 @@ extension Reconciler {
                 Inventories.Wish(location: $0, isComplete: built.contains($0), platforms: [])
             }
         }
-        guard target.held == nil, let location = try? Self.location(target.image, of: target),
+        guard target.held == nil, let location = try? Self.location(target.image, at: target.location),
             let policy = try? self.policy(of: target, location),
-            let platforms = try? Self.platforms(target.options.platforms, of: target)
+            let platforms = try? Self.platforms(target.options.platforms, at: target.location)
         else { return nil }
         let isByNames = Self.needsNamesOnly(policy, location.repository, platforms, built: built)
         return Inventories.Wish(location: location.repository, isComplete: !isByNames, platforms: platforms)
