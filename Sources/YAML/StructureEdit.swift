@@ -104,12 +104,8 @@ package struct StructureWriter {
         let isAtLineStart = end > 0 && end <= bytes.count && (bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D)
         var lead = ""
         if !isAtLineStart {
-            while end < bytes.count, bytes[end] != 0x0A, bytes[end] != 0x0D { end += 1 }
-            if end == bytes.count {
-                lead = lineBreak
-            } else {
-                end += bytes[end] == 0x0D && end + 1 < bytes.count && bytes[end + 1] == 0x0A ? 2 : 1
-            }
+            while end < bytes.count, breakLength(at: end) == 0 { end += 1 }
+            if end == bytes.count { lead = lineBreak } else { end += breakLength(at: end) }
         }
         let space = String(repeating: " ", count: indent)
         let text = space + new.block(indent: indent, unit: 2).joined(separator: lineBreak)
@@ -187,9 +183,24 @@ package struct StructureWriter {
     private func lineEnd(after value: YAMLNode, orAt offset: Int) -> Int {
         var end = max(offset, value.range.upperBound)
         if end > 0, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { return end }
-        while end < bytes.count, bytes[end] != 0x0A, bytes[end] != 0x0D { end += 1 }
-        if end < bytes.count { end += bytes[end] == 0x0D && end + 1 < bytes.count && bytes[end + 1] == 0x0A ? 2 : 1 }
+        while end < bytes.count, breakLength(at: end) == 0 { end += 1 }
+        if end < bytes.count { end += breakLength(at: end) }
         return end
+    }
+
+    /// The bytes of a line break; 0 where there is none. YAML 1.1, and with it libyaml, takes NEL, LS and PS for breaks:
+    /// what stands behind them is another line.
+    private func breakLength(at index: Int) -> Int {
+        func has(_ rest: UInt8..., at place: Int) -> Bool {
+            place + rest.count <= bytes.count && bytes[place..<place + rest.count].elementsEqual(rest)
+        }
+        switch bytes[index] {
+        case 0x0A: return 1
+        case 0x0D: return has(0x0A, at: index + 1) ? 2 : 1
+        case 0xC2: return has(0x85, at: index + 1) ? 2 : 0
+        case 0xE2: return has(0x80, 0xA8, at: index + 1) || has(0x80, 0xA9, at: index + 1) ? 3 : 0
+        default: return 0
+        }
     }
 
     private func clearing(_ node: YAMLNode) throws(ScalarSplice.Refusal) -> Splice {

@@ -104,6 +104,18 @@ struct PolicyUpdateTests {
         #expect(result.skipped.first?.reason.contains("shared, by an anchor") == true)
     }
 
+    @Test func linesThatEditorsDoNotShowAreLines() {
+        // To libyaml the comment ends with NEL, and a block text begins.
+        let old = "a: b # x\u{85}c: |-\n  d\n"
+        var request = UpdateRequest()
+        request.kustomizeImages = [.init(name: "web", newName: nil, newTag: "v2", digest: nil)]
+        request.kustomizeAdditions = [0: "kustomization.yaml"]
+        let result = ManifestUpdater.update(Array(old.utf8), file: "kustomization.yaml", request: request)
+        #expect(
+            result.bytes.map { String(decoding: $0, as: UTF8.self) }
+                == "a: b # x\u{85}images:\n- name: web\n  newTag: v2\nc: |-\n  d\n", "\(result.skipped)")
+    }
+
     @Test func messagesAreFluxs() {
         let ids = ["default:deployment/b", "default:deployment/a"]
         func message(_ update: PolicyUpdate, _ user: String? = nil) -> String {
