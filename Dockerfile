@@ -32,7 +32,10 @@ RUN apt-get update \
     && useradd --uid 1000 --create-home --home-dir /home/slipway --shell /usr/sbin/nologin slipway \
     && echo 'slipway:100000:65536' > /etc/subuid \
     && echo 'slipway:100000:65536' > /etc/subgid \
-    && install -d -o slipway -g slipway /var/lib/slipway
+    && install -d -o slipway -g slipway /var/lib/slipway \
+    && install -d /kaniko \
+    && ln -s /usr/bin/slipway /kaniko/executor \
+    && ln -s /usr/bin/slipway /kaniko/warmer
 COPY --from=build /out/ /
 LABEL org.opencontainers.image.title="Slipway" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -1,3 +1,4 @@
+import Glibc
 import HTTP
 package import OCI
 import Synchronization
@@ -28,7 +29,13 @@ package struct RegistryAccess: Sendable {
 
     /// The repositories to read an image from: those that maps and mirrors give, in order, then the one that was asked for.
     package func pullCandidates(_ location: RepositoryLocation) -> [any ImageRepository] {
-        (pulling?.configuration ?? configuration).readable(location).map { open($0, isRead: true) }
+        let candidates = (pulling?.configuration ?? configuration).readable(location).map { open($0, isRead: true) }
+        // Wherever it is read from, it is kept under the name that was asked for.
+        guard case .registry(let host, let path) = location, let folder = pulling?.configuration.imageCache,
+            !path.utf8.contains(0), access("\(folder)/\(host)/\(path)/index.json", R_OK) == 0
+        else { return candidates }
+        let cache = LayoutRepository(path: "\(folder)/\(host)/\(path)")
+        return candidates.map { CachedRepository(origin: $0, cache: cache) }
     }
 
     /// The names of a registry's repositories. `unsupported` where the registry has no catalog.

@@ -18,6 +18,8 @@ package struct RegistryConfiguration: Sendable {
     package var fallsBackToPlainLocally = false
     /// Whether no certificate is checked at all.
     package var skipsAllTLSVerification = false
+    /// A directory with a layout for each repository (`HOST/PATH`), from which content is read rather than from there.
+    package var imageCache: String?
     /// Hosts whose certificate is not checked.
     package var skipTLSVerify: Set<String> = []
     /// Certificates (PEM files) trusted for a host beside the system's.

@@ -34,7 +34,7 @@ struct BuildRegistryOptions: ParsableArguments {
     @Option(
         name: .customLong("credential-helpers"),
         help: ArgumentHelp(
-            "Which clouds' identities are used where config.json has no credentials: google, ecr, acr, gitlab or env, by commas or repeated; all by default, none with an empty value.",
+            "Which clouds' identities are used where config.json has no credentials: google, ecr, acr, gitlab or env, by commas or repeated; all by default, and none with 'none'.",
             valueName: "names"))
     var helpers: [String] = []
 
@@ -42,7 +42,7 @@ struct BuildRegistryOptions: ParsableArguments {
         for (name, value) in [("--push-retry", pushRetry), ("--image-download-retry", pullRetry)] {
             if let value, !(0...1000).contains(value) { throw ValidationError("\(name) is \(value); write 0 to 1000") }
         }
-        let known = ["env", "google", "ecr", "acr", "gitlab"]
+        let known = ["env", "google", "ecr", "acr", "gitlab", "none"]
         for name in helperNames ?? [] where !known.contains(name) {
             throw ValidationError(
                 "--credential-helpers '\(name)' is unknown; there are \(known.joined(separator: ", "))")
@@ -55,9 +55,11 @@ struct BuildRegistryOptions: ParsableArguments {
 
     /// - Parameters:
     ///   - destinations: where is pushed to; `--insecure` is about them.
+    ///   - cacheDirectory: what `slipway warm` filled.
     ///   - isExecutor: registries of this machine and of private networks may then lack TLS, as with kaniko.
     func registryAccess(
-        _ configuration: inout AgentConfiguration, pushingTo destinations: [ImageLocation], isExecutor: Bool
+        _ configuration: inout AgentConfiguration, pushingTo destinations: [ImageLocation], isExecutor: Bool,
+        cacheDirectory: String?
     ) throws -> RegistryAccess {
         var options = registries
         let environment = OutputOptions.environment
@@ -80,6 +82,7 @@ struct BuildRegistryOptions: ParsableArguments {
         }
         if skipVerify { push.skipsAllTLSVerification = true }
         var pull = push
+        pull.imageCache = cacheDirectory
         if insecurePull { pull.plainFallback.insert("*") }
         if skipVerifyPull { pull.skipsAllTLSVerification = true }
         if let pushRetry { push.retry.attempts = pushRetry + 1 }

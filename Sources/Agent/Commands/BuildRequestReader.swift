@@ -8,7 +8,7 @@ import Synchronization
 struct BuildRequestReader {
     let options: BuildOptions
     let isExecutor: Bool
-    let console: Console
+    let say: @Sendable (String) -> Void
 
     func request(_ opened: ContextLocation.Opened, fetcher: RemoteFetcher) async throws -> BuildRequest {
         let image = options.image
@@ -56,7 +56,7 @@ struct BuildRequestReader {
         guard isExecutor else {
             throw ValidationError("--build-arg '\(text)': the environment has no such variable; write NAME=VALUE")
         }
-        console.progress("note: --build-arg \(text) is empty: the environment has no such variable")
+        say("note: --build-arg \(text) is empty: the environment has no such variable")
         return (text, "")
     }
 

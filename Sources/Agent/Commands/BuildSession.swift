@@ -11,11 +11,13 @@ struct BuildSession {
     private let options: BuildOptions
     private let isExecutor: Bool
     private let console: Console
+    private let reporter: BuildReporter
 
     init(_ options: BuildOptions, isExecutor: Bool) {
         self.options = options
         self.isExecutor = isExecutor
-        console = Console(isQuiet: options.log.quiet || options.log.verbosity < .info)
+        console = Console(isQuiet: options.log.quiet || options.log.verbosity < .warn)
+        reporter = BuildReporter(options.log, console)
     }
 
     private struct Result: Encodable {
@@ -37,7 +39,8 @@ struct BuildSession {
     }
 
     func run() async throws {
-        for note in options.notes() { console.progress("note: \(note)") }
+        defer { reporter.finish() }
+        for note in options.notes() { reporter.say("note: \(note)") }
         var configuration = AgentConfiguration(stateDirectory: options.cache.state(isExecutor: isExecutor))
         if let isolation = options.isolation { configuration.isolation = isolation }
         var locations: [ImageLocation] = []
@@ -51,14 +54,14 @@ struct BuildSession {
             &configuration,
             pushingTo: pushes
                 + [try options.cache.repository(locations)].compactMap { $0 }.map { ImageLocation(repository: $0) },
-            isExecutor: isExecutor)
+            isExecutor: isExecutor, cacheDirectory: options.cache.images(isExecutor: isExecutor))
         let builder = try Builder(
             stateDirectory: configuration.stateDirectory, registry: registry,
-            report: try await Workshop.isolation(configuration) { console.progress($0) },
+            report: try await Workshop.isolation(configuration) { reporter.say($0) },
             fetcher: try fetcher(configuration))
         if !options.output.skipsPermissionCheck, !options.dryrun { try await builder.checkPush(to: pushes) }
         let opened = try await contextLocation().open(try contextTools(builder, configuration))
-        var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, console: console)
+        var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, say: reporter.say)
             .request(opened, fetcher: try fetcher(configuration))
         try options.cache.apply(to: &request, destinations: locations, now: SystemClock().now)
         try await build(request, with: builder, to: pushes, names: locations, outputs)
@@ -70,11 +73,13 @@ struct BuildSession {
         _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
         _ outputs: [ImageOutput]
     ) async throws {
-        let progress = BuildProgress { console.progress($0) }
         let platforms = try platforms()
         let targets = options.image.target.filter { !$0.isEmpty }
         if options.dryrun {
-            for line in try await builder.outline(request) { console.result(line) }
+            var one = request
+            one.platform = platforms[0]
+            one.target = targets.first
+            for line in try await builder.outline(one) { console.result(line) }
             return
         }
         var images: [BuiltImage] = []
@@ -83,16 +88,17 @@ struct BuildSession {
             one.platform = platform
             one.target = targets.first
             one.uploads = pushes
-            images.append(try await builder.build(one, progress: progress.handle))
+            images.append(try await builder.build(one, progress: reporter.handle))
             one.uploads = []
             for target in targets.dropFirst() {
                 one.target = target
-                _ = try await builder.build(one, progress: progress.handle)
+                _ = try await builder.build(one, progress: reporter.handle)
             }
         }
         let product = try BuildProduct(images, format: request.format, annotations: request.annotations)
-        try await ImageDelivery(builder: builder, options: options.output, progress: progress)
+        try await ImageDelivery(builder: builder, options: options.output, progress: reporter.handle)
             .deliver(product, to: pushes, names: names, outputs, createdAt: request.createdAt)
+        reporter.finish()
         report(product, pushes, outputs)
     }
 

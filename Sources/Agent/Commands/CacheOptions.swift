@@ -110,6 +110,12 @@ struct CacheOptions: ParsableArguments {
         return .registry(host: host, path: path + "/cache")
     }
 
+    /// What `slipway warm` filled: kaniko's executor looks at /cache by itself.
+    func images(isExecutor: Bool) -> String? {
+        if let cacheDirectory { return TextFile.absolute(cacheDirectory) }
+        return isExecutor ? "/cache" : nil
+    }
+
     /// What was asked for and has no effect.
     func notes() -> [String] {
         guard cache?.isOn != true, cacheRepository != nil || noPushCache else { return [] }

@@ -15,6 +15,9 @@ package final class Console: Sendable {
         write(line + "\n", to: STDERR_FILENO)
     }
 
+    /// Progress that is not a line, on standard error.
+    package func raw(_ text: String) { if !isQuiet { write(text, to: STDERR_FILENO) } }
+
     /// A line that must be seen: warnings and errors, on standard error.
     package func alert(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
 

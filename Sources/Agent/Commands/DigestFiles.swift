@@ -45,7 +45,7 @@ struct DigestFiles {
         guard file.hasPrefix("https://") else {
             let path = TextFile.absolute(file)
             Self.makeDirectories(above: path)
-            return try TextFile.write(text, to: path)
+            return try Self.write(text, to: path)
         }
         var configuration = HTTPConfiguration()
         configuration.userAgent = Version.userAgent
@@ -56,6 +56,26 @@ struct DigestFiles {
         guard response.head.isSuccess else {
             throw AgentError(
                 "the digest was not taken", place: "\(url)", cause: "the server answers with status \(response.status)")
+        }
+    }
+
+    /// Whole or not at all, where that is possible: `/dev/termination-log` of a pod is a mount, which only can be written to.
+    private static func write(_ text: String, to path: String) throws(AgentError) {
+        var status = stat()
+        let isThere = stat(path, &status) == 0
+        do throws(AgentError) {
+            if !isThere || status.st_mode & S_IFMT == S_IFREG { return try TextFile.write(text, to: path) }
+        } catch {
+            guard isThere else { throw error }
+        }
+        let descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw AgentError("cannot write the file", place: path, cause: String(cString: strerror(errno)))
+        }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else {
+            throw AgentError("cannot write the file", place: path, cause: String(cString: strerror(errno)))
         }
     }
 

@@ -6,7 +6,7 @@ import Registry
 struct ImageDelivery {
     let builder: Builder
     let options: OutputOptions
-    let progress: BuildProgress
+    let progress: @Sendable (BuildEvent) -> Void
 
     /// - Parameter names: the destinations, also those that nothing is pushed to.
     func deliver(
@@ -37,7 +37,7 @@ struct ImageDelivery {
             }
         }
         try await builder.push(
-            product, to: pushes, ignoringImmutableTags: options.ignoresImmutableTags, progress: progress.handle)
+            product, to: pushes, ignoringImmutableTags: options.ignoresImmutableTags, progress: progress)
         try await DigestFiles(options).write(product.manifest.digest, names)
     }
 

@@ -15,6 +15,7 @@ package struct RootCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, ExecutorCommand.self,
+            WarmCommand.self,
             DockerfileCommand.self,
             ConfigCommand.self, RegistryCommand.self, PolicyCommand.self, ImageCommand.self, UpdateCommand.self,
             WorkloadsCommand.self, ImagesCommand.self, AutomateCommand.self, DeautomateCommand.self, LockCommand.self,

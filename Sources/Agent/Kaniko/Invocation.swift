@@ -50,6 +50,15 @@ package enum Invocation {
                 }
                 value = next
             }
+            if value?.isEmpty == true {
+                // What a template left empty is as good as not given; an image or a context has to be named.
+                switch flag.name {
+                case "destination", "context", "image": result.append("--\(flag.name)")
+                case "credential-helpers": result.append("--\(flag.name)=none")
+                default: break
+                }
+                continue
+            }
             let text = "\(flag.name)=\(value ?? "true")"
             guard flag.handling == .honoured else {
                 result.append("--\(residue)=\(text)")

@@ -110,7 +110,10 @@ extension KanikoFlags {
             KanikoFlag("build-arg", .list),
             KanikoFlag("cache-dir", short: "c"),
             KanikoFlag("force", .boolean, short: "f"),
-            KanikoFlag("cache-ttl"),
+            KanikoFlag(
+                "cache-ttl", .value,
+                .idle("what is kept is found by its digest, and a tag is asked for each time, so nothing becomes stale")
+            ),
             KanikoFlag("custom-platform", formerly: ["customPlatform"]),
             KanikoFlag("image-download-retry"),
             KanikoFlag("verbosity", short: "v"),

@@ -1,5 +1,6 @@
 import Glibc
 import OCI
+import Registry
 import Sandbox
 
 extension BuildRun {
@@ -8,6 +9,7 @@ extension BuildRun {
         guard !step.arguments.isEmpty else {
             throw BuildError(.step, "RUN has no command", hint: "write the program and its arguments")
         }
+        try Self.refuseForeign(files.base?.image.config.platform ?? request.platform)
         let mode = try chooseIsolation()
         let root = try await root(of: files)
         let account = try UserLookup(of: root).account(step.user)
@@ -107,6 +109,30 @@ extension BuildRun {
         }
         try editor.finish()
         return editor.upper
+    }
+
+    /// Programs of another processor do not run here, unless the kernel was told how.
+    private static func refuseForeign(_ platform: Platform) throws(BuildError) {
+        let (wanted, host) = (platform.normalized, Platform.host.normalized)
+        let runsBeside = ["amd64": "386", "arm64": "arm"]
+        guard wanted.os == "linux", !wanted.architecture.isEmpty, wanted.architecture != "unknown",
+            wanted.architecture != host.architecture, runsBeside[host.architecture] != wanted.architecture,
+            !hasEmulation(wanted.architecture)
+        else { return }
+        throw BuildError(
+            .unsupported, "the step is for \(wanted), and this machine is \(host)",
+            cause: "its programs cannot run here",
+            hint: "build on such a machine; or compile for it in a stage FROM --platform=$BUILDPLATFORM and COPY the "
+                + "result; or register an emulator (qemu-user-static) with binfmt_misc")
+    }
+
+    /// https://docs.kernel.org/admin-guide/binfmt-misc.html, under the names that QEMU's packages give.
+    private static func hasEmulation(_ architecture: String) -> Bool {
+        let names = [
+            "amd64": "x86_64", "arm64": "aarch64", "386": "i386", "ppc64le": "ppc64le", "mips64le": "mips64el",
+            "mipsle": "mipsel", "loong64": "loongarch64",
+        ]
+        return access("/proc/sys/fs/binfmt_misc/qemu-\(names[architecture] ?? architecture)", F_OK) == 0
     }
 
     private func chooseIsolation() throws(BuildError) -> IsolationMode {

@@ -1,0 +1,177 @@
+import Builder
+import Glibc
+import Synchronization
+
+/// A view on a terminal: what is done scrolls by, and below it the stages that are under way are redrawn in place, side by
+/// side, with their times and the last line that their step printed.
+final class LiveProgress: Sendable {
+    fileprivate struct Work {
+        var step = ""
+        var text = ""
+        var started = ContinuousClock.now
+        var isOpen = false
+        var note = ""
+        var partial: [UInt8] = []
+        var lastLine = ""
+    }
+
+    private struct State {
+        var works: [String: Work] = [:]
+        var order: [String] = []
+        var uploaded: Int64 = 0
+        var pulled: Int64 = 0
+        /// Lines of the view that are on the screen.
+        var drawn = 0
+        var lastDraw: ContinuousClock.Instant?
+        var isOver = false
+        var ticker: Task<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let console: Console
+    private let showsTimes: Bool
+    private let start = ContinuousClock.now
+
+    init(showsTimes: Bool, _ console: Console) {
+        self.console = console
+        self.showsTimes = showsTimes
+        let task = Task { [weak self] in
+            while let self, !Task.isCancelled {
+                self.state.withLock { self.redraw(&$0) }
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+        state.withLock { $0.ticker = task }
+    }
+
+    func say(_ line: String) {
+        state.withLock { state in
+            erase(&state)
+            print(line)
+            draw(&state)
+        }
+    }
+
+    func finish() {
+        state.withLock { state in
+            state.isOver = true
+            state.ticker?.cancel()
+            erase(&state)
+        }
+    }
+
+    func handle(_ event: BuildEvent) { handle(event, in: "") }
+
+    private func handle(_ event: BuildEvent, in stage: String) {
+        if case .inStage(let name, let inner) = event { return handle(inner, in: name) }
+        state.withLock { state in
+            switch event {
+            case .inStage: break
+            case .stepStarted(let name, let index, let count, let text, _):
+                if state.works[stage] == nil { state.order.append(stage) }
+                var work = Work()
+                work.step = name.isEmpty ? "[\(index)/\(count)]" : "[\(name) \(index)/\(count)]"
+                work.text = text.split(separator: "\n").first.map(String.init) ?? text
+                work.isOpen = true
+                state.works[stage] = work
+                redraw(&state)
+            case .stepOutput(_, let bytes):
+                state.works[stage]?.take(bytes)
+                redraw(&state)
+            case .stepCached(_, let size): state.works[stage]?.note = "cached, \(BuildProgress.size(size))"
+            case .stepExplained(let text):
+                above("  \(state.works[stage]?.step ?? "") not in the cache: \(text)", &state)
+            case .layerWritten(_, let size): state.works[stage]?.note = BuildProgress.size(size)
+            case .stepFinished(let duration):
+                guard let work = state.works[stage] else { return }
+                state.works[stage]?.isOpen = false
+                let note = work.note.isEmpty ? "" : " (\(work.note))"
+                above("\(work.step) \(work.text) \(Self.seconds(duration))\(note)", &state)
+            case .basePulled(let name, _, let bytes):
+                state.pulled += bytes
+                above("base \(name) (\(BuildProgress.size(bytes)))", &state)
+            case .blobPushed(_, let size, let outcome, _):
+                if outcome == .uploaded { state.uploaded += size }
+                redraw(&state)
+            case .manifestPushed(let digest, let location): above("pushed \(location) \(digest)", &state)
+            case .note(let text): above("note: \(text)", &state)
+            }
+        }
+    }
+
+    // MARK: Screen
+
+    /// A line that stays, above the view.
+    private func above(_ line: String, _ state: inout State) {
+        erase(&state)
+        print(line)
+        draw(&state)
+    }
+
+    private func print(_ line: String) {
+        let text = Self.visible(line)
+        console.progress(showsTimes ? "\(BuildReporter.now) \(text)" : text)
+    }
+
+    /// At most some times a second: a step may print faster than a terminal reads.
+    private func redraw(_ state: inout State) {
+        if let last = state.lastDraw, ContinuousClock.now - last < .milliseconds(80) { return }
+        erase(&state)
+        draw(&state)
+    }
+
+    private func erase(_ state: inout State) {
+        if state.drawn > 0 { console.raw("\u{1B}[\(state.drawn)A\u{1B}[J") }
+        state.drawn = 0
+    }
+
+    private func draw(_ state: inout State) {
+        guard !state.isOver else { return }
+        let (columns, rows) = Self.size
+        var lines: [String] = []
+        for stage in state.order {
+            guard let work = state.works[stage], work.isOpen else { continue }
+            lines.append("\(work.step) \(work.text) \(Self.seconds(.now - work.started))")
+            if !work.lastLine.isEmpty { lines.append("    \(work.lastLine)") }
+        }
+        lines = Array(lines.prefix(max(1, rows - 2)))
+        var total = "building \(Self.seconds(.now - start))"
+        if state.pulled > 0 { total += ", \(BuildProgress.size(state.pulled)) pulled" }
+        if state.uploaded > 0 { total += ", \(BuildProgress.size(state.uploaded)) pushed" }
+        lines.append(total)
+        // A line that wraps could not be erased again.
+        console.raw(lines.map { Self.visible($0).prefix(max(10, columns - 1)) + "\n" }.joined())
+        state.drawn = lines.count
+        state.lastDraw = .now
+    }
+
+    private static var size: (columns: Int, rows: Int) {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+            return (80, 24)
+        }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+
+    /// A terminal is not to be steered by what a step prints; what is wider than one column could break the view.
+    private static func visible(_ text: String) -> String {
+        String(text.unicodeScalars.map { $0.value < 0x20 || $0.value >= 0x7f ? "?" : Character($0) })
+    }
+
+    private static func seconds(_ duration: Duration) -> String {
+        let tenths = Int(max(0, duration.seconds) * 10)
+        return "\(tenths / 10).\(tenths % 10)s"
+    }
+}
+
+extension LiveProgress.Work {
+    /// Keeps the last line that was printed.
+    fileprivate mutating func take(_ bytes: [UInt8]) {
+        partial += bytes
+        while let end = partial.firstIndex(where: { $0 == 0x0a || $0 == 0x0d }) {
+            if end > partial.startIndex { lastLine = String(decoding: partial[..<end].prefix(500), as: UTF8.self) }
+            partial.removeSubrange(...end)
+        }
+        if partial.count > 4_000 { partial.removeAll() }
+    }
+}

@@ -1,0 +1,70 @@
+import ContentStore
+import OCI
+
+/// A repository whose content may be in a layout on this machine already, put there by `slipway warm`.
+///
+/// What a tag points at is always asked of the repository; what has a digest comes from the layout where it is there and
+/// whole. So a tag that moved is noticed, and nothing stale is used.
+struct CachedRepository: ImageRepository {
+    let origin: any ImageRepository
+    let cache: LayoutRepository
+
+    var location: RepositoryLocation { origin.location }
+
+    func manifest(_ selector: ManifestSelector) async throws(RegistryError) -> RawManifest? {
+        switch selector {
+        case .digest:
+            if let known = try? await cache.manifest(selector) { return known }
+        case .tag(let tag):
+            if let digest = try? await origin.digest(ofTag: tag),
+                let known = try? await cache.manifest(.digest(digest))
+            {
+                return known
+            }
+        }
+        return try await origin.manifest(selector)
+    }
+
+    func defaultManifest() async throws(RegistryError) -> RawManifest? { try await origin.defaultManifest() }
+
+    func digest(ofTag tag: String) async throws(RegistryError) -> Digest? { try await origin.digest(ofTag: tag) }
+
+    func blob(_ descriptor: Descriptor, limit: Int) async throws(RegistryError) -> [UInt8] {
+        if let known = try? await cache.blob(descriptor, limit: limit) { return known }
+        return try await origin.blob(descriptor, limit: limit)
+    }
+
+    func fetchBlob(
+        _ descriptor: Descriptor, into store: ContentStore, progress: (@Sendable (Int64) -> Void)?
+    ) async throws(RegistryError) {
+        do throws(RegistryError) {
+            try await cache.fetchBlob(descriptor, into: store, progress: progress)
+        } catch {
+            if error.code == .cancelled { throw error }
+            try await origin.fetchBlob(descriptor, into: store, progress: progress)
+        }
+    }
+
+    func hasBlob(_ digest: Digest) async throws(RegistryError) -> Bool { try await origin.hasBlob(digest) }
+
+    func pushBlob(
+        _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
+        progress: (@Sendable (Int64) -> Void)?
+    ) async throws(RegistryError) -> PushOutcome {
+        try await origin.pushBlob(descriptor, from: store, mountFrom: sources, progress: progress)
+    }
+
+    func pushManifest(
+        _ bytes: [UInt8], mediaType: MediaType, tag: String?
+    ) async throws(RegistryError) -> Digest {
+        try await origin.pushManifest(bytes, mediaType: mediaType, tag: tag)
+    }
+
+    func tags() async throws(RegistryError) -> [String] { try await origin.tags() }
+
+    func tagList() async throws(RegistryError) -> [String]? { try await origin.tagList() }
+
+    func referrers(of digest: Digest, artifactType: String?) async throws(RegistryError) -> [Descriptor] {
+        try await origin.referrers(of: digest, artifactType: artifactType)
+    }
+}
