@@ -32,6 +32,8 @@ package struct HTTPConfiguration: Sendable {
     /// Whether no host's certificate is verified.
     package var skipsVerification = false
     package var plainHTTP = PlainHTTP.hosts([])
+    /// Whether plain HTTP is allowed with this machine and private networks too.
+    package var allowsPlainHTTPLocally = false
     package var proxies = Proxies()
     /// Seconds to resolve, connect and shake hands.
     package var connectTimeout = 15
@@ -58,7 +60,8 @@ package struct HTTPConfiguration: Sendable {
     }
 
     func allowsPlainHTTP(_ url: HTTPURL) -> Bool {
-        switch plainHTTP {
+        if allowsPlainHTTPLocally, LocalHost.contains(url.host) { return true }
+        return switch plainHTTP {
         case .everywhere: true
         case .hosts(let hosts): hosts.contains("\(url.host):\(url.port)") || hosts.contains(url.host)
         }

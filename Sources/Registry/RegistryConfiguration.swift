@@ -73,7 +73,7 @@ package struct RegistryConfiguration: Sendable {
 
     /// Whether plain HTTP is taken from a host that does not speak TLS.
     func mayBePlain(_ host: String) -> Bool {
-        Self.covers(plainFallback, host) || (fallsBackToPlainLocally && Self.isLocal(Self.name(of: host.lowercased())))
+        Self.covers(plainFallback, host) || (fallsBackToPlainLocally && LocalHost.contains(Self.name(of: host)))
     }
 
     private static func covers(_ entries: Set<String>, _ host: String) -> Bool {
@@ -81,18 +81,6 @@ package struct RegistryConfiguration: Sendable {
         return entries.contains { entry in
             entry == "*" || entry.lowercased() == host || entry.lowercased() == name(of: host)
         }
-    }
-
-    private static func isLocal(_ name: String) -> Bool {
-        if name == "localhost" || name.hasSuffix(".localhost") || name.hasSuffix(".local") || name == "[::1]" {
-            return true
-        }
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-        guard parts.count == 4, let first = parts[0], let second = parts[1], parts[2] != nil, parts[3] != nil else {
-            return false
-        }
-        return first == 127 || first == 10 || (first == 172 && (16...31).contains(second))
-            || (first == 192 && second == 168)
     }
 
     /// The URL at which a host's API is.
@@ -112,7 +100,7 @@ package struct RegistryConfiguration: Sendable {
     var http: HTTPConfiguration {
         var http = HTTPConfiguration()
         http.userAgent = userAgent
-        if insecureRegistries.contains("*") || plainFallback.contains("*") || fallsBackToPlainLocally {
+        if insecureRegistries.contains("*") || plainFallback.contains("*") {
             // Which hosts are meant is decided where their address is chosen.
             http.plainHTTP = .everywhere
         } else {
@@ -122,6 +110,7 @@ package struct RegistryConfiguration: Sendable {
                     $0.formUnion([$1.lowercased(), Self.name(of: $1.lowercased())])
                 })
         }
+        http.allowsPlainHTTPLocally = fallsBackToPlainLocally
         http.skipsVerification = skipsAllTLSVerification
         for host in skipTLSVerify { http.trust[Self.key(host), default: .init()].skipsVerification = true }
         for (host, file) in certificateBundles { http.trust[Self.key(host), default: .init()].certificateBundle = file }
