@@ -13,8 +13,6 @@ final class LiveProgress: Sendable {
         var note = ""
         var partial: [UInt8] = []
         var lastLine = ""
-        /// The last lines, for when the step fails.
-        var tail: [String] = []
     }
 
     private struct State {
@@ -56,16 +54,9 @@ final class LiveProgress: Sendable {
 
     func finish() {
         state.withLock { state in
-            guard !state.isOver else { return }
             state.isOver = true
             state.ticker?.cancel()
             erase(&state)
-            // What did not come to its end shows what it said last.
-            for stage in state.order {
-                guard let work = state.works[stage], work.isOpen, !work.tail.isEmpty else { continue }
-                print("\(work.step) \(work.text)")
-                for line in work.tail { print("    \(line)") }
-            }
         }
     }
 
@@ -178,11 +169,7 @@ extension LiveProgress.Work {
     fileprivate mutating func take(_ bytes: [UInt8]) {
         partial += bytes
         while let end = partial.firstIndex(where: { $0 == 0x0a || $0 == 0x0d }) {
-            if end > partial.startIndex {
-                lastLine = String(decoding: partial[..<end].prefix(500), as: UTF8.self)
-                tail.append(lastLine)
-                if tail.count > 40 { tail.removeFirst() }
-            }
+            if end > partial.startIndex { lastLine = String(decoding: partial[..<end].prefix(500), as: UTF8.self) }
             partial.removeSubrange(...end)
         }
         if partial.count > 4_000 { partial.removeAll() }
