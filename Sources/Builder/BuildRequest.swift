@@ -63,6 +63,8 @@ package struct BuildRequest: Sendable {
     package var stepTimeout: Duration?
     /// Bytes of output that a RUN step may print; the rest is dropped, and said to be.
     package var stepOutputLimit = 64 << 20
+    /// Processes that a RUN step may have at a time.
+    package var stepProcessLimit = 4096
     /// Values of `RUN --mount=type=secret`, by id.
     package var secrets: [String: [UInt8]] = [:]
     /// The agents of `RUN --mount=type=ssh`, by id.

@@ -458,6 +458,7 @@ static int answer_exec(struct call *call, int descriptor, uint64_t path, int fla
     struct stat status;
     static struct identity next;
     next = *call->who;
+    next.capabilities = 0;
     if (file >= 0) {
         if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_mode & (S_ISUID | S_ISGID)
             && status.st_mode & 0111) {
@@ -471,6 +472,16 @@ static int answer_exec(struct call *call, int descriptor, uint64_t path, int fla
         next.gid[SAVED] = next.gid[FILES] = next.gid[EFFECTIVE];
         if (memcmp(&next, call->who, sizeof next) != 0) slipway_set_identity(call->pid, &next);
     }
+    return GO_ON;
+}
+
+// Whether the process's capabilities outlive its being root. The kernel notes it too.
+static int answer_keep(struct call *call) {
+    static struct identity next;
+    next = *call->who;
+    next.capabilities &= ~(uint32_t)KEEPS_CAPABILITIES;
+    if (argument(call, 1) == 1) next.capabilities |= KEEPS_CAPABILITIES;
+    if (memcmp(&next, call->who, sizeof next) != 0) slipway_set_identity(call->pid, &next);
     return GO_ON;
 }
 
@@ -505,6 +516,7 @@ static int answer(struct call *call) {
     case SYS_statx: return answer_statx(call);
     case SYS_execve: return answer_exec(call, AT_FDCWD, arguments[0], 0);
     case SYS_execveat: return answer_exec(call, INT(0), arguments[1], INT(4));
+    case SYS_prctl: return answer_keep(call);
     case SYS_chroot: some_changed_root = 1; return GO_ON;
 #ifdef __x86_64__
     case SYS_chown: return answer_chown(call, AT_FDCWD, arguments[0], ID(1), ID(2), 0);

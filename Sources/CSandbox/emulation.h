@@ -20,9 +20,14 @@ struct seccomp_notif_resp;
 struct identity {
     uint32_t uid[4];  // real, effective, saved, file system
     uint32_t gid[4];
+    // KEEPS_CAPABILITIES and HAS_KEPT_THEM.
+    uint32_t capabilities;
     uint32_t group_count;
     uint32_t groups[256];
 };
+
+// prctl(2)'s PR_SET_KEEPCAPS, and what comes of it: a process that was root changes its user, and may still change its ids.
+enum { KEEPS_CAPABILITIES = 1, HAS_KEPT_THEM = 2 };
 
 enum { REAL = 0, EFFECTIVE = 1, SAVED = 2, FILES = 3 };
 

@@ -136,7 +136,8 @@ int slipway_identity_call(const struct seccomp_notif *call, int64_t *value) {
     // The table's entries never change: others may have them too.
     static struct identity next;
     next = *now;
-    int is_root = now->uid[EFFECTIVE] == 0;
+    int was_root = now->uid[REAL] == 0 || now->uid[EFFECTIVE] == 0 || now->uid[SAVED] == 0;
+    int is_root = now->uid[EFFECTIVE] == 0 || now->capabilities & HAS_KEPT_THEM;
     int result = 0;
     switch (call->data.nr) {
     case SYS_setuid: result = set_one(next.uid, first, is_root); break;
@@ -164,5 +165,7 @@ int slipway_identity_call(const struct seccomp_notif *call, int64_t *value) {
         break;
     default: return -ENOSYS;
     }
+    int stays_root = next.uid[REAL] == 0 || next.uid[EFFECTIVE] == 0 || next.uid[SAVED] == 0;
+    if (was_root && !stays_root && next.capabilities & KEEPS_CAPABILITIES) next.capabilities |= HAS_KEPT_THEM;
     return result != 0 ? result : slipway_set_identity(pid, &next);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -117,14 +118,42 @@ static void protect(int root, const char *path) {
     close(target);
 }
 
+// Since Linux 6.14, each pid namespace has its own limit, and its root may set it. Before, it is the machine's.
+static int has_own_pid_limit(void) {
+    struct utsname system;
+    if (uname(&system) != 0) return 0;
+    int numbers[2] = {0, 0};
+    const char *at = system.release;
+    for (int i = 0; i < 2; i++) {
+        while (*at >= '0' && *at <= '9') numbers[i] = numbers[i] * 10 + (*at++ - '0');
+        if (*at == '.') at++;
+    }
+    return numbers[0] > 6 || (numbers[0] == 6 && numbers[1] >= 14);
+}
+
+static void limit_processes(const struct slipway_sandbox *sandbox, int root) {
+    if (sandbox->process_limit <= 0 || !has_own_pid_limit()) return;
+    int file = open_in_root(root, "proc/sys/kernel/pid_max", O_WRONLY);
+    if (file < 0) return;
+    char text[24];
+    // Threads count too, and numbers are not used again at once: this is the last resort only.
+    char *end = slipway_write_number(text, (unsigned long)sandbox->process_limit * 8 + 300);
+    // What cannot be limited here is still counted.
+    if (write(file, text, (size_t)(end - text)) < 0) {}
+    close(file);
+}
+
 static void mount_proc(const struct slipway_sandbox *sandbox, int root) {
     int target = open_in_root(root, "proc", O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (target < 0) slipway_fail(sandbox, SLIPWAY_STAGE_PROC, errno, -1);
     if (mount_over("proc", target, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) {
         // A pod's own /proc has parts covered, and then the kernel gives no new one: the pod's serves.
         if (bind_over("/proc", target, MS_REC) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_PROC, errno, -1);
+        close(target);
+    } else {
+        close(target);
+        limit_processes(sandbox, root);
     }
-    close(target);
     // The paths that container engines hide and protect: with root's own id mapped, their modes alone protect nothing.
     static const char *const hidden[] = {
         "proc/acpi", "proc/asound", "proc/kcore", "proc/keys", "proc/latency_stats", "proc/sched_debug", "proc/scsi",

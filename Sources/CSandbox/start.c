@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -231,33 +232,94 @@ __attribute__((noreturn)) static void become(const struct slipway_sandbox *sandb
     slipway_fail(sandbox, SLIPWAY_STAGE_EXEC, best, -1);
 }
 
-// Kills the processes that were left to us. Without a pid namespace nobody else does.
-static void kill_children(void) {
-    for (;;) {
-        char path[64] = "/proc/self/task/";
-        char *at = slipway_write_number(path + 16, (unsigned long)syscall(SYS_gettid));
+// Goes through the processes below us, and ends them if told to; stops above `limit`. What threads fork is met when its parent
+// has ended. Returns how many there were.
+static int visit_below(int limit, int ends_them) {
+    static pid_t pending[1 << 15];
+    int room = sizeof pending / sizeof *pending, waiting = 0, found = 0;
+    pending[waiting++] = (pid_t)syscall(SYS_getpid);
+    while (waiting > 0 && found <= limit) {
+        char path[80] = "/proc/";
+        char *at = slipway_write_number(path + 6, (unsigned long)pending[--waiting]);
+        memcpy(at, "/task/", 6);
+        at = slipway_write_number(at + 6, (unsigned long)pending[waiting]);
         memcpy(at, "/children", 10);
         int list = open(path, O_RDONLY | O_CLOEXEC);
-        if (list >= 0) {
-            char text[4096];
-            ssize_t count;
-            long number = 0;
-            while ((count = read(list, text, sizeof text)) > 0) {
-                for (ssize_t i = 0; i < count; i++) {
-                    if (text[i] >= '0' && text[i] <= '9') {
-                        number = number * 10 + (text[i] - '0');
-                    } else {
-                        if (number > 1) kill((pid_t)number, SIGKILL);
-                        number = 0;
-                    }
+        if (list < 0) continue;
+        char text[4096];
+        ssize_t count;
+        long number = 0;
+        while ((count = read(list, text, sizeof text)) > 0) {
+            for (ssize_t i = 0; i < count; i++) {
+                if (text[i] >= '0' && text[i] <= '9') {
+                    number = number * 10 + (text[i] - '0');
+                    continue;
                 }
+                if (number > 1) {
+                    found++;
+                    // From the top down: what has been told to end forks no more, and its children are seen.
+                    if (ends_them) kill((pid_t)number, SIGKILL);
+                    if (waiting < room) pending[waiting++] = (pid_t)number;
+                }
+                number = 0;
             }
-            if (number > 1) kill((pid_t)number, SIGKILL);
-            close(list);
         }
-        // Each one that dies leaves its own children to us, until there are none.
-        if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD) return;
+        close(list);
     }
+    return found;
+}
+
+// Kills the processes that were left to us, and those below them. Without a pid namespace nobody else does.
+static void kill_children(void) {
+    for (;;) {
+        visit_below(INT32_MAX, 1);
+        pid_t ended;
+        while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {}
+        if (ended < 0 && errno == ECHILD) return;
+        // Those that were just killed need a moment to end; each leaves its own children to us.
+        static const struct timespec moment = {0, 1000000};
+        nanosleep(&moment, NULL);
+    }
+}
+
+// The processes of our own pid namespace.
+static int count_here(void) {
+    int directory = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return 0;
+    static union {
+        struct { uint64_t inode, offset; unsigned short size; unsigned char type; char name[1]; } entry;
+        char room[32768];
+    } buffer;
+    int found = 0;
+    long size;
+    while ((size = syscall(SYS_getdents64, directory, buffer.room, sizeof buffer)) > 0) {
+        for (long at = 0; at < size;) {
+            char *entry = buffer.room + at;
+            unsigned short length;
+            memcpy(&length, entry + 16, sizeof length);
+            if (entry[19] >= '0' && entry[19] <= '9') found++;
+            at += length;
+        }
+    }
+    close(directory);
+    return found;
+}
+
+// Not with every process that ends: four times a second.
+static int is_time_to_count(void) {
+    static struct timespec last;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long milliseconds = (now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000;
+    if (milliseconds < 250) return 0;
+    last = now;
+    return 1;
+}
+
+static int has_too_many_processes(const struct slipway_sandbox *sandbox) {
+    if (sandbox->process_limit <= 0) return 0;
+    int found = sandbox->namespaces ? count_here() : visit_below(sandbox->process_limit, 0);
+    return found > sandbox->process_limit;
 }
 
 // Waits for the step, reaping whatever else ends, and reports how it ended.
@@ -268,6 +330,7 @@ __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbo
     sigaddset(&expected, SIGCHLD);
     sigaddset(&expected, SIGTERM);
     int is_over = 0;
+    int is_too_many = 0;
     int result = 0;
     while (!is_over) {
         int status;
@@ -278,8 +341,16 @@ __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbo
             result = status;
         }
         if (is_over || (ended < 0 && errno == ECHILD)) break;
+        // Now and then it is looked how many processes there are. Nobody else bounds them for root.
+        static const struct timespec pause = {0, 250000000};
         siginfo_t information;
-        if (sigwaitinfo(&expected, &information) == SIGTERM) {
+        int signal = sigtimedwait(&expected, &information, &pause);
+        if (signal != SIGTERM && is_time_to_count() && has_too_many_processes(sandbox)) {
+            kill(step, SIGKILL);
+            is_over = 1;
+            is_too_many = 1;
+        }
+        if (signal == SIGTERM) {
             // Told to end, by the agent or by its death. A namespace would die with us; without one we have to see to it.
             kill(step, SIGKILL);
             is_over = 1;
@@ -287,7 +358,10 @@ __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbo
         }
     }
     if (!sandbox->namespaces) kill_children();
-    report(sandbox, SLIPWAY_STAGE_NONE, result, -1);
+    if (is_too_many)
+        report(sandbox, SLIPWAY_STAGE_PROCESSES, EAGAIN, -1);
+    else
+        report(sandbox, SLIPWAY_STAGE_NONE, result, -1);
     // With the first process of a pid namespace all others die.
     _exit(0);
 }
@@ -350,7 +424,9 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
             if (syscall(SYS_unshare, CLONE_NEWNET) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_NETWORK, errno, -1);
             bring_up_loopback();
         }
-        if (!sandbox->namespaces && (chroot(sandbox->root) != 0 || chdir("/") != 0))
+        // In place, the root is where we are, and the right to change it may be missing.
+        int is_elsewhere = strcmp(sandbox->root, "/") != 0;
+        if (!sandbox->namespaces && ((is_elsewhere && chroot(sandbox->root) != 0) || chdir("/") != 0))
             slipway_fail(sandbox, SLIPWAY_STAGE_CHROOT, errno, -1);
         become(sandbox);
     }

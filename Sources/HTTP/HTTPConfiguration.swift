@@ -31,6 +31,9 @@ package struct HTTPConfiguration: Sendable {
     package var trust: [String: Trust] = [:]
     /// Whether no host's certificate is verified.
     package var skipsVerification = false
+    /// A file (PEM) that is read where a host has no bundle of its own, instead of the system's, which may be gone when it is
+    /// needed.
+    package var systemBundle: String?
     package var plainHTTP = PlainHTTP.hosts([])
     /// Whether plain HTTP is allowed with this machine and private networks too.
     package var allowsPlainHTTPLocally = false

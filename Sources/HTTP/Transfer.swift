@@ -104,7 +104,7 @@ final class Transfer {
         if let user = proxy?.user { set(CURLOPT_PROXYUSERNAME, user) }
         if let password = proxy?.password { set(CURLOPT_PROXYPASSWORD, password) }
         let trust = configuration.trust(url)
-        if let bundle = trust.certificateBundle { set(CURLOPT_CAINFO, bundle) }
+        if let bundle = trust.certificateBundle ?? configuration.systemBundle { set(CURLOPT_CAINFO, bundle) }
         if let certificate = trust.clientCertificate {
             set(CURLOPT_SSLCERT, certificate)
             set(CURLOPT_SSLKEY, trust.clientKey ?? certificate)

@@ -24,6 +24,8 @@ package struct RegistryConfiguration: Sendable {
     package var skipTLSVerify: Set<String> = []
     /// Certificates (PEM files) trusted for a host beside the system's.
     package var certificateBundles: [String: String] = [:]
+    /// As `HTTPConfiguration.systemBundle`.
+    package var systemBundle: String?
     /// What else holds for single hosts: `host:port`, or `host` for all its ports.
     package var hosts: [String: HostOptions] = [:]
     /// `HTTP_PROXY` and its like of this process.
@@ -100,6 +102,7 @@ package struct RegistryConfiguration: Sendable {
     var http: HTTPConfiguration {
         var http = HTTPConfiguration()
         http.userAgent = userAgent
+        http.systemBundle = systemBundle
         if insecureRegistries.contains("*") || plainFallback.contains("*") {
             // Which hosts are meant is decided where their address is chosen.
             http.plainHTTP = .everywhere

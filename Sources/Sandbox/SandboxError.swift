@@ -9,6 +9,8 @@ package struct SandboxError: Diagnostic, Equatable {
         case clone = 1
         case mapIDs, privateMounts, overlay, root, proc, sys, dev, mount, pivot, hostname, network, fork, groups, user
         case capabilities, directory, streams, exec, chroot, emulation
+        /// The step had more processes than it may; told as a result.
+        case processes
         /// The supervision itself failed, or was cancelled.
         case supervision
     }
@@ -46,6 +48,7 @@ package struct SandboxError: Diagnostic, Equatable {
         case .streams: "cannot connect the step's output"
         case .exec: "cannot execute \(subject ?? "the program")"
         case .chroot: "cannot change the root directory"
+        case .processes: "the step has too many processes"
         case .supervision: number == ECANCELED ? "the step was cancelled" : "cannot supervise the step"
         }
     }

@@ -112,6 +112,7 @@ struct SandboxLayout {
         sandbox.directory = strings.add(step.workingDirectory)
         sandbox.uid = step.user.uid
         sandbox.gid = step.user.gid
+        sandbox.process_limit = Int32(clamping: step.processLimit)
         sandbox.capabilities = SandboxStep.defaultCapabilities
         // In a bare chroot the right to make another one (CAP_SYS_CHROOT) is the way out of it. And a step that has less
         // than the agent may not trace the agent either, where the agent itself has only a container's capabilities.

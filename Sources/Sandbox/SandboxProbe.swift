@@ -34,8 +34,8 @@ package struct IsolationReport: Sendable {
             canChown: canChown)
     }
 
-    /// What is used when nobody asks for a mode: the strongest.
-    package var automatic: IsolationMode? { available.first }
+    /// What is used when nobody asks for a mode: the strongest. Never one that empties the machine's root.
+    package var automatic: IsolationMode? { available.first { $0 != .inPlace } }
 }
 
 package enum SandboxProbe {
@@ -71,7 +71,16 @@ package enum SandboxProbe {
             available.append(.chroot)
             reasons[.chroot] = "root may change the root directory"
         }
-        reasons[.inPlace] = "building in the process's own root directory is not supported yet"
+        if isRootless {
+            reasons[.inPlace] = "only root can write the files of an image over its own root directory"
+            remedies[.inPlace] = "run as root, or where user namespaces are allowed"
+        } else if !ThrowAwayRoot.isOne {
+            reasons[.inPlace] = "this root directory is not known to be thrown away: all that is in it would be removed"
+            remedies[.inPlace] = ThrowAwayRoot.remedy
+        } else {
+            available.append(.inPlace)
+            reasons[.inPlace] = "the root directory is thrown away"
+        }
         return IsolationReport(
             available: available, reasons: reasons, remedies: remedies, rootless: isRootless,
             canChown: !isRootless && !missing.contains("chown"))

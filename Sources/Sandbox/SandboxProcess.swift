@@ -38,7 +38,6 @@ struct SandboxProcess {
         out.closeWriteEnd()
         err.closeWriteEnd()
         reports.closeWriteEnd()
-        go.closeReadEnd()
 
         let descriptor = slipway_pidfd_open(pid)
         defer {
@@ -55,6 +54,8 @@ struct SandboxProcess {
         stop.watch(descriptor >= 0 ? (descriptor, endSignal) : nil)
         var byte: UInt8 = 1
         _ = write(go.writeEnd, &byte, 1)
+        // Not before: a step may be over by now, and a pipe that nobody reads would end this process.
+        go.closeReadEnd()
         return try supervise(pid, out, err, reports, output)
     }
 
@@ -78,6 +79,7 @@ struct SandboxProcess {
         var passed = 0
         var isTruncated = false
         var isTimedOut = false
+        var isStorageFull = false
         var report: slipway_report?
         var open: [(Pipe, OutputStream?)] = [(out, .stdout), (err, .stderr), (reports, nil)]
         while !open.isEmpty {
@@ -89,12 +91,21 @@ struct SandboxProcess {
                     clamping: left.components.seconds * 1_000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
                 if left <= .zero { wait = 0 }
             }
+            if let storage = step.storage, !isStorageFull, !isTimedOut {
+                if Self.room(at: storage.path) < storage.reserve {
+                    isStorageFull = true
+                    kill(pid, endSignal)
+                } else {
+                    wait = wait < 0 ? Self.storagePause : min(wait, Self.storagePause)
+                }
+            }
             let count = poll(&polled, nfds_t(polled.count), wait)
             if count < 0 {
                 if errno == EINTR { continue }
                 throw SandboxError(.supervision, errno)
             }
             if count == 0 {
+                guard let deadline, !isTimedOut, deadline <= .now else { continue }
                 isTimedOut = true
                 kill(pid, endSignal)
                 continue
@@ -118,15 +129,31 @@ struct SandboxProcess {
             }
         }
         if isTimedOut { return SandboxResult(exit: .timedOut, isOutputTruncated: isTruncated) }
+        if isStorageFull { return SandboxResult(exit: .storageFull, isOutputTruncated: isTruncated) }
         if stop.isSent { throw SandboxError(.supervision, ECANCELED) }
         guard let report else {
             // The first process was killed before it could say anything.
             return SandboxResult(exit: .signaled(SIGKILL), isOutputTruncated: isTruncated)
         }
+        if report.stage == Int32(SLIPWAY_STAGE_PROCESSES.rawValue) {
+            return SandboxResult(exit: .tooManyProcesses, isOutputTruncated: isTruncated)
+        }
         if report.stage != 0 { throw error(report) }
         let status = report.number
         let exit: SandboxResult.Exit = status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .signaled(status & 0x7f)
         return SandboxResult(exit: exit, isOutputTruncated: isTruncated)
+    }
+
+    /// Milliseconds between two looks at the room that is left.
+    private static let storagePause: Int32 = 250
+
+    /// Bytes that are left on a file system; when it does not say, there is room.
+    private static func room(at path: String) -> Int64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return .max }
+        let (bytes, overflow) = Int64(clamping: status.f_bavail).multipliedReportingOverflow(
+            by: Int64(clamping: status.f_frsize))
+        return overflow ? .max : bytes
     }
 
     private static func report(_ bytes: ArraySlice<UInt8>) -> slipway_report? {

@@ -68,6 +68,10 @@ package struct SandboxStep: Sendable {
     package var timeout: Duration?
     /// Bytes of output that are passed on; what comes after is read and dropped.
     package var outputLimit = 64 << 20
+    /// Processes that the step may have at a time. Threads are not counted.
+    package var processLimit = 4096
+    /// The step is ended when less room is left on the file system of `path`.
+    package var storage: (path: String, reserve: Int64)?
 
     package init(mode: IsolationMode, arguments: [String]) {
         self.mode = mode
@@ -86,6 +90,10 @@ package struct SandboxResult: Sendable, Hashable {
         case exited(Int32)
         case signaled(Int32)
         case timedOut
+        /// There were more than `processLimit`.
+        case tooManyProcesses
+        /// Less than the reserve was left.
+        case storageFull
     }
 
     package let exit: Exit

@@ -23,7 +23,7 @@ final class StandIns {
         /// What stood there before, under a name outside of the root.
         let saved: String?
         /// Where the stand-in goes back to; `nil`: it is removed.
-        let origin: String?
+        var origin: String?
     }
 
     private var folders: [Folder] = []
@@ -32,7 +32,7 @@ final class StandIns {
     private let aside: String
 
     init(root: String) throws(SandboxError) {
-        aside = root + ".aside"
+        aside = Self.aside(of: root)
         guard mkdir(aside, 0o700) == 0 || errno == EEXIST else { throw SandboxError(.root, errno) }
         let descriptor = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw SandboxError(.root, errno) }
@@ -40,6 +40,9 @@ final class StandIns {
     }
 
     deinit { for folder in folders { close(folder.descriptor) } }
+
+    /// Beside the root; of `/` itself, in it.
+    static func aside(of root: String) -> String { root == "/" ? "/.slipway-aside" : root + ".aside" }
 
     private static func times(_ descriptor: Int32) -> [timespec] {
         var status = stat()
@@ -84,9 +87,12 @@ final class StandIns {
     /// Moves a file or directory of the caller's to a path without links; `remove` moves it back.
     func lend(_ source: String, at path: String) throws(SandboxError) {
         let (descriptor, name) = try clear(path, returningTo: source)
-        guard renameat(AT_FDCWD, source, descriptor, name) == 0 else {
+        if renameat(AT_FDCWD, source, descriptor, name) == 0 { return }
+        // Another file system, which a root in its own place sees.
+        guard errno == EXDEV, symlinkat(source, descriptor, name) == 0 else {
             throw SandboxError(.mount, errno, subject: path)
         }
+        placed[placed.count - 1].origin = nil
     }
 
     func makeDirectory(_ path: String, mode: mode_t) throws(SandboxError) {
@@ -96,10 +102,15 @@ final class StandIns {
         }
     }
 
-    /// A file with a text, unless the root has a directory of that name.
+    /// A file with a text, unless the root has a directory of that name, or one that is mounted there (as a pod's are).
     func write(_ text: String, to path: String) throws(SandboxError) {
         guard !isDirectory(path) else { return }
-        let (descriptor, name) = try clear(path, returningTo: nil)
+        let (descriptor, name): (Int32, String)
+        do { (descriptor, name) = try clear(path, returningTo: nil) } catch {
+            // Nor through a link that an earlier step put where the directory was.
+            if [EBUSY, ENOTDIR, ELOOP].contains(error.number) { return }
+            throw error
+        }
         let file = linux_openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw SandboxError(.root, errno) }
         defer { close(file) }

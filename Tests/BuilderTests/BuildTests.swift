@@ -9,6 +9,7 @@ import Testing
     @Test func buildsAndPushesAThinImage() async throws {
         let bench = try await Workbench()
         try bench.write("f", "hello\n")
+        #expect(geteuid() != 0 || bench.modes == BuildMode.allCases, "root has all modes")
         for mode in bench.modes {
             let result = try await bench.build(
                 """
@@ -20,7 +21,7 @@ import Testing
             #expect(try result.text("f") == "hello\n")
             #expect(try result.text("x") == "hi\n")
             #expect(result.image.config.config.cmd == ["cat", "/f", "/x"])
-            #expect(result.image.isolation == mode)
+            #expect(result.image.isolation == mode.isolation)
             #expect(result.image.layers.map(\.origin).filter { $0 == .built }.count == 2)
             #expect(try result.names(inLayer: 1) == ["f"])
             #expect(try result.names(inLayer: 2) == ["x"])

@@ -157,8 +157,9 @@ struct ModelCopy {
     func apply(
         _ sources: [String], of tree: ModelTree, to destination: String, isFolder: Bool, in target: inout ModelTree
     ) {
-        var identities: [Int: String] = [:]
         for source in sources {
+            // Names of one file stay so within a source; the next source is copied anew.
+            var identities: [Int: String] = [:]
             let from = tree.resolve(source)
             let place = target.resolve(destination)
             if tree.isDirectory(from) {

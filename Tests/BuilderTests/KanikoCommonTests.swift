@@ -9,7 +9,11 @@ import Testing
 /// What kaniko, its forks and buildah all build right: a drop-in has to, too.
 @Suite("Dockerfiles that all builders get right", .tags(.integration)) struct KanikoCommonTests {
     @Test("row", arguments: mounts + copies + files + archives + metadata + scopes + contexts + stages)
-    func row(_ row: KanikoCase) async throws { try await row.run() }
+    func row(_ row: KanikoCase) async throws {
+        var row = row
+        row.isSpread = true
+        try await row.run()
+    }
 
     static let mounts: [KanikoCase] = [
         KanikoCase(

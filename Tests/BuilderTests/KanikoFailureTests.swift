@@ -71,15 +71,23 @@ import Testing
                 FROM busybox AS tools
                 RUN mkdir /t && echo tool > /t/x
                 FROM busybox
-                RUN --mount=from=tools,source=/t,target=/tools cat /tools/x > /a; echo no > /tools/y; test ! -e /tools/y
-                RUN --mount=from=tools,source=/t,target=/tools,rw echo yes > /tools/y
+                RUN --mount=from=tools,source=/t,target=/tools cat /tools/x > /a; echo no > /tools/y; true
+                RUN --mount=from=tools,source=/t,target=/tools,rw test ! -e /tools/y; echo yes > /tools/y
                 """, expects: [.text("a", "tool\n"), .file("tools", nil)]),
+        KanikoCase(
+            name: "RUN --mount=type=bind is read-only",
+            dockerfile: """
+                FROM busybox AS tools
+                RUN mkdir /t
+                FROM busybox
+                RUN --mount=from=tools,source=/t,target=/tools echo no > /tools/y; test ! -e /tools/y
+                """, modes: [.namespaces, .ordinaryUser], expects: [.file("tools", nil)]),
         KanikoCase(
             name: "RUN --mount=type=tmpfs",
             dockerfile: """
                 FROM busybox
                 RUN --mount=type=tmpfs,target=/scratch,size=1m grep -c ' /scratch tmpfs' /proc/self/mounts > /a; echo x > /scratch/x
-                """, modes: [.namespaces], expects: [.text("a", "1\n"), .file("scratch", nil)]),
+                """, modes: [.namespaces, .ordinaryUser], expects: [.text("a", "1\n"), .file("scratch", nil)]),
         KanikoCase(
             name: "RUN --mount=type=secret",
             dockerfile: """
@@ -265,7 +273,8 @@ import Testing
             name: "char device made in RUN",
             dockerfile: "FROM busybox\nRUN mknod /null c 1 3 && chmod 666 /null && mknod /blk b 7 9\n",
             needsOwners: true,
-            modes: [.chroot], expects: [.file("null", "c 0666 0:0 1,3"), .file("blk", "b 0644 0:0 7,9")]),
+            modes: [.chroot, .inPlace, .ordinaryUser],
+            expects: [.file("null", "c 0666 0:0 1,3"), .file("blk", "b 0644 0:0 7,9")]),
     ]
 
     static func capable(_ name: String) -> TarItem {

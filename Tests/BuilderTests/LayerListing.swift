@@ -34,7 +34,7 @@ struct LayerListing {
             with tarfile.open(sys.argv[1]) as archive:
                 for entry in archive:
                     text = archive.extractfile(entry).read(4096).decode('utf-8', 'replace') if entry.isreg() else ''
-                    found[entry.name] = {
+                    found[entry.name.encode('utf-8', 'surrogateescape').decode('utf-8', 'backslashreplace')] = {
                         'type': kinds.get(entry.type, '?'), 'mode': entry.mode, 'uid': entry.uid, 'gid': entry.gid,
                         'mtime': int(entry.mtime), 'link': entry.linkname, 'content': text,
                         'xattrs': {key[13:]: value for key, value in entry.pax_headers.items()

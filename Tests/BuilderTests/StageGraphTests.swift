@@ -110,7 +110,7 @@ import Testing
         let seen = Mutex<[String: String]>([:])
         var request = try bench.request(
             "FROM busybox AS a\nRUN echo from-a\nFROM busybox AS b\nCOPY --from=a /etc/passwd /\nRUN echo from-b\n")
-        request.isolation = bench.modes.first
+        request.isolation = bench.modes.first?.isolation
         _ = try await bench.builder().build(request) { event in
             guard case .inStage(let stage, .stepOutput(_, let bytes)) = event else { return }
             seen.withLock { $0[stage, default: ""] += String(decoding: bytes, as: UTF8.self) }

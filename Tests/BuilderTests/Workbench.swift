@@ -49,21 +49,36 @@ final class Workbench: Sendable {
         return request
     }
 
-    func builder(state: String = "state") throws -> Builder {
-        try Builder(stateDirectory: directory.file(state), registry: registry, report: report)
+    func builder(state: String = "state", mode: BuildMode? = nil) throws -> Builder {
+        guard let mode else {
+            return try Builder(stateDirectory: directory.file(state), registry: registry, report: report)
+        }
+        guard let report = mode.report(of: report) else { throw TestSupportError("no \(mode.rawValue) here") }
+        let root = directory.file("throw-away")
+        if mode == .inPlace {
+            try FileManager.default.createDirectory(atPath: root + "/usr/lib", withIntermediateDirectories: true)
+            try Data("of the pod".utf8).write(to: URL(fileURLWithPath: root + "/usr/lib/pod"))
+        }
+        return try Builder(
+            stateDirectory: self.state(mode, state), registry: registry, report: report, inPlaceRoot: root)
+    }
+
+    /// Owners that are written down and owners that are real do not go into one store.
+    func state(_ mode: BuildMode, _ name: String = "state") -> String {
+        directory.file(mode == .ordinaryUser ? name + ".ordinary" : name)
     }
 
     /// Builds, pushes to a layout under a tag, and gives both.
     func build(
-        _ dockerfile: String, mode: IsolationMode? = nil, state: String = "state", tag: String = "out",
+        _ dockerfile: String, mode: BuildMode? = nil, state: String = "state", tag: String = "out",
         adjust: (inout BuildRequest) throws -> Void = { _ in }
     ) async throws -> Result {
         var request = try request(dockerfile)
-        request.isolation = mode
+        request.isolation = mode?.isolation
         // Who asks for a mode wants to see it work, not what another mode made before.
         request.noCache = mode != nil
         try adjust(&request)
-        let builder = try builder(state: state)
+        let builder = try builder(state: state, mode: mode)
         let log = EventLog()
         let image = try await builder.build(request) { log.append($0) }
         let location = try ImageLocation("oci:\(directory.file("out")):\(tag)")
@@ -71,14 +86,17 @@ final class Workbench: Sendable {
         return Result(image: image, tag: tag, log: log, bench: self)
     }
 
-    /// Whether files can be given to other owners in RUN steps; says so when not.
-    var hasOwners: Bool {
-        if !report.canChown { print("skipped in part: without root a step cannot give files away") }
-        return report.canChown
-    }
+    /// Whether files can be given to other owners in RUN steps: by root, or by the emulation of it.
+    var hasOwners: Bool { !modes.isEmpty }
 
-    /// The modes that this machine has.
-    var modes: [IsolationMode] { [.namespaces, .chroot].filter(report.available.contains) }
+    /// The modes that this machine has; says which it has not.
+    var modes: [BuildMode] {
+        BuildMode.allCases.filter { mode in
+            let isThere = mode.report(of: report) != nil
+            if !isThere { print("not tested: \(mode.rawValue), which this machine or user has not got") }
+            return isThere
+        }
+    }
 
     struct Result {
         let image: BuiltImage

@@ -82,7 +82,7 @@ import Testing
     @Test("an error leaves the warnings that are certain") func error() {
         let empty = check("ARG V\nFROM $V AS A\nCMD x")
         #expect(empty.error?.summary == "the base image '$V' is empty after expansion")
-        #expect(empty.warnings.map(\.rule) == [.stageNameCasing, .invalidDefaultArgInFrom])
+        #expect(empty.warnings.map(\.rule) == [.invalidDefaultArgInFrom, .stageNameCasing])
         #expect(check("ARG V\nFROM $V AS A") { $0.buildArguments = [("V", "x")] }.error == nil)
         #expect(check("FROM scratch\nENV a=${b:^}").error?.location?.line == 2)
         #expect(check("FROM x\nCOPY ${b:?} /").error == nil, "b may come from the base")

@@ -50,6 +50,10 @@ struct BuildSession {
         for output in outputs {
             if case .push(let name) = output.kind { pushes.append(try ImageLocation(name).withDefaultTag) }
         }
+        if configuration.isolation == .inPlace {
+            configuration.registryConfiguration.systemBundle = InPlaceFiles.saveCertificates(
+                in: configuration.stateDirectory)
+        }
         let registry = try options.registries.registryAccess(
             &configuration,
             pushingTo: pushes
@@ -58,7 +62,7 @@ struct BuildSession {
         let builder = try Builder(
             stateDirectory: configuration.stateDirectory, registry: registry,
             report: try await Workshop.isolation(configuration) { reporter.say($0) },
-            fetcher: try fetcher(configuration))
+            fetcher: try fetcher(configuration), keptPaths: InPlaceFiles.kept(options, pushes))
         if !options.output.skipsPermissionCheck, !options.dryrun { try await builder.checkPush(to: pushes) }
         let opened = try await contextLocation().open(try contextTools(builder, configuration))
         var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, say: reporter.say)

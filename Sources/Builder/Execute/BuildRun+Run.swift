@@ -24,6 +24,8 @@ extension BuildRun {
         sandbox.hostname = step.hostname ?? "buildkitsandbox"
         sandbox.timeout = request.stepTimeout
         sandbox.outputLimit = request.stepOutputLimit
+        sandbox.processLimit = request.stepProcessLimit
+        sandbox.storage = (builder.store.path, storageReserve)
         let mounts = try await prepare(step, mode, &sandbox)
         defer { mounts.release() }
 
@@ -40,21 +42,43 @@ extension BuildRun {
                 lowers: lowers.reversed().map(\.text), upper: editor.upper.text, work: work.text)
             try await run(sandbox, step)
             try scratch.remove(work)
-        case .chroot, .inPlace:
+        case .chroot:
             let merged = try merge(root, of: &files)
             sandbox.root = .directory(merged.text)
-            let before = try WalkSnapshot(of: merged, builder.store.ownership)
-            let view = LayeredRoot(layers: [merged], ownership: builder.store.ownership)
-            try makeDirectory(step.workingDirectory, in: view, merged, files.newest)
-            for index in sandbox.mounts.indices {
-                sandbox.mounts[index].target = try view.resolve(ImagePath(sandbox.mounts[index].target)).path.text
-            }
-            try await run(sandbox, step)
-            try before.writeChanges(to: upper)
+            try await run(sandbox, step, in: merged, .none, files.newest, changes: upper)
             files.merged?.count += 1
+        case .inPlace:
+            let lock = try lockInPlaceRoot()
+            defer { close(lock) }
+            let place = InPlaceRoot(builder.inPlace.root, kept: builder.inPlace.kept + [builder.store.path])
+            try await occupy(place, with: root, stage: stage.index)
+            sandbox.root = .directory(place.path)
+            sandbox.hosts = savedNames("hosts")
+            sandbox.resolvConf = savedNames("resolv.conf")
+            let count = root.layers.count
+            await board.occupy(nil)
+            try await run(sandbox, step, in: place.host, place.kept, files.newest, changes: upper)
+            await board.occupy((stage.index, count + 1))
         }
         try LayerNormalizer(over: root).normalize(upper)
         return upper
+    }
+
+    /// Runs a step in a directory that is all of its root, and gathers what it changed.
+    private func run(
+        _ sandbox: SandboxStep, _ step: RunStep, in root: HostPath, _ kept: KeptPaths, _ newest: Int64,
+        changes upper: HostPath
+    ) async throws(BuildError) {
+        var sandbox = sandbox
+        let ownership = builder.store.ownership
+        let before = try WalkSnapshot(of: root, ownership, kept: kept)
+        let view = LayeredRoot(layers: [root], ownership: ownership)
+        try makeDirectory(step.workingDirectory, in: view, root, newest)
+        for index in sandbox.mounts.indices {
+            sandbox.mounts[index].target = try view.resolve(ImagePath(sandbox.mounts[index].target)).path.text
+        }
+        try await run(sandbox, step)
+        try before.writeChanges(to: upper)
     }
 
     /// The image's working directory need not be in its file system.
@@ -135,16 +159,18 @@ extension BuildRun {
         return access("/proc/sys/fs/binfmt_misc/qemu-\(names[architecture] ?? architecture)", F_OK) == 0
     }
 
+    /// What a step has to leave free on the disk of the state directory: other builds, and the layer, need it too.
+    private var storageReserve: Int64 {
+        var status = statvfs()
+        guard statvfs(builder.store.path, &status) == 0 else { return 0 }
+        let total = Int64(clamping: status.f_blocks).multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
+        return total.overflow ? 1 << 30 : min(1 << 30, total.partialValue / 20)
+    }
+
     private func chooseIsolation() throws(BuildError) -> IsolationMode {
         if let isolation { return isolation }
         let report = builder.report
-        let supported: [IsolationMode] = [.namespaces, .chroot]
         if let wanted = request.isolation {
-            guard supported.contains(wanted) else {
-                throw BuildError(
-                    .unsupported, "isolation '\(wanted.rawValue)' is not supported",
-                    hint: "use namespaces or chroot")
-            }
             guard report.available.contains(wanted) else {
                 throw BuildError(
                     .isolation, "this machine cannot isolate RUN steps by \(wanted.rawValue)",
@@ -154,8 +180,11 @@ extension BuildRun {
             isolation = wanted
             return wanted
         }
-        guard let best = supported.first(where: report.available.contains) else {
-            let reasons = supported.compactMap { mode in report.reasons[mode].map { "\(mode.rawValue): \($0)" } }
+        // Where in-place is all that was asked for, it is all that the report has.
+        guard let best = report.automatic ?? (report.available == [.inPlace] ? .inPlace : nil) else {
+            let reasons = IsolationMode.allCases.compactMap { mode in
+                report.reasons[mode].map { "\(mode.rawValue): \($0)" }
+            }
             throw BuildError(
                 .isolation, "this machine cannot isolate RUN steps", cause: reasons.joined(separator: "; "),
                 hint: "allow user namespaces, or run as root")
@@ -206,6 +235,12 @@ extension BuildRun {
         case .signaled(let signal):
             what = "the command was killed by signal \(signal)"
             if signal == SIGKILL { hint = "it may have used more memory than the machine or the pod has" }
+        case .tooManyProcesses:
+            what = "the command was stopped: it had more than \(request.stepProcessLimit) processes"
+            hint = "does it start itself again and again? A step may have that many processes at a time"
+        case .storageFull:
+            what = "the command was stopped: it left less than \(storageReserve >> 20) MiB of the disk free"
+            hint = "does it write without end? If not, put the state directory on a larger disk"
         case .timedOut:
             what = "the command was stopped: it took longer than the step's time limit"
             hint = "raise the limit for steps, or look why the command hangs; its standard input is empty"

@@ -16,7 +16,7 @@ actor BuildRun {
     let scratch: ScratchDirectory
     let progress: @Sendable (BuildEvent) -> Void
     private let dependents: [Int: [Int]]
-    private let board: StageBoard
+    let board: StageBoard
     let bases: BaseFetcher
     let remote: RemoteStepCache?
     /// Where the stage's layers go, if they are the image's.

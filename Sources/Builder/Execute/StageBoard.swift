@@ -53,6 +53,13 @@ actor StageBoard {
         if !queue.isEmpty { queue.removeFirst().resume() }
     }
 
+    // MARK: The one root in its own place
+
+    /// Whose files are in it, and how many of the stage's layers. Asked for and set by who holds the root's lock.
+    private(set) var occupant: (stage: Int, layers: Int)?
+
+    func occupy(_ occupant: (stage: Int, layers: Int)?) { self.occupant = occupant }
+
     // MARK: What is new
 
     /// Notes that a stage does something new, and so do those that depend on it.

@@ -24,6 +24,9 @@ enum StepAdvice {
         }
         if code == 126 { return "the file is there but cannot be executed: wrong mode, or made for another platform" }
         if code == 137 { return "killed from outside: it may have used more memory than the machine or the pod has" }
+        if output.contains("No space left on device") {
+            return "the disk of the state directory is full, or the file system that the step wrote to"
+        }
         if output.contains("Temporary failure in name resolution") || output.contains("Could not resolve") {
             return "the step has no name resolution; is the network reachable from this machine?"
         }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A path on this machine. Names may be any bytes but NUL and `/`.
@@ -28,6 +29,7 @@ struct HostPath: Hashable, Sendable {
     func withCString<Result, Failure: Error>(
         _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
+        if storage.count > Int(PATH_MAX) { return try withLongPath(body) }
         var outcome: Swift.Result<Result, Failure>?
         storage.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return }
@@ -36,6 +38,32 @@ struct HostPath: Hashable, Sendable {
         guard let outcome else { preconditionFailure("a path always holds its NUL") }
         return try outcome.get()
     }
+
+    /// A path that is longer than the kernel takes at once: by way of a directory on it.
+    private func withLongPath<Result, Failure: Error>(
+        _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var rest = storage.dropLast()[...]
+        var directory: Int32 = AT_FDCWD
+        defer { if directory >= 0 { close(directory) } }
+        while rest.count > Self.pieceLimit {
+            let slash = CChar(bitPattern: 0x2f)
+            // Where no piece ends, the kernel is to say that the name is too long.
+            guard let end = rest.prefix(Self.pieceLimit).lastIndex(of: slash), end > rest.startIndex else { break }
+            let piece = Array(rest[..<end]) + [0]
+            let next = linux_openat(directory, piece, linux_o_path | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
+            if directory >= 0 { close(directory) }
+            directory = next
+            // The failed call's reason stays in `errno` for the caller, whose call on nothing fails with the like.
+            guard next >= 0 else { return try body("") }
+            rest = rest[(end + 1)...]
+        }
+        let path = Array("/proc/self/fd/\(directory)/".utf8CString.dropLast()) + rest + [0]
+        return try path.withPointer(body)
+    }
+
+    /// Leaves room for the name of the descriptor before what is left.
+    private static let pieceLimit = 3_900
 
     func isAbove(_ other: HostPath) -> Bool {
         other.storage.count > storage.count && other.storage.starts(with: storage.dropLast())
@@ -104,4 +132,18 @@ struct ImagePath: Hashable, Sendable {
     func appending(_ name: FileName) -> ImagePath { ImagePath(components: components + [name]) }
 
     func appending(_ path: ImagePath) -> ImagePath { ImagePath(components: components + path.components) }
+}
+
+extension [CChar] {
+    fileprivate func withPointer<Result, Failure: Error>(
+        _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var outcome: Swift.Result<Result, Failure>?
+        withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            outcome = Swift.Result { () throws(Failure) -> Result in try body(base) }
+        }
+        guard let outcome else { preconditionFailure("a path always holds its NUL") }
+        return try outcome.get()
+    }
 }

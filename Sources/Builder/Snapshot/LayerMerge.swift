@@ -2,9 +2,11 @@
 struct LayerMerge {
     private let writer: NodeWriter
     private let ownership: OwnershipMode
+    private let kept: KeptPaths
 
-    init(ownership: OwnershipMode) {
+    init(ownership: OwnershipMode, kept: KeptPaths = .none) {
         self.ownership = ownership
+        self.kept = kept
         writer = NodeWriter(ownership: ownership)
     }
 
@@ -19,11 +21,15 @@ struct LayerMerge {
         for name in try FileCalls.names(in: upper) {
             let host = upper.appending(name)
             let place = target.appending(name)
-            guard let node = try Node.read(host, ownership) else { continue }
+            guard let node = try Node.read(host, ownership), !kept.contains(place) else { continue }
             let present = try Node.read(place, ownership)
-            let merges = node.kind == .directory && present?.kind == .directory && !FileCalls.isOpaque(host)
-            if present != nil && !merges { try FileCalls.removeTree(place) }
-            if node.isWhiteout { continue }
+            let stays = kept.isAbove(place) && present?.kind == .directory
+            var merges = node.kind == .directory && present?.kind == .directory && !FileCalls.isOpaque(host)
+            if present != nil && !merges {
+                try kept.clear(place)
+                merges = stays
+            }
+            if node.isWhiteout || stays && node.kind != .directory { continue }
             if node.kind == .directory {
                 if !merges { try writer.makeDirectory(place, node) }
                 try writer.copyAttributes(host, to: place)

@@ -2,6 +2,8 @@
 /// Files that are links to each other stay so.
 struct TreeCopy {
     let writer: NodeWriter
+    /// What is not written over.
+    var kept = KeptPaths.none
     /// By device and inode of the source: where the first name went.
     private var firstNames: [FileIdentity: HostPath] = [:]
 
@@ -10,7 +12,10 @@ struct TreeCopy {
         let inode: UInt64
     }
 
-    init(writer: NodeWriter) { self.writer = writer }
+    init(writer: NodeWriter, kept: KeptPaths = .none) {
+        self.writer = writer
+        self.kept = kept
+    }
 
     /// Copies one file to a place where nothing is.
     mutating func copyFile(_ file: LayeredRoot.File, to host: HostPath, as node: Node) throws(BuildError) {
@@ -25,17 +30,24 @@ struct TreeCopy {
         try writer.copy(file.host, to: host, node)
     }
 
-    /// Copies everything below a folder into an empty directory, metadata as it is.
+    /// Copies everything below a folder into a directory that is empty but for what is kept, metadata as it is.
     mutating func copyChildren(of folder: LayeredRoot.Folder, in root: LayeredRoot, to host: HostPath)
         throws(BuildError)
     {
         for (name, item) in try root.children(of: folder) {
             let target = host.appending(name)
+            if kept.contains(target) { continue }
+            let isThere = kept.isAbove(target)
             switch item {
             case .file(let file):
-                try copyFile(file, to: target, as: file.node)
+                // A directory with something in it that stays cannot become a file.
+                if !isThere { try copyFile(file, to: target, as: file.node) }
             case .folder(let below):
-                try writer.makeDirectory(target, below.node.writable)
+                if isThere {
+                    try writer.apply(below.node.writable, to: target)
+                } else {
+                    try writer.makeDirectory(target, below.node.writable)
+                }
                 if let source = below.hosts.first { try writer.copyAttributes(source, to: target) }
                 try copyChildren(of: below, in: root, to: target)
                 try FileCalls.setMode(target, below.node.mode)

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The state of a directory tree, and what became of it since. For roots that no overlay can be laid over.
@@ -11,27 +12,46 @@ struct WalkSnapshot: Sendable {
 
     private let root: HostPath
     private let ownership: OwnershipMode
+    /// What is not looked at.
+    private let kept: KeptPaths
     private let before: Folder
     private let rootNode: Node
 
     /// Looks at every file once.
-    init(of root: HostPath, _ ownership: OwnershipMode) throws(BuildError) {
+    init(of root: HostPath, _ ownership: OwnershipMode, kept: KeptPaths = .none) throws(BuildError) {
         self.root = root
+        self.kept = kept
         self.ownership = ownership
         guard let node = try Node.read(root, ownership) else {
             throw BuildError(.storage, "the root of the build vanished", place: root.text)
         }
         rootNode = node
-        before = try Self.record(root, ownership)
+        before = try Self.record(root, ownership, kept)
+        Self.awaitTick()
     }
 
-    private static func record(_ directory: HostPath, _ ownership: OwnershipMode) throws(BuildError) -> Folder {
+    /// Waits until the clock that files are stamped with has gone on: what changes from now on has another change time than
+    /// what was just looked at. A tick takes 10 ms at most.
+    private static func awaitTick() {
+        var start = timespec()
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &start)
+        for _ in 0..<100 {
+            usleep(1_000)
+            clock_gettime(CLOCK_REALTIME_COARSE, &now)
+            if (now.tv_sec, now.tv_nsec) != (start.tv_sec, start.tv_nsec) { return }
+        }
+    }
+
+    private static func record(
+        _ directory: HostPath, _ ownership: OwnershipMode, _ kept: KeptPaths
+    ) throws(BuildError) -> Folder {
         var folder = Folder()
         for name in try FileCalls.names(in: directory) {
             let host = directory.appending(name)
-            guard let node = try Node.read(host, ownership) else { continue }
+            guard !kept.contains(host), let node = try Node.read(host, ownership) else { continue }
             if node.kind == .directory {
-                folder.folders[name] = (node, try record(host, ownership))
+                folder.folders[name] = (node, try record(host, ownership, kept))
             } else {
                 folder.files[name] = node
             }
@@ -59,7 +79,7 @@ struct WalkSnapshot: Sendable {
         for name in names {
             let host = directory.appending(name)
             let target = upper.appending(name)
-            guard let node = try Node.read(host, ownership) else { continue }
+            guard !kept.contains(host), let node = try Node.read(host, ownership) else { continue }
             guard node.kind == .directory else {
                 if old.files[name] == node || node.kind == .socket { continue }
                 let file = LayeredRoot.File(path: .root, host: host, node: node)

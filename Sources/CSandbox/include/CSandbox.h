@@ -33,6 +33,8 @@ enum slipway_stage {
     SLIPWAY_STAGE_EXEC = 19,
     SLIPWAY_STAGE_CHROOT = 20,
     SLIPWAY_STAGE_EMULATION = 21,
+    // The step had more processes than `process_limit`.
+    SLIPWAY_STAGE_PROCESSES = 22,
 };
 
 enum slipway_mount_kind { SLIPWAY_MOUNT_BIND = 0, SLIPWAY_MOUNT_TMPFS = 1 };
@@ -79,6 +81,8 @@ struct slipway_sandbox {
     int group_count;
     // Capabilities that root keeps in the step, as a bit mask.
     uint64_t capabilities;
+    // How many processes the step may have at a time; 0: any number.
+    int process_limit;
 
     // Standard output and error of the step.
     int output;
