@@ -1,6 +1,7 @@
 import Builder
 import Foundation
 import OCI
+import Sandbox
 import TestSupport
 import Testing
 
@@ -21,7 +22,8 @@ import Testing
         let bench = try await CacheBench()
         var digests: [String: Digest] = [:]
         var day: Int64 = 0
-        for mode in bench.bench.modes {
+        let modes = [IsolationMode.namespaces, .chroot].filter(bench.bench.report.available.contains)
+        for mode in modes {
             for cache in ["cold", "warm", "remote"] {
                 day += 1
                 // The clock is what entries of the cache are dated by; images are dated by their commit.
@@ -37,7 +39,7 @@ import Testing
                 #expect(result.trace == (cache == "cold" ? "wwwwww" : "cccccc"))
             }
         }
-        #expect(digests.count == bench.bench.modes.count * 3)
+        #expect(digests.count == modes.count * 3)
         #expect(Set(digests.values).count == 1, "\(digests)")
     }
 }

@@ -28,6 +28,7 @@ import Testing
         try Data("f\n".utf8).write(to: URL(fileURLWithPath: root + "/work/context/f"))
         try Data().write(to: URL(fileURLWithPath: root + "/usr/lib/pod-only"))
         try Shell.run(["cp", "/etc/hosts", "/etc/resolv.conf", root + "/etc/"])
+        try Shell.run(["chmod", "-R", "a+rwX", scratch.path])
         return (scratch, root)
     }
 
@@ -59,7 +60,6 @@ import Testing
         try run(
             "chroot", ["setpriv", "--bounding-set", "-all,\(set)", "--inh-caps", "-all"], ["--isolation", "chroot"])
         // Nobody's id, which has no subordinate ones.
-        try Shell.run(["chmod", "-R", "a+rwX", scratch.path])
         try run("user", ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups"], [])
         #expect(Set(digests.values).count == 1, "\(digests)")
         let inspected = try Shell.run(["skopeo", "inspect", "oci:\(root)/work/out-user:latest"]).stdout

@@ -74,6 +74,9 @@ struct BuildRegistryOptions: ParsableArguments {
         try options.apply(to: &configuration)
         var push = configuration.registryConfiguration
         push.userAgent = Version.userAgent + (environment("UPSTREAM_CLIENT_TYPE").map { ",\($0)" } ?? "")
+        if configuration.isolation == .inPlace {
+            push.systemBundle = InPlaceFiles.saveCertificates(in: configuration.stateDirectory)
+        }
         push.plainFallback = push.insecureRegistries
         push.insecureRegistries = []
         push.fallsBackToPlainLocally = isExecutor

@@ -50,10 +50,6 @@ struct BuildSession {
         for output in outputs {
             if case .push(let name) = output.kind { pushes.append(try ImageLocation(name).withDefaultTag) }
         }
-        if configuration.isolation == .inPlace {
-            configuration.registryConfiguration.systemBundle = InPlaceFiles.saveCertificates(
-                in: configuration.stateDirectory)
-        }
         let registry = try options.registries.registryAccess(
             &configuration,
             pushingTo: pushes

@@ -37,7 +37,7 @@ enum InPlaceFiles {
             let path = text[scheme.upperBound...]
             return [String(path), String(path.prefix { $0 != ":" })]
         }
-        let own = ["/kaniko", "/proc/self/exe"] + [options.registries.options.dockerConfig].compactMap { $0 }
+        let own = ["/kaniko", "/proc/self/exe"] + [options.registries.registries.dockerConfig].compactMap { $0 }
         return (paths + own + pushes.compactMap(directory)).filter { !$0.isEmpty }.map(TextFile.absolute)
     }
 

@@ -45,8 +45,8 @@ extension BuildRun {
         case .chroot:
             let merged = try merge(root, of: &files)
             sandbox.root = .directory(merged.text)
+            // The new layer is laid over the directory all the same, before the next step: its files get the layer's times.
             try await run(sandbox, step, in: merged, .none, files.newest, changes: upper)
-            files.merged?.count += 1
         case .inPlace:
             let lock = try lockInPlaceRoot()
             defer { close(lock) }
@@ -58,7 +58,7 @@ extension BuildRun {
             let count = root.layers.count
             await board.occupy(nil)
             try await run(sandbox, step, in: place.host, place.kept, files.newest, changes: upper)
-            await board.occupy((stage.index, count + 1))
+            await board.occupy((stage.index, count))
         }
         try LayerNormalizer(over: root).normalize(upper)
         return upper
