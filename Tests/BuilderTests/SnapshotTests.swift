@@ -155,17 +155,19 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: bench.state(mode) + "/builds").isEmpty)
     }
 
-    @Test(arguments: [BuildMode.namespaces, .chroot]) func twoHundredThousandFiles(mode: BuildMode) async throws {
+    /// A walk, which copies the root first, has a tenth of it.
+    @Test(arguments: [(BuildMode.namespaces, 200), (.chroot, 20)])
+    func twoHundredThousandFiles(mode: BuildMode, folders: Int) async throws {
         let bench = try await Workbench()
         guard bench.modes.contains(mode) else { return }
         let result = try await bench.build(
             """
             FROM busybox
-            RUN mkdir /many && cd /many && for d in $(seq 200); do mkdir $d && cd $d && seq 1000 | xargs touch && cd .. || exit 1; done
+            RUN mkdir /many && cd /many && for d in $(seq \(folders)); do mkdir $d && cd $d && seq 1000 | xargs touch && cd .. || exit 1; done
             RUN rm /many/7/7 && echo x > /many/8/8
             """, mode: mode)
         let blob = bench.directory.file("out/blobs/sha256/\(result.image.layers[1].descriptor.digest.encoded)")
-        #expect(try Shell.run(["sh", "-c", "tar -tzf \(blob) | wc -l"]).stdout.contains("200201"))
+        #expect(try Shell.run(["sh", "-c", "tar -tzf \(blob) | wc -l"]).stdout.contains("\(folders * 1_001 + 1)"))
         #expect(Set(try result.names(inLayer: 2)) == ["many/", "many/7/", "many/7/.wh.7", "many/8/", "many/8/8"])
     }
 }
