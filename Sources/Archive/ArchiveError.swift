@@ -32,3 +32,14 @@ package struct ArchiveError: Diagnostic, Equatable {
         self.hint = hint
     }
 }
+
+extension ArchiveError {
+    /// A compressed file gives more than it may.
+    package static func tooLarge(_ limit: Int64, place: String? = nil) -> ArchiveError {
+        ArchiveError(
+            .limit, "the content unpacks to more than \(limit) bytes", place: place,
+            hint:
+                "a small file that unpacks to this much is most likely made to do harm; if it is not, allow more with "
+                + "--unpack-limit")
+    }
+}

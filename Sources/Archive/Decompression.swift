@@ -72,9 +72,7 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
             if count > 0 {
                 produced += Int64(count)
                 guard produced <= limit else {
-                    throw ArchiveError(
-                        .limit, "the content unpacks to more than \(limit) bytes",
-                        hint: "a small file that unpacks to this much is most likely made to do harm")
+                    throw ArchiveError.tooLarge(limit)
                 }
                 return count
             }

@@ -25,9 +25,7 @@ struct LayerExtraction {
         summary.entries += 1
         let (sum, overflow) = summary.bytes.addingReportingOverflow(entry.size)
         guard !overflow, sum <= limits.bytes else {
-            throw ArchiveError(
-                .limit, "the layer has more than \(limits.bytes) bytes of content", place: entry.displayName,
-                hint: "such a layer is most likely made to do harm")
+            throw ArchiveError.tooLarge(limits.bytes, place: entry.displayName)
         }
         summary.bytes = sum
         guard held + tree.held <= limits.memory else {
@@ -116,11 +114,11 @@ struct LayerExtraction {
             do throws(FileSystemError) { try parent.makeDirectory(name, mode: 0o700) } catch {
                 guard error.code == EEXIST, let status = try parent.statusIfPresent(name) else { throw error }
                 if status.type == .directory { return }
-                let wasWhiteout = tree.mode == .overlay && status.isWhiteout
                 try parent.remove(name)
                 tree.forget(path)
                 try parent.makeDirectory(name, mode: 0o700)
-                if wasWhiteout { try tree.makeOpaque(path) }
+                // What was hidden by the mark, or by the file that stood here, stays hidden.
+                if tree.mode == .overlay { try tree.makeOpaque(path) }
             }
         }
         tree.setAttributes(EntryWriter.attributes(of: entry), of: path)

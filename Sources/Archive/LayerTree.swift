@@ -128,7 +128,21 @@ struct LayerTree {
     /// Hides what the lower layers have in a directory.
     mutating func makeOpaque(_ path: [UInt8]) throws(FileSystemError) {
         guard opaque.insert(path).inserted else { return }
+        if path.isEmpty { return try hideAll() }
         try root.setAttribute(path, Self.opaqueAttribute, [UInt8(ascii: "y")])
+    }
+
+    /// The kernel does not ask the root of a layer whether it is opaque: each name below gets a mark of its own.
+    private mutating func hideAll() throws(FileSystemError) {
+        for lower in lowers {
+            for entry in try lower.entries() {
+                switch try root.statusIfPresent(entry.name)?.type {
+                case nil: try root.makeNode(entry.name, mode: S_IFCHR, device: 0)
+                case .directory: try makeOpaque(entry.name)
+                default: break
+                }
+            }
+        }
     }
 
     /// To be called whenever a name is removed or replaced.

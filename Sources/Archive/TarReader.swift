@@ -26,7 +26,9 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
             if block.allSatisfy({ $0 == 0 }) { return nil }
             entries += 1
             guard entries <= limits.entries else {
-                throw ArchiveError(.limit, "the archive has more than \(limits.entries) entries")
+                throw ArchiveError(
+                    .limit, "the archive has more than \(limits.entries) entries",
+                    hint: "such an archive is most likely made to do harm")
             }
             let header = try TarHeader(block)
             switch header.type {
@@ -56,7 +58,8 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
                 padding = (512 - remaining % 512) % 512
                 guard entry.name.count <= limits.nameLength, entry.linkName.count <= limits.nameLength else {
                     throw ArchiveError(
-                        .limit, "an entry's name is longer than \(limits.nameLength) bytes", place: entry.displayName)
+                        .limit, "an entry's name is longer than \(limits.nameLength) bytes", place: entry.displayName,
+                        hint: "no file system has room for such a name")
                 }
                 return entry
             }
@@ -129,7 +132,9 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
 
     private mutating func readHeaderContent(_ size: Int64) throws(ArchiveError) -> [UInt8] {
         guard size >= 0, size <= Int64(limits.headerSize) else {
-            throw ArchiveError(.limit, "an extended header is larger than \(limits.headerSize) bytes")
+            throw ArchiveError(
+                .limit, "an extended header is larger than \(limits.headerSize) bytes",
+                hint: "such an archive is most likely made to do harm")
         }
         var content: [UInt8] = []
         content.reserveCapacity(Int(size))

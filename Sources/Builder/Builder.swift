@@ -12,19 +12,24 @@ package struct Builder: Sendable {
     let registry: RegistryAccess
     let report: IsolationReport
     let fetcher: (any RemoteSourceFetcher)?
+    let unpackLimit: UnpackLimit
     /// The root for isolation in place, and what in it is neither removed nor replaced, besides mounts.
     let inPlace: (root: String, kept: [String])
 
     /// Opens the builder's part of the state directory, and removes what killed builds left there.
     ///
     /// - Parameters:
+    ///   - unpackLimit: bytes that a compressed layer of a base image, or an archive of ADD or a context, may unpack to;
+    ///     `nil`: 200 times its size, 1 GiB at least.
     ///   - fetcher: gets what ADD and named contexts take from other machines; without it they are refused.
     ///   - inPlaceRoot: the directory that steps in place have as their root; all in it is removed.
     ///   - keptPaths: what stays in that root all the same: absolute paths of files and directories.
     package init(
         stateDirectory: String, registry: RegistryAccess, report: IsolationReport,
-        fetcher: (any RemoteSourceFetcher)? = nil, inPlaceRoot: String = "/", keptPaths: [String] = []
+        unpackLimit: Int64? = nil, fetcher: (any RemoteSourceFetcher)? = nil, inPlaceRoot: String = "/",
+        keptPaths: [String] = []
     ) throws(BuildError) {
+        self.unpackLimit = UnpackLimit(wanted: unpackLimit)
         inPlace = (inPlaceRoot, keptPaths)
         store = try BuildStore(path: stateDirectory, canChown: report.canChown)
         self.registry = registry

@@ -58,7 +58,8 @@ struct BuildSession {
         let builder = try Builder(
             stateDirectory: configuration.stateDirectory, registry: registry,
             report: try await Workshop.isolation(configuration) { reporter.say($0) },
-            fetcher: try fetcher(configuration), keptPaths: InPlaceFiles.kept(options, pushes))
+            unpackLimit: options.steps.unpackSize, fetcher: try fetcher(configuration),
+            keptPaths: InPlaceFiles.kept(options, pushes))
         if !options.output.skipsPermissionCheck, !options.dryrun { try await builder.checkPush(to: pushes) }
         let opened = try await contextLocation().open(try contextTools(builder, configuration))
         var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, say: reporter.say)

@@ -24,6 +24,14 @@ struct StepOptions: ParsableArguments {
             valueName: "size"))
     var logLimit: String?
 
+    @Option(
+        name: .customLong("unpack-limit"),
+        help: ArgumentHelp(
+            "How much a compressed layer of a base image, or an archive of ADD or of the context, may unpack to, such as 20g. "
+                + "200 times its size by default, and 1g at least.",
+            valueName: "size"))
+    var unpackLimit: String?
+
     mutating func validate() throws {
         if let stepTimeout, DurationText.parse(stepTimeout) == nil {
             throw ValidationError("--step-timeout '\(stepTimeout)' is no duration: write it as 90s, 10m or 1h30m")
@@ -31,7 +39,13 @@ struct StepOptions: ParsableArguments {
         if let logLimit, Self.size(logLimit) == nil {
             throw ValidationError("--log-limit '\(logLimit)' is no size: write it as 2000000, 500k or 10m")
         }
+        if let unpackLimit, Self.size(unpackLimit) == nil {
+            throw ValidationError("--unpack-limit '\(unpackLimit)' is no size: write it as 500m or 20g")
+        }
     }
+
+    /// In bytes.
+    var unpackSize: Int64? { unpackLimit.flatMap(Self.size).map(Int64.init) }
 
     func apply(to request: inout BuildRequest) throws {
         for text in ssh {

@@ -42,10 +42,12 @@ struct LayerIndex: Sendable {
     }
 
     /// The index of a layer whose blob is in the store; made when it is not known.
-    func index(of layer: BuiltImage.Layer, content: ContentStore) throws(BuildError) -> Descriptor {
+    func index(
+        of layer: BuiltImage.Layer, content: ContentStore, limit: UnpackLimit = .none
+    ) throws(BuildError) -> Descriptor {
         if let known = known(layer.diffID) { return known }
         do {
-            let diff = DiffSource(try DecompressingSource(FileSource(path: content.path(of: layer.descriptor.digest))))
+            let diff = try DiffSource(of: layer, in: content, limit: limit)
             let blob = BlobSink(try content.ingest())
             var reader = TarReader(diff)
             var tar = TarWriter(try GzipSink(blob))

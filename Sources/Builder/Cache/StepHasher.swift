@@ -18,7 +18,8 @@ struct StepHasher {
             hasher.note(.part, "the working directory", path)
             hasher.note(.part, "the user", user)
         case .copy(let copy): try await add(copy, step, to: &hasher)
-        case .run(let run): try await add(run, to: &hasher)
+        case .run(let run):
+            do throws(BuildError) { try await add(run, to: &hasher) } catch { throw error.at(step.location) }
         }
     }
 

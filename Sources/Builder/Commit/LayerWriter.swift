@@ -54,6 +54,7 @@ struct LayerWriter {
             let host = directory.appending(name)
             guard let node = try Node.read(host, ownership), node.kind != .socket else { continue }
             let path = prefix.isEmpty ? name : prefix + [0x2f] + name
+            guard !name.starts(with: LayerMarks.prefix) else { throw LayerMarks.refusal(of: path) }
             if node.isWhiteout {
                 let mark = (prefix.isEmpty ? [] : prefix + [0x2f]) + Array(".wh.".utf8) + name
                 try tar.append(self.mark(mark))

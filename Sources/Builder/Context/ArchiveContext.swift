@@ -39,14 +39,14 @@ extension Builder {
     private func unpacked(
         _ file: HostPath, named name: String, in scratch: ScratchDirectory
     ) async throws(BuildError) -> any BuildContext {
-        let ownership = store.ownership
+        let (ownership, limit) = (store.ownership, unpackLimit)
         return try await runBlocking { () throws(BuildError) -> any BuildContext in
             let upper = try scratch.makeDirectory("context")
             do throws(BuildError) {
                 var editor = try LayerEditor(over: LayeredRoot(layers: [], ownership: ownership), upper: upper)
                 let root = LayeredRoot.Folder(path: .root, hosts: [upper], node: .emptyRoot)
                 // Directories that the archive does not list have no time of their own.
-                try ArchiveUnpacker(owner: (0, 0), createdAt: 0).unpack(file, into: root, &editor)
+                try ArchiveUnpacker(owner: (0, 0), createdAt: 0, limit: limit).unpack(file, into: root, &editor)
                 try editor.finish()
             } catch {
                 throw BuildError(

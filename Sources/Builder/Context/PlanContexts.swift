@@ -69,7 +69,8 @@ actor PlanContexts {
         let empty = LayeredRoot(layers: [], ownership: builder.store.ownership)
         var editor = try LayerEditor(over: empty, upper: upper)
         let root = LayeredRoot.Folder(path: .root, hosts: [upper], node: .emptyRoot)
-        try ArchiveUnpacker(owner: (0, 0), createdAt: request.createdAt).unpack(file.path, into: root, &editor)
+        try ArchiveUnpacker(owner: (0, 0), createdAt: request.createdAt, limit: builder.unpackLimit)
+            .unpack(file.path, into: root, &editor)
         try editor.finish()
         return try DirectoryContext(path: upper.text)
     }

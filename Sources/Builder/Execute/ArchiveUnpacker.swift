@@ -7,6 +7,19 @@ import Glibc
 struct ArchiveUnpacker {
     let owner: (uid: UInt32, gid: UInt32)?
     let createdAt: Int64
+    let limit: UnpackLimit
+    /// Whether what is unpacked becomes a layer, in which some names are marks.
+    let isForLayer: Bool
+    /// About how many bytes are held for folders until everything is unpacked.
+    private var held = 0
+    private static let memoryLimit = 512 << 20
+
+    init(owner: (uid: UInt32, gid: UInt32)?, createdAt: Int64, limit: UnpackLimit, isForLayer: Bool = false) {
+        self.isForLayer = isForLayer
+        self.owner = owner
+        self.createdAt = createdAt
+        self.limit = limit
+    }
 
     /// Whether the first header of a tar, plain or compressed, can be read.
     static func isArchive(_ file: HostPath) throws(BuildError) -> Bool {
@@ -15,22 +28,21 @@ struct ArchiveUnpacker {
             var reader = TarReader(try DecompressingSource(try FileSource(path: file.text)))
             return try reader.next() != nil
         } catch {
-            return false
+            // It is one, and unpacking will say what is too much about it.
+            return error.code == .limit
         }
-    }
-
-    /// How many bytes a compressed file of a size may unpack to. Real archives shrink to a hundredth at the very best.
-    static func limit(ofSize size: Int64) -> Int64 {
-        let (product, overflow) = size.multipliedReportingOverflow(by: 200)
-        return max(1 << 30, overflow ? .max : product)
     }
 
     func unpack(_ file: HostPath, into folder: LayeredRoot.Folder, _ editor: inout LayerEditor) throws(BuildError) {
         do {
-            let size = try Node.read(file, .apply)?.size ?? 0
-            var reader = TarReader(
-                try DecompressingSource(try FileSource(path: file.text), limit: Self.limit(ofSize: size)))
-            while let entry = try reader.next() { try unpack(entry, &reader, into: folder, &editor) }
+            var pass = self
+            let size = limit.bytes(ofSize: try Node.read(file, .apply)?.size ?? 0)
+            var reader = TarReader(try DecompressingSource(try FileSource(path: file.text), limit: size))
+            while let entry = try reader.next() {
+                // Before it is written, if the archive says so itself.
+                guard entry.size <= size else { throw ArchiveError.tooLarge(size, place: entry.displayName) }
+                try pass.unpack(entry, &reader, into: folder, &editor)
+            }
         } catch let error as BuildError {
             throw error
         } catch let error as ArchiveError {
@@ -48,7 +60,7 @@ struct ArchiveUnpacker {
         return try inner.resolve(path, followingLast: followingLast)
     }
 
-    private func unpack(
+    private mutating func unpack(
         _ entry: TarEntry, _ reader: inout TarReader<DecompressingSource<FileSource>>, into folder: LayeredRoot.Folder,
         _ editor: inout LayerEditor
     ) throws {
@@ -62,10 +74,17 @@ struct ArchiveUnpacker {
             if entry.kind == .directory { try editor.set(folder, node) }
             return
         }
+        held += entry.kind == .directory ? entry.name.count + 128 : 0
+        guard held <= Self.memoryLimit else {
+            throw ArchiveError(
+                .limit, "the archive has too many directories to be unpacked", place: entry.displayName,
+                hint: "such an archive is most likely made to do harm")
+        }
         let wanted = try resolve(inside.parent, below: folder, editor, followingLast: true)
         let parent = try editor.ensureDirectory(
             folder.path.appending(wanted.path),
             new: Node(directoryMode: 0o755, modified: Timestamp(seconds: createdAt)))
+        if isForLayer, name.starts(with: LayerMarks.prefix) { return try mark(name, in: parent, &editor) }
         if entry.kind == .directory {
             // What is no directory makes room, also a link to one.
             if case .file? = try editor.view.child(name, of: parent) { try editor.hide(name, in: parent) }
@@ -99,6 +118,33 @@ struct ArchiveUnpacker {
         default:
             try editor.writer.makeSpecial(host, node)
         }
+    }
+
+    /// Readers of the layer take such a name for the mark of a removed file. So that the steps that follow see the same as
+    /// they do, it is made one now.
+    private func mark(
+        _ name: FileName, in parent: LayeredRoot.Folder, _ editor: inout LayerEditor
+    ) throws(BuildError) {
+        let host = editor.upper.appending(parent.path)
+        if name == LayerMarks.opaque {
+            for shown in try editor.view.names(in: parent) {
+                let own = host.appending(shown)
+                switch try Node.read(own, .apply)?.kind {
+                case nil: try FileCalls.makeWhiteout(own)
+                case .directory: try FileCalls.setAttribute(own, FileCalls.opaqueAttribute, [0x79])
+                default: break
+                }
+            }
+            return
+        }
+        let hidden = FileName(name.dropFirst(LayerMarks.prefix.count))
+        // The book-keeping of aufs, and marks of nothing.
+        if hidden.isEmpty || hidden == [0x2e] || hidden == [0x2e, 0x2e] || hidden.starts(with: LayerMarks.prefix) {
+            return
+        }
+        // A file that the archive itself brings stays: marks mean what is below.
+        guard try Node.read(host.appending(hidden), .apply) == nil else { return }
+        try FileCalls.makeWhiteout(host.appending(hidden))
     }
 
     private func link(

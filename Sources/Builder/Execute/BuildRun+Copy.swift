@@ -12,7 +12,7 @@ extension BuildRun {
         let path = step.destination
         let options = CopyOptions(
             destination: ImagePath(path), isDirectory: path.hasSuffix("/"), owner: owner, mode: step.mode,
-            createdAt: files.newest, excludes: step.excludes)
+            createdAt: files.newest, excludes: step.excludes, unpackLimit: builder.unpackLimit)
         let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
         var editor = try LayerEditor(over: below, upper: try newDirectory())
         switch step.origin {

@@ -26,11 +26,12 @@ extension BuildRun {
             }
             if index == nil {
                 try await bases.layer(layer)
-                index = try store.indexes.index(of: layer, content: store.content)
+                index = try store.indexes.index(of: layer, content: store.content, limit: builder.unpackLimit)
             }
             guard let index,
                 let made = try? store.layers.makeSkeleton(
-                    of: index, for: layer, as: id, over: paths, scratch: scratch, content: store.content)
+                    of: index, for: layer, as: id, over: paths, scratch: scratch, content: store.content,
+                    limit: builder.unpackLimit)
             else { return try await root(of: files) }
             paths.append(made)
         }

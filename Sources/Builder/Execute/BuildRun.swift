@@ -246,7 +246,8 @@ actor BuildRun {
             try await bases.layer(layer)
             paths.append(
                 try builder.store.layers.unpack(
-                    layer, as: id, over: paths, scratch: scratch, content: builder.store.content))
+                    layer, as: id, over: paths, scratch: scratch, content: builder.store.content,
+                    limit: builder.unpackLimit))
             // The cache told the truth.
             if let hit = unproved.removeValue(forKey: id) {
                 builder.store.steps.remember(hit.layer, for: hit.key)

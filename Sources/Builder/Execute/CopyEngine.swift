@@ -12,6 +12,8 @@ struct CopyOptions: Sendable {
     var createdAt: Int64
     /// The patterns of `--exclude`.
     var excludes: [String] = []
+    /// What an archive may unpack to.
+    var unpackLimit = UnpackLimit()
 }
 
 /// Copies the sources of one COPY or ADD into a new layer, by the rules of the destination.
@@ -131,8 +133,9 @@ struct CopyEngine<Source: CopySource> {
             try await source.write(item, to: file, as: node, editor.writer)
             if try ArchiveUnpacker.isArchive(file) {
                 let folder = try directory(at: options.destination, new: options.unpackedFolder)
-                try ArchiveUnpacker(owner: options.owner, createdAt: options.createdAt)
-                    .unpack(file, into: folder, &editor)
+                try ArchiveUnpacker(
+                    owner: options.owner, createdAt: options.createdAt, limit: options.unpackLimit, isForLayer: true
+                ).unpack(file, into: folder, &editor)
                 try FileCalls.removeFile(file)
                 // What was written is gone: no other name can be linked to it.
                 source.forgetLinks()

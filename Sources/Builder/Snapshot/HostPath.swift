@@ -65,9 +65,12 @@ struct HostPath: Hashable, Sendable {
     /// Leaves room for the name of the descriptor before what is left.
     private static let pieceLimit = 3_900
 
-    func isAbove(_ other: HostPath) -> Bool {
-        other.storage.count > storage.count && other.storage.starts(with: storage.dropLast())
-            && other.storage[storage.count - 1] == CChar(bitPattern: 0x2f)
+    /// Without its last name.
+    var parent: HostPath {
+        let end = storage.lastIndex(of: CChar(bitPattern: 0x2f)) ?? 0
+        var copy = self
+        copy.storage.replaceSubrange(end..., with: [0])
+        return copy
     }
 
     var depth: Int { storage.count { $0 == CChar(bitPattern: 0x2f) } }

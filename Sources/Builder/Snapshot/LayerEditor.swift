@@ -9,6 +9,8 @@ struct LayerEditor {
     private let rootNode: Node
     /// The modes and times that folders get when everything in them is written.
     private var final: [HostPath: (mode: UInt32, modified: Timestamp)] = [:]
+    /// The folders of `final` by the one that they are in; `nil` as long as nobody needs it.
+    private var below: [HostPath: [HostPath]]?
 
     /// - Parameter upper: an existing empty directory.
     init(over lowers: LayeredRoot, upper: HostPath) throws(BuildError) {
@@ -54,16 +56,19 @@ struct LayerEditor {
             try clear(host)
             try writer.makeDirectory(host, below.node.writable)
             if let source = below.hosts.first { try writer.copyAttributes(source, to: host) }
-            final[host] = (below.node.mode, below.node.modified)
+            note(host, (below.node.mode, below.node.modified))
             return LayeredRoot.Folder(path: path, hosts: [host] + below.hosts, node: below.node)
         case .file(let file):
             throw BuildError(
                 .destination, "cannot copy to \(file.path.text): it is not a directory",
                 cause: file.node.kind == .symlink ? "the base has a symbolic link there" : nil)
         case nil:
+            let wasMark = try Node.read(host, .apply)?.isWhiteout == true
             try clear(host)
             try writer.makeDirectory(host, node.writable)
-            final[host] = (node.mode, node.modified)
+            // What the mark hid stays hidden.
+            if wasMark { try FileCalls.setAttribute(host, FileCalls.opaqueAttribute, [0x79]) }
+            note(host, (node.mode, node.modified))
             return LayeredRoot.Folder(path: path, hosts: [host], node: node)
         }
     }
@@ -72,7 +77,7 @@ struct LayerEditor {
     mutating func set(_ folder: LayeredRoot.Folder, _ node: Node) throws(BuildError) {
         let host = upper.appending(folder.path)
         try writer.apply(node.writable, to: host)
-        final[host] = (node.mode, node.modified)
+        note(host, (node.mode, node.modified))
     }
 
     /// Clears the way for a file: takes away what the new layer has there.
@@ -102,9 +107,23 @@ struct LayerEditor {
         let host = upper.appending(folder.path).appending(name)
         if try Node.read(host, .apply)?.kind == .directory {
             try FileCalls.removeTree(host)
-            final = final.filter { $0.key != host && !host.isAbove($0.key) }
+            forget(host)
         }
         try hide(name, in: folder)
+    }
+
+    private mutating func note(_ host: HostPath, _ state: (mode: UInt32, modified: Timestamp)) {
+        if final.updateValue(state, forKey: host) == nil, below != nil { below?[host.parent, default: []].append(host) }
+    }
+
+    /// Forgets a folder and those in it, without a look at all the others.
+    private mutating func forget(_ host: HostPath) {
+        if below == nil { below = Dictionary(grouping: final.keys, by: \.parent) }
+        var pending = [host]
+        while let next = pending.popLast() {
+            final[next] = nil
+            pending += below?.removeValue(forKey: next) ?? []
+        }
     }
 
     private func clear(_ host: HostPath) throws(BuildError) {

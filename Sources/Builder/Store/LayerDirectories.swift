@@ -41,7 +41,7 @@ struct LayerDirectories: Sendable {
     /// - Parameter lowers: the directories below, lowest first: hard links may point into them.
     func unpack(
         _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath], scratch: ScratchDirectory,
-        content: ContentStore
+        content: ContentStore, limit: UnpackLimit
     ) throws(BuildError) -> HostPath {
         let lockPath = folder.appending(String(chain.encoded.prefix(32)) + ".lock")
         guard let lock = FileLock.hold(lockPath, blocking: true) else { throw lockPath.failure("lock the file") }
@@ -50,7 +50,7 @@ struct LayerDirectories: Sendable {
         let made = try scratch.makeDirectory("unpack-" + String(UInt64.random(in: .min ... .max), radix: 36))
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
-        let (diffID, size) = try extract(layer, from: content, into: target, over: lowers)
+        let (diffID, size) = try extract(layer, from: content, into: target, over: lowers, limit)
         guard diffID == layer.diffID else { throw layer.mismatch(diffID) }
         try note(size, in: made)
         let place = entry(chain)
@@ -77,14 +77,14 @@ struct LayerDirectories: Sendable {
     /// - Parameter lowers: the directories below, lowest first, which may be skeletons too.
     func makeSkeleton(
         of index: Descriptor, for layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath],
-        scratch: ScratchDirectory, content: ContentStore
+        scratch: ScratchDirectory, content: ContentStore, limit: UnpackLimit
     ) throws(BuildError) -> HostPath {
         let made = try scratch.makeDirectory("tree-" + String(UInt64.random(in: .min ... .max), radix: 36))
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
         let shown = BuiltImage.Layer(
             descriptor: index, diffID: layer.diffID, origin: layer.origin, createdBy: layer.createdBy)
-        let (_, size) = try extract(shown, from: content, into: target, over: lowers)
+        let (_, size) = try extract(shown, from: content, into: target, over: lowers, limit)
         try note(size, in: made)
         let place = skeletonEntry(chain)
         guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 || skeleton(of: chain) != nil
@@ -107,15 +107,17 @@ struct LayerDirectories: Sendable {
     }
 
     private func extract(
-        _ layer: BuiltImage.Layer, from content: ContentStore, into target: HostPath, over lowers: [HostPath]
+        _ layer: BuiltImage.Layer, from content: ContentStore, into target: HostPath, over lowers: [HostPath],
+        _ limit: UnpackLimit
     ) throws(BuildError) -> (diffID: Digest, size: Int64) {
         do {
-            let diff = DiffSource(try DecompressingSource(FileSource(path: content.path(of: layer.descriptor.digest))))
+            let diff = try DiffSource(of: layer, in: content, limit: limit)
             var lowerFolders: [Directory] = []
             for lower in lowers { lowerFolders.append(try Directory(path: lower.text)) }
             _ = try LayerExtractor.extract(
                 diff, into: try Directory(path: target.text), mode: .overlay,
-                ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed())
+                ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed(),
+                limits: ExtractionLimits(bytes: layer.unpackLimit(limit)))
             return (try diff.finish(), diff.count)
         } catch let error as ArchiveError {
             throw BuildError(layer.errorCode, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
@@ -131,6 +133,12 @@ extension BuiltImage.Layer {
     /// What a layer's fault is a fault of.
     var errorCode: BuildError.Code { if case .cache = origin { .cache } else { .baseImage } }
 
+    /// What was built here may have shrunk as much as it likes.
+    func unpackLimit(_ limit: UnpackLimit) -> Int64 {
+        if case .built = origin { return .max }
+        return limit.bytes(ofSize: descriptor.size)
+    }
+
     func mismatch(_ found: Digest) -> BuildError {
         BuildError(
             errorCode, "the layer \(descriptor.digest) is not the one that the image's configuration names",
@@ -145,6 +153,11 @@ final class DiffSource: ByteSource {
     private(set) var count: Int64 = 0
 
     init(_ source: consuming DecompressingSource<FileSource>) { self.source = source }
+
+    init(of layer: BuiltImage.Layer, in content: ContentStore, limit: UnpackLimit) throws(ArchiveError) {
+        let file = try FileSource(path: content.path(of: layer.descriptor.digest))
+        source = try DecompressingSource(file, limit: layer.unpackLimit(limit))
+    }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
         let count = try source.read(into: buffer)
