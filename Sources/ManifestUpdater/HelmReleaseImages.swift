@@ -38,7 +38,7 @@ extension Scanner {
             addTarget(
                 at: node, image: text, field: field, container: image.container, workload: workload,
                 policies: policies, document: document,
-                name: node === image.parts.repository ? nil : image.parts.repository.resolved.range,
+                name: node == image.parts.repository ? nil : image.parts.repository.resolved.range,
                 registry: image.parts.registry.flatMap { $0.isNull || $0.text == "" ? nil : $0.resolved.range })
         }
     }

@@ -30,7 +30,8 @@ package enum ManifestUpdater {
         let values = try newValues(edits, scan)
         var splices: [Splice] = []
         var changes: [Range<Int>: String] = [:]
-        let nodes = scalars(at: values, in: documents)
+        var nodes: [Range<Int>: YAMLNode] = [:]
+        for document in documents { nodes.merge(document.scalars(at: values.keys)) { _, last in last } }
         for (range, value) in values.sorted(by: { $0.key.lowerBound < $1.key.lowerBound }) {
             let place = value.edit.target.location.description
             guard let node = nodes[range] else {
@@ -137,27 +138,5 @@ package enum ManifestUpdater {
         case .name: return image.name
         case .digest: return image.digest ?? ""
         }
-    }
-
-    /// The scalars with the ranges that are to change. Aliases are not entered: an anchor's scalar is found at its
-    /// place.
-    private static func scalars(
-        at values: [Range<Int>: NewValue], in documents: [YAMLDocument]
-    ) -> [Range<Int>: YAMLNode] {
-        var found: [Range<Int>: YAMLNode] = [:]
-        func visit(_ node: YAMLNode) {
-            switch node.content {
-            case .scalar: if values[node.range] != nil { found[node.range] = node }
-            case .alias: break
-            case .sequence(let items, _): for item in items { visit(item) }
-            case .mapping(let pairs, _):
-                for pair in pairs {
-                    visit(pair.key)
-                    visit(pair.value)
-                }
-            }
-        }
-        for document in documents { if let root = document.root { visit(root) } }
-        return found
     }
 }

@@ -27,8 +27,9 @@ extension Scanner {
     /// The marked values of a document, in its order.
     mutating func markers(in root: YAMLNode) -> [FoundMarker] {
         var found: [(node: YAMLNode, marker: Marker, container: String)] = []
-        Self.visit(root) { node, parent, isItem in
-            guard case .scalar(_, let style) = node.content, !node.isNull else { return }
+        let places = markerPlaces()
+        root.visit(where: { Self.mayConcern($0, places) }) { node, parent, isItem in
+            guard !node.isAlias, let style = node.style, !node.isNull else { return }
             var comment = Self.lineComment(after: node, style: style, in: bytes)
             if comment == nil, isItem { comment = Self.headComment(before: node, in: bytes) }
             guard let comment, let marker = Marker(comment: bytes[comment]) else { return }
@@ -47,9 +48,34 @@ extension Scanner {
         }
     }
 
+    /// The lines with the word, each with the line behind it: what a marker there can decide about touches them.
+    private mutating func markerPlaces() -> [Range<Int>] {
+        if let markerLines { return markerLines }
+        let found = ManifestScan.places(of: Self.markerWord, in: bytes).map { offset in
+            let line = LineIndex.line(around: offset, in: bytes)
+            var next = line.upperBound
+            if next < bytes.count { next += bytes[next...].starts(with: [0x0D, 0x0A]) ? 2 : 1 }
+            return line.lowerBound..<LineIndex.line(around: next, in: bytes).upperBound
+        }
+        markerLines = found
+        return found
+    }
+
+    private static let markerWord = "\"$imagepolicy\""
+
+    /// - Parameter places: sorted, as their ends are.
+    private static func mayConcern(_ node: Range<Int>, _ places: [Range<Int>]) -> Bool {
+        var (low, high) = (0, places.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if places[middle].upperBound < node.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        return low < places.count && places[low].lowerBound <= node.upperBound
+    }
+
     /// The places that speak of an image policy and were no marker, with the reason. To be asked after `markers(in:)`.
     func idleMarkers() -> [(offset: Int, reason: String)] {
-        ManifestScan.places(of: "\"$imagepolicy\"", in: bytes).compactMap { offset in
+        ManifestScan.places(of: Self.markerWord, in: bytes).compactMap { offset in
             let line = LineIndex.line(around: offset, in: bytes)
             var sign = offset
             while sign > line.lowerBound, bytes[sign] != UInt8(ascii: "#") { sign -= 1 }
@@ -63,25 +89,6 @@ extension Scanner {
                     ? "a marker belongs behind a text, on its line; here it stands behind or above something else"
                     : "the comment has to be one JSON object like {\"$imagepolicy\": \"namespace:name:tag\"}, with nothing around it"
             )
-        }
-    }
-
-    /// Visits the values of mappings and the items of block sequences, as written: aliases are not entered.
-    private static func visit(
-        _ node: YAMLNode, _ body: (YAMLNode, _ parent: YAMLNode, _ isItem: Bool) -> Void
-    ) {
-        switch node.content {
-        case .mapping(let pairs, _):
-            for pair in pairs {
-                body(pair.value, node, false)
-                visit(pair.value, body)
-            }
-        case .sequence(let items, let isFlow):
-            for item in items {
-                body(item, node, !isFlow)
-                visit(item, body)
-            }
-        case .scalar, .alias: break
         }
     }
 

@@ -10,6 +10,8 @@ struct Scanner {
     private var result = ScanResult()
     /// Where the comments start that were taken as markers.
     var usedMarkers: Set<Int> = []
+    /// The lines that speak of image policies, found once a file.
+    var markerLines: [Range<Int>]?
 
     init(file: String, bytes: [UInt8]) {
         self.file = file

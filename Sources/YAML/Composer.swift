@@ -1,5 +1,5 @@
-/// Builds the trees of a stream from libyaml's events, within limits. The nesting lives in a stack of its own, so that
-/// hostile depth costs an error and never the thread's stack.
+/// Records libyaml's events of a stream, within limits. The nesting lives in a stack of its own, so that hostile depth
+/// costs an error and never the thread's stack.
 struct Composer {
     struct Failure: Error {
         var code: YAMLError.Code
@@ -9,38 +9,49 @@ struct Composer {
     }
 
     private struct Frame {
-        var isMapping: Bool
+        var index: Int
         var isFlow: Bool
-        var start: Int
-        var tag: String?
         var anchor: String?
-        var items: [YAMLNode] = []
-        var pairs: [YAMLPair] = []
-        var key: YAMLNode?
         var expandedCount = 1
         var height = 0
+        /// Where the last child ends.
+        var end: Int
+    }
+
+    /// What an alias may stand for.
+    private struct Anchored {
+        var index: Int
+        /// Nodes below and including it, and levels, both with aliases replaced by what they name.
+        var expandedCount: Int
+        var height: Int
     }
 
     private let bytes: UnsafeBufferPointer<UInt8>
     private let limits: YAMLLimits
     private var stack: [Frame] = []
-    private var root: YAMLNode?
-    private var anchors: [String: YAMLNode] = [:]
+    private var records: [EventTape.Record] = []
+    private var texts: [UInt8] = []
+    private var properties = [EventTape.Properties()]
+    private var roots: [(root: Int?, range: Range<Int>)] = []
+    private var anchors: [String: Anchored] = [:]
     private var openAnchors: [String: Int] = [:]
-    private var nodeCount = 0
     private var aliasCount = 0
+    private var tagBytes = 0
 
     init(_ bytes: UnsafeBufferPointer<UInt8>, limits: YAMLLimits) {
         self.bytes = bytes
         self.limits = limits
+        // A node in ten bytes is common.
+        records.reserveCapacity(bytes.count / 10 + 8)
+        texts.reserveCapacity(bytes.count)
     }
 
     mutating func documents() throws(Failure) -> [YAMLDocument] {
         guard var parser = EventParser(bytes) else {
             throw Failure(code: .limit, summary: "out of memory", offset: 0)
         }
-        var documents: [YAMLDocument] = []
         var start = 0
+        var root: Int?
         while true {
             let kind: EventKind
             do {
@@ -49,122 +60,151 @@ struct Composer {
                 throw Self.explained(error)
             }
             switch kind {
-            case .streamEnd: return documents
+            case .streamEnd: return finished()
             case .documentStart:
                 (root, start) = (nil, parser.range.lowerBound)
-                anchors.removeAll(keepingCapacity: true)
-                openAnchors.removeAll(keepingCapacity: true)
+                if !anchors.isEmpty { anchors.removeAll(keepingCapacity: true) }
+                if !openAnchors.isEmpty { openAnchors.removeAll(keepingCapacity: true) }
             case .documentEnd:
-                let isEmpty =
-                    root.map { $0.range.isEmpty && $0.text == "" && $0.anchor == nil && $0.tag == nil } ?? true
-                documents.append(
-                    YAMLDocument(
-                        root: isEmpty ? nil : root, index: documents.count,
-                        range: start..<max(start, parser.range.upperBound)))
-            case .alias: try addAlias(parser)
-            case .scalar(let style): try addScalar(style, parser)
-            case .sequenceStart(let isFlow): try open(parser, isMapping: false, isFlow: isFlow)
-            case .mappingStart(let isFlow): try open(parser, isMapping: true, isFlow: isFlow)
+                if let index = root {
+                    let record = records[index]
+                    let isEmpty =
+                        record.kind == .plain && record.start == record.end && record.length == 0
+                        && record.properties == 0
+                    if isEmpty { root = nil }
+                }
+                roots.append((root, start..<max(start, parser.range.upperBound)))
+            case .alias:
+                if stack.isEmpty { root = records.count }
+                try addAlias(parser)
+            case .scalar(let style):
+                if stack.isEmpty { root = records.count }
+                try addScalar(style, parser)
+            case .sequenceStart(let isFlow):
+                if stack.isEmpty { root = records.count }
+                try open(parser, isFlow ? .flowSequence : .blockSequence)
+            case .mappingStart(let isFlow):
+                if stack.isEmpty { root = records.count }
+                try open(parser, isFlow ? .flowMapping : .blockMapping)
             case .sequenceEnd, .mappingEnd: try close(at: parser.range.upperBound)
             }
         }
     }
 
-    private mutating func count(_ parser: borrowing EventParser) throws(Failure) {
-        nodeCount += 1
-        if nodeCount > limits.nodes {
+    private func finished() -> [YAMLDocument] {
+        let tape = EventTape(records: records, texts: texts, properties: properties)
+        return roots.enumerated().map { index, document in
+            YAMLDocument(
+                root: document.root.map { YAMLNode(tape: tape, index: $0) }, index: index, range: document.range)
+        }
+    }
+
+    private func checkCount(_ parser: borrowing EventParser) throws(Failure) {
+        if records.count >= limits.nodes {
             throw Failure(
                 code: .limit, summary: "more than \(limits.nodes) nodes", offset: parser.range.lowerBound,
                 hint: "split the file")
         }
     }
 
+    /// The event's anchor and tag. A short handle can stand for a tag of any length, so their sum is bounded.
+    private mutating func properties(of parser: borrowing EventParser) throws(Failure) -> UInt32 {
+        guard parser.hasProperties else { return 0 }
+        let own = EventTape.Properties(tag: parser.tag, anchor: parser.anchor)
+        tagBytes += own.tag?.utf8.count ?? 0
+        if tagBytes > limits.size {
+            throw Failure(
+                code: .limit, summary: "tags of more than \(limits.size) bytes", offset: parser.range.lowerBound)
+        }
+        properties.append(own)
+        return UInt32(properties.count - 1)
+    }
+
     private mutating func addScalar(_ style: YAMLScalarStyle, _ parser: borrowing EventParser) throws(Failure) {
-        try count(parser)
+        try checkCount(parser)
         let start = contentStart(of: parser.range)
-        try add(
-            YAMLNode(
-                content: .scalar(parser.value, style), range: start..<max(start, parser.range.upperBound),
-                tag: parser.tag,
-                anchor: parser.anchor, expandedCount: 1, height: 1))
+        let value = texts.count
+        parser.appendValue(to: &texts)
+        let index = records.count
+        records.append(
+            EventTape.Record(
+                kind: EventTape.Kind(style), start: UInt32(start), end: UInt32(max(start, parser.range.upperBound)),
+                value: UInt32(value), length: UInt32(texts.count - value), next: UInt32(index + 1),
+                properties: try properties(of: parser)))
+        try add(Anchored(index: index, expandedCount: 1, height: 1))
     }
 
     private mutating func addAlias(_ parser: borrowing EventParser) throws(Failure) {
-        try count(parser)
+        try checkCount(parser)
         aliasCount += 1
         let name = parser.anchor ?? ""
-        let offset = parser.range.lowerBound
+        let range = parser.range
         if aliasCount > limits.aliases {
-            throw Failure(code: .limit, summary: "more than \(limits.aliases) aliases", offset: offset)
+            throw Failure(
+                code: .limit, summary: "more than \(limits.aliases) aliases", offset: range.lowerBound)
         }
         // An open anchor hides an earlier, closed one of the same name.
         if openAnchors[name] != nil {
             throw Failure(
-                code: .alias, summary: "alias '*\(name)' stands inside the node that it names", offset: offset)
+                code: .alias, summary: "alias '*\(name)' stands inside the node that it names",
+                offset: range.lowerBound)
         }
         guard let target = anchors[name] else {
             throw Failure(
                 code: .alias, summary: "alias '*\(name)' has no anchor '&\(name)' before it in this document",
-                offset: offset)
+                offset: range.lowerBound)
         }
-        try add(
-            YAMLNode(
-                content: .alias(target), range: parser.range, tag: nil, anchor: name,
-                expandedCount: target.expandedCount, height: target.height))
+        let index = records.count
+        records.append(
+            EventTape.Record(
+                kind: .alias, start: UInt32(range.lowerBound), end: UInt32(range.upperBound),
+                value: UInt32(target.index), length: 0, next: UInt32(index + 1),
+                properties: try properties(of: parser)))
+        try add(Anchored(index: index, expandedCount: target.expandedCount, height: target.height))
     }
 
-    private mutating func open(_ parser: borrowing EventParser, isMapping: Bool, isFlow: Bool) throws(Failure) {
-        try count(parser)
+    private mutating func open(_ parser: borrowing EventParser, _ kind: EventTape.Kind) throws(Failure) {
+        try checkCount(parser)
         guard stack.count < limits.depth else { throw tooDeep(parser.range.lowerBound) }
-        let anchor = parser.anchor
+        let start = contentStart(of: parser.range)
+        let own = try properties(of: parser)
+        let anchor = properties[Int(own)].anchor
         if let anchor { openAnchors[anchor, default: 0] += 1 }
-        var frame = Frame(
-            isMapping: isMapping, isFlow: isFlow, start: contentStart(of: parser.range), tag: parser.tag, anchor: anchor
-        )
-        // Most mappings have a few pairs: one allocation instead of three.
-        if isMapping { frame.pairs.reserveCapacity(4) }
-        stack.append(frame)
+        stack.append(Frame(index: records.count, isFlow: kind.isFlow, anchor: anchor, end: start))
+        records.append(
+            EventTape.Record(
+                kind: kind, start: UInt32(start), end: UInt32(start), value: 0, length: 0, next: 0, properties: own))
     }
 
     private mutating func close(at offset: Int) throws(Failure) {
         guard let frame = stack.popLast() else { return }
-        let lastChild = frame.isMapping ? frame.pairs.last?.value : frame.items.last
-        let end = frame.isFlow ? offset : lastChild?.range.upperBound ?? frame.start
         if let anchor = frame.anchor {
             let open = openAnchors[anchor, default: 1]
             openAnchors[anchor] = open > 1 ? open - 1 : nil
         }
-        try add(
-            YAMLNode(
-                content: frame.isMapping
-                    ? .mapping(frame.pairs, isFlow: frame.isFlow) : .sequence(frame.items, isFlow: frame.isFlow),
-                range: frame.start..<max(frame.start, end), tag: frame.tag, anchor: frame.anchor,
-                expandedCount: frame.expandedCount, height: frame.height + 1))
+        let end = frame.isFlow ? offset : frame.end
+        records[frame.index].end = max(records[frame.index].start, UInt32(end))
+        records[frame.index].next = UInt32(records.count)
+        try add(Anchored(index: frame.index, expandedCount: frame.expandedCount, height: frame.height + 1))
     }
 
-    private mutating func add(_ node: YAMLNode) throws(Failure) {
-        if stack.count + node.height > limits.depth { throw tooDeep(node.range.lowerBound) }
-        if let anchor = node.anchor, !node.isAlias { anchors[anchor] = node }
-        guard !stack.isEmpty else {
-            root = node
-            return
+    /// Counts a finished node for the collection that it stands in, and keeps what aliases may name.
+    private mutating func add(_ node: Anchored) throws(Failure) {
+        let record = records[node.index]
+        if stack.count + node.height > limits.depth { throw tooDeep(Int(record.start)) }
+        if record.properties != 0, record.kind != .alias, let anchor = properties[Int(record.properties)].anchor {
+            anchors[anchor] = node
         }
+        guard !stack.isEmpty else { return }
         let top = stack.count - 1
         stack[top].expandedCount += node.expandedCount
         stack[top].height = max(stack[top].height, node.height)
+        stack[top].end = Int(record.end)
         // Each sum stays below twice the limit, so it cannot overflow.
         if stack[top].expandedCount > limits.expandedNodes {
             throw Failure(
                 code: .limit, summary: "aliases stand for more than \(limits.expandedNodes) nodes",
-                offset: node.range.lowerBound, hint: "write the repeated parts out, or split the file")
-        }
-        if !stack[top].isMapping {
-            stack[top].items.append(node)
-        } else if let key = stack[top].key {
-            stack[top].pairs.append(YAMLPair(key: key, value: node))
-            stack[top].key = nil
-        } else {
-            stack[top].key = node
+                offset: Int(record.start), hint: "write the repeated parts out, or split the file")
         }
     }
 

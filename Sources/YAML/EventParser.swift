@@ -98,63 +98,52 @@ struct EventParser: ~Copyable {
         }
     }
 
-    /// The value of a scalar event; it may hold NUL.
-    var value: String {
-        guard let start = event.pointee.data.scalar.value else { return "" }
-        return String(
-            decoding: UnsafeBufferPointer(start: start, count: event.pointee.data.scalar.length), as: UTF8.self)
+    /// The value of a scalar event; it may hold NUL. Valid until the next event.
+    private var valueBytes: UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: event.pointee.data.scalar.value, count: event.pointee.data.scalar.length)
     }
 
-    var tag: String? {
-        switch event.pointee.type {
-        case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.tag)
-        case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.tag)
-        case YAML_MAPPING_START_EVENT: Self.string(event.pointee.data.mapping_start.tag)
-        default: nil
-        }
-    }
+    var value: String { String(decoding: valueBytes, as: UTF8.self) }
+
+    func appendValue(to texts: inout [UInt8]) { texts.append(contentsOf: valueBytes) }
+
+    /// Whether the event has an anchor or a tag.
+    var hasProperties: Bool { rawTag != nil || rawAnchor != nil }
+
+    var tag: String? { Self.string(rawTag) }
 
     /// The anchor that the event defines, or the name that an alias uses.
-    var anchor: String? {
+    var anchor: String? { Self.string(rawAnchor) }
+
+    private var rawTag: UnsafeMutablePointer<yaml_char_t>? {
         switch event.pointee.type {
-        case YAML_SCALAR_EVENT: Self.string(event.pointee.data.scalar.anchor)
-        case YAML_SEQUENCE_START_EVENT: Self.string(event.pointee.data.sequence_start.anchor)
-        case YAML_MAPPING_START_EVENT: Self.string(event.pointee.data.mapping_start.anchor)
-        case YAML_ALIAS_EVENT: Self.string(event.pointee.data.alias.anchor)
+        case YAML_SCALAR_EVENT: event.pointee.data.scalar.tag
+        case YAML_SEQUENCE_START_EVENT: event.pointee.data.sequence_start.tag
+        case YAML_MAPPING_START_EVENT: event.pointee.data.mapping_start.tag
         default: nil
         }
     }
 
-    /// Whether the scalar's value is this text, without a copy of it.
+    private var rawAnchor: UnsafeMutablePointer<yaml_char_t>? {
+        switch event.pointee.type {
+        case YAML_SCALAR_EVENT: event.pointee.data.scalar.anchor
+        case YAML_SEQUENCE_START_EVENT: event.pointee.data.sequence_start.anchor
+        case YAML_MAPPING_START_EVENT: event.pointee.data.mapping_start.anchor
+        case YAML_ALIAS_EVENT: event.pointee.data.alias.anchor
+        default: nil
+        }
+    }
+
+    /// Whether the scalar's value is the recorded one, without a copy of either.
+    func hasValue(_ record: EventTape.Record, of tape: EventTape) -> Bool { tape.holds(record, valueBytes) }
+
     func hasValue(_ text: String) -> Bool {
-        let length = event.pointee.data.scalar.length
-        guard text.utf8.count == length else { return false }
-        guard let start = event.pointee.data.scalar.value else { return length == 0 }
         var text = text
-        return text.withUTF8 { memcmp($0.baseAddress ?? UnsafePointer(start), start, length) == 0 }
+        return text.withUTF8 { $0.isSame(as: valueBytes) }
     }
 
-    func hasTag(_ text: String?) -> Bool {
-        let pointer: UnsafeMutablePointer<yaml_char_t>? =
-            switch event.pointee.type {
-            case YAML_SCALAR_EVENT: event.pointee.data.scalar.tag
-            case YAML_SEQUENCE_START_EVENT: event.pointee.data.sequence_start.tag
-            case YAML_MAPPING_START_EVENT: event.pointee.data.mapping_start.tag
-            default: nil
-            }
-        return Self.holds(pointer, text)
-    }
-
-    func hasAnchor(_ text: String?) -> Bool {
-        let pointer: UnsafeMutablePointer<yaml_char_t>? =
-            switch event.pointee.type {
-            case YAML_SCALAR_EVENT: event.pointee.data.scalar.anchor
-            case YAML_SEQUENCE_START_EVENT: event.pointee.data.sequence_start.anchor
-            case YAML_MAPPING_START_EVENT: event.pointee.data.mapping_start.anchor
-            case YAML_ALIAS_EVENT: event.pointee.data.alias.anchor
-            default: nil
-            }
-        return Self.holds(pointer, text)
+    func hasProperties(_ properties: EventTape.Properties) -> Bool {
+        Self.holds(rawTag, properties.tag) && Self.holds(rawAnchor, properties.anchor)
     }
 
     private static func holds(_ pointer: UnsafeMutablePointer<yaml_char_t>?, _ text: String?) -> Bool {

@@ -1,4 +1,4 @@
-/// Compares a changed text with the trees of the original, event by event: no second tree is built.
+/// Compares a changed text with what was recorded of the original, event by event: nothing of it is kept.
 extension YAMLStream {
     /// What the changed text has that the original with these changes would not have.
     ///
@@ -41,7 +41,7 @@ private struct StreamComparison: ~Copyable {
             if let root = document.root {
                 if let difference = try compare(root) { return difference }
             } else {
-                guard case .scalar = try parser.next(), parser.value.isEmpty else { return "a document came" }
+                guard case .scalar = try parser.next(), parser.hasValue("") else { return "a document came" }
             }
             guard case .documentEnd = try parser.next() else { return "a document goes on" }
         }
@@ -49,47 +49,57 @@ private struct StreamComparison: ~Copyable {
         return seen == changes.count ? nil : "a value that was to change is missing"
     }
 
-    /// The depth of the original bounds the recursion: what differs in shape ends it.
-    private mutating func compare(_ node: YAMLNode) throws(ParseFailure) -> String? {
-        let event = try parser.next()
-        guard parser.hasAnchor(node.anchor), parser.hasTag(node.isAlias ? nil : node.tag) else {
-            return "a tag or an anchor differs"
-        }
-        switch (node.content, event) {
-        case (.scalar(let text, let style), .scalar(let newStyle)):
-            return scalar(node, text, style, newStyle)
-        // The anchors are compared where they stand; the alias has the same name.
-        case (.alias, .alias): return nil
-        case (.sequence(let items, let isFlow), .sequenceStart(let isNewFlow)):
-            guard isFlow == isNewFlow else { return "a list is of another kind" }
-            for item in items { if let difference = try compare(item) { return difference } }
-            if case .sequenceEnd = try parser.next() { return nil }
-            return "a list differs"
-        case (.mapping(let pairs, let isFlow), .mappingStart(let isNewFlow)):
-            guard isFlow == isNewFlow else { return "a mapping is of another kind" }
-            for pair in pairs {
-                if let difference = try compare(pair.key) { return difference }
-                if let difference = try compare(pair.value) { return difference }
+    /// Goes along the records of a tree, event by event. The depth of the original bounds the stack: what differs in shape
+    /// ends the walk.
+    private mutating func compare(_ root: YAMLNode) throws(ParseFailure) -> String? {
+        let tape = root.tape
+        let end = Int(root.record.next)
+        var open: [(end: Int, isMapping: Bool)] = []
+        var index = root.index
+        while true {
+            while let last = open.last, last.end == index {
+                switch try parser.next() {
+                case .mappingEnd where last.isMapping, .sequenceEnd where !last.isMapping: open.removeLast()
+                default: return last.isMapping ? "a mapping differs" : "a list differs"
+                }
             }
-            if case .mappingEnd = try parser.next() { return nil }
-            return "a mapping differs"
-        default: return "a node is of another kind"
+            if index == end { return nil }
+            let record = tape.records[index]
+            let event = try parser.next()
+            guard parser.hasProperties(tape.properties[Int(record.properties)]) else {
+                return "a tag or an anchor differs"
+            }
+            switch (record.kind, event) {
+            case (.plain, .scalar(let style)), (.singleQuoted, .scalar(let style)), (.doubleQuoted, .scalar(let style)),
+                (.literal, .scalar(let style)), (.folded, .scalar(let style)):
+                if let difference = scalar(record, of: tape, style) { return difference }
+            // The anchors are compared where they stand; the alias has the same name.
+            case (.alias, .alias): break
+            case (.blockSequence, .sequenceStart(isFlow: false)), (.flowSequence, .sequenceStart(isFlow: true)):
+                open.append((Int(record.next), isMapping: false))
+            case (.blockMapping, .mappingStart(isFlow: false)), (.flowMapping, .mappingStart(isFlow: true)):
+                open.append((Int(record.next), isMapping: true))
+            default: return "a node is of another kind"
+            }
+            index += 1
         }
     }
 
     private mutating func scalar(
-        _ node: YAMLNode, _ old: String, _ style: YAMLScalarStyle, _ newStyle: YAMLScalarStyle
+        _ record: EventTape.Record, of tape: EventTape, _ newStyle: YAMLScalarStyle
     ) -> String? {
-        guard seen < changes.count, changes[seen].range == node.range else {
-            return style == newStyle && parser.hasValue(old) ? nil : "another value differs"
+        let style = record.kind.style
+        guard seen < changes.count, changes[seen].range == Int(record.start)..<Int(record.end) else {
+            return style == newStyle && parser.hasValue(record, of: tape) ? nil : "another value differs"
         }
         let wanted = changes[seen].text
         seen += 1
         // The line breaks at the end of a block text belong to its form.
-        let tail = style.isBlock ? old.utf8.reversed().prefix { $0 == 0x0A }.count : 0
+        let tail = style.isBlock ? tape.text(record).utf8.reversed().prefix { $0 == 0x0A }.count : 0
         let isSameStyle = style == newStyle || style == .plain && newStyle == .doubleQuoted
+        let hasTag = tape.properties[Int(record.properties)].tag != nil
         guard isSameStyle, parser.hasValue(tail == 0 ? wanted : wanted + String(repeating: "\n", count: tail)),
-            newStyle != .plain || node.tag != nil || PlainScalar.isString(wanted)
+            newStyle != .plain || hasTag || PlainScalar.isString(wanted)
         else { return "the new value reads '\(parser.value.prefix(80))'" }
         return nil
     }

@@ -18,24 +18,24 @@ extension YAMLStream {
             default: return "a document came or went"
             }
         }
-        return comparison.seen == changes.count + Set(edits.map { ObjectIdentifier($0.node) }).count
+        return comparison.seen == changes.count + Set(edits.map(\.node)).count
             ? nil : "a value that was to change is missing"
     }
 }
 
 private struct StructureComparison {
     let changes: [Range<Int>: String]
-    let edits: [ObjectIdentifier: [StructureEdit]]
+    let edits: [YAMLNode: [StructureEdit]]
     var seen = 0
 
     init(changes: [Range<Int>: String], edits: [StructureEdit]) {
         self.changes = changes
-        self.edits = Dictionary(grouping: edits) { ObjectIdentifier($0.node) }
+        self.edits = Dictionary(grouping: edits, by: \.node)
     }
 
     /// The original's depth bounds the recursion.
     mutating func compare(_ old: YAMLNode, _ new: YAMLNode) -> String? {
-        if let edits = edits[ObjectIdentifier(old)] {
+        if let edits = edits[old] {
             seen += 1
             return compare(old, new, edits)
         }
@@ -82,6 +82,14 @@ private struct StructureComparison {
             case .clear:
                 guard case .mapping(let pairs, _) = new.content else { return "a mapping went" }
                 return pairs.isEmpty ? nil : "something is left that was to go"
+            case .replace(_, let value):
+                return old.anchor == new.anchor && value.isSame(as: new, anchor: old.anchor)
+                    ? nil : "the new value reads otherwise"
+            case .refill(let pairs, _):
+                guard case .mapping(_, isFlow: true) = new.content, old.tag == new.tag, old.anchor == new.anchor,
+                    PlainValue.mapping(pairs).isSame(asPairsOf: new)
+                else { return "the new pairs read otherwise" }
+                return nil
             case .append(let values, _):
                 guard case .sequence(let items, let isFlow) = old.content,
                     case .sequence(let newItems, let isNewFlow) = new.content,
@@ -108,18 +116,22 @@ private struct StructureComparison {
 }
 
 extension PlainValue {
-    func isSame(as node: YAMLNode) -> Bool {
-        if node.tag != nil || node.anchor != nil { return false }
+    func isSame(as node: YAMLNode, anchor: String? = nil) -> Bool {
+        if node.tag != nil || node.anchor != anchor { return false }
         switch (self, node.content) {
         case (.text(let text), .scalar(let value, let style)):
             return text == value && (style != .plain || PlainScalar.isString(value))
         case (.plain(let text), .scalar(let value, .plain)): return text == value
         case (.list(let values), .sequence(let items, _)):
             return values.count == items.count && zip(values, items).allSatisfy { $0.isSame(as: $1) }
-        case (.mapping(let pairs), .mapping(let found, _)):
-            return pairs.count == found.count
-                && zip(pairs, found).allSatisfy { $0.key == $1.key.text && $0.value.isSame(as: $1.value) }
+        case (.mapping, .mapping): return isSame(asPairsOf: node)
         default: return false
         }
+    }
+
+    func isSame(asPairsOf node: YAMLNode) -> Bool {
+        guard case .mapping(let pairs) = self, case .mapping(let found, _) = node.content else { return false }
+        return pairs.count == found.count
+            && zip(pairs, found).allSatisfy { $0.key == $1.key.text && $0.value.isSame(as: $1.value) }
     }
 }

@@ -11,10 +11,15 @@ package enum StructureEdit: Sendable {
     case fill(YAMLNode, with: PlainValue, keyOf: YAMLNode)
     /// An empty mapping in the place of one whose last pairs go.
     case clear(YAMLNode)
+    /// A value in the place of a scalar, whatever lines that stands on; of a block scalar not.
+    case replace(YAMLNode, with: PlainValue)
+    /// Pairs in the place of all those of a mapping in braces.
+    case refill([PlainValue.Pair], in: YAMLNode)
 
     var node: YAMLNode {
         switch self {
-        case .add(_, let node), .remove(_, let node), .append(_, let node), .fill(let node, _, _), .clear(let node):
+        case .add(_, let node), .remove(_, let node), .append(_, let node), .fill(let node, _, _), .clear(let node),
+            .replace(let node, _), .refill(_, let node):
             node
         }
     }
@@ -44,6 +49,8 @@ package struct StructureWriter {
         case .append(let items, let node): return [try appending(items, to: node)]
         case .fill(let node, let value, let key): return [try filling(node, with: value, key: key)]
         case .clear(let node): return [try clearing(node)]
+        case .replace(let node, let value): return [try replacing(node, with: value)]
+        case .refill(let pairs, let node): return [try refilling(node, with: pairs)]
         }
     }
 
@@ -54,11 +61,8 @@ package struct StructureWriter {
             throw ScalarSplice.Refusal(reason: "it is no mapping")
         }
         if isFlow {
-            let quoted = pairs.first?.key.style == .doubleQuoted
-            let text = new.map {
-                "\(PlainValue.scalar($0.key, quoted: quoted)): \($0.value.flow(quoted: quoted))"
-            }.joined(separator: ", ")
-            return flowSplice(text, after: pairs.last?.value, key: pairs.last?.key, in: node)
+            return flowSplice(
+                flowText(new, like: pairs.first), after: pairs.last?.value, key: pairs.last?.key, in: node)
         }
         guard let first = pairs.first else { throw ScalarSplice.Refusal(reason: "it has no pairs") }
         let indent = try column(of: first.key)
@@ -87,6 +91,32 @@ package struct StructureWriter {
         }
         return try blockSplice(PlainValue.list(new), indent: prefix.count, after: last(of: item), key: nil)
     }
+
+    private func flowText(_ pairs: [PlainValue.Pair], like pair: YAMLPair?) -> String {
+        let quoted = pair?.key.style == .doubleQuoted
+        return pairs.map { "\(PlainValue.scalar($0.key, quoted: quoted)): \($0.value.flow(quoted: quoted))" }
+            .joined(separator: ", ")
+    }
+
+    private func refilling(_ node: YAMLNode, with new: [PlainValue.Pair]) throws(ScalarSplice.Refusal) -> Splice {
+        guard case .mapping(let pairs, isFlow: true) = node.content, let first = pairs.first, let final = pairs.last
+        else { throw ScalarSplice.Refusal(reason: "it is no mapping in braces") }
+        for pair in pairs { try refuseProperties(of: pair) }
+        return Splice(
+            range: first.key.range.lowerBound..<end(of: final), bytes: Array(flowText(new, like: first).utf8))
+    }
+
+    /// What stands before a key would be left behind; what an anchor names is used elsewhere.
+    private func refuseProperties(of pair: YAMLPair) throws(ScalarSplice.Refusal) {
+        if pair.key.anchor != nil || pair.value.anchor != nil && !pair.value.isAlias {
+            throw ScalarSplice.Refusal(reason: "'\(pair.key.text ?? "")' defines an anchor")
+        }
+        if pair.key.tag != nil {
+            throw ScalarSplice.Refusal(reason: "'\(pair.key.text ?? "")' has a tag before it")
+        }
+    }
+
+    private func end(of pair: YAMLPair) -> Int { max(pair.value.range.upperBound, pair.key.range.upperBound) }
 
     private func flowSplice(_ text: String, after value: YAMLNode?, key: YAMLNode?, in node: YAMLNode) -> Splice {
         guard let value else {
@@ -140,28 +170,13 @@ package struct StructureWriter {
         guard case .mapping(let pairs, let isFlow) = node.content else {
             throw ScalarSplice.Refusal(reason: "it is no mapping")
         }
+        func goes(_ pair: YAMLPair) -> Bool { pair.key.text.map(keys.contains) ?? false }
+        if isFlow { return try removingFlow(pairs, goes) }
         var splices: [Splice] = []
-        var isFirstKept = true
-        for (index, pair) in pairs.enumerated() {
-            guard let key = pair.key.text, keys.contains(key) else {
-                isFirstKept = false
-                continue
-            }
-            let end = max(pair.value.range.upperBound, pair.key.range.upperBound)
-            if pair.key.anchor != nil || pair.value.anchor != nil && !pair.value.isAlias {
-                throw ScalarSplice.Refusal(reason: "'\(key)' defines an anchor")
-            }
-            if isFlow {
-                if index + 1 < pairs.count, isFirstKept || index == 0 {
-                    splices.append(
-                        Splice(range: pair.key.range.lowerBound..<pairs[index + 1].key.range.lowerBound, bytes: []))
-                } else if index > 0 {
-                    let before = pairs[index - 1]
-                    let start = max(before.value.range.upperBound, before.key.range.upperBound)
-                    splices.append(Splice(range: start..<end, bytes: []))
-                }
-                continue
-            }
+        for (index, pair) in pairs.enumerated() where goes(pair) {
+            let key = pair.key.text ?? ""
+            let end = self.end(of: pair)
+            try refuseProperties(of: pair)
             let line = LineIndex.line(around: pair.key.range.lowerBound, in: bytes)
             if bytes[line.lowerBound..<pair.key.range.lowerBound].allSatisfy({ $0 == 0x20 }) {
                 splices.append(
@@ -175,6 +190,33 @@ package struct StructureWriter {
             } else {
                 throw ScalarSplice.Refusal(reason: "'\(key)' is the only key of its item")
             }
+        }
+        return splices
+    }
+
+    /// Pairs that stand side by side go together, with the commas between them and the kept ones.
+    private func removingFlow(_ pairs: [YAMLPair], _ goes: (YAMLPair) -> Bool) throws(ScalarSplice.Refusal) -> [Splice]
+    {
+        var splices: [Splice] = []
+        var index = 0
+        while index < pairs.count {
+            let first = index
+            while index < pairs.count, goes(pairs[index]) {
+                try refuseProperties(of: pairs[index])
+                index += 1
+            }
+            if first < index {
+                let range: Range<Int>
+                if index < pairs.count {
+                    range = pairs[first].key.range.lowerBound..<pairs[index].key.range.lowerBound
+                } else if first > 0 {
+                    range = end(of: pairs[first - 1])..<end(of: pairs[index - 1])
+                } else {
+                    throw ScalarSplice.Refusal(reason: "nothing would be left of it")
+                }
+                splices.append(Splice(range: range, bytes: []))
+            }
+            index += 1
         }
         return splices
     }
@@ -209,8 +251,7 @@ package struct StructureWriter {
             throw ScalarSplice.Refusal(reason: "it is no mapping")
         }
         if isFlow {
-            let end = max(final.value.range.upperBound, final.key.range.upperBound)
-            return Splice(range: first.key.range.lowerBound..<end, bytes: [])
+            return Splice(range: first.key.range.lowerBound..<end(of: final), bytes: [])
         }
         guard node.anchor == nil, node.tag == nil else {
             throw ScalarSplice.Refusal(reason: "it has an anchor or a tag")
@@ -228,7 +269,14 @@ package struct StructureWriter {
         return Splice(range: start..<end, bytes: Array(text.utf8))
     }
 
-    // MARK: Values that are not written
+    // MARK: Values
+
+    private func replacing(_ node: YAMLNode, with value: PlainValue) throws(ScalarSplice.Refusal) -> Splice {
+        guard let style = node.style, !node.isAlias, !style.isBlock, !node.range.isEmpty, node.tag == nil else {
+            throw ScalarSplice.Refusal(reason: "it is no simple value")
+        }
+        return Splice(range: node.range, bytes: Array(value.flow(quoted: style == .doubleQuoted).utf8))
+    }
 
     private func filling(
         _ node: YAMLNode, with value: PlainValue, key: YAMLNode

@@ -40,6 +40,18 @@ struct PolicyUpdateTests {
             "  annotations:\n    slipway.dev/automated: \"no\" # c\n",
             "  annotations:\n    slipway.dev/automated: \"true\" # c\n"
         ),
+        (
+            "  annotations: {fluxcd.io/automated: \"fal\n      se\"} # c\n",
+            "  annotations: {fluxcd.io/automated: \"true\"} # c\n"
+        ),
+        (
+            "  annotations: {a: b, fluxcd.io/automated: 'no\n\n      more' , c: d}\n",
+            "  annotations: {a: b, fluxcd.io/automated: \"true\" , c: d}\n"
+        ),
+        (
+            "  annotations:\n    fluxcd.io/automated: no\n      more # c\n    a: b\n",
+            "  annotations:\n    fluxcd.io/automated: \"true\" # c\n    a: b\n"
+        ),
     ])
     func automate(_ old: String, _ new: String) {
         for lineBreak in ["\n", "\r\n"] {
@@ -68,6 +80,39 @@ struct PolicyUpdateTests {
     func deautomate(_ old: String, _ new: String) {
         let (text, result) = edit(Self.head + old + Self.tail, PolicyUpdate(remove: ["automated"]))
         #expect(text == Self.head + new + Self.tail, "\(result.skipped)")
+    }
+
+    /// Values that cannot be written over go, and come again in the same braces.
+    @Test(arguments: [
+        ("{fluxcd.io/automated: }", "{fluxcd.io/automated: \"true\"}"),
+        ("{ fluxcd.io/automated: [a] }", "{ fluxcd.io/automated: \"true\" }"),
+        ("{a: b, fluxcd.io/automated: [a]}", "{a: b, fluxcd.io/automated: \"true\"}"),
+        ("{fluxcd.io/automated: [a], a: b}", "{a: b, fluxcd.io/automated: \"true\"}"),
+        (
+            "{fluxcd.io/automated: [a], flux.weave.works/automated: [b]}",
+            "{fluxcd.io/automated: \"true\", flux.weave.works/automated: \"true\"}"
+        ),
+        (
+            "{fluxcd.io/automated: [a], flux.weave.works/automated: [b], c: d}",
+            "{c: d, fluxcd.io/automated: \"true\", flux.weave.works/automated: \"true\"}"
+        ),
+        (
+            "{c: d, fluxcd.io/automated: [a], flux.weave.works/automated: [b]}",
+            "{c: d, fluxcd.io/automated: \"true\", flux.weave.works/automated: \"true\"}"
+        ),
+    ])
+    func bracesAreRefilled(_ old: String, _ new: String) {
+        let clothed = { (text: String) in Self.head + "  annotations: " + text + " # c\n" + Self.tail }
+        let (text, result) = edit(clothed(old), PolicyUpdate(add: ["automated": "true"]))
+        #expect(text == clothed(new), "\(result.skipped)")
+    }
+
+    @Test func tagsBeforeKeysAreNotLeftBehind() {
+        let (text, result) = edit(
+            Self.head + "  annotations: {!!str fluxcd.io/automated: 'true', a: b}\n" + Self.tail,
+            PolicyUpdate(remove: ["automated"]))
+        #expect(text == nil)
+        #expect(result.skipped.map(\.reason) == ["cannot be changed: 'fluxcd.io/automated' has a tag before it"])
     }
 
     @Test func removeWinsOverAdd() {

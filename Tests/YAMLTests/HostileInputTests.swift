@@ -63,6 +63,14 @@ struct HostileInputTests {
         #expect(error.code == .limit || error.code == .syntax)
     }
 
+    /// A handle of three letters may stand for a tag of any length.
+    @Test func tagsAreBounded() throws {
+        let prefix = String(repeating: "x", count: 100_000)
+        let text = "%TAG !e! tag:\(prefix)\n---\n" + String(repeating: "- !e!a b\n", count: 10_000)
+        let error = try #require(failure(text))
+        #expect(error.code == .limit && error.summary.contains("tags"))
+    }
+
     @Test func depthIsExact() throws {
         let limits = YAMLLimits(depth: 4)
         #expect(throws: Never.self) { try YAMLStream.parse(Array("[[[a]]]".utf8), limits: limits) }

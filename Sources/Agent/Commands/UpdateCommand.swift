@@ -1,7 +1,6 @@
 package import ArgumentParser
 import Diagnostics
 import ManifestUpdater
-import OCI
 
 /// `slipway update`: the rewriter on a plain directory.
 package struct UpdateCommand: AsyncParsableCommand {
@@ -100,12 +99,12 @@ package struct UpdateCommand: AsyncParsableCommand {
             let report = UpdateReport(
                 directory: directory, dryRun: dryRun, outcome: outcome, skipped: skipped,
                 diff: diff ? outcome.diff : nil)
-            console.result(String(decoding: try CanonicalJSON.encode(report), as: UTF8.self))
+            console.result(bytes: report.json)
         case .text:
             if diff {
                 if !outcome.diff.isEmpty { console.result(outcome.diff) }
             } else {
-                for change in outcome.changes { console.result(Self.line(change)) }
+                console.result(bytes: outcome.changes.flatMap { Array((Self.line($0) + "\n").utf8) })
             }
             for skip in skipped { console.alert(Self.line(skip)) }
         }
@@ -154,58 +153,5 @@ package struct UpdateCommand: AsyncParsableCommand {
             skips.append(ManifestSkip(file: "", reason: "no values file has a value at \(wanted.path)"))
         }
         return skips
-    }
-}
-
-/// `--output json`.
-private struct UpdateReport: Encodable {
-    struct Change: Encodable {
-        var file: String
-        var line: Int
-        var column: Int
-        var object: String
-        var container: String
-        var old: String
-        var new: String
-        var setter: String
-    }
-
-    struct Skip: Encodable {
-        var file: String
-        var line: Int?
-        var object: String
-        var container: String
-        var reason: String
-    }
-
-    struct Failure: Encodable {
-        var file: String
-        var reason: String
-    }
-
-    var directory: String
-    var dryRun: Bool
-    var files: [String]
-    var changes: [Change]
-    var skipped: [Skip]
-    var failures: [Failure]
-    var diff: String?
-
-    init(
-        directory: String, dryRun: Bool, outcome: DirectoryUpdate.Outcome, skipped: [ManifestSkip], diff: String?
-    ) {
-        self.directory = directory
-        self.dryRun = dryRun
-        self.diff = diff
-        files = outcome.files
-        changes = outcome.changes.map {
-            Change(
-                file: $0.file, line: $0.line, column: $0.column, object: $0.object, container: $0.container,
-                old: $0.old, new: $0.new, setter: $0.setter)
-        }
-        self.skipped = skipped.map {
-            Skip(file: $0.file, line: $0.line, object: $0.object, container: $0.container, reason: $0.reason)
-        }
-        failures = outcome.failures.map { Failure(file: $0.file, reason: $0.reason) }
     }
 }

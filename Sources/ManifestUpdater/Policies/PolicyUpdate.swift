@@ -91,6 +91,7 @@ extension FileUpdater {
         let own = annotations?.pairs ?? []
         var new: [PlainValue.Pair] = []
         var gone: Set<String> = []
+        var replaced: [(node: YAMLNode, key: String, value: String)] = []
         for (policy, value) in add.sorted(by: { $0.key < $1.key }) {
             let present = Self.keys(of: policy).filter { annotations?[$0] != nil }
             for key in present {
@@ -98,6 +99,10 @@ extension FileUpdater {
                 if (try? ScalarSplice.replacing(node, in: bytes, with: value)) != nil, !node.isAlias {
                     wishes.append(
                         Wish(node: node, text: value, object: object, container: "", setter: "annotation \(key)"))
+                } else if !shared, !metadata.isAlias, own.contains(where: { $0.key.text == key }), !node.isAlias,
+                    let style = node.style, !style.isBlock, !node.range.isEmpty, node.tag == nil, node.anchor == nil
+                {
+                    replaced.append((node, key, value))
                 } else {
                     gone.insert(key)
                     new.append(PlainValue.Pair(key, .text(value)))
@@ -107,6 +112,11 @@ extension FileUpdater {
         }
         for policy in remove {
             for key in Self.keys(of: policy) where annotations?[key] != nil { gone.insert(key) }
+        }
+        for one in replaced {
+            self.add(
+                .replace(one.node, with: .text(one.value)), at: one.node, object: object, old: one.node.text ?? "",
+                new: one.value, setter: "annotation \(one.key)")
         }
         guard !new.isEmpty || !gone.isEmpty else {
             refuseShared { _ in true }
@@ -131,14 +141,20 @@ extension FileUpdater {
         let additions = new.map { pair in
             (annotations ?? metadata, pair.key, old: "", new: Self.text(pair.value))
         }
+        var rest = new
         if !gone.isEmpty, let annotations {
             let removals = gone.sorted().map { key in
                 (annotations[key] ?? annotations, key, old: annotations[key]?.text ?? "", new: "")
             }
-            let isEmptied = own.allSatisfy { pair in pair.key.text.map(gone.contains) ?? false } && new.isEmpty
-            note(isEmptied ? .clear(annotations) : .remove(gone, from: annotations), removals)
+            let isEmptied = own.allSatisfy { pair in pair.key.text.map(gone.contains) ?? false }
+            if isEmptied, !new.isEmpty, case .mapping(_, isFlow: true) = annotations.content {
+                note(.refill(new, in: annotations), removals + additions)
+                rest = []
+            } else {
+                note(isEmptied && new.isEmpty ? .clear(annotations) : .remove(gone, from: annotations), removals)
+            }
         }
-        if !new.isEmpty {
+        if !rest.isEmpty {
             if let annotations, annotations.isNull,
                 let key = metadata.pairs?.last(where: { $0.key.text == "annotations" })?.key
             {

@@ -206,22 +206,7 @@ struct FileUpdater {
     }
 
     func scalar(at range: Range<Int>) -> YAMLNode? {
-        func search(_ node: YAMLNode) -> YAMLNode? {
-            switch node.content {
-            case .scalar: return node.range == range ? node : nil
-            case .alias: return nil
-            case .sequence(let items, _):
-                for item in items where item.range.upperBound >= range.upperBound {
-                    if let found = search(item) { return found }
-                }
-            case .mapping(let pairs, _):
-                for pair in pairs where pair.value.range.upperBound >= range.upperBound {
-                    if let found = search(pair.key) ?? search(pair.value) { return found }
-                }
-            }
-            return nil
-        }
-        for document in documents { if let found = document.root.flatMap(search) { return found } }
+        for document in documents { if let found = document.scalars(at: [range])[range] { return found } }
         return nil
     }
 }
