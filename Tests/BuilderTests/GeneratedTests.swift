@@ -35,6 +35,23 @@ import Testing
             Issue.record("seed \(seed), \(mode):\n\(difference.prefix(12).joined(separator: "\n"))\n\(generated.text)")
             if failures == 10 { break }
         }
+        if failures == 0, mode == bench.modes.first { try Self.readByOthers(bench, chosen) }
+    }
+
+    /// The same images as other tools see them.
+    private static func readByOthers(_ bench: Workbench, _ seeds: [Int]) throws {
+        let missing = ["skopeo", "buildah", "umoci", "crun"].filter {
+            (try? Shell.run(["sh", "-c", "command -v \($0)"]))?.status != 0
+        }
+        guard missing.isEmpty else { return print("skipped: \(missing) are not installed") }
+        var images = GeneratedImages(layout: bench.directory.file("out"), directory: bench.directory.file("read"))
+        if seeds.count < 100 { images.stride = 1 }
+        let (problems, counts) = try images.read(seeds.map { "g\($0)" })
+        #expect(problems.isEmpty, "\(problems.prefix(10).joined(separator: "\n"))")
+        #expect(counts["skopeo"] == seeds.count)
+        #expect(counts["buildah"] == counts["umoci"] && counts["umoci"] ?? 0 >= seeds.count / images.stride)
+        if geteuid() == 0 { #expect(counts["crun"] ?? 0 > 0) }
+        print("read by others: \(counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })")
     }
 
     private static let extra: [TarItem] = [

@@ -25,7 +25,7 @@ package struct StageGraph: Sendable {
     }
 
     /// The most triggers that all stages together may run: each stage can have the same base.
-    static let triggerLimit = 100_000
+    static let triggerLimit = 10_000
 
     /// Those of base images.
     private var insertedTriggers = 0
@@ -117,12 +117,12 @@ package struct StageGraph: Sendable {
         guard nodes.indices.contains(index), !texts.isEmpty else { return }
         let stage = nodes[index].stage
         insertedTriggers += texts.count
-        guard texts.count <= 10_000, insertedTriggers <= Self.triggerLimit else {
+        guard texts.count <= Self.triggerLimit, insertedTriggers <= Self.triggerLimit else {
             throw stage.from.locate(
                 DockerfileError(
                     .limit,
-                    texts.count > 10_000
-                        ? "the base image has more than 10000 ONBUILD triggers"
+                    texts.count > Self.triggerLimit
+                        ? "the base image has more than \(Self.triggerLimit) ONBUILD triggers"
                         : "the stages run more than \(Self.triggerLimit) ONBUILD triggers together"))
         }
         var triggers: [Instruction] = []

@@ -80,7 +80,7 @@ extension Instruction {
             case .expose(let ports):
                 var result: [String] = []
                 for port in ports {
-                    let expansion = try expander.expansion(of: port, lookup)
+                    let expansion = try expander.expansion(of: port, splitting: true, lookup)
                     expansion.unmatched.forEach { undefined.insert($0) }
                     result += expansion.words
                 }

@@ -28,7 +28,7 @@ package struct Heredoc: Sendable, Equatable {
     static func operators(in line: [UInt8]) throws(DockerfileError) -> [Heredoc] {
         guard containsOperator(line) else { return [] }
         var engine = WordEngine(line, escape: EscapeCharacter.backslash.rawValue)
-        engine.options = [.rawQuotes, .rawEscapes, .keepUnset]
+        engine.options = [.rawQuotes, .rawEscapes, .keepUnset, .splitting]
         engine.resultLimit = Int.max
         // What the engine cannot read is the shell's to judge.
         guard (try? engine.run { _ in nil }) != nil else { return [] }
@@ -66,7 +66,7 @@ package struct Heredoc: Sendable, Equatable {
         // Read with and without its quotes: a difference tells that there are some.
         func words(_ options: WordEngine.Options) throws(DockerfileError) -> [String] {
             var engine = WordEngine(Array(rest), escape: EscapeCharacter.backslash.rawValue)
-            engine.options = options.union(.keepUnset)
+            engine.options = options.union([.keepUnset, .splitting])
             _ = try engine.run { _ in nil }
             return engine.words()
         }

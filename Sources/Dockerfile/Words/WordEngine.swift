@@ -10,6 +10,8 @@ struct WordEngine {
         static let literalQuotes = Options(rawValue: 4)
         /// An undefined variable stays as it is written.
         static let keepUnset = Options(rawValue: 8)
+        /// `words` is asked for afterwards.
+        static let splitting = Options(rawValue: 16)
     }
 
     let bytes: [UInt8]
@@ -49,7 +51,7 @@ struct WordEngine {
         guard depth <= WordExpander.depthLimit else {
             throw DockerfileError(.limit, "${…} is nested more than \(WordExpander.depthLimit) levels deep")
         }
-        let isOutermost = depth == 1
+        let splits = depth == 1 && options.contains(.splitting)
         var result: [UInt8] = []
         while let byte = current {
             if byte == stop {
@@ -60,28 +62,28 @@ struct WordEngine {
             switch byte {
             case 0x24:
                 piece = try dollar(rawEscapes: rawEscapes, lookup)
-                if isOutermost { splitter.addSplitting(piece) }
+                if splits { splitter.addSplitting(piece) }
             case 0x27 where !options.contains(.literalQuotes):
                 piece = try singleQuoted()
-                if isOutermost { splitter.addWhole(piece) }
+                if splits { splitter.addWhole(piece) }
             case 0x22 where !options.contains(.literalQuotes):
                 piece = try doubleQuoted(rawEscapes: rawEscapes, lookup)
-                if isOutermost { splitter.addWhole(piece) }
+                if splits { splitter.addWhole(piece) }
             case 0x3c:
                 piece = heredocOperator()
-                if isOutermost { splitter.addWhole(piece) }
+                if splits { splitter.addWhole(piece) }
             case escape:
                 position += 1
                 var escaped: [UInt8] = rawEscapes ? [escape] : []
                 if position < bytes.count { escaped += character() }
                 piece = escaped
-                if isOutermost { splitter.addWhole(piece) }
+                if splits { splitter.addWhole(piece) }
             default:
                 let start = position
                 while let next = current, !Self.isSpecial(next), next != escape, next != stop { position += 1 }
                 if position == start { position += 1 }
                 piece = Array(bytes[start..<position])
-                if isOutermost { splitter.addSplitting(piece) }
+                if splits { splitter.addSplitting(piece) }
             }
             result += piece
             guard result.count <= resultLimit else {

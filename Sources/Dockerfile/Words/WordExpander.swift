@@ -15,7 +15,7 @@ package struct WordExpander: Sendable {
     /// What a word became, and the variables that it asked for.
     package struct Expansion: Sendable, Equatable {
         package var text: String
-        /// The text split at blanks outside of quotes.
+        /// The text split at blanks outside of quotes, where that was asked for.
         package var words: [String]
         package var matched: [String]
         /// Not defined; each once, in order.
@@ -31,17 +31,20 @@ package struct WordExpander: Sendable {
 
     /// The words that a text becomes when it is split at blanks after the expansion, as `EXPOSE` does.
     package func expandToWords(_ text: String, _ lookup: (String) -> String?) throws(DockerfileError) -> [String] {
-        try expansion(of: text, lookup).words
+        try expansion(of: text, splitting: true, lookup).words
     }
 
-    package func expansion(of word: String, _ lookup: (String) -> String?) throws(DockerfileError) -> Expansion {
+    package func expansion(
+        of word: String, splitting: Bool = false, _ lookup: (String) -> String?
+    ) throws(DockerfileError) -> Expansion {
         // Most words hold nothing to expand.
         if !word.utf8.contains(where: { $0 == 0x24 || $0 == 0x22 || $0 == 0x27 || $0 == escape.rawValue }),
             !word.utf8.contains(where: { $0 >= 0x80 || $0 <= 0x20 })
         {
-            return Expansion(text: word, words: word.isEmpty ? [] : [word], matched: [], unmatched: [])
+            return Expansion(text: word, words: splitting && !word.isEmpty ? [word] : [], matched: [], unmatched: [])
         }
         var engine = WordEngine(Array(word.utf8), escape: escape.rawValue)
+        if splitting { engine.options.insert(.splitting) }
         do {
             let text = try engine.run(lookup)
             return Expansion(
