@@ -24,12 +24,25 @@ extension Mirror {
         parent: ObjectID, edits: [String: [UInt8]], deletions: Set<String> = [], message: String, author: Signature,
         committer: Signature, signingKey: SigningKey? = nil
     ) throws(GitError) -> ObjectID {
-        try reading { (r) throws(GitError) in
-            try r.createCommit(
+        try reading { (repository) throws(GitError) in
+            if edits.count + deletions.count <= Self.looseLimit {
+                return try repository.createCommit(
+                    parent: parent, edits: edits, deletions: deletions, message: message, author: author,
+                    committer: committer, signingKey: signingKey)
+            }
+            // On a handle of its own, whose writes stay in memory; the mirror's finds the pack by itself.
+            let workshop = try Repository(opening: path)
+            try workshop.keepWritesInMemory()
+            let commit = try workshop.createCommit(
                 parent: parent, edits: edits, deletions: deletions, message: message, author: author,
                 committer: committer, signingKey: signingKey)
+            try workshop.writePack(of: try workshop.objects(of: commit, at: Array(edits.keys) + deletions))
+            return commit
         }
     }
+
+    /// Commits of more files are stored as one pack, smaller ones as a file an object.
+    private static let looseLimit = 32
 
     /// Moves the remote's branch to a commit, if it still is where the commit was computed from.
     ///

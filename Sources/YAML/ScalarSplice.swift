@@ -177,6 +177,12 @@ package enum ScalarSplice {
         _ node: YAMLNode, old: String, in bytes: [UInt8], with value: String
     ) throws(Refusal) -> Splice? {
         if value.isEmpty { throw Refusal(reason: "a block text cannot be made empty") }
+        // NEL, LS and PS end lines in YAML 1.1, and with libyaml: the text's last one is all that parts it from what follows.
+        let rare: [Unicode.Scalar] = ["\u{85}", "\u{2028}", "\u{2029}"]
+        let raw = String(decoding: bytes[node.range], as: UTF8.self).unicodeScalars
+        if raw.contains(where: rare.contains) {
+            throw Refusal(reason: "the block text holds a line break that editors do not show (NEL, LS or PS)")
+        }
         var text = Array(old.utf8)[...]
         while text.last == 0x0A { text = text.dropLast() }
         var index = node.range.lowerBound

@@ -116,6 +116,13 @@ package struct StructureWriter {
         }
     }
 
+    /// A key's tag or anchor stands before its range: what goes up to there must not take it along.
+    private func refuseProperties(ofKept pair: YAMLPair) throws(ScalarSplice.Refusal) {
+        if pair.key.tag != nil || pair.key.anchor != nil && !pair.key.isAlias {
+            throw ScalarSplice.Refusal(reason: "the key behind it, '\(pair.key.text ?? "")', has a tag or an anchor")
+        }
+    }
+
     private func end(of pair: YAMLPair) -> Int { max(pair.value.range.upperBound, pair.key.range.upperBound) }
 
     private func flowSplice(_ text: String, after value: YAMLNode?, key: YAMLNode?, in node: YAMLNode) -> Splice {
@@ -131,9 +138,8 @@ package struct StructureWriter {
         _ new: PlainValue, indent: Int, after value: YAMLNode, key: YAMLNode?
     ) throws(ScalarSplice.Refusal) -> Splice {
         var end = max(value.range.upperBound, key?.range.upperBound ?? 0)
-        let isAtLineStart = end > 0 && end <= bytes.count && (bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D)
         var lead = ""
-        if !isAtLineStart {
+        if !isLineStart(end) {
             while end < bytes.count, breakLength(at: end) == 0 { end += 1 }
             if end == bytes.count { lead = lineBreak } else { end += breakLength(at: end) }
         }
@@ -182,6 +188,7 @@ package struct StructureWriter {
                 splices.append(
                     Splice(range: line.lowerBound..<lineEnd(after: last(of: pair.value), orAt: end), bytes: []))
             } else if index + 1 < pairs.count {
+                try refuseProperties(ofKept: pairs[index + 1])
                 let next = pairs[index + 1].key.range.lowerBound
                 guard !bytes[end..<next].contains(UInt8(ascii: "#")) else {
                     throw ScalarSplice.Refusal(reason: "a comment stands behind '\(key)', which starts a list's item")
@@ -208,6 +215,7 @@ package struct StructureWriter {
             if first < index {
                 let range: Range<Int>
                 if index < pairs.count {
+                    try refuseProperties(ofKept: pairs[index])
                     range = pairs[first].key.range.lowerBound..<pairs[index].key.range.lowerBound
                 } else if first > 0 {
                     range = end(of: pairs[first - 1])..<end(of: pairs[index - 1])
@@ -224,7 +232,7 @@ package struct StructureWriter {
     /// Behind the line break of the line on which a value ends.
     private func lineEnd(after value: YAMLNode, orAt offset: Int) -> Int {
         var end = max(offset, value.range.upperBound)
-        if end > 0, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { return end }
+        if isLineStart(end) { return end }
         while end < bytes.count, breakLength(at: end) == 0 { end += 1 }
         if end < bytes.count { end += breakLength(at: end) }
         return end
@@ -245,12 +253,18 @@ package struct StructureWriter {
         }
     }
 
+    /// Whether a line break stands right before.
+    private func isLineStart(_ index: Int) -> Bool {
+        (1...3).contains { length in index >= length && breakLength(at: index - length) == length }
+    }
+
     private func clearing(_ node: YAMLNode) throws(ScalarSplice.Refusal) -> Splice {
         guard case .mapping(let pairs, let isFlow) = node.content, let first = pairs.first, let final = pairs.last
         else {
             throw ScalarSplice.Refusal(reason: "it is no mapping")
         }
         if isFlow {
+            for pair in pairs { try refuseProperties(of: pair) }
             return Splice(range: first.key.range.lowerBound..<end(of: final), bytes: [])
         }
         guard node.anchor == nil, node.tag == nil else {
@@ -265,7 +279,7 @@ package struct StructureWriter {
         var end = lineEnd(
             after: last(of: final.value), orAt: max(final.value.range.upperBound, final.key.range.upperBound))
         var text = " {}"
-        if end > 0, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { text += lineBreak } else { end = bytes.count }
+        if isLineStart(end) { text += lineBreak } else { end = bytes.count }
         return Splice(range: start..<end, bytes: Array(text.utf8))
     }
 

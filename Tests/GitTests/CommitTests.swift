@@ -54,12 +54,19 @@ struct CommitTests {
         await #expect(throws: GitError.self) { try await mirror.entries(of: base, limit: 3) }
     }
 
-    @Test func `edits give the tree that git gives`() async throws {
-        let edits = [
+    /// Few edits are stored as a file an object, many as one pack.
+    @Test(arguments: [0, 40])
+    func `edits give the tree that git gives`(_ more: Int) async throws {
+        var edits = [
             "a/b/d/e.txt": "changed\n", "run.sh": "#!/bin/sh\necho\n", "deploy/app.yaml": "image: a:2\r\n",
             "new/deep/er/file": "new\n", "a0": "sorts after a/\n",
         ]
+        for number in 0..<more { edits["many/\(number % 3)/\(number)"] = "\(number)\n" }
         let id = try await commit(edits, deletions: ["a.txt", "a-b/x", "not/there"])
+        #expect(try await mirror.changedPaths(from: base, to: id).count == edits.count + 2)
+        let folders = try FileManager.default.contentsOfDirectory(atPath: mirror.path + "/objects")
+        #expect(folders.contains { $0.utf8.count == 2 } == (more == 0))
+        try Shell.run(["git", "-C", mirror.path, "fsck", "--strict", "--full", "--no-dangling", "--connectivity-only"])
         #expect(try await mirror.push(id, to: "main", expecting: base) == .pushed)
         try remote.checkIntegrity()
 

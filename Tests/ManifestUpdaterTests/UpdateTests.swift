@@ -60,6 +60,16 @@ struct UpdateTests {
         #expect(result.skipped == [])
     }
 
+    /// To libyaml the block text ends with the separator, and a key follows.
+    @Test(arguments: ["\u{85}", "\u{2028}", "\u{2029}"])
+    func blockTextsWithRareLineBreaksAreRefused(_ lineBreak: String) {
+        let result = update("b: > # {\"$imagepolicy\": \"a:b\"}\n  x:v1\(lineBreak)c: d\n") {
+            $0.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2")
+        }
+        #expect(result.bytes == nil)
+        #expect(result.skipped.first?.reason.contains("line break that editors do not show") == true)
+    }
+
     @Test func anAnswerThatIsThereAlreadyChangesNothing() {
         let result = update("a: x:v2 # {\"$imagepolicy\": \"a:b\"}\n") {
             $0.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2")

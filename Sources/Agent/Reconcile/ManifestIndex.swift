@@ -6,20 +6,19 @@ package import ManifestUpdater
 /// What is known of the files of a repository by the id of their content: a file that did not change since the last
 /// cycle is neither read nor parsed again, and with nothing new nothing is looked through at all.
 package actor ManifestIndex {
-    private struct Key: Hashable {
-        let path: String
-        let id: ObjectID
-    }
-
     /// What one file says: its images, and its content when it speaks of kaniko.
-    private struct Facts: Sendable {
-        var scan: ScanResult
-        var kaniko: [UInt8]?
+    private final class Facts: Sendable {
+        let scan: ScanResult
+        let kaniko: [UInt8]?
+
+        init(scan: ScanResult, kaniko: [UInt8]? = nil) {
+            self.scan = scan
+            self.kaniko = kaniko
+        }
     }
 
-    private var facts: [Key: Facts] = [:]
-    /// The revision whose files `facts` knows.
-    private var examined: ObjectID?
+    /// The files that were read last, each entry with what it says; `nil` for those that say nothing.
+    private var examined: (tree: RevisionTree, facts: [Facts?])?
     private var lastTree: RevisionTree?
     private var lastScan: (revision: ObjectID, patterns: [String], scan: Scan)?
     private var lastKaniko: (revision: ObjectID, files: [(path: String, content: [UInt8])])?
@@ -69,10 +68,10 @@ package actor ManifestIndex {
     ) async throws(AgentError) -> Scan {
         if let lastScan, lastScan.revision == tree.revision.id, lastScan.patterns == patterns { return lastScan.scan }
         let filter = try Self.filter(patterns)
-        try await examine(tree, mirror)
+        let facts = try await examine(tree, mirror)
         var scan = Scan()
-        for entry in tree.entries where Self.isManifest(entry) {
-            guard let result = facts[Key(path: entry.path, id: entry.id)]?.scan, !result.isEmpty else { continue }
+        for (entry, known) in zip(tree.entries, facts) {
+            guard let result = known?.scan, !result.isEmpty else { continue }
             scan.imagePolicies += result.imagePolicies
             scan.imageRepositories += result.imageRepositories
             guard filter(entry.path) else { continue }
@@ -89,12 +88,10 @@ package actor ManifestIndex {
         in tree: RevisionTree, of mirror: RepositoryMirror
     ) async throws(AgentError) -> [(path: String, content: [UInt8])] {
         if let lastKaniko, lastKaniko.revision == tree.revision.id { return lastKaniko.files }
-        try await examine(tree, mirror)
+        let facts = try await examine(tree, mirror)
         var files: [(path: String, content: [UInt8])] = []
-        for entry in tree.entries where Self.isManifest(entry) {
-            if let content = facts[Key(path: entry.path, id: entry.id)]?.kaniko {
-                files.append((path: entry.path, content: content))
-            }
+        for (entry, known) in zip(tree.entries, facts) {
+            if let content = known?.kaniko { files.append((path: entry.path, content: content)) }
         }
         lastKaniko = (tree.revision.id, files)
         return files
@@ -103,15 +100,11 @@ package actor ManifestIndex {
     // MARK: Reading
 
     /// Reads what is new, each file once, several at a time. Files that are gone are forgotten.
-    private func examine(_ tree: RevisionTree, _ mirror: RepositoryMirror) async throws(AgentError) {
-        guard examined != tree.revision.id else { return }
-        var kept: [Key: Facts] = [:]
-        kept.reserveCapacity(facts.count)
-        var new: [TreeEntry] = []
-        for entry in tree.entries where Self.isManifest(entry) {
-            let key = Key(path: entry.path, id: entry.id)
-            if let known = facts[key] { kept[key] = known } else { new.append(entry) }
-        }
+    ///
+    /// - Returns: for each entry of the tree what it says.
+    private func examine(_ tree: RevisionTree, _ mirror: RepositoryMirror) async throws(AgentError) -> [Facts?] {
+        if let examined, examined.tree.revision.id == tree.revision.id { return examined.facts }
+        var (facts, new) = taken(from: examined, by: tree)
         let workers = new.count < 64 ? 1 : max(1, ProcessorCount.value)
         let entries = new
         let readings = await withTaskGroup(of: [Reading].self) { group in
@@ -120,7 +113,7 @@ package actor ManifestIndex {
                     await runBlocking {
                         let reader = try? mirror.git.reader()
                         return stride(from: worker, to: entries.count, by: workers).map {
-                            Self.read(entries[$0], by: reader)
+                            Self.read(tree.entries[entries[$0]], at: entries[$0], by: reader)
                         }
                     }
                 }
@@ -130,46 +123,73 @@ package actor ManifestIndex {
             return all
         }
         for reading in readings {
-            let facts: Facts
             switch reading.content {
-            case .facts(let known): facts = known
+            case .facts(let known): facts[reading.place] = known
             // The mirror itself knows what to do with damaged objects.
-            case .unreadable: facts = Self.facts(reading.entry.path, try await mirror.read(reading.entry))
+            case .unreadable:
+                let entry = tree.entries[reading.place]
+                facts[reading.place] = Self.facts(entry.path, try await mirror.read(entry))
             }
-            kept[Key(path: reading.entry.path, id: reading.entry.id)] = facts
         }
-        facts = kept
-        examined = tree.revision.id
+        examined = (tree, facts)
+        return facts
+    }
+
+    /// Goes along two trees side by side: what is known of the entries that did not change, and the places of the files
+    /// that have to be read.
+    private func taken(
+        from old: (tree: RevisionTree, facts: [Facts?])?, by tree: RevisionTree
+    ) -> (facts: [Facts?], new: [Int]) {
+        var facts = [Facts?](repeating: nil, count: tree.entries.count)
+        var new: [Int] = []
+        // Nobody's git writes trees out of order; they are read anew.
+        let old = old.flatMap { $0.tree.isSorted && tree.isSorted ? $0 : nil }
+        var before = 0
+        for (place, entry) in tree.entries.enumerated() {
+            if let old {
+                let known = old.tree.entries
+                while before < known.count, known[before].path != entry.path,
+                    RevisionTree.precedes(known[before].path, entry.path)
+                { before += 1 }
+                if before < known.count, known[before] == entry {
+                    facts[place] = old.facts[before]
+                    before += 1
+                    continue
+                }
+            }
+            if Self.isManifest(entry) { new.append(place) }
+        }
+        return (facts, new)
     }
 
     private struct Reading: Sendable {
         enum Content: Sendable {
-            case facts(Facts)
+            case facts(Facts?)
             case unreadable
         }
 
-        var entry: TreeEntry
+        var place: Int
         var content: Content
     }
 
-    private static func read(_ entry: TreeEntry, by reader: ObjectReader?) -> Reading {
-        guard let reader else { return Reading(entry: entry, content: .unreadable) }
+    private static func read(_ entry: TreeEntry, at place: Int, by reader: ObjectReader?) -> Reading {
+        guard let reader else { return Reading(place: place, content: .unreadable) }
         do throws(GitError) {
             let bytes = try reader.blob(entry.id, limit: manifestLimit)
-            return Reading(entry: entry, content: .facts(facts(entry.path, bytes)))
+            return Reading(place: place, content: .facts(facts(entry.path, bytes)))
         } catch {
-            guard error.code == .tooLarge else { return Reading(entry: entry, content: .unreadable) }
+            guard error.code == .tooLarge else { return Reading(place: place, content: .unreadable) }
             // Nobody writes such a manifest; it does not stop the others.
             let reason = "not looked at: more than \(manifestLimit >> 20) MiB"
             return Reading(
-                entry: entry, content: .facts(Facts(scan: ScanResult(skipping: entry.path, reason: reason))))
+                place: place, content: .facts(Facts(scan: ScanResult(skipping: entry.path, reason: reason))))
         }
     }
 
-    private static func facts(_ path: String, _ bytes: [UInt8]) -> Facts {
-        Facts(
-            scan: ManifestScan.scan(file: path, bytes: bytes),
-            kaniko: KanikoDiscovery.mayMatter(path: path, bytes: bytes) ? bytes : nil)
+    private static func facts(_ path: String, _ bytes: [UInt8]) -> Facts? {
+        let scan = ManifestScan.scan(file: path, bytes: bytes)
+        let kaniko = KanikoDiscovery.mayMatter(path: path, bytes: bytes) ? bytes : nil
+        return scan.isEmpty && kaniko == nil ? nil : Facts(scan: scan, kaniko: kaniko)
     }
 
     private static func isManifest(_ entry: TreeEntry) -> Bool {

@@ -13,7 +13,7 @@ package enum UnifiedDiff {
         let newLines = lines(of: new)
         var hunks: [Hunk] = []
         var shift = 0
-        for splice in splices.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+        for splice in joined(splices) {
             let newRange = splice.range.lowerBound + shift..<splice.range.lowerBound + shift + splice.bytes.count
             shift += splice.bytes.count - splice.range.count
             let before = touched(splice.range, oldLines, count: old.count)
@@ -58,6 +58,24 @@ package enum UnifiedDiff {
 
     private struct Hunk {
         var changes: [Change]
+    }
+
+    /// In the order in which they are carried out; those that touch each other as one.
+    private static func joined(_ splices: [Splice]) -> [Splice] {
+        var result: [Splice] = []
+        let ordered = splices.enumerated().sorted {
+            ($0.element.range.lowerBound, $0.element.range.upperBound, $0.offset)
+                < ($1.element.range.lowerBound, $1.element.range.upperBound, $1.offset)
+        }
+        for splice in ordered.map(\.element) {
+            guard let last = result.last, last.range.upperBound == splice.range.lowerBound else {
+                result.append(splice)
+                continue
+            }
+            result[result.count - 1] = Splice(
+                range: last.range.lowerBound..<splice.range.upperBound, bytes: last.bytes + splice.bytes)
+        }
+        return result
     }
 
     /// Ranges of the lines, each with its line break. Diffs know LF only; a CR stays at the end of its line.

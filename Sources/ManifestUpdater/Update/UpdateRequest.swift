@@ -71,12 +71,19 @@ package struct UpdateRequest: Sendable, Equatable {
 
     /// Whether a file of this path can hold manifests at all.
     package static func isManifest(_ path: some StringProtocol) -> Bool {
-        path.hasSuffix(".yaml") || path.hasSuffix(".yml") || path.hasSuffix(".json") || isKustomization(path)
+        ends(path, ".yaml") || ends(path, ".yml") || ends(path, ".json") || isKustomization(path)
     }
 
     package static func isKustomization(_ path: some StringProtocol) -> Bool {
-        let name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
-        return name == "kustomization.yaml" || name == "kustomization.yml" || name == "Kustomization"
+        ["kustomization.yaml", "kustomization.yml", "Kustomization"].contains { name in
+            ends(path, name)
+                && (path.utf8.count == name.utf8.count || path.utf8.dropLast(name.utf8.count).last == UInt8(ascii: "/"))
+        }
+    }
+
+    /// By bytes: it is asked of every path of a repository.
+    private static func ends(_ path: some StringProtocol, _ end: String) -> Bool {
+        path.utf8.count >= end.utf8.count && path.utf8.suffix(end.utf8.count).elementsEqual(end.utf8)
     }
 
     func isHelmFile(_ path: String) -> Bool {
