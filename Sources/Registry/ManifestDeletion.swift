@@ -51,20 +51,25 @@ extension ImageRepository {
         let tags = try await self.tags()
         var found: [String] = []
         for chunk in stride(from: 0, to: tags.count, by: 16) {
-            let results = await withTaskGroup(of: (String, Result<Digest?, RegistryError>).self) { group in
-                for tag in tags[chunk..<min(chunk + 16, tags.count)] {
-                    group.addTask {
-                        do throws(RegistryError) {
-                            return (tag, .success(try await digest(ofTag: tag)))
-                        } catch {
-                            return (tag, .failure(error))
-                        }
-                    }
-                }
+            let results = await withTaskGroup(of: Pointer.self) { group in
+                for tag in tags[chunk..<min(chunk + 16, tags.count)] { group.addTask { await pointer(of: tag) } }
                 return await group.reduce(into: []) { $0.append($1) }
             }
-            for (tag, result) in results where try result.get() == wanted { found.append(tag) }
+            for pointer in results where try pointer.digest.get() == wanted { found.append(pointer.tag) }
         }
         return found
+    }
+
+    private struct Pointer: Sendable {
+        let tag: String
+        let digest: Result<Digest?, RegistryError>
+    }
+
+    private func pointer(of tag: String) async -> Pointer {
+        do throws(RegistryError) {
+            return Pointer(tag: tag, digest: .success(try await digest(ofTag: tag)))
+        } catch {
+            return Pointer(tag: tag, digest: .failure(error))
+        }
     }
 }

@@ -7,7 +7,7 @@ package struct RemoteCache: Sendable {
     package var isRead = true
     /// Whether layers that are missing there are pushed.
     package var isWritten = true
-    /// Older entries count for nothing.
+    /// Entries of this age, to the second, and older ones count for nothing.
     package var age: Duration?
     /// Seconds since 1970: what entries are dated by.
     package var now: Int64

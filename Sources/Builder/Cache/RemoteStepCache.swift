@@ -41,7 +41,7 @@ actor RemoteStepCache {
     /// The layer that some machine made for a key. Its blob stays where it is.
     func layer(for key: StepKey) async -> StepCache.Entry? {
         guard let entry = await entry(key.digest.encoded, key: "\(key.digest)") else { return nil }
-        if let age = cache.age?.components.seconds, entry.created < cache.now - age { return nil }
+        if let age = cache.age?.components.seconds, entry.created <= cache.now - age { return nil }
         found.insert(key.digest.encoded)
         return entry.layer
     }
