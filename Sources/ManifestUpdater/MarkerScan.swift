@@ -28,34 +28,55 @@ extension Scanner {
     mutating func markers(in root: YAMLNode) -> [FoundMarker] {
         var found: [(node: YAMLNode, marker: Marker, container: String)] = []
         let places = markerPlaces()
+        // A mapping may hold very many markers: its name is looked up once.
+        var named: (parent: YAMLNode, name: String)?
         root.visit(where: { Self.mayConcern($0, places) }) { node, parent, isItem in
             guard !node.isAlias, let style = node.style, !node.isNull else { return }
             var comment = Self.lineComment(after: node, style: style, in: bytes)
             if comment == nil, isItem { comment = Self.headComment(before: node, in: bytes) }
             guard let comment, let marker = Marker(comment: bytes[comment]) else { return }
             usedMarkers.insert(comment.lowerBound)
-            found.append((node, marker, parent["name"]?.text ?? ""))
+            let name = named.flatMap { $0.parent == parent ? $0.name : nil } ?? parent["name"]?.text ?? ""
+            named = (parent, name)
+            found.append((node, marker, name))
         }
         if found.isEmpty { return [] }
-        let manifests = Manifest.all(in: root)
+        let manifests = Manifest.all(in: root).map { (range: $0.node.range, manifest: $0) }
+            .sorted { $0.range.lowerBound < $1.range.lowerBound }
+        var identified: (place: Int, id: WorkloadID?)?
         return found.map { element in
-            let manifest = manifests.first {
-                $0.node.range.lowerBound <= element.node.range.lowerBound
-                    && element.node.range.upperBound <= $0.node.range.upperBound
+            let range = element.node.range
+            let place = Self.last(of: manifests.count) { manifests[$0].range.lowerBound <= range.lowerBound }
+            var object: WorkloadID?
+            if let place, range.upperBound <= manifests[place].range.upperBound {
+                if identified?.place != place { identified = (place, manifests[place].manifest.idIfNamed) }
+                object = identified?.id
             }
             return FoundMarker(
-                node: element.node, marker: element.marker, object: manifest?.idIfNamed, container: element.container)
+                node: element.node, marker: element.marker, object: object, container: element.container)
         }
+    }
+
+    /// The last of `count` ascending places for which a condition holds that holds for all before it.
+    private static func last(of count: Int, where holds: (Int) -> Bool) -> Int? {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if holds(middle) { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? nil : low - 1
     }
 
     /// The lines with the word, each with the line behind it: what a marker there can decide about touches them.
     private mutating func markerPlaces() -> [Range<Int>] {
         if let markerLines { return markerLines }
-        let found = ManifestScan.places(of: Self.markerWord, in: bytes).map { offset in
-            let line = LineIndex.line(around: offset, in: bytes)
+        var found: [Range<Int>] = []
+        var line = 0..<0
+        for offset in ManifestScan.places(of: Self.markerWord, in: bytes) where offset >= line.upperBound {
+            line = LineIndex.line(around: offset, in: bytes)
             var next = line.upperBound
             if next < bytes.count { next += bytes[next...].starts(with: [0x0D, 0x0A]) ? 2 : 1 }
-            return line.lowerBound..<LineIndex.line(around: next, in: bytes).upperBound
+            found.append(line.lowerBound..<LineIndex.line(around: next, in: bytes).upperBound)
         }
         markerLines = found
         return found
@@ -73,23 +94,37 @@ extension Scanner {
         return low < places.count && places[low].lowerBound <= node.upperBound
     }
 
-    /// The places that speak of an image policy and were no marker, with the reason. To be asked after `markers(in:)`.
+    /// The lines that speak of an image policy in a comment and hold no marker, with the reason. To be asked after
+    /// `markers(in:)`.
     func idleMarkers() -> [(offset: Int, reason: String)] {
-        ManifestScan.places(of: Self.markerWord, in: bytes).compactMap { offset in
-            let line = LineIndex.line(around: offset, in: bytes)
-            var sign = offset
-            while sign > line.lowerBound, bytes[sign] != UInt8(ascii: "#") { sign -= 1 }
-            guard bytes[sign] == UInt8(ascii: "#") else { return nil }
+        let used = usedMarkers.sorted()
+        var idle: [(offset: Int, reason: String)] = []
+        var line = 0..<0
+        var looked = 0
+        var sign: Int?
+        for offset in ManifestScan.places(of: Self.markerWord, in: bytes) {
+            if offset >= line.upperBound {
+                line = LineIndex.line(around: offset, in: bytes)
+                (looked, sign) = (line.lowerBound, nil)
+            }
+            // What stands behind the first word in a comment belongs to the comment.
+            if sign != nil { continue }
+            sign = bytes[looked..<offset].lastIndex(of: UInt8(ascii: "#"))
+            looked = offset
+            guard let sign else { continue }
             // Signs may stand side by side: the comment starts at the first of them.
-            if usedMarkers.contains(where: { $0 <= sign && line.contains($0) && $0 <= offset }) { return nil }
+            let before = Self.last(of: used.count) { used[$0] <= sign }
+            if let before, used[before] >= line.lowerBound { continue }
             let isMarker = Marker(comment: bytes[sign..<line.upperBound]) != nil
-            return (
-                sign,
-                isMarker
-                    ? "a marker belongs behind a text, on its line; here it stands behind or above something else"
-                    : "the comment has to be one JSON object like {\"$imagepolicy\": \"namespace:name:tag\"}, with nothing around it"
-            )
+            idle.append(
+                (
+                    sign,
+                    isMarker
+                        ? "a marker belongs behind a text, on its line; here it stands behind or above something else"
+                        : "the comment has to be one JSON object like {\"$imagepolicy\": \"namespace:name:tag\"}, with nothing around it"
+                ))
         }
+        return idle
     }
 
     /// The comment on the value's line: behind the value, or behind a block scalar's header.

@@ -37,6 +37,26 @@ struct HostileManifestTests {
         #expect(ManifestScan.scan(file: "f.yaml", bytes: bytes).skipped.count == 1)
     }
 
+    /// Each costs the same, however many there are: in one mapping, in one line, in one list of objects.
+    @Test func manyMarkersAreBounded() {
+        let marker = "# {\"$imagepolicy\": \"a:b\"}"
+        var request = UpdateRequest()
+        request.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2")
+        func update(_ text: String) -> FileUpdate {
+            ManifestUpdater.update(Array(text.utf8), file: "f.yaml", request: request)
+        }
+        let count = 20_000
+        #expect(update((0..<count).map { "k\($0): x:v1 \(marker)\n" }.joined()).changes.count == count)
+        #expect(update(String(repeating: "- x:v1 \(marker)\n", count: count)).changes.count == count)
+        let idle = update("a: x:v1\n" + String(repeating: marker + " ", count: 10 * count) + "\n")
+        #expect(idle.skipped.count == 1 && idle.changes.isEmpty)
+        let objects = (0..<count / 4).map {
+            "- {kind: Pod, metadata: {name: p\($0)},\n   spec: {image: x:v1 \(marker)\n  }}\n"
+        }
+        let list = update("kind: List\nitems:\n" + objects.joined())
+        #expect(list.changes.count == count / 4 && list.changes.last?.object == "default:pod/p\(count / 4 - 1)")
+    }
+
     /// Nested lists that share their items: the parser's count of what aliases stand for bounds the walk.
     @Test func sharedListsAreBounded() {
         var text = "a0: &a0 [{kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: 'x:1'}]}}]\n"
