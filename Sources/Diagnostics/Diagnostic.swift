@@ -23,7 +23,8 @@ extension Diagnostic {
         var text = ""
         if let place { text += "\(place): " }
         text += summary
-        if let cause, !cause.isEmpty { text += ": \(cause)" }
+        // An excerpt of a file begins on a line of its own.
+        if let cause, !cause.isEmpty { text += cause.utf8.first == 0x0a ? cause : ": \(cause)" }
         if let hint, !hint.isEmpty { text += "\n  hint: \(hint)" }
         return text
     }

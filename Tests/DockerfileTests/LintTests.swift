@@ -86,6 +86,21 @@ import Testing
     }
 
     @Test(
+        "values that no build takes, unless a variable decides",
+        arguments: [
+            ("EXPOSE foo", "Dockerfile:2:8"), ("EXPOSE 9-8/tcp", "Dockerfile:2:8"), ("EXPOSE 70000", "Dockerfile:2:8"),
+            ("COPY --chmod=9 a b", "Dockerfile:2:14"), ("ADD --chmod=u=z a b", "Dockerfile:2:13"),
+            ("RUN --mount=type=cache,target=/ x", "Dockerfile:2:31"),
+            ("RUN --mount=type=tmpfs,target=/a/.. x", "Dockerfile:2:31"),
+            ("EXPOSE $P/foo", nil), ("COPY --chmod=$M a b", nil), ("RUN --mount=type=secret,id=s x", nil),
+            ("RUN --mount=target=a x", nil), ("EXPOSE 80 1.2.3.4:8:9/udp", nil),
+        ] as [(String, String?)])
+    func values(_ line: String, _ place: String?) {
+        let check = DockerfileCheck(Array("FROM scratch\n\(line)\n".utf8), file: "Dockerfile")
+        #expect(check.error?.place == place, "\(String(describing: check.error))")
+    }
+
+    @Test(
         "image names",
         arguments: [
             ("a", true), ("a:1", true), ("a/b:1.0-x_Y", true), ("localhost:5000/a", true), ("ghcr.io/a/b", true),

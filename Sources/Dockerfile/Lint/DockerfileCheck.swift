@@ -56,14 +56,34 @@ package struct DockerfileCheck: Sendable {
                 var isCertain = true
                 do throws(DockerfileError) {
                     // A variable may come from the base: then nothing that follows from its value is certain.
-                    _ = try instruction.expanded { _ in
+                    let expanded = try instruction.expanded { _ in
                         isCertain = false
                         return ""
+                    }.instruction
+                    if isCertain {
+                        do throws(DockerfileError) { try values(of: expanded) } catch {
+                            throw instruction.locate(error)
+                        }
                     }
                 } catch {
                     if isCertain { throw error }
                 }
             }
+        }
+    }
+
+    /// What expanded arguments have to be, beyond their syntax.
+    private static func values(of instruction: Instruction) throws(DockerfileError) {
+        func mode(_ text: String?) throws(DockerfileError) {
+            if let text, !text.isEmpty { _ = try FileModeChange(text) }
+        }
+        switch instruction.kind {
+        case .expose(let words): _ = try ExposedPorts(words)
+        case .copy(let copy): try mode(copy.chmod)
+        case .add(let add): try mode(add.chmod)
+        case .run(let run):
+            for mount in run.mounts where mount.target.utf8.first == 0x2f { _ = try mount.target(in: "/") }
+        default: break
         }
     }
 }
