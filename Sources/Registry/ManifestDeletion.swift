@@ -51,7 +51,7 @@ extension ImageRepository {
         let tags = try await self.tags()
         var found: [String] = []
         for chunk in stride(from: 0, to: tags.count, by: 16) {
-            let results = await withTaskGroup(of: Pointer.self) { group in
+            let results = await withTaskGroup(of: TagPointer.self) { group in
                 for tag in tags[chunk..<min(chunk + 16, tags.count)] { group.addTask { await pointer(of: tag) } }
                 return await group.reduce(into: []) { $0.append($1) }
             }
@@ -60,16 +60,17 @@ extension ImageRepository {
         return found
     }
 
-    private struct Pointer: Sendable {
-        let tag: String
-        let digest: Result<Digest?, RegistryError>
-    }
-
-    private func pointer(of tag: String) async -> Pointer {
+    private func pointer(of tag: String) async -> TagPointer {
         do throws(RegistryError) {
-            return Pointer(tag: tag, digest: .success(try await digest(ofTag: tag)))
+            return TagPointer(tag: tag, digest: .success(try await digest(ofTag: tag)))
         } catch {
-            return Pointer(tag: tag, digest: .failure(error))
+            return TagPointer(tag: tag, digest: .failure(error))
         }
     }
+}
+
+/// What a tag points at.
+private struct TagPointer: Sendable {
+    let tag: String
+    let digest: Result<Digest?, RegistryError>
 }
