@@ -121,7 +121,7 @@ spec:
 class Repository:
     """A bare repository with a work tree of somebody who pushes to it, and an image repository as a layout."""
 
-    def __init__(self, scratch, count, marked, documents=1):
+    def __init__(self, scratch, count, marked, documents=1, versions=4):
         self.scratch, self.bare, self.work = scratch, f"{scratch}/r.git", f"{scratch}/work"
         git("init", "-q", "--bare", "-b", "main", self.bare)
         git("init", "-q", "-b", "main", self.work)
@@ -133,7 +133,7 @@ class Repository:
         self.images = f"{scratch}/images/shop/web"
         os.makedirs(os.path.dirname(self.images))
         subprocess.run(["umoci", "init", "--layout", self.images], check=True)
-        for tag in ["v1.2.3", "v2.0.0", "v3.0.0", "v4.0.0"]:
+        for tag in ["v1.2.3"] + [f"v{number}.0.0" for number in range(2, versions + 1)]:
             subprocess.run(["umoci", "new", "--image", f"{self.images}:{tag}"], check=True)
             subprocess.run(["umoci", "config", "--image", f"{self.images}:{tag}", "--config.label", f"t={tag}"], check=True)
 
@@ -199,12 +199,13 @@ def commits(binary, edits, rounds):
     """The phases rewrite and commit of a cycle with so many edited files."""
     results = []
     with tempfile.TemporaryDirectory() as scratch:
-        repository = Repository(scratch, edits * 2, edits)
+        # Every round goes on to the next version: a marker never goes back.
+        repository = Repository(scratch, edits * 2, edits, versions=rounds + 1)
         config = repository.configuration()
         for number in range(rounds):
             git("-C", repository.work, "pull", "-q", "--rebase", "origin", "main")
             with open(f"{repository.work}/policy.yaml", "w") as file:
-                file.write(POLICY.format(range=f"~{number % 3 + 2}"))
+                file.write(POLICY.format(range=f"~{number + 2}"))
             repository.push("range")
             out = subprocess.run([binary, "sync", "--config", config, "--output", "json"], check=True, capture_output=True)
             report = json.loads(out.stdout)[0]

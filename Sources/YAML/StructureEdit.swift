@@ -10,7 +10,7 @@ package enum StructureEdit: Sendable {
     /// A value in the place of one that is not written (`annotations:`), or is empty.
     case fill(YAMLNode, with: PlainValue, keyOf: YAMLNode)
     /// An empty mapping in the place of one whose last pairs go.
-    case clear(YAMLNode)
+    case clear(YAMLNode, keyOf: YAMLNode)
     /// A value in the place of a scalar, whatever lines that stands on; of a block scalar not.
     case replace(YAMLNode, with: PlainValue)
     /// Pairs in the place of all those of a mapping in braces.
@@ -18,7 +18,7 @@ package enum StructureEdit: Sendable {
 
     var node: YAMLNode {
         switch self {
-        case .add(_, let node), .remove(_, let node), .append(_, let node), .fill(let node, _, _), .clear(let node),
+        case .add(_, let node), .remove(_, let node), .append(_, let node), .fill(let node, _, _), .clear(let node, _),
             .replace(let node, _), .refill(_, let node):
             node
         }
@@ -48,7 +48,7 @@ package struct StructureWriter {
         case .remove(let keys, let node): return try removing(keys, from: node)
         case .append(let items, let node): return [try appending(items, to: node)]
         case .fill(let node, let value, let key): return [try filling(node, with: value, key: key)]
-        case .clear(let node): return [try clearing(node)]
+        case .clear(let node, let key): return try clearing(node, key: key)
         case .replace(let node, let value): return [try replacing(node, with: value)]
         case .refill(let pairs, let node): return [try refilling(node, with: pairs)]
         }
@@ -258,29 +258,33 @@ package struct StructureWriter {
         (1...3).contains { length in index >= length && breakLength(at: index - length) == length }
     }
 
-    private func clearing(_ node: YAMLNode) throws(ScalarSplice.Refusal) -> Splice {
+    private func clearing(_ node: YAMLNode, key: YAMLNode) throws(ScalarSplice.Refusal) -> [Splice] {
         guard case .mapping(let pairs, let isFlow) = node.content, let first = pairs.first, let final = pairs.last
         else {
             throw ScalarSplice.Refusal(reason: "it is no mapping")
         }
         if isFlow {
             for pair in pairs { try refuseProperties(of: pair) }
-            return Splice(range: first.key.range.lowerBound..<end(of: final), bytes: [])
+            return [Splice(range: first.key.range.lowerBound..<end(of: final), bytes: [])]
         }
         guard node.anchor == nil, node.tag == nil else {
             throw ScalarSplice.Refusal(reason: "it has an anchor or a tag")
         }
-        // From behind the key's colon: the lines go, the braces come.
-        var start = first.key.range.lowerBound
-        while start > 0, [0x20, 0x0A, 0x0D].contains(bytes[start - 1]) { start -= 1 }
-        guard start > 0, bytes[start - 1] == UInt8(ascii: ":") else {
-            throw ScalarSplice.Refusal(reason: "a comment stands before its first pair")
+        let colon = key.range.upperBound
+        var start = LineIndex.line(around: first.key.range.lowerBound, in: bytes).lowerBound
+        guard colon < start, bytes[colon] == UInt8(ascii: ":"),
+            bytes[start..<first.key.range.lowerBound].allSatisfy({ $0 == 0x20 })
+        else { throw ScalarSplice.Refusal(reason: "it is written in an unusual way") }
+        // The pairs' lines go, comments above them stay, and the braces come behind the key's colon.
+        let end = lineEnd(after: last(of: final.value), orAt: self.end(of: final))
+        if !isLineStart(end) {
+            // The file ended without a line break, and goes on to.
+            start -= 1
+            if bytes[start] == 0x0A, start > colon + 1, bytes[start - 1] == 0x0D { start -= 1 }
         }
-        var end = lineEnd(
-            after: last(of: final.value), orAt: max(final.value.range.upperBound, final.key.range.upperBound))
-        var text = " {}"
-        if isLineStart(end) { text += lineBreak } else { end = bytes.count }
-        return Splice(range: start..<end, bytes: Array(text.utf8))
+        return [
+            Splice(range: colon + 1..<colon + 1, bytes: Array(" {}".utf8)), Splice(range: start..<end, bytes: []),
+        ]
     }
 
     // MARK: Values

@@ -76,6 +76,11 @@ struct PolicyUpdateTests {
         ("  annotations: {fluxcd.io/automated: 'true', a: b}\n", "  annotations: {a: b}\n"),
         ("  annotations: {a: b, fluxcd.io/automated: 'true'}\n", "  annotations: {a: b}\n"),
         ("  annotations: {fluxcd.io/automated: 'true'}\n", "  annotations: {}\n"),
+        // Comments stay, whatever they end with.
+        (
+            "  annotations: # a\n    # b:\n    fluxcd.io/automated: 'true' # c\n  # d\n",
+            "  annotations: {} # a\n    # b:\n  # d\n"
+        ),
         // Lines that end with NEL and LS: what stands behind them stays.
         ("  annotations:\n    fluxcd.io/automated: 'true'\u{85}", "  annotations: {}\n"),
         ("  annotations:\n    fluxcd.io/automated: 'true'\u{2028}", "  annotations: {}\n"),
@@ -83,6 +88,17 @@ struct PolicyUpdateTests {
     func deautomate(_ old: String, _ new: String) {
         let (text, result) = edit(Self.head + old + Self.tail, PolicyUpdate(remove: ["automated"]))
         #expect(text == Self.head + new + Self.tail, "\(result.skipped)")
+    }
+
+    @Test(arguments: ["\n", "\r\n"])
+    func aFileWithoutItsLastLineBreakStaysSo(_ lineBreak: String) {
+        let head = "kind: Pod\nspec: {}\nmetadata:\n  name: web\n  annotations:"
+        let result = ManifestUpdater.update(
+            Array((head + "\n    fluxcd.io/automated: 'true'").replacing("\n", with: lineBreak).utf8), file: "f.yaml",
+            policies: PolicyUpdate(remove: ["automated"]), of: ["default:pod/web"])
+        #expect(
+            result.bytes.map { String(decoding: $0, as: UTF8.self) }
+                == (head + " {}").replacing("\n", with: lineBreak), "\(result.skipped)")
     }
 
     /// Values that cannot be written over go, and come again in the same braces.

@@ -150,8 +150,12 @@ extension FileUpdater {
             if isEmptied, !new.isEmpty, case .mapping(_, isFlow: true) = annotations.content {
                 note(.refill(new, in: annotations), removals + additions)
                 rest = []
+            } else if isEmptied, new.isEmpty,
+                let key = metadata.pairs?.last(where: { $0.key.text == "annotations" })?.key
+            {
+                note(.clear(annotations, keyOf: key), removals)
             } else {
-                note(isEmptied && new.isEmpty ? .clear(annotations) : .remove(gone, from: annotations), removals)
+                note(.remove(gone, from: annotations), removals)
             }
         }
         if !rest.isEmpty {
