@@ -11,11 +11,30 @@ final class RegexMatcher {
     private let firstSets: UnsafeMutablePointer<RegexProgram.FirstSet>
     private let slots: UnsafeMutablePointer<Int>
     private let slotCount: Int
-    private var visited: [UInt64] = []
-    private var waiting: [Attempt] = []
-    private var budget: Int
+    private let work: UnsafeMutablePointer<Work>
     /// Where a decision is come to more than once, it is to be made once.
     private let marksDecisions: Bool
+
+    /// What changes while it runs. Behind a pointer, because looking after each access to a property of an object takes longer
+    /// than the step that needs it.
+    private struct Work {
+        var budget: Int
+        var visited: UnsafeMutableBufferPointer<UInt64>
+        var waiting: UnsafeMutableBufferPointer<Attempt>
+        /// How many attempts wait.
+        var count = 0
+
+        mutating func push(_ attempt: Attempt) {
+            if count == waiting.count {
+                let larger = UnsafeMutableBufferPointer<Attempt>.allocate(capacity: count * 2)
+                _ = larger.moveInitialize(fromContentsOf: waiting)
+                waiting.deallocate()
+                waiting = larger
+            }
+            waiting[count] = attempt
+            count += 1
+        }
+    }
 
     /// A way to be tried, or (with `step` below zero) a slot to be set back.
     private struct Attempt {
@@ -26,7 +45,13 @@ final class RegexMatcher {
     /// - Parameter texts: about how many it is for; its budget grows with them.
     init(_ expression: RegularExpression, texts: Int = 1) {
         program = expression.program
-        budget = 2_000_000 + 200 * texts
+        let waiting = UnsafeMutableBufferPointer<Attempt>.allocate(capacity: 64)
+        waiting.initialize(repeating: Attempt(step: 0, position: 0))
+        work = .allocate(capacity: 1)
+        work.initialize(
+            to: Work(
+                budget: 2_000_000 + 200 * texts, visited: UnsafeMutableBufferPointer(start: nil, count: 0),
+                waiting: waiting))
         marksDecisions = !program.isAnchored || program.choices > 0
         steps = .allocate(capacity: program.steps.count)
         steps.initialize(from: program.steps, count: program.steps.count)
@@ -46,10 +71,13 @@ final class RegexMatcher {
         classes.deallocate()
         firstSets.deallocate()
         slots.deallocate()
+        work.pointee.visited.deallocate()
+        work.pointee.waiting.deallocate()
+        work.deallocate()
     }
 
     /// The budget is used up: no answer since then is to be relied on.
-    var isExhausted: Bool { budget < 0 }
+    var isExhausted: Bool { work.pointee.budget < 0 }
 
     func matches(_ text: UnsafeBufferPointer<UInt8>) -> Bool { find(text, captures: false) }
 
@@ -70,20 +98,25 @@ final class RegexMatcher {
     }
 
     private func find(_ text: UnsafeBufferPointer<UInt8>, captures: Bool) -> Bool {
-        guard budget >= 0 else { return false }
+        guard work.pointee.budget >= 0 else { return false }
         let bits = (program.choices + (marksDecisions ? program.decisions : 0)) * (text.count + 1)
         if bits > 0 {
             let words = bits / 64 + 1
-            if visited.count < words { visited = [UInt64](repeating: 0, count: words) }
-            visited.withUnsafeMutableBufferPointer { $0.prefix(words).update(repeating: 0) }
+            if work.pointee.visited.count < words {
+                work.pointee.visited.deallocate()
+                work.pointee.visited = .allocate(capacity: words)
+                work.pointee.visited.initialize(repeating: 0)
+            } else if let start = work.pointee.visited.baseAddress {
+                start.update(repeating: 0, count: words)
+            }
         }
         if program.isAnchored { return run(text, from: 0, captures: captures) }
         var position = 0
         while position <= text.count {
             if position < text.count ? program.first.contains(text[position]) : program.first.end {
                 if run(text, from: position, captures: captures) { return true }
-                budget &-= 1
-                if budget < 0 { return false }
+                work.pointee.budget &-= 1
+                if work.pointee.budget < 0 { return false }
             }
             // A match begins between characters.
             position += position < text.count && text[position] >= 128 ? Self.decode(text, position).1 : 1
@@ -94,18 +127,17 @@ final class RegexMatcher {
     /// Marks a place; says whether it was new.
     @inline(__always)
     private func visit(_ bit: Int) -> Bool {
-        visited.withUnsafeMutableBufferPointer { words in
-            let mask: UInt64 = 1 << UInt64(bit & 63)
-            if words[bit >> 6] & mask != 0 { return false }
-            words[bit >> 6] |= mask
-            return true
-        }
+        let words = work.pointee.visited
+        let mask: UInt64 = 1 << UInt64(bit & 63)
+        if words[bit >> 6] & mask != 0 { return false }
+        words[bit >> 6] |= mask
+        return true
     }
 
     private func run(_ text: UnsafeBufferPointer<UInt8>, from origin: Int, captures: Bool) -> Bool {
         let count = text.count
         if captures { slots.update(repeating: -1, count: slotCount) }
-        waiting.removeAll(keepingCapacity: true)
+        work.pointee.count = 0
         var index = program.start
         var position = origin
         while true {
@@ -135,7 +167,7 @@ final class RegexMatcher {
                 }
             case .choice:
                 if visit(Int(step.mark) * (count + 1) + position) {
-                    waiting.append(Attempt(step: step.other, position: position))
+                    work.pointee.push(Attempt(step: step.other, position: position))
                     goesOn = true
                 }
             case .decision:
@@ -151,8 +183,8 @@ final class RegexMatcher {
             case .save:
                 if captures {
                     let slot = Int(step.argument)
-                    if !waiting.isEmpty {
-                        waiting.append(Attempt(step: ~step.argument, position: slots[slot]))
+                    if work.pointee.count > 0 {
+                        work.pointee.push(Attempt(step: ~step.argument, position: slots[slot]))
                     }
                     slots[slot] = position
                 }
@@ -169,8 +201,10 @@ final class RegexMatcher {
                 continue
             }
             repeat {
-                guard let attempt = waiting.popLast() else { return false }
-                budget &-= 1
+                guard work.pointee.count > 0 else { return false }
+                work.pointee.count -= 1
+                let attempt = work.pointee.waiting[work.pointee.count]
+                work.pointee.budget &-= 1
                 if attempt.step < 0 {
                     slots[Int(~attempt.step)] = attempt.position
                 } else {
@@ -179,7 +213,7 @@ final class RegexMatcher {
                     goesOn = true
                 }
             } while !goesOn
-            if budget < 0 { return false }
+            if work.pointee.budget < 0 { return false }
         }
     }
 

@@ -1,3 +1,6 @@
+import Blocking
+import Synchronization
+
 /// How one kind of policy looks at texts: each gets a key or a reason why not, and keys have an order.
 protocol TagOrder {
     associatedtype Key
@@ -77,42 +80,89 @@ func counted(_ count: Int, _ one: String, _ many: String) -> String {
 }
 
 /// One policy over the tags of one repository.
-struct Contest {
+struct Contest: Sendable {
     let policy: ImagePolicy
     let tags: TagList
     let current: String?
     let allowDowngrade: Bool
     let explaining: Bool
+    let smallestHeat: Int
 
-    func decide<Order: TagOrder>(by order: Order) -> Selection {
-        tags.bytes.withUnsafeBufferPointer { decide(by: order, $0) }
+    func decide<Order: TagOrder>(by order: Order) -> Selection { decide(by: order, among: 0..<tags.count) }
+
+    /// Very many tags run in heats, one a processor, and the winners of the heats against each other.
+    func decide<Order: TagOrder & Sendable>(by order: Order) -> Selection {
+        let width = min(ProcessorCount.value, tags.count / smallestHeat)
+        // To explain, every single verdict is needed in its place.
+        guard width > 1, !explaining else { return decide(by: order, among: 0..<tags.count) }
+        let results = Mutex<[Heat]>([])
+        let done = Semaphore()
+        for number in 0..<width {
+            let places = tags.count * number / width..<tags.count * (number + 1) / width
+            startBlocking {
+                let heat = run(places, by: order)
+                results.withLock { $0.append(heat) }
+                done.signal()
+            }
+        }
+        for _ in 0..<width { done.wait() }
+        let heats = results.withLock { $0 }
+        let finalists = heats.flatMap { [$0.best, $0.fatal].compactMap(\.self) }
+        return decide(by: order, among: finalists.sorted(), after: heats)
+    }
+
+    /// What came out of a part of the tags.
+    private struct Heat: Sendable {
+        var best: Int?
+        var fatal: Int?
+        var count: Int
+        var isExhausted: Bool
+    }
+
+    /// A thread costs as much as some thousand tags.
+    static let smallestHeat = 1 << 15
+
+    private func run<Order: TagOrder>(_ places: Range<Int>, by order: Order) -> Heat {
+        tags.bytes.withUnsafeBufferPointer { bytes in
+            let screen = TagScreen(policy, tags: places.count)
+            var refusals: [Refusal?] = []
+            let result = lap(places, by: order, bytes, screen, &refusals)
+            return Heat(
+                best: result.best?.index, fatal: result.fatal?.index, count: result.count,
+                isExhausted: screen.isExhausted)
+        }
     }
 
     private func tag(_ index: Int, _ bytes: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(rebasing: bytes[tags.range(index)])
     }
 
-    private func decide<Order: TagOrder>(by order: Order, _ bytes: UnsafeBufferPointer<UInt8>) -> Selection {
-        let screen = TagScreen(policy, tags: tags.count)
-        var best: (key: Order.Key, index: Int)?
+    private struct Lap<Key> {
+        var best: (key: Key, index: Int)?
         var count = 0
-        var refusals: [Refusal?] = []
-        if explaining { refusals.reserveCapacity(tags.count) }
-        // Of several tags that make the policy fail, always the same one is named.
+        /// Of several tags that make the policy fail, always the same one is named.
         var fatal: (index: Int, refusal: OrderRefusal)?
-        for index in 0..<tags.count {
+    }
+
+    @inline(__always)
+    private func lap<Order: TagOrder>(
+        _ places: some Sequence<Int>, by order: Order, _ bytes: UnsafeBufferPointer<UInt8>, _ screen: TagScreen,
+        _ refusals: inout [Refusal?]
+    ) -> Lap<Order.Key> {
+        var lap = Lap<Order.Key>()
+        for index in places {
             let tag = tag(index, bytes)
             switch judge(tag, index, by: order, screen) {
             case .refused(let refusal):
                 if explaining { refusals.append(refusal) }
             case .fatal(let refusal):
                 if explaining { refusals.append(.order(refusal)) }
-                if let first = fatal, !precedes(tag, self.tag(first.index, bytes)) { continue }
-                fatal = (index, refusal)
+                if let first = lap.fatal, !precedes(tag, self.tag(first.index, bytes)) { continue }
+                lap.fatal = (index, refusal)
             case .eligible(let key):
-                count += 1
+                lap.count += 1
                 if explaining { refusals.append(nil) }
-                if let leader = best {
+                if let leader = lap.best {
                     if order.isBetter(leader.key, than: key) { continue }
                     if !order.isBetter(key, than: leader.key),
                         !order.tie.prefers(tag, over: self.tag(leader.index, bytes))
@@ -120,20 +170,37 @@ struct Contest {
                         continue
                     }
                 }
-                best = (key, index)
+                lap.best = (key, index)
                 screen.keep()
             }
         }
+        return lap
+    }
+
+    private func decide<Order: TagOrder>(
+        by order: Order, among places: some Sequence<Int>, after heats: [Heat] = []
+    ) -> Selection {
+        tags.bytes.withUnsafeBufferPointer { decide(by: order, among: places, after: heats, $0) }
+    }
+
+    private func decide<Order: TagOrder>(
+        by order: Order, among places: some Sequence<Int>, after heats: [Heat], _ bytes: UnsafeBufferPointer<UInt8>
+    ) -> Selection {
+        let screen = TagScreen(policy, tags: tags.count)
+        var refusals: [Refusal?] = []
+        if explaining { refusals.reserveCapacity(tags.count) }
+        let final = lap(places, by: order, bytes, screen, &refusals)
+        let count = heats.isEmpty ? final.count : heats.reduce(0) { $0 + $1.count }
         var selection: Selection
         var leader: String?
-        if screen.isExhausted {
+        if screen.isExhausted || heats.contains(where: \.isExhausted) {
             selection = Selection(
                 tag: nil, reason: "matching the policy's regular expression takes too many steps: write a simpler one")
-        } else if let fatal {
+        } else if let fatal = final.fatal {
             selection = Selection(
                 tag: nil, reason: "'\(tags.tag(at: fatal.index))' makes the policy fail: \(policy.words(fatal.refusal))"
             )
-        } else if let best {
+        } else if let best = final.best {
             leader = tags.tag(at: best.index)
             selection = Selection(tag: leader, reason: order.praise(count: count))
             if let current, current != leader {

@@ -7,6 +7,15 @@ extension ImagePolicy {
     package func select(
         from tags: TagList, current: String?, allowDowngrade: Bool = false, explaining: Bool = true
     ) -> Selection {
+        select(
+            from: tags, current: current, allowDowngrade: allowDowngrade, explaining: explaining,
+            smallestHeat: Contest.smallestHeat)
+    }
+
+    /// - Parameter smallestHeat: how many tags are worth a thread.
+    func select(
+        from tags: TagList, current: String?, allowDowngrade: Bool = false, explaining: Bool, smallestHeat: Int
+    ) -> Selection {
         if tags.isEmpty { return Selection(tag: nil, reason: "the repository has no tags") }
         if needsCurrent, current == nil {
             return Selection(
@@ -14,7 +23,8 @@ extension ImagePolicy {
             )
         }
         let contest = Contest(
-            policy: self, tags: tags, current: current, allowDowngrade: allowDowngrade, explaining: explaining)
+            policy: self, tags: tags, current: current, allowDowngrade: allowDowngrade, explaining: explaining,
+            smallestHeat: smallestHeat)
         // Each order is called by its own type, so that the compiler makes a loop for each.
         return switch rule {
         case .semver(let range): contest.decide(by: VersionOrder(range: range, dialect: dialect))

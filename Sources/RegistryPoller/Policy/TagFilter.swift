@@ -58,6 +58,7 @@ final class TagScreen {
     private let policy: ImagePolicy
     private let gates: [Gate]
     private let extractor: RegexMatcher?
+    private let parts: [ExtractionTemplate.Part]
     private let refusesLatest: Bool
     private let refusesEmpty: Bool
     /// What was extracted: one buffer is written while the other one holds the best so far.
@@ -78,6 +79,7 @@ final class TagScreen {
             }
         }
         extractor = policy.extraction.map { RegexMatcher($0.expression, texts: tags) }
+        parts = policy.extraction?.template.parts ?? []
         refusesLatest = policy.refusesLatest
         refusesEmpty = policy.dialect == .slipway
         scratch = .allocate(capacity: Self.longest)
@@ -126,11 +128,17 @@ final class TagScreen {
     /// What the order looks at. A text that is not the tag's own stays where it is until the next call, or, after
     /// `keep()`, until the next `keep()`.
     func extract(_ tag: UnsafeBufferPointer<UInt8>) -> Extract {
-        guard let extractor, let template = policy.extraction?.template else { return .text(tag) }
+        guard let extractor else { return .text(tag) }
         guard extractor.capture(tag) else { return .refused(.noMatch) }
+        if parts.count == 1, case .group(let groups) = parts[0], let range = extractor.group(firstOf: groups),
+            !range.isEmpty
+        {
+            // A part of the tag needs no place of its own.
+            return .text(UnsafeBufferPointer(rebasing: tag[range]))
+        }
         var count = 0
         let buffer = scratch
-        for part in template.parts {
+        for part in parts {
             switch part {
             case .text(let bytes):
                 guard count + bytes.count <= buffer.count else { return .refused(.longExtract) }
