@@ -17,6 +17,9 @@ package struct HTTPRequest: Sendable {
     package var stallTimeout: Int?
     /// Seconds that the whole transfer may take; `nil`: as the client's configuration says.
     package var timeout: Int?
+    /// Whether it matters who answers. `false` only to find out whether a server speaks TLS at all: neither is anything told to
+    /// it, nor is its answer believed.
+    package var verifiesServer = true
     /// Called with the number of the body's bytes that were handed to the connection so far.
     package var sent: (@Sendable (Int64) -> Void)?
 

@@ -48,11 +48,13 @@ final class RegistryEndpoint: Sendable {
     private static func answers(_ address: String, _ client: HTTPClient) async -> Bool {
         guard let url = try? HTTPURL(address + "v2/") else { return false }
         do {
-            let response = try await client.send(HTTPRequest("GET", url, timeout: 30), limit: 1 << 16)
+            var request = HTTPRequest("GET", url, timeout: 30)
+            // A certificate that is not trusted is a reason to fail later, and none to go on without TLS.
+            request.verifiesServer = false
+            let response = try await client.send(request, limit: 1 << 16)
             // What a TLS server says to who does not speak TLS.
             return url.isSecure || response.status != 400
         } catch {
-            // A certificate that is not trusted is a reason to fail and none to go on without TLS.
             return url.isSecure && error.code == .certificate
         }
     }
