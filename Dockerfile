@@ -6,7 +6,7 @@
 FROM swift:6.2-bookworm AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        pkg-config libgit2-dev libcurl4-openssl-dev libyaml-dev zlib1g-dev libdeflate-dev libzstd-dev \
+        pkg-config libgit2-dev libcurl4-openssl-dev libyaml-dev zlib1g-dev libisal-dev libdeflate-dev libzstd-dev \
         libbz2-dev liblzma-dev libssl-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
@@ -22,7 +22,7 @@ FROM debian:bookworm-slim
 # by the set-user-id bit.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        ca-certificates libgit2-1.5 libcurl4 libyaml-0-2 zlib1g libdeflate0 libzstd1 libbz2-1.0 liblzma5 \
+        ca-certificates libgit2-1.5 libcurl4 libyaml-0-2 zlib1g libisal2 libdeflate0 libzstd1 libbz2-1.0 liblzma5 \
         libssl3 uidmap libcap2-bin openssh-client gpg gpg-agent gpgconf \
     && chmod u-s /usr/bin/newuidmap /usr/bin/newgidmap \
     && setcap cap_setuid+ep /usr/bin/newuidmap \

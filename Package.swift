@@ -47,6 +47,7 @@ let package = Package(
         systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        systemLibrary("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate", apt: "libdeflate-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),  // Debian's has no pkg-config file.
@@ -65,7 +66,7 @@ let package = Package(
         library("YAML", ["CYAML", "Diagnostics"]),
         library(
             "Archive",
-            ["CZlib", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
+            ["CISAL", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
         library("Sandbox", ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         // Layer 2: the field's values and protocols.
@@ -104,7 +105,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         suite("AgentTests", ["Agent", "Builder", "ContentStore", "Git", "OCI", "Registry", "Sandbox"]),
         suite("ArchitectureTests", []),
-        suite("ArchiveTests", ["Archive", "FileSystem", "Diagnostics"]),
+        suite("ArchiveTests", ["Archive", "CZlib", "FileSystem", "Diagnostics"]),
         suite(
             "BuilderTests",
             ["Builder", "OCI", "Registry", "ContentStore", "Sandbox", "Dockerfile", "Archive", "Diagnostics"]),

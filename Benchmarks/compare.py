@@ -213,6 +213,7 @@ def bases(scratch, registry):
     root = f"{scratch}/debian"
     subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", root], check=True)
     write(f"{scratch}/base.Dockerfile", "FROM scratch\nCOPY . /\nCMD [\"sh\"]\n")
+    write(f"{scratch}/base.Dockerfile.dockerignore", "dev/*\n")
     push = lambda image: subprocess.run([
         os.environ["SLIPWAY_BINARY"], "build", "--quiet", "--state-dir", f"{scratch}/base-state", "--context", root, "--dockerfile",
         f"{scratch}/base.Dockerfile", "--insecure-registry", registry.host, "--destination", image], check=True, stdout=subprocess.DEVNULL)

@@ -24,7 +24,7 @@ func systemLibrary(_ name: String, pkgConfig: String) -> Target {
 let package = Package(
     name: "slipway-fuzz",
     targets: [
-        systemLibrary("CZlib", pkgConfig: "zlib"),
+        systemLibrary("CISAL", pkgConfig: "libisal"),
         systemLibrary("CZstd", pkgConfig: "libzstd"),
         systemLibrary("CLzma", pkgConfig: "liblzma"),
         systemLibrary("CDeflate", pkgConfig: "libdeflate"),
@@ -37,7 +37,7 @@ let package = Package(
         library("FileSystem", ["CLinux", "Diagnostics"]),
         library(
             "Archive",
-            ["CZlib", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
+            ["CISAL", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
         library("Dockerfile", ["Diagnostics"]),
         library("Cryptography", ["CCrypto", "Diagnostics"]),
         library("OCI", ["Cryptography", "Diagnostics"]),

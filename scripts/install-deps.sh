@@ -44,6 +44,7 @@ need_library libgit2-dev libgit2
 need_library libcurl4-openssl-dev libcurl
 need_library libyaml-dev yaml-0.1
 need_library zlib1g-dev zlib
+need_library libisal-dev libisal
 need_library libdeflate-dev libdeflate
 need_library libzstd-dev libzstd
 need_package libbz2-dev

@@ -1,4 +1,3 @@
-import CZlib
 import CZstd
 
 /// Pulls a compressed source and gives its plain bytes. Which compression it is, is told or seen from the first bytes.
@@ -118,62 +117,6 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
             throw ArchiveError(
                 .malformed, "the compressed content ends too early", hint: "it was cut off; fetch it anew")
         }
-    }
-}
-
-/// A gzip stream of any number of members (RFC 1952). What follows the last member is ignored when it is zeros, as
-/// gzip(1) does.
-final class GzipDecoder {
-    private var stream = z_stream()
-    private var isBetweenMembers = true
-    private var hasMember = false
-
-    init() throws(ArchiveError) {
-        guard slipway_inflate_init(&stream) == Z_OK else {
-            throw ArchiveError(.stream, "cannot start the decompression")
-        }
-    }
-
-    deinit { inflateEnd(&stream) }
-
-    var isWhole: Bool { isBetweenMembers && hasMember }
-
-    func decode(
-        _ input: UnsafeMutableRawBufferPointer, into output: UnsafeMutableRawBufferPointer, isLast: Bool
-    ) throws(ArchiveError) -> (taken: Int, given: Int) {
-        var skipped = 0
-        if isBetweenMembers {
-            // Padding of zeros between and behind members.
-            if hasMember {
-                while skipped < input.count, input[skipped] == 0 { skipped += 1 }
-            }
-            if skipped == input.count { return (skipped, 0) }
-            inflateReset(&stream)
-            isBetweenMembers = false
-            hasMember = true
-        }
-        let piece = UnsafeMutableRawBufferPointer(rebasing: input[skipped...])
-        stream.next_in = piece.bindMemory(to: UInt8.self).baseAddress
-        stream.avail_in = UInt32(clamping: piece.count)
-        stream.next_out = output.bindMemory(to: UInt8.self).baseAddress
-        stream.avail_out = UInt32(clamping: output.count)
-        let offered = (input: stream.avail_in, output: stream.avail_out)
-        let status = inflate(&stream, Z_NO_FLUSH)
-        let taken = Int(offered.input - stream.avail_in)
-        let given = Int(offered.output - stream.avail_out)
-        switch status {
-        case Z_OK: break
-        case Z_STREAM_END: isBetweenMembers = true
-        case Z_BUF_ERROR:
-            if piece.isEmpty, isLast {
-                throw ArchiveError(
-                    .malformed, "the compressed content ends too early", hint: "it was cut off; fetch it anew")
-            }
-        default:
-            throw ArchiveError(
-                .malformed, "the content is no valid gzip stream", cause: stream.msg.map { String(cString: $0) })
-        }
-        return (skipped + taken, given)
     }
 }
 

@@ -21,7 +21,8 @@ import Testing
 
     /// What the binary may load by itself; what those libraries load is theirs.
     private static let allowed: Set<String> = [
-        "libgit2", "libcurl", "libyaml-0", "libz", "libdeflate", "libzstd", "libbz2", "liblzma", "libcrypto", "libc",
+        "libgit2", "libcurl", "libyaml-0", "libisal", "libz", "libdeflate", "libzstd", "libbz2", "liblzma", "libcrypto",
+        "libc",
         "libm", "libgcc_s",
         "libstdc++",
         "libpthread", "libdl", "librt", "libutil", "ld-linux-x86-64", "ld-linux-aarch64",

@@ -11,6 +11,7 @@ enum ModuleTable {
         "CCurl": Module(layer: 0, mayImport: []),
         "CYAML": Module(layer: 0, mayImport: []),
         "CZlib": Module(layer: 0, mayImport: []),
+        "CISAL": Module(layer: 0, mayImport: []),
         "CDeflate": Module(layer: 0, mayImport: []),
         "CZstd": Module(layer: 0, mayImport: []),
         "CBzip2": Module(layer: 0, mayImport: []),
@@ -29,7 +30,7 @@ enum ModuleTable {
         "Archive": Module(
             layer: 1,
             mayImport: [
-                "CZlib", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics",
+                "CISAL", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics",
             ]),
         "Sandbox": Module(layer: 1, mayImport: ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 

@@ -47,13 +47,13 @@ struct LayerIndex: Sendable {
     ) throws(BuildError) -> Descriptor {
         if let known = known(layer.diffID) { return known }
         do {
-            let diff = try DiffSource(of: layer, in: content, limit: limit)
+            let diff = DiffSource(of: layer, in: content, limit: limit)
             let blob = BlobSink(try content.ingest())
             var reader = TarReader(diff)
             var tar = TarWriter(try GzipSink(blob))
             while let entry = try reader.next() { try Self.append(entry, from: &reader, to: &tar) }
             try tar.finish()
-            let diffID = try diff.finish()
+            let diffID = try diff.finish().diffID
             guard diffID == layer.diffID else { throw layer.mismatch(diffID) }
             let (digest, size) = try blob.commit()
             let descriptor = Descriptor(mediaType: .ociLayerGzip, digest: digest, size: size)

@@ -40,8 +40,24 @@ struct StepHasher {
                 .file, file.name, "file - \(Digest.sha256(of: file.content).encoded.prefix(12))")
         }
         guard copy.takesFromOrigin, let source = try await contextSource(copy.origin, to: &hasher) else { return }
-        var selection = ContentSelection(source: source)
-        do throws(BuildError) { try await selection.add(copy, to: &hasher) } catch { throw error.at(step.location) }
+        do throws(BuildError) {
+            let selection = ContentSelection.Request(copy)
+            if hasher.record == nil, let known = await contexts.selected[selection] {
+                hasher.add("\(known)")
+                return
+            }
+            // A hash of its own, so that the plan's key and the step's look at the files once.
+            var files = KeyHasher()
+            files.record = hasher.record
+            var content = ContentSelection(source: source)
+            try await content.add(selection, to: &files)
+            hasher.record = files.record
+            let digest = files.finish()
+            await contexts.remember(digest, of: selection)
+            hasher.add("\(digest)")
+        } catch {
+            throw error.at(step.location)
+        }
     }
 
     /// Files from elsewhere count by their content, and repositories by their commit, not by where they are from.

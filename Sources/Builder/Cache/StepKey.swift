@@ -7,24 +7,24 @@ import OCI
 /// their files' contents, other stages by their chain ids, variables by those that the step sees.
 struct StepKey: Sendable {
     let digest: Digest
-    /// What it was made of, in words.
+    /// What it was made of, in words; empty when nobody wanted to know.
     let record: StepRecord
 
     /// Raised when a step of unchanged input would give another layer.
-    private static let version = "slipway.step.1"
+    private static let version = "slipway.step.2"
 
     /// - Parameters:
     ///   - chain: the layers below; `nil` on scratch.
     ///   - base: the base image's name and digest, for the record.
+    ///   - isRecorded: whether it is told in words as well, which takes long for a step of many files.
     ///   - times: the newest time that a file of the layer may have, where it is part of what is asked for.
     ///   - variant: what the request says of how layers are made; empty for the usual.
     init(
         _ step: PlannedStep, at site: StepSite, on chain: Digest?, base: String?, times: Int64?, platform: Platform,
-        variant: [String] = [],
-        hasher steps: StepHasher
+        variant: [String] = [], isRecorded: Bool, hasher steps: StepHasher
     ) async throws(BuildError) {
         var hasher = KeyHasher()
-        hasher.record = StepRecord()
+        if isRecorded { hasher.record = StepRecord() }
         hasher.note(.site, "", site.line)
         hasher.note(.platform, "", platform.description)
         hasher.add(Self.version)

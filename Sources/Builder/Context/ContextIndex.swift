@@ -53,7 +53,9 @@ final class ContextIndex: Sendable {
     private struct Content: Sendable {
         /// The file as it was read: records sorted by inode.
         var stored: [UInt8]?
-        /// What is to be remembered: what was asked for and known, and what is new.
+        /// Which of them were asked for, and are remembered on.
+        var isUsed: [Bool] = []
+        /// What is new.
         var current: [State: Record] = [:]
         var isChanged = false
     }
@@ -73,11 +75,15 @@ final class ContextIndex: Sendable {
 
     func record(for state: State) -> Record? {
         content.withLock { content in
-            if content.stored == nil { content.stored = Self.load(path) }
-            if let known = content.current[state] { return known }
-            guard let stored = content.stored, let known = Self.find(state, in: stored) else { return nil }
-            content.current[state] = known
-            return known
+            if content.stored == nil {
+                let stored = Self.load(path)
+                content.stored = stored
+                content.isUsed = Array(repeating: false, count: stored.count / Self.recordSize)
+            }
+            if !content.current.isEmpty, let known = content.current[state] { return known }
+            guard let stored = content.stored, let place = Self.find(state, in: stored) else { return nil }
+            content.isUsed[place] = true
+            return Self.record(at: place, in: stored)
         }
     }
 
@@ -94,7 +100,14 @@ final class ContextIndex: Sendable {
         let bytes = content.withLock { content -> [UInt8]? in
             guard content.isChanged else { return nil }
             content.isChanged = false
-            return Self.encode(content.current)
+            var records = content.current
+            if let stored = content.stored {
+                for (place, isUsed) in content.isUsed.enumerated() where isUsed {
+                    let state = Self.state(at: place, in: stored)
+                    if records[state] == nil { records[state] = Self.record(at: place, in: stored) }
+                }
+            }
+            return Self.encode(records)
         }
         if let bytes { try? AtomicFile.write(bytes, to: path, mode: 0o600) }
     }
@@ -131,26 +144,44 @@ final class ContextIndex: Sendable {
         return hasher.finalize()
     }
 
-    private static func find(_ state: State, in records: [UInt8]) -> Record? {
+    private static func word(_ index: Int, of record: Int, in records: UnsafeRawBufferPointer) -> UInt64 {
+        UInt64(littleEndian: records.loadUnaligned(fromByteOffset: record * recordSize + index * 8, as: UInt64.self))
+    }
+
+    private static func state(at place: Int, in records: [UInt8]) -> State {
+        records.withUnsafeBytes { records in State(words: (0..<5).map { word($0, of: place, in: records) }) }
+    }
+
+    private static func record(at place: Int, in records: [UInt8]) -> Record {
+        let start = place * recordSize + 40
+        return records.withUnsafeBytes { bytes in
+            Record(
+                digest: Array(bytes[start..<start + ContentHasher.byteCount]),
+                hasAttributes: word(9, of: place, in: bytes) != 0)
+        }
+    }
+
+    /// The place of the record of a state.
+    private static func find(_ state: State, in records: [UInt8]) -> Int? {
         records.withUnsafeBytes { records in
-            func word(_ index: Int, of record: Int) -> UInt64 {
-                UInt64(
-                    littleEndian: records.loadUnaligned(
-                        fromByteOffset: record * recordSize + index * 8, as: UInt64.self))
-            }
             var low = 0
             var high = records.count / recordSize
             while low < high {
                 let middle = (low + high) / 2
-                let found = (word(0, of: middle), word(1, of: middle))
-                if found < (state.inode, state.device) { low = middle + 1 } else { high = middle }
+                let inode = word(0, of: middle, in: records)
+                if inode < state.inode || inode == state.inode && word(1, of: middle, in: records) < state.device {
+                    low = middle + 1
+                } else {
+                    high = middle
+                }
             }
-            guard low < records.count / recordSize, State(words: (0..<5).map { word($0, of: low) }) == state else {
-                return nil
-            }
-            let start = low * recordSize + 40
-            return Record(
-                digest: Array(records[start..<start + ContentHasher.byteCount]), hasAttributes: word(9, of: low) != 0)
+            guard low < records.count / recordSize, word(0, of: low, in: records) == state.inode,
+                word(1, of: low, in: records) == state.device,
+                word(2, of: low, in: records) == UInt64(bitPattern: state.size),
+                word(3, of: low, in: records) == UInt64(bitPattern: state.modified),
+                word(4, of: low, in: records) == UInt64(bitPattern: state.changed)
+            else { return nil }
+            return low
         }
     }
 }

@@ -35,54 +35,107 @@ struct ContextTree: Sendable {
     ) {
         self.context = context
         slots = [Slot(entry: ContextEntry(pathBytes: [], kind: .directory, mode: 0o755))]
-        var known: [[UInt8]: Int] = [[]: 0]
-        known.reserveCapacity(entries.count)
-        let depth = prefix.components.count
-        // A folder that is left out may hold something that is not, and keeps its mode then.
-        var ignoredFolders: [[UInt8]: ContextEntry] = [:]
+        slots.reserveCapacity(entries.count + 1)
+        var folders = Folders()
+        let above = prefix.joined
         for entry in entries {
-            var names = ImagePath.split(entry.pathBytes)
-            guard names.count > depth, Array(names[..<depth]) == prefix.components,
-                !names.contains([0x2e, 0x2e])
-            else { continue }
-            names.removeFirst(depth)
-            var relative = entry
-            relative.pathBytes = Array(names.joined(separator: [0x2f]))
-            if isIgnored(relative) {
-                if entry.kind == .directory { ignoredFolders[relative.pathBytes] = entry }
+            guard let relative = Self.path(entry.pathBytes, below: above) else { continue }
+            let isLeftOut: Bool
+            if above.isEmpty {
+                isLeftOut = isIgnored(entry)
+            } else {
+                var shown = entry
+                shown.pathBytes = relative
+                isLeftOut = isIgnored(shown)
+            }
+            if isLeftOut {
+                if entry.kind == .directory { folders.ignored[relative] = entry }
                 continue
             }
-            insert(entry, names, &known, ignoredFolders)
+            insert(entry, relative, &folders)
         }
-        for index in slots.indices {
-            slots[index].children.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        for index in slots.indices where slots[index].children.count > 1 { sortChildren(of: index) }
+    }
+
+    /// A path below a folder, with empty names and `.` taken away; `nil` of what is elsewhere or leads elsewhere.
+    private static func path(_ path: [UInt8], below folder: [UInt8]) -> [UInt8]? {
+        var normal = path
+        if !isNormal(path) {
+            let names = ImagePath.split(path)
+            if names.contains([0x2e, 0x2e]) { return nil }
+            normal = Array(names.joined(separator: [0x2f]))
         }
+        if folder.isEmpty { return normal.isEmpty ? nil : normal }
+        guard normal.count > folder.count + 1, normal[folder.count] == 0x2f, normal.starts(with: folder) else {
+            return nil
+        }
+        return Array(normal[(folder.count + 1)...])
+    }
+
+    /// Whether a path has neither empty names nor names of dots only.
+    private static func isNormal(_ path: [UInt8]) -> Bool {
+        var hasOther = false
+        for byte in path {
+            if byte == 0x2f {
+                guard hasOther else { return false }
+                hasOther = false
+            } else if byte != 0x2e {
+                hasOther = true
+            }
+        }
+        return hasOther
+    }
+
+    /// Where the folders are whose files come.
+    private struct Folders {
+        var known: [[UInt8]: Int] = [[]: 0]
+        /// A folder that is left out may hold something that is not, and keeps its mode then.
+        var ignored: [[UInt8]: ContextEntry] = [:]
+        /// Files of one folder come one after the other.
+        var latest: (path: [UInt8], index: Int) = ([], 0)
     }
 
     /// The entry keeps its full path, by which the context reads it.
-    private mutating func insert(
-        _ entry: ContextEntry, _ names: [FileName], _ known: inout [[UInt8]: Int],
-        _ ignoredFolders: [[UInt8]: ContextEntry]
-    ) {
-        var parent = 0
-        var path: [UInt8] = []
-        for (position, name) in names.enumerated() {
-            if position > 0 { path.append(0x2f) }
-            path += name
-            let isLast = position == names.count - 1
-            if let index = known[path] {
-                if isLast { slots[index].entry = entry }
-                parent = index
-                continue
-            }
-            let made =
-                isLast ? entry : ignoredFolders[path] ?? ContextEntry(pathBytes: path, kind: .directory, mode: 0o755)
-            slots.append(Slot(entry: made))
-            let index = slots.count - 1
-            slots[parent].children.append((name, index))
-            known[path] = index
-            parent = index
+    private mutating func insert(_ entry: ContextEntry, _ path: [UInt8], _ folders: inout Folders) {
+        let cut = path.lastIndex(of: 0x2f)
+        let name = cut.map { FileName(path[($0 + 1)...]) } ?? path
+        let parent = folder(path[..<(cut ?? 0)], &folders)
+        if entry.kind == .directory, let known = folders.known[path] {
+            slots[known].entry = entry
+            return
         }
+        slots.append(Slot(entry: entry))
+        slots[parent].children.append((name, slots.count - 1))
+        if entry.kind == .directory { folders.known[path] = slots.count - 1 }
+    }
+
+    private mutating func folder(_ path: ArraySlice<UInt8>, _ folders: inout Folders) -> Int {
+        if folders.latest.path.elementsEqual(path) { return folders.latest.index }
+        let whole = Array(path)
+        if folders.known[whole] == nil {
+            insert(
+                folders.ignored[whole] ?? ContextEntry(pathBytes: whole, kind: .directory, mode: 0o755), whole, &folders
+            )
+        }
+        let index = folders.known[whole] ?? 0
+        folders.latest = (whole, index)
+        return index
+    }
+
+    /// By name; of equal names the last one counts.
+    private mutating func sortChildren(of index: Int) {
+        let children = slots[index].children
+        let isSorted = zip(children, children.dropFirst()).allSatisfy { $0.name.lexicographicallyPrecedes($1.name) }
+        if isSorted { return }
+        var sorted: [(name: FileName, index: Int)] = []
+        sorted.reserveCapacity(children.count)
+        for child in children.sorted(by: {
+            $0.name == $1.name ? $0.index < $1.index : $0.name.lexicographicallyPrecedes($1.name)
+        }) {
+            if sorted.last?.name == child.name { sorted.removeLast() }
+            sorted.append(child)
+        }
+        slots[index].children = sorted
     }
 
     var root: Item { item(0) }
@@ -103,6 +156,14 @@ struct ContextTree: Sendable {
         if let known = item.entry.contentID { return known }
         try await identify([item])
         guard let known = identified[item.index] else {
+            throw BuildError(.context, "cannot read \(item.entry.path): it is not a file")
+        }
+        return known
+    }
+
+    /// Of a file that was identified.
+    func knownContentID(of item: Item) throws(BuildError) -> String {
+        guard let known = item.entry.contentID ?? identified[item.index] else {
             throw BuildError(.context, "cannot read \(item.entry.path): it is not a file")
         }
         return known

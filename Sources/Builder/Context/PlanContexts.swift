@@ -10,6 +10,8 @@ actor PlanContexts {
     private var mainSource: ContextSource?
     private var mainEntries: [ContextEntry]?
     private var namedSources: [String: ContextSource] = [:]
+    /// The hashes of what was looked at already.
+    private(set) var selected: [ContentSelection.Request: Digest] = [:]
     /// Where archives are unpacked; `nil` until there is one.
     private var scratch: ScratchDirectory?
 
@@ -47,6 +49,8 @@ actor PlanContexts {
         namedSources[name] = source
         return source
     }
+
+    func remember(_ digest: Digest, of selection: ContentSelection.Request) { selected[selection] = digest }
 
     private func context(named name: String) async throws(BuildError) -> any BuildContext {
         switch request.namedContexts[name] {
@@ -108,6 +112,11 @@ actor PlanContexts {
         switch request.dockerfile {
         case .bytes(let bytes, let name): return (bytes, name)
         case .path(let path):
+            // A file at its place needs no tree; a link does, and what is not there.
+            let place = ImagePath(request.contextRoot).appending(ImagePath(path)).joined
+            if let entry = try await entries().first(where: { $0.pathBytes == place && $0.kind == .file }) {
+                return (try await ContextFile.read(entry, in: request.context, limit: 16 << 20), path)
+            }
             let tree = ContextTree(
                 request.context, entries: try await entries(), below: ImagePath(request.contextRoot)
             ) { _ in false }

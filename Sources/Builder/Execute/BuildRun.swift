@@ -95,7 +95,9 @@ actor BuildRun {
         guard step.hasLayer else { return }
         let site = StepSite(
             dockerfile: request.dockerfileName, stage: stage.name, index: position + 1, platform: request.platform)
-        let key = try await key(of: step, at: site, on: files)
+        // What a key is made of is only wanted in words where it is written down.
+        let isRecorded = remote != nil || request.explainsCache
+        var key = try await key(of: step, at: site, on: files, isRecorded: isRecorded)
         let isLookedFor = !request.noCache && request.caches(step)
         if isLookedFor, let source = await takeKnown(key, step, &files) {
             files.steps.append(StepOutcome(stage: stage.name, index: position + 1, text: step.text, source: source))
@@ -108,6 +110,7 @@ actor BuildRun {
             reason = text
         }
         try await fetchAhead()
+        if !isRecorded { key = try await self.key(of: step, at: site, on: files, isRecorded: true) }
         try await board.acquire()
         do throws(BuildError) { try await perform(step, key, site, &files) } catch {
             await board.release()
@@ -185,7 +188,7 @@ actor BuildRun {
     }
 
     private func key(
-        of step: PlannedStep, at site: StepSite, on files: StageFiles
+        of step: PlannedStep, at site: StepSite, on files: StageFiles, isRecorded: Bool
     ) async throws(BuildError) -> StepKey {
         var names: [Int: String] = [:]
         for other in step.stages { names[other] = try await board.files(of: other).chain.map { "\($0)" } ?? "scratch" }
@@ -193,7 +196,7 @@ actor BuildRun {
         return try await StepKey(
             step, at: site, on: files.chain, base: files.base.map { "\($0.name)@\($0.image.manifestDigest)" },
             times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
-            variant: request.layerVariant,
+            variant: request.layerVariant, isRecorded: isRecorded,
             hasher: StepHasher(plan: plan, contexts: contexts, stageNames: names))
     }
 

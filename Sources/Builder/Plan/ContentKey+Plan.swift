@@ -4,7 +4,7 @@ import Registry
 
 extension ContentKey {
     /// Raised when builds of unchanged input would come out differently.
-    private static let version = "slipway.content.1"
+    private static let version = "slipway.content.2"
 
     /// The key of a plan: what the stages do, on what they stand, and what they take from the context. Neither the time nor
     /// the annotations nor unused arguments count.

@@ -3,6 +3,21 @@ import OCI
 
 /// Hashes what COPY and ADD take from a context: paths, modes, link targets and contents, never times.
 struct ContentSelection {
+    /// What is taken, of which origin.
+    struct Request: Hashable, Sendable {
+        let origin: String
+        let patterns: [String]
+        let excludes: [String]
+        let keepsParents: Bool
+
+        init(_ step: CopyStep) {
+            origin = "\(step.origin)"
+            patterns = step.sources.compactMap { if case .path(let text) = $0 { text } else { nil } }
+            excludes = step.excludes
+            keepsParents = step.keepsParents
+        }
+    }
+
     let source: ContextSource
 
     /// Where the first name of a file with several is.
@@ -12,11 +27,11 @@ struct ContentSelection {
 
     init(source: ContextSource) { self.source = source }
 
-    mutating func add(_ step: CopyStep, to hasher: inout KeyHasher) async throws(BuildError) {
-        for case .path(let text) in step.sources {
+    mutating func add(_ request: Request, to hasher: inout KeyHasher) async throws(BuildError) {
+        for text in request.patterns {
             hasher.add(text)
-            let (base, below) = step.keepsParents ? PathRules.pivot(text) : (text, nil)
-            let filter = try SourceFilter(pattern: below, excludes: step.excludes)
+            let (base, below) = request.keepsParents ? PathRules.pivot(text) : (text, nil)
+            let filter = try SourceFilter(pattern: below, excludes: request.excludes)
             let matches = try SourcePattern(base).matches(in: source)
             hasher.add(Int64(matches.count))
             for path in matches {
@@ -24,8 +39,8 @@ struct ContentSelection {
                 shownBase = path.joined
                 firstNames = [:]
                 guard let item = try source.resolve(path, followingLast: true) else { continue }
-                try await source.tree.identify(files(of: item, at: [], filter))
-                try await add(item, at: [], to: &hasher, filter)
+                try await identify(item, filter)
+                try add(item, at: [], to: &hasher, filter)
             }
         }
     }
@@ -35,33 +50,41 @@ struct ContentSelection {
         guard let item = try source.resolve(ImagePath(path), followingLast: true) else { return }
         shownBase = ImagePath(path).joined
         let filter = try SourceFilter(excludes: [])
-        try await source.tree.identify(files(of: item, at: [], filter))
-        try await add(item, at: [], to: &hasher, filter)
+        try await identify(item, filter)
+        try add(item, at: [], to: &hasher, filter)
     }
 
-    /// The files that are taken of an item, so that they can be read side by side.
-    private func files(
-        of item: ContextTree.Item, at path: [UInt8], _ filter: SourceFilter
-    ) -> [ContextTree.Item] {
-        guard item.entry.kind == .directory else { return [item] }
-        var found: [ContextTree.Item] = []
+    /// Reads what has to be read to know the content of an item's files, side by side.
+    private func identify(_ item: ContextTree.Item, _ filter: SourceFilter) async throws(BuildError) {
+        var unknown: [ContextTree.Item] = []
+        collect(item, at: [], filter, into: &unknown)
+        try await source.tree.identify(unknown)
+    }
+
+    /// The files that are taken of an item and not known by the context's own account.
+    private func collect(
+        _ item: ContextTree.Item, at path: [UInt8], _ filter: SourceFilter, into found: inout [ContextTree.Item]
+    ) {
+        guard item.entry.kind == .directory else {
+            if item.entry.contentID == nil { found.append(item) }
+            return
+        }
         for (name, child) in source.children(of: item) {
             let below = path.isEmpty ? name : path + [0x2f] + name
             let isFolder = child.entry.kind == .directory
             guard filter.takes(below) || isFolder && filter.mayTake(below: below) else { continue }
-            found += files(of: child, at: below, filter)
+            collect(child, at: below, filter, into: &found)
         }
-        return found
     }
 
     private mutating func add(
         _ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher, _ filter: SourceFilter
-    ) async throws(BuildError) {
+    ) throws(BuildError) {
         let entry = item.entry
         let records = hasher.record != nil
         hasher.add(path)
         hasher.add(Int64(entry.mode))
-        for (name, value) in entry.attributes.sorted(by: { $0.key < $1.key }) {
+        for (name, value) in entry.attributes.isEmpty ? [] : entry.attributes.sorted(by: { $0.key < $1.key }) {
             hasher.add(name)
             hasher.add(value)
         }
@@ -78,7 +101,7 @@ struct ContentSelection {
                 let below = path.isEmpty ? name : path + [0x2f] + name
                 let isFolder = child.entry.kind == .directory
                 guard filter.takes(below) || isFolder && filter.mayTake(below: below) else { continue }
-                try await add(child, at: below, to: &hasher, filter)
+                try add(child, at: below, to: &hasher, filter)
             }
             hasher.add("end")
         case .symlink(let target):
@@ -89,7 +112,7 @@ struct ContentSelection {
             hasher.add(target)
         case .file:
             hasher.add("file")
-            let content = try await source.tree.contentID(of: item)
+            let content = try source.tree.knownContentID(of: item)
             hasher.add(content)
             if records { note("file", entry, String(content.suffix(12)), path, &hasher) }
         case .fifo: hasher.add("fifo")

@@ -111,14 +111,15 @@ struct LayerDirectories: Sendable {
         _ limit: UnpackLimit
     ) throws(BuildError) -> (diffID: Digest, size: Int64) {
         do {
-            let diff = try DiffSource(of: layer, in: content, limit: limit)
+            let diff = DiffSource(of: layer, in: content, limit: limit)
             var lowerFolders: [Directory] = []
             for lower in lowers { lowerFolders.append(try Directory(path: lower.text)) }
             _ = try LayerExtractor.extract(
                 diff, into: try Directory(path: target.text), mode: .overlay,
                 ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed(),
                 limits: ExtractionLimits(bytes: layer.unpackLimit(limit)))
-            return (try diff.finish(), diff.count)
+            let (diffID, count) = try diff.finish()
+            return (diffID, count)
         } catch let error as ArchiveError {
             throw BuildError(layer.errorCode, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
         } catch let error as FileSystemError {
@@ -146,32 +147,46 @@ extension BuiltImage.Layer {
     }
 }
 
-/// Hashes the uncompressed tar while it is read.
+/// The uncompressed tar of a layer. Unpacking and hashing run beside what is done with it.
 final class DiffSource: ByteSource {
-    private var source: DecompressingSource<FileSource>
-    private var hasher: SHA256Hasher? = SHA256Hasher()
-    private(set) var count: Int64 = 0
+    private let ahead: ReadAhead<(diffID: Digest, count: Int64)>
 
-    init(_ source: consuming DecompressingSource<FileSource>) { self.source = source }
-
-    init(of layer: BuiltImage.Layer, in content: ContentStore, limit: UnpackLimit) throws(ArchiveError) {
-        let file = try FileSource(path: content.path(of: layer.descriptor.digest))
-        source = try DecompressingSource(file, limit: layer.unpackLimit(limit))
+    init(of layer: BuiltImage.Layer, in content: ContentStore, limit: UnpackLimit) {
+        let path = content.path(of: layer.descriptor.digest)
+        let bytes = layer.unpackLimit(limit)
+        ahead = ReadAhead { (feed) throws(ArchiveError) in
+            var source = HashingSource(try DecompressingSource(try FileSource(path: path), limit: bytes))
+            try feed.fill(from: &source)
+            return source.finish()
+        }
     }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int { try ahead.read(into: buffer) }
+
+    /// Reads what lies behind the archive's end, which the digest covers as well.
+    func finish() throws(ArchiveError) -> (diffID: Digest, count: Int64) { try ahead.outcome() }
+}
+
+/// Hashes and counts what is read.
+private struct HashingSource: ~Copyable, ByteSource {
+    private var source: DecompressingSource<FileSource>
+    private var hasher: SHA256Hasher
+    private var count: Int64 = 0
+
+    init(_ source: consuming DecompressingSource<FileSource>) {
+        self.source = source
+        hasher = SHA256Hasher()
+    }
+
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
         let count = try source.read(into: buffer)
-        hasher?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         self.count += Int64(count)
         return count
     }
 
-    /// Reads what lies behind the archive's end, which the digest covers as well.
-    func finish() throws(ArchiveError) -> Digest {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-        defer { buffer.deallocate() }
-        while try read(into: buffer) > 0 {}
-        guard let hasher = hasher.take() else { preconditionFailure("a layer is hashed once") }
-        return hasher.finalize()
+    consuming func finish() -> (diffID: Digest, count: Int64) {
+        let count = count
+        return (hasher.finalize(), count)
     }
 }

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Times the choice among very many tags, and polls of a registry in which nothing changed.
+
+    Benchmarks/poller.py [--rounds N] [--cases select,poll,pull] [--repositories 1000] [--json FILE] [--markdown FILE]
+
+Needs SLIPWAY_BINARY (a release build), git and docker-registry. `select` chooses among 1,000,000 tags; `poll` is a `slipway sync` over
+workloads with an image in each of the repositories, 1,000 tags each, when nothing is new, and counts the registry's requests; `pull`
+builds on an image with one large layer, once with 100 MB and once with 1 GB, and compares the memory.
+"""
+import argparse, json, os, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
+
+MEASURE = (
+    "import resource, subprocess, sys, time\n"
+    "start = time.monotonic()\n"
+    "out = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)\n"
+    "seconds = time.monotonic() - start\n"
+    "if out.returncode: sys.stderr.buffer.write((out.stdout + out.stderr)[-4000:]); sys.exit(1)\n"
+    "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+    "print(seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)\n"
+    "print(out.stdout.decode()[-200:].strip())\n"
+)
+
+
+def measure(command, stdin=None):
+    """Seconds, processor seconds and the highest memory (MB) of one run, and the end of what it printed."""
+    done = subprocess.run([sys.executable, "-c", MEASURE] + command, stdout=subprocess.PIPE, stdin=stdin)
+    if done.returncode:
+        raise SystemExit("failed: " + " ".join(command))
+    first, _, rest = done.stdout.decode().partition("\n")
+    seconds, memory, processor = first.split()
+    return {"seconds": float(seconds), "mb": int(memory) / 1024, "cpu": float(processor), "printed": rest.strip()}
+
+
+class Registry:
+    def __init__(self, scratch):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.root, self.log_path = f"{scratch}/registry", f"{scratch}/registry.log"
+        with open(f"{scratch}/registry.yml", "w") as file:
+            file.write(
+                "version: 0.1\nlog: {level: error, accesslog: {disabled: false}}\n"
+                f"storage: {{filesystem: {{rootdirectory: {self.root}}}, delete: {{enabled: true}}}}\n"
+                f"http: {{addr: '{self.host}'}}\n")
+        self.log = open(self.log_path, "w")
+        self.process = subprocess.Popen(
+            ["docker-registry", "serve", f"{scratch}/registry.yml"], stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                urllib.request.urlopen(f"http://{self.host}/v2/", timeout=1)
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise SystemExit("docker-registry did not start")
+                time.sleep(0.05)
+
+    def requests(self):
+        with open(self.log_path) as file:
+            return sum(1 for line in file if '"GET ' in line or '"HEAD ' in line)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def select(scratch, options, results):
+    source = random.Random(1)
+    with open(f"{scratch}/versions", "w") as file:
+        for number in range(1_000_000):
+            file.write(f"v{source.randrange(60)}.{source.randrange(200)}.{number}\n")
+    with open(f"{scratch}/builds", "w") as file:
+        for number in range(1_000_000):
+            file.write(f"main-{source.getrandbits(28):07x}-{1_600_000_000 + number}\n")
+    cases = {
+        "semver '>=1.0' over 1,000,000 tags": ("versions", ["--semver", ">=1.0"]),
+        "filter, extract, numerical over 1,000,000 tags": (
+            "builds", ["--filter", "^main-[a-f0-9]+-(?P<ts>[0-9]+)", "--extract", "$ts", "--numerical", "asc"]),
+    }
+    for name, (file, flags) in cases.items():
+        runs = []
+        for _ in range(options.rounds):
+            with open(f"{scratch}/{file}") as tags:
+                runs.append(measure([options.binary, "policy", "select"] + flags, tags))
+        results.append(row(name, runs))
+
+
+def poll(scratch, registry, options, results):
+    """Every repository's tags are the same directory: the registry does not mind, and the disk holds one."""
+    tags = f"{scratch}/tags"
+    digest = "sha256:" + "0" * 64
+    for number in range(1_000):
+        folder = f"{tags}/v1.{number // 100}.{number % 100}/current"
+        os.makedirs(folder)
+        with open(f"{folder}/link", "w") as file:
+            file.write(digest)
+    root = f"{registry.root}/docker/registry/v2/repositories"
+    work = f"{scratch}/work"
+    os.makedirs(f"{work}/apps")
+    for number in range(options.repositories):
+        folder = f"{root}/shop/app-{number}/_manifests"
+        os.makedirs(folder)
+        os.symlink(tags, f"{folder}/tags")
+        image = f"{registry.host}/shop/app-{number}:v1.9.99"
+        with open(f"{work}/apps/app-{number}.yaml", "w") as file:
+            file.write(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n"
+                f"  name: app-{number}\n  annotations:\n    fluxcd.io/automated: \"true\"\n"
+                "    fluxcd.io/tag.app: semver:~1\nspec:\n  template:\n    spec:\n      containers:\n"
+                f"        - name: app\n          image: {image}\n")
+    git = lambda *words: subprocess.run(
+        ["git", "-C", work, "-c", "user.name=t", "-c", "user.email=t@example.com", *words], check=True,
+        stdout=subprocess.DEVNULL)
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "apps")
+    subprocess.run(["git", "clone", "-q", "--bare", work, f"{scratch}/apps.git"], check=True)
+    command = [options.binary, "sync", "--repo", f"{scratch}/apps.git", "--branch", "main", "--state-dir", f"{scratch}/state",
+               "--insecure-registry", registry.host]
+    first = measure(command)
+    results.append(row(f"first poll of {options.repositories} repositories", [first]))
+    runs, counts = [], []
+    for _ in range(options.rounds):
+        before = registry.requests()
+        runs.append(measure(command))
+        counts.append((registry.requests() - before) / options.repositories)
+    entry = row(f"poll of {options.repositories} unchanged repositories of 1,000 tags", runs)
+    entry["requests"] = max(counts)
+    entry["cpuMilliseconds"] = round(statistics.median(run["cpu"] for run in runs) / options.repositories * 1000, 3)
+    folder = f"{scratch}/state/inventory"
+    entry["inventoryBytes"] = sum(
+        os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(folder) for name in names)
+    results.append(entry)
+
+
+def pull(scratch, registry, options, results):
+    for size in [100, 1_000]:
+        context = f"{scratch}/pull-{size}"
+        os.makedirs(context)
+        source = random.Random(size)
+        line = b"The quick brown fox jumps over the lazy dog, and does so again.\n" * 1024
+        with open(f"{context}/data", "wb") as file:
+            for number in range(size * 16):
+                file.write(source.randbytes(64 << 10) if number % 2 else line)
+        with open(f"{context}/Dockerfile", "w") as file:
+            file.write("FROM scratch\nCOPY data /data\n")
+        image = f"{registry.host}/base/large:{size}"
+        common = ["--insecure-registry", registry.host, "--quiet"]
+        measure([options.binary, "build", "--context", context, "--state-dir", f"{scratch}/push-{size}", "--destination", image] + common)
+        with open(f"{context}/Dockerfile", "w") as file:
+            file.write(f"FROM {image}\nUSER 0\nWORKDIR /data.d\nCOPY --from={image} /data /copy\n")
+        runs = []
+        for number in range(options.rounds):
+            runs.append(measure([
+                options.binary, "build", "--context", context, "--state-dir", f"{scratch}/pull-state-{size}-{number}", "--no-push",
+                "--no-cache"] + common))
+        results.append(row(f"an image with a layer of {size} MB pulled, unpacked and copied from", runs))
+
+
+def row(name, runs):
+    entry = {"what": name, "printed": runs[-1]["printed"]}
+    for key in ["seconds", "cpu", "mb"]:
+        entry[key] = round(statistics.median(run[key] for run in runs), 3)
+    print(json.dumps(entry), file=sys.stderr, flush=True)
+    return entry
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cases", default="select,poll,pull")
+    parser.add_argument("--repositories", type=int, default=1_000)
+    parser.add_argument("--json")
+    parser.add_argument("--markdown")
+    options = parser.parse_args()
+    options.binary = os.environ.get("SLIPWAY_BINARY") or sys.exit("set SLIPWAY_BINARY to a release build of slipway")
+    scratch = tempfile.mkdtemp(prefix="slipway-poller-")
+    results, registry = [], Registry(scratch)
+    try:
+        for case in options.cases.split(","):
+            if case == "select":
+                select(scratch, options, results)
+            else:
+                {"poll": poll, "pull": pull}[case](scratch, registry, options, results)
+    finally:
+        registry.stop()
+        shutil.rmtree(scratch, ignore_errors=True)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(results, file, indent=1)
+    lines = ["| what | seconds | processor seconds | MB | |", "|---|---|---|---|---|"]
+    for entry in results:
+        more = ""
+        if "requests" in entry:
+            more = (f"{entry['requests']:.3f} requests and {entry['cpuMilliseconds']} ms of processor time for each repository; "
+                    f"{entry['inventoryBytes'] / 1e6:.1f} MB of inventory")
+        lines.append(f"| {entry['what']} | {entry['seconds']:.2f} | {entry['cpu']:.2f} | {entry['mb']:.0f} | {more} |")
+    text = "\n".join(lines) + "\n"
+    if options.markdown:
+        with open(options.markdown, "w") as file:
+            file.write(text)
+    print(text)
+
+
+main()
