@@ -3,8 +3,8 @@
 
     Benchmarks/poller.py [--rounds N] [--cases select,poll,pull] [--repositories 1000] [--json FILE] [--markdown FILE]
 
-Needs SLIPWAY_BINARY (a release build), git and docker-registry. `select` chooses among 1,000,000 tags; `poll` is a `slipway sync` over
-workloads with an image in each of the repositories, 1,000 tags each, when nothing is new, and counts the registry's requests; `pull`
+Needs SLIPWAY_BINARY (a release build), git and docker-registry. `select` chooses among 1,000,000 tags; `poll` is a cycle of the agent
+over workloads with an image in each of the repositories, 1,000 tags each, when nothing is new; it counts the registry's requests; `pull`
 builds on an image with one large layer, once with 100 MB and once with 1 GB, and compares the memory.
 """
 import argparse, json, os, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
@@ -115,18 +115,47 @@ def poll(scratch, registry, options, results):
     git("add", ".")
     git("commit", "-qm", "apps")
     subprocess.run(["git", "clone", "-q", "--bare", work, f"{scratch}/apps.git"], check=True)
-    command = [options.binary, "sync", "--repo", f"{scratch}/apps.git", "--branch", "main", "--state-dir", f"{scratch}/state",
-               "--insecure-registry", registry.host]
-    first = measure(command)
-    results.append(row(f"first poll of {options.repositories} repositories", [first]))
-    runs, counts = [], []
-    for _ in range(options.rounds):
-        before = registry.requests()
-        runs.append(measure(command))
-        counts.append((registry.requests() - before) / options.repositories)
-    entry = row(f"poll of {options.repositories} unchanged repositories of 1,000 tags", runs)
+    config = f"{scratch}/agent.yaml"
+    with open(config, "w") as file:
+        file.write(
+            f"stateDirectory: {scratch}/state\ninterval: 5s\n"
+            f"registries: [{{host: '{registry.host}', insecure: true}}]\n"
+            f"repositories: [{{name: r, url: '{scratch}/apps.git', branch: main}}]\n")
+    agent = subprocess.Popen([options.binary, "agent", "--config", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    status = f"{scratch}/state/status-r.json"
+
+    def cycle(after):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if os.path.exists(status) and os.stat(status).st_mtime_ns > after:
+                return os.stat(status).st_mtime_ns
+            time.sleep(0.01)
+        raise SystemExit("the agent made no cycle")
+
+    def processor():
+        """Seconds of the agent so far."""
+        with open(f"/proc/{agent.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    try:
+        seen = cycle(cycle(0))
+        runs, counts = [], []
+        for _ in range(options.rounds):
+            used, before = processor(), registry.requests()
+            seen = cycle(seen)
+            with open(status) as file:
+                seconds = sum(step["seconds"] for step in json.load(file)["steps"])
+            with open(f"/proc/{agent.pid}/status") as file:
+                resident = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+            runs.append({"seconds": seconds, "cpu": processor() - used, "mb": resident / 1024, "printed": ""})
+            counts.append((registry.requests() - before) / options.repositories)
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        agent.wait()
+    entry = row(f"the agent's poll of {options.repositories} unchanged repositories of 1,000 tags", runs)
     entry["requests"] = max(counts)
-    entry["cpuMilliseconds"] = round(statistics.median(run["cpu"] for run in runs) / options.repositories * 1000, 3)
+    entry["cpuMilliseconds"] = round(entry["cpu"] / options.repositories * 1000, 3)
     folder = f"{scratch}/state/inventory"
     entry["inventoryBytes"] = sum(
         os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(folder) for name in names)

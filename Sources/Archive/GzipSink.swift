@@ -4,7 +4,7 @@ import Synchronization
 
 /// Compresses what is written to it with gzip (RFC 1952), on all processors and always to the same bytes.
 ///
-/// The content is cut into pieces of 1 MiB that are members of their own: every reader of gzip takes several members for
+/// The content is cut into pieces of 1 MiB, and these where random bytes begin and end, that are members of their own: every reader of gzip takes several members for
 /// one stream, and which processor compresses which changes nothing. libdeflate does two to three times what zlib does at the same
 /// size, and its output, unlike that of libraries that choose their algorithm by the processor, is the same on every machine.
 package struct GzipSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
@@ -104,14 +104,30 @@ private final class GzipMember: Sendable {
         return output.withLock { $0 }
     }
 
+    /// Where the search is to be fast, what has no repetitions is not searched: it becomes a member that stores it.
     private static func compress(_ content: [UInt8], _ level: Int32) -> [UInt8]? {
+        guard (1...3).contains(level) else { return content.withUnsafeBytes { member($0, level) } }
+        return content.withUnsafeBytes { bytes in
+            let parts = Compressibility.parts(of: bytes)
+            if parts.count < 2, parts.first?.isRandom != true { return member(bytes, level) }
+            var output: [UInt8] = []
+            output.reserveCapacity(content.count)
+            for part in parts {
+                let bytes = UnsafeRawBufferPointer(rebasing: bytes[part.range])
+                guard let member = member(bytes, part.isRandom ? 0 : level) else { return nil }
+                output += member
+            }
+            return output
+        }
+    }
+
+    private static func member(_ content: UnsafeRawBufferPointer, _ level: Int32) -> [UInt8]? {
         guard let compressor = libdeflate_alloc_compressor(level) else { return nil }
         defer { libdeflate_free_compressor(compressor) }
         let bound = libdeflate_gzip_compress_bound(compressor, content.count)
         let output = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-            count = content.withUnsafeBytes {
-                libdeflate_gzip_compress(compressor, $0.baseAddress, $0.count, buffer.baseAddress, bound)
-            }
+            count = libdeflate_gzip_compress(
+                compressor, content.baseAddress, content.count, buffer.baseAddress, bound)
         }
         return output.isEmpty ? nil : output
     }

@@ -113,6 +113,44 @@ struct CompressionTests {
         }
     }
 
+    private static func random(_ count: Int, _ seed: UInt64) -> [UInt8] {
+        var state = seed
+        return (0..<count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: state >> 56)
+        }
+    }
+
+    /// What cannot be made smaller is stored, wherever it lies; what can be is made as small as without it.
+    @Test func randomPartsAreStored() throws {
+        let text = Array(repeating: Array("the same words again and again, ".utf8), count: 40_000).joined()
+        func size(_ content: [UInt8]) throws -> Int {
+            var sink = try GzipSink(BytesSink())
+            try sink.write(content)
+            try sink.finish()
+            let bytes = sink.sink.bytes
+            #expect(try decompressed(bytes) == content)
+            try AtomicFile.write(bytes, to: scratch.file("packed"))
+            try AtomicFile.write(content, to: scratch.file("plain"))
+            try Shell.run(["sh", "-c", "cd \(scratch.path); gzip -dc < packed | cmp - plain"])
+            return bytes.count
+        }
+        let random = Self.random(1_500_000, 7)
+        #expect(try size(random) < 1_500_000 + 1_000)
+        let small = try size(Array(text))
+        #expect(small < 30_000)
+        for place in [0, 1, 5_000, 70_000, 300_001] {
+            let mixed = Array(text.prefix(place)) + random + Array(text.dropFirst(place))
+            #expect(try size(mixed) < 1_500_000 + small + 40_000, "random bytes at \(place)")
+        }
+        // Even bytes are not random bytes: copies, counters, text in base 64.
+        let block = Self.random(4_096, 9)
+        #expect(try size(Array(Array(repeating: block, count: 200).joined())) < 100_000)
+        #expect(try size((0..<800_000).map { UInt8(truncatingIfNeeded: $0) }) < 20_000)
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        #expect(try size(random.map { letters[Int($0 & 63)] }) < 1_200_000)
+    }
+
     @Test(arguments: [Compression.gzip, .zstd])
     func bombsAreStopped(_ compression: Compression) throws {
         let zeros = [UInt8](repeating: 0, count: 32 << 20)

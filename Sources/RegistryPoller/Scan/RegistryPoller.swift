@@ -18,6 +18,8 @@ package actor RegistryPoller {
     private var memory: [Key: Remembered] = [:]
     /// Scans and looks so far; tells which memory was not used for long.
     private var uses = 0
+    /// All uses, the oldest first; the last one of each repository counts.
+    private var queue: [(used: Int, key: Key)] = []
 
     struct Key: Hashable, Sendable {
         var location: RepositoryLocation
@@ -129,7 +131,7 @@ package actor RegistryPoller {
         held += known.memory.tags.count - known.held
         known.held = known.memory.tags.count
         memory[key] = known
-        makeRoom(for: key)
+        makeRoom(for: key, used: uses)
         return known.inventory ?? TagInventory(repository: key.location)
     }
 
@@ -174,15 +176,17 @@ package actor RegistryPoller {
     }
 
     /// What was not used for longest goes; it is on disk.
-    private func makeRoom(for key: Key) {
+    private func makeRoom(for key: Key, used: Int) {
         guard files != nil else { return }
-        while held > Self.resident,
-            let oldest = memory.filter({ $0.key != key && $0.value.held > 0 }).min(by: { $0.value.used < $1.value.used }
-            )
-        {
-            held -= oldest.value.held
-            memory[oldest.key] = nil
+        queue.append((used, key))
+        while held > Self.resident, let (used, oldest) = queue.first, oldest != key {
+            queue.removeFirst()
+            // One that was used since then stands further behind as well.
+            guard let known = memory[oldest], known.used == used else { continue }
+            held -= known.held
+            memory[oldest] = nil
         }
+        if queue.count > 2 * memory.count + 1_024 { queue.removeAll { memory[$0.key]?.used != $0.used } }
     }
 
     // MARK: Images
