@@ -43,6 +43,7 @@ struct FetchTests {
             path: directory.file("mirror"), url: server.url + "/repo.git",
             credentials: GitCredentials(username: "ci", password: "s3cret"))
         #expect(try await mirror.fetch(branch: "main").id.description == first)
+        try await waitUntil("the log is written") { server.accessLog.contains { $0.hasPrefix("POST ") } }
         let before = server.accessLog.count
         #expect(try await mirror.fetch(branch: "main").id.description == first)
         // Nothing new: the advertisement and no more, once refused and once with credentials.

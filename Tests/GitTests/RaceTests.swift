@@ -113,6 +113,7 @@ struct HugeRepositoryTests {
         #expect(try await mirror.entries(of: head.id).count == 100_001)
         #expect(try await mirror.log(from: head.id, limit: 5000).count == 5000)
         // Nothing new: one request. An edit: the blob, the trees above it and the commit, and no more.
+        try await waitUntil("the log is written") { server.accessLog.contains { $0.hasPrefix("POST ") } }
         let before = server.accessLog.count
         _ = try await mirror.fetch(branch: "main")
         try await waitUntil("the log is written") { server.accessLog.count > before }
