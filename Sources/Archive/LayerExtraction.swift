@@ -39,7 +39,7 @@ struct LayerExtraction {
             return
         }
         let above = Array(names.dropLast())
-        if name.starts(with: Self.mark) { return try addMark(entry, above, name) }
+        if name.starts(with: LayerMarks.prefix) { return try addMark(entry, above, name) }
         if entry.kind == .characterDevice, entry.major == 0, entry.minor == 0, tree.mode == .overlay {
             // Overlay takes such a node for a mark, so it is one.
             return try addWhiteout(entry, above, name)
@@ -212,11 +212,8 @@ struct LayerExtraction {
 
     // MARK: Marks of removed files
 
-    private static let mark = Array(".wh.".utf8)
-    private static let opaqueMark = Array(".wh..wh..opq".utf8)
-
     private mutating func addMark(_ entry: TarEntry, _ above: [[UInt8]], _ mark: [UInt8]) throws(ArchiveError) {
-        if mark == Self.opaqueMark {
+        if mark == LayerMarks.opaque {
             summary.opaqueDirectories += 1
             return try at(entry) { () throws(FileSystemError) in
                 let (path, folder) = try tree.parent(above, time: entry.time)
@@ -227,8 +224,8 @@ struct LayerExtraction {
             }
         }
         // The book-keeping of aufs: nothing of the image.
-        if mark.starts(with: Self.mark + Self.mark) { return }
-        let name = Array(mark.dropFirst(Self.mark.count))
+        if mark.starts(with: LayerMarks.prefix + LayerMarks.prefix) { return }
+        let name = Array(mark.dropFirst(LayerMarks.prefix.count))
         guard !name.isEmpty, name != [0x2e], name != [0x2e, 0x2e] else {
             throw ArchiveError(.malformed, "the mark of a removed file names no file", place: entry.displayName)
         }

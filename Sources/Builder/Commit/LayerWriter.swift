@@ -56,7 +56,7 @@ struct LayerWriter {
             let path = prefix.isEmpty ? name : prefix + [0x2f] + name
             guard !name.starts(with: LayerMarks.prefix) else { throw LayerMarks.refusal(of: path) }
             if node.isWhiteout {
-                let mark = (prefix.isEmpty ? [] : prefix + [0x2f]) + Array(".wh.".utf8) + name
+                let mark = (prefix.isEmpty ? [] : prefix + [0x2f]) + LayerMarks.prefix + name
                 try tar.append(self.mark(mark))
                 continue
             }

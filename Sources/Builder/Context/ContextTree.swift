@@ -152,17 +152,8 @@ struct ContextTree: Sendable {
         for (item, id) in zip(unknown, found) { identified[item.index] = id }
     }
 
-    func contentID(of item: Item) async throws(BuildError) -> String {
-        if let known = item.entry.contentID { return known }
-        try await identify([item])
-        guard let known = identified[item.index] else {
-            throw BuildError(.context, "cannot read \(item.entry.path): it is not a file")
-        }
-        return known
-    }
-
     /// Of a file that was identified.
-    func knownContentID(of item: Item) throws(BuildError) -> String {
+    func contentID(of item: Item) throws(BuildError) -> String {
         guard let known = item.entry.contentID ?? identified[item.index] else {
             throw BuildError(.context, "cannot read \(item.entry.path): it is not a file")
         }

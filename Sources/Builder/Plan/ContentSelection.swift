@@ -112,7 +112,7 @@ struct ContentSelection {
             hasher.add(target)
         case .file:
             hasher.add("file")
-            let content = try source.tree.knownContentID(of: item)
+            let content = try source.tree.contentID(of: item)
             hasher.add(content)
             if records { note("file", entry, String(content.suffix(12)), path, &hasher) }
         case .fifo: hasher.add("fifo")

@@ -118,8 +118,7 @@ struct LayerDirectories: Sendable {
                 diff, into: try Directory(path: target.text), mode: .overlay,
                 ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed(),
                 limits: ExtractionLimits(bytes: layer.unpackLimit(limit)))
-            let (diffID, count) = try diff.finish()
-            return (diffID, count)
+            return try diff.finish()
         } catch let error as ArchiveError {
             throw BuildError(layer.errorCode, "cannot unpack the layer \(layer.descriptor.digest)", from: error)
         } catch let error as FileSystemError {
@@ -149,7 +148,7 @@ extension BuiltImage.Layer {
 
 /// The uncompressed tar of a layer. Unpacking and hashing run beside what is done with it.
 final class DiffSource: ByteSource {
-    private let ahead: ReadAhead<(diffID: Digest, count: Int64)>
+    private let ahead: ReadAhead<(diffID: Digest, size: Int64)>
 
     init(of layer: BuiltImage.Layer, in content: ContentStore, limit: UnpackLimit) {
         let path = content.path(of: layer.descriptor.digest)
@@ -164,7 +163,7 @@ final class DiffSource: ByteSource {
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int { try ahead.read(into: buffer) }
 
     /// Reads what lies behind the archive's end, which the digest covers as well.
-    func finish() throws(ArchiveError) -> (diffID: Digest, count: Int64) { try ahead.outcome() }
+    func finish() throws(ArchiveError) -> (diffID: Digest, size: Int64) { try ahead.outcome() }
 }
 
 /// Hashes and counts what is read.
@@ -185,7 +184,7 @@ private struct HashingSource: ~Copyable, ByteSource {
         return count
     }
 
-    consuming func finish() -> (diffID: Digest, count: Int64) {
+    consuming func finish() -> (diffID: Digest, size: Int64) {
         let count = count
         return (hasher.finalize(), count)
     }

@@ -1,8 +1,6 @@
-/// The names that mark removed files in layers: https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts
-enum LayerMarks {
-    static let prefix = FileName(".wh.")
-    static let opaque = FileName(".wh..wh..opq")
+import Archive
 
+extension LayerMarks {
     /// Every reader of the layer would remove a file for it, and none would show it.
     static func refusal(of path: FileName) -> BuildError {
         BuildError(
