@@ -8,66 +8,15 @@ The rounds go through the tools in turn, so that what else the machine does meet
 docker-registry, mmdebstrap and buildah. A kaniko executor and BuildKit take part when KANIKO_EXECUTOR, or BUILDKITD and BUILDCTL,
 name them; kaniko is run in a chroot of its own.
 """
-import argparse, json, os, platform, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
+import argparse, json, os, platform, random, shutil, statistics, subprocess, sys, tempfile, time
+
+from harness import Registry, measure
 
 CASES = ["small", "many", "big", "fan-out", "wide-root"]
 
 
 def log(text):
     print(text, file=sys.stderr, flush=True)
-
-
-class Measure:
-    """One run: seconds, and the highest memory of any process of it in KiB."""
-
-    def __init__(self, command, environment=None):
-        self.command, self.environment = command, environment
-
-    def run(self):
-        script = (
-            "import os, resource, subprocess, sys, time\n"
-            "start = time.monotonic()\n"
-            "out = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)\n"
-            "seconds = time.monotonic() - start\n"
-            "if out.returncode: sys.stderr.buffer.write(out.stdout[-4000:]); sys.exit(1)\n"
-            "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-            "print(seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", script] + self.command, stdout=subprocess.PIPE, env={**os.environ, **(self.environment or {})})
-        if done.returncode:
-            raise SystemExit("failed: " + " ".join(self.command))
-        seconds, memory, processor = done.stdout.split()
-        return {"seconds": float(seconds), "kib": int(memory), "cpu": float(processor)}
-
-
-class Registry:
-    def __init__(self, scratch):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.host = f"127.0.0.1:{port}"
-        path = f"{scratch}/registry.yml"
-        with open(path, "w") as file:
-            file.write(
-                "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
-                f"storage: {{filesystem: {{rootdirectory: {scratch}/registry}}, delete: {{enabled: true}}}}\n"
-                f"http: {{addr: '{self.host}'}}\n")
-        self.process = subprocess.Popen(
-            ["docker-registry", "serve", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                urllib.request.urlopen(f"http://{self.host}/v2/", timeout=1)
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise SystemExit("docker-registry did not start")
-                time.sleep(0.05)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
 
 
 class Slipway:
@@ -84,9 +33,9 @@ class Slipway:
         self.state = f"{self.scratch}/slipway-{self.count}"
 
     def build(self, context, image):
-        return Measure([
+        return [
             self.binary, "build", "--quiet", "--state-dir", self.state, "--context", context, "--insecure-registry",
-            self.registry.host, "--destination", image])
+            self.registry.host, "--destination", image]
 
 
 class Buildah:
@@ -106,9 +55,9 @@ class Buildah:
     def build(self, context, image):
         root = f"--root {self.storage} --runroot {self.storage}-run --storage-driver overlay"
         check = f"--tls-verify=false --signature-policy {self.policy}"
-        return Measure(["sh", "-ec",
+        return ["sh", "-ec",
             f"buildah {root} build {check} --isolation chroot --layers -q -t {image} {context}\n"
-            f"buildah {root} push -q {check} {image}"])
+            f"buildah {root} push -q {check} {image}"]
 
 
 class Kaniko:
@@ -127,12 +76,12 @@ class Kaniko:
 
     def build(self, context, image):
         root = f"{self.scratch}/kaniko-root"
-        return Measure(["unshare", "-m", "--pid", "--fork", "sh", "-ec",
+        return ["unshare", "-m", "--pid", "--fork", "sh", "-ec",
             f"rm -rf {root}; mkdir -p {root}/kaniko {root}/proc {root}/dev {root}/workspace {root}/etc {root}/tmp\n"
             f"cp {self.binary} {root}/kaniko/executor; cp /etc/hosts /etc/resolv.conf {root}/etc/\n"
             f"mount --bind {context} {root}/workspace; mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev\n"
             f"exec chroot {root} /kaniko/executor --force --context dir:///workspace --destination {image} --insecure"
-            f" --insecure-pull --cache --cache-copy-layers --cache-repo {self.registry.host}/{self.cache}"])
+            f" --insecure-pull --cache --cache-copy-layers --cache-repo {self.registry.host}/{self.cache}"]
 
 
 class BuildKit:
@@ -160,9 +109,9 @@ class BuildKit:
             time.sleep(0.1)
 
     def build(self, context, image):
-        return Measure([
+        return [
             os.environ["BUILDCTL"], "--addr", self.address, "build", "--frontend", "dockerfile.v0", "--local", f"context={context}",
-            "--local", f"dockerfile={context}", "--output", f"type=image,name={image},push=true,registry.insecure=true"])
+            "--local", f"dockerfile={context}", "--output", f"type=image,name={image},push=true,registry.insecure=true"]
 
     def stop(self):
         if self.daemon:
@@ -281,7 +230,8 @@ def main():
                                 handle.write(random.randbytes(8))
                         # Writing what was prepared is nobody's work but ours.
                         os.sync()
-                        run = tool.build(context, image).run()
+                        run = measure(tool.build(context, image))
+                        del run["printed"]
                         results.append({"case": name, "tool": tool.name, "round": round, **run})
                         log(f"{name:28} {tool.name:9} {run['seconds']:7.2f} s  {run['kib'] // 1024:5} MB  cpu {run['cpu']:.2f} s")
     finally:

@@ -8,6 +8,8 @@ N times (default 3); the median is what counts, with the lowest and highest besi
 """
 import argparse, json, os, platform, resource, shutil, signal, statistics, subprocess, sys, tempfile, time
 
+from harness import measure
+
 CASES = ["all-marked", "few-marked", "cycle", "commit", "peers"]
 
 DOCUMENT = """---
@@ -55,22 +57,10 @@ def write(folder, count, marked, documents=3):
                 file.write(DOCUMENT.format(name=f"app-{number}-{document}", marker=MARKER if number < marked else ""))
 
 
-def measure(command, **options):
+def measured(command, **options):
     """Seconds, processor seconds and the highest resident memory (MB) of one run."""
-    script = (
-        "import resource, subprocess, sys, time\n"
-        "start = time.monotonic()\n"
-        "out = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)\n"
-        "seconds = time.monotonic() - start\n"
-        "if out.returncode: sys.stderr.buffer.write(out.stderr[-4000:]); sys.exit(1)\n"
-        "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script] + command, stdout=subprocess.PIPE, **options)
-    if done.returncode:
-        raise SystemExit("failed: " + " ".join(command))
-    seconds, memory, processor = done.stdout.split()
-    return {"seconds": float(seconds), "mb": round(int(memory) / 1024, 1), "cpu": float(processor)}
+    run = measure(command, **options)
+    return {"seconds": run["seconds"], "mb": round(run["kib"] / 1024, 1), "cpu": run["cpu"]}
 
 
 def summary(rounds):
@@ -88,7 +78,7 @@ def update(binary, count, marked, rounds):
         for number in range(rounds):
             # Every round writes another tag, so that each has all to do.
             results.append(
-                measure([
+                measured([
                     binary, "update", scratch, "--resolved", f"shop:web=registry.example.com/shop/web:v2.{number}.0",
                     "--output", "json"
                 ]))
@@ -237,13 +227,13 @@ def peers(binary, count, rounds):
     with tempfile.TemporaryDirectory() as scratch:
         write(f"{scratch}/a", count, count)
         results["slipway update"] = summary([
-            measure([binary, "update", f"{scratch}/a", "--resolved", f"shop:web=registry.example.com/shop/web:v2.{n}.0"])
+            measured([binary, "update", f"{scratch}/a", "--resolved", f"shop:web=registry.example.com/shop/web:v2.{n}.0"])
             for n in range(rounds)
         ])
         try:
             import ruamel.yaml  # noqa: F401
             results["ruamel.yaml"] = summary([
-                measure([sys.executable, "-c", RUAMEL, f"{scratch}/a", f"registry.example.com/shop/web:v3.{n}.0"])
+                measured([sys.executable, "-c", RUAMEL, f"{scratch}/a", f"registry.example.com/shop/web:v3.{n}.0"])
                 for n in range(rounds)
             ])
         except ImportError:
@@ -256,7 +246,7 @@ def peers(binary, count, rounds):
                 file.write("resources:\n" + "".join(f"- {name}\n" for name in sorted(names)))
                 file.write("images:\n- {name: registry.example.com/shop/web, newTag: v9}\n")
             results["kubectl kustomize (prints, writes nothing back)"] = summary([
-                measure(["kubectl", "kustomize", f"{scratch}/a"]) for _ in range(rounds)
+                measured(["kubectl", "kustomize", f"{scratch}/a"]) for _ in range(rounds)
             ])
         else:
             print("without kubectl: it is not installed", file=sys.stderr)

@@ -7,62 +7,9 @@ Needs SLIPWAY_BINARY (a release build), git and docker-registry. `select` choose
 over workloads with an image in each of the repositories, 1,000 tags each, when nothing is new; it counts the registry's requests; `pull`
 builds on an image with one large layer, once with 100 MB and once with 1 GB, and compares the memory.
 """
-import argparse, json, os, random, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
+import argparse, json, os, random, shutil, signal, statistics, subprocess, sys, tempfile, time
 
-MEASURE = (
-    "import resource, subprocess, sys, time\n"
-    "start = time.monotonic()\n"
-    "out = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)\n"
-    "seconds = time.monotonic() - start\n"
-    "if out.returncode: sys.stderr.buffer.write((out.stdout + out.stderr)[-4000:]); sys.exit(1)\n"
-    "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-    "print(seconds, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)\n"
-    "print(out.stdout.decode()[-200:].strip())\n"
-)
-
-
-def measure(command, stdin=None):
-    """Seconds, processor seconds and the highest memory (MB) of one run, and the end of what it printed."""
-    done = subprocess.run([sys.executable, "-c", MEASURE] + command, stdout=subprocess.PIPE, stdin=stdin)
-    if done.returncode:
-        raise SystemExit("failed: " + " ".join(command))
-    first, _, rest = done.stdout.decode().partition("\n")
-    seconds, memory, processor = first.split()
-    return {"seconds": float(seconds), "mb": int(memory) / 1024, "cpu": float(processor), "printed": rest.strip()}
-
-
-class Registry:
-    def __init__(self, scratch):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
-        self.root, self.log_path = f"{scratch}/registry", f"{scratch}/registry.log"
-        with open(f"{scratch}/registry.yml", "w") as file:
-            file.write(
-                "version: 0.1\nlog: {level: error, accesslog: {disabled: false}}\n"
-                f"storage: {{filesystem: {{rootdirectory: {self.root}}}, delete: {{enabled: true}}}}\n"
-                f"http: {{addr: '{self.host}'}}\n")
-        self.log = open(self.log_path, "w")
-        self.process = subprocess.Popen(
-            ["docker-registry", "serve", f"{scratch}/registry.yml"], stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                urllib.request.urlopen(f"http://{self.host}/v2/", timeout=1)
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise SystemExit("docker-registry did not start")
-                time.sleep(0.05)
-
-    def requests(self):
-        with open(self.log_path) as file:
-            return sum(1 for line in file if '"GET ' in line or '"HEAD ' in line)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
+from harness import Registry, measure
 
 def select(scratch, options, results):
     source = random.Random(1)
@@ -81,7 +28,7 @@ def select(scratch, options, results):
         runs = []
         for _ in range(options.rounds):
             with open(f"{scratch}/{file}") as tags:
-                runs.append(measure([options.binary, "policy", "select"] + flags, tags))
+                runs.append(measure([options.binary, "policy", "select"] + flags, stdin=tags))
         results.append(row(name, runs))
 
 
@@ -148,7 +95,7 @@ def poll(scratch, registry, options, results):
                 seconds = sum(step["seconds"] for step in json.load(file)["steps"])
             with open(f"/proc/{agent.pid}/status") as file:
                 resident = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
-            runs.append({"seconds": seconds, "cpu": processor() - used, "mb": resident / 1024, "printed": ""})
+            runs.append({"seconds": seconds, "cpu": processor() - used, "kib": resident, "printed": ""})
             counts.append((registry.requests() - before) / options.repositories)
     finally:
         agent.send_signal(signal.SIGTERM)
@@ -188,8 +135,9 @@ def pull(scratch, registry, options, results):
 
 def row(name, runs):
     entry = {"what": name, "printed": runs[-1]["printed"]}
-    for key in ["seconds", "cpu", "mb"]:
+    for key in ["seconds", "cpu"]:
         entry[key] = round(statistics.median(run[key] for run in runs), 3)
+    entry["mb"] = round(statistics.median(run["kib"] for run in runs) / 1024, 1)
     print(json.dumps(entry), file=sys.stderr, flush=True)
     return entry
 
@@ -204,7 +152,7 @@ def main():
     options = parser.parse_args()
     options.binary = os.environ.get("SLIPWAY_BINARY") or sys.exit("set SLIPWAY_BINARY to a release build of slipway")
     scratch = tempfile.mkdtemp(prefix="slipway-poller-")
-    results, registry = [], Registry(scratch)
+    results, registry = [], Registry(scratch, counts=True)
     try:
         for case in options.cases.split(","):
             if case == "select":
