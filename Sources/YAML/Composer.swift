@@ -122,16 +122,28 @@ struct Composer {
 
     private mutating func addScalar(_ style: YAMLScalarStyle, _ parser: borrowing EventParser) throws(Failure) {
         try checkCount(parser)
-        let start = contentStart(of: parser.range)
+        let place = unwrittenPlace(style, parser)
+        let start = place ?? contentStart(of: parser.range)
         let value = texts.count
         parser.appendValue(to: &texts)
         let index = records.count
         records.append(
             EventTape.Record(
-                kind: EventTape.Kind(style), start: UInt32(start), end: UInt32(max(start, parser.range.upperBound)),
-                value: UInt32(value), length: UInt32(texts.count - value), next: UInt32(index + 1),
+                kind: EventTape.Kind(style), start: UInt32(start),
+                end: UInt32(place ?? max(start, parser.range.upperBound)), value: UInt32(value),
+                length: UInt32(texts.count - value), next: UInt32(index + 1),
                 properties: try properties(of: parser)))
         try add(Anchored(index: index, expandedCount: 1, height: 1))
+    }
+
+    /// Where the value of `? key` stands that has no colon: behind the key. libyaml puts it before what comes next.
+    private func unwrittenPlace(_ style: YAMLScalarStyle, _ parser: borrowing EventParser) -> Int? {
+        let start = parser.range.lowerBound
+        guard style == .plain, parser.range.isEmpty, !parser.hasProperties, let top = stack.last, start > 0,
+            records[top.index].kind == .blockMapping, bytes[start - 1] != UInt8(ascii: ":"),
+            bytes[start - 1] != UInt8(ascii: "?")
+        else { return nil }
+        return min(start, top.end)
     }
 
     private mutating func addAlias(_ parser: borrowing EventParser) throws(Failure) {

@@ -43,6 +43,9 @@ package struct StructureWriter {
 
     package func splices(for edit: StructureEdit) throws(ScalarSplice.Refusal) -> [Splice] {
         guard !edit.node.isAlias else { throw ScalarSplice.Refusal(reason: "it is an alias: the anchor is elsewhere") }
+        if case .mapping(_, isFlow: true) = edit.node.content, bytes[edit.node.range.lowerBound] != UInt8(ascii: "{") {
+            throw ScalarSplice.Refusal(reason: "it is a pair in a list, without braces")
+        }
         switch edit {
         case .add(let pairs, let node): return [try adding(pairs, to: node)]
         case .remove(let keys, let node): return try removing(keys, from: node)
@@ -64,8 +67,9 @@ package struct StructureWriter {
             return flowSplice(
                 flowText(new, like: pairs.first), after: pairs.last?.value, key: pairs.last?.key, in: node)
         }
-        guard let first = pairs.first else { throw ScalarSplice.Refusal(reason: "it has no pairs") }
-        let indent = try column(of: first.key)
+        guard !pairs.isEmpty else { throw ScalarSplice.Refusal(reason: "it has no pairs") }
+        // Where the mapping starts, not its first key: that may stand on a line below its `?`.
+        let indent = try column(of: node)
         // Behind the last pair whose value ends on its line; what follows a block text may be its blank lines.
         let anchor = pairs.last { !($0.value.style?.isBlock ?? false) || $0.value.isAlias } ?? pairs[pairs.count - 1]
         return try blockSplice(
@@ -123,6 +127,14 @@ package struct StructureWriter {
         }
     }
 
+    /// A key with a question mark, which would be left behind.
+    private func refuseExplicit(_ key: YAMLNode) throws(ScalarSplice.Refusal) {
+        let rest = bytes[key.range.upperBound...].drop { $0 == 0x20 || $0 == 0x09 }
+        guard rest.first == UInt8(ascii: ":"), key.isAlias || !(key.style?.isBlock ?? true) else {
+            throw ScalarSplice.Refusal(reason: "a key, '\(key.text ?? "")', is written with a question mark")
+        }
+    }
+
     private func end(of pair: YAMLPair) -> Int { max(pair.value.range.upperBound, pair.key.range.upperBound) }
 
     private func flowSplice(_ text: String, after value: YAMLNode?, key: YAMLNode?, in node: YAMLNode) -> Splice {
@@ -141,11 +153,39 @@ package struct StructureWriter {
         var lead = ""
         if !isLineStart(end) {
             while end < bytes.count, breakLength(at: end) == 0 { end += 1 }
-            if end == bytes.count { lead = lineBreak } else { end += breakLength(at: end) }
+            if end == bytes.count {
+                try refuseUnterminated(value)
+                lead = lineBreak
+            } else {
+                end += breakLength(at: end)
+            }
         }
+        if lead.isEmpty { try refuseTabs(from: end) }
         let space = String(repeating: " ", count: indent)
         let text = space + new.block(indent: indent, unit: 2).joined(separator: lineBreak)
         return Splice(range: end..<end, bytes: Array((lead + text + (lead.isEmpty ? lineBreak : "")).utf8))
+    }
+
+    /// To a plain text, blanks that follow it on lines of their own may hold tabs only right of where it stands.
+    private func refuseTabs(from offset: Int) throws(ScalarSplice.Refusal) {
+        var index = offset
+        while index < bytes.count {
+            if bytes[index] == 0x09 {
+                throw ScalarSplice.Refusal(
+                    reason: "below it stands a line that starts with blanks and a tab: remove it")
+            }
+            guard bytes[index] == 0x20 || breakLength(at: index) > 0 else { return }
+            index += max(1, breakLength(at: index))
+        }
+    }
+
+    /// A block text at the end of a file without a final line break would get one, when something comes behind it.
+    private func refuseUnterminated(_ value: YAMLNode) throws(ScalarSplice.Refusal) {
+        guard case .scalar(_, let style) = value.content, style.isBlock else { return }
+        let header = bytes[value.range].prefix { $0 != 0x0A && $0 != 0x0D && $0 != UInt8(ascii: "#") }
+        if !header.contains(UInt8(ascii: "-")) {
+            throw ScalarSplice.Refusal(reason: "the file ends in its block text, without a line break: add one")
+        }
     }
 
     /// The node that ends last in a tree.
@@ -161,9 +201,9 @@ package struct StructureWriter {
         return node
     }
 
-    private func column(of key: YAMLNode) throws(ScalarSplice.Refusal) -> Int {
-        let line = LineIndex.line(around: key.range.lowerBound, in: bytes)
-        let prefix = bytes[line.lowerBound..<key.range.lowerBound]
+    private func column(of node: YAMLNode) throws(ScalarSplice.Refusal) -> Int {
+        let line = LineIndex.line(around: node.range.lowerBound, in: bytes)
+        let prefix = bytes[line.lowerBound..<node.range.lowerBound]
         guard prefix.allSatisfy({ $0 == 0x20 || $0 == UInt8(ascii: "-") }) else {
             throw ScalarSplice.Refusal(reason: "its keys do not stand at the start of lines")
         }
@@ -183,12 +223,14 @@ package struct StructureWriter {
             let key = pair.key.text ?? ""
             let end = self.end(of: pair)
             try refuseProperties(of: pair)
+            try refuseExplicit(pair.key)
             let line = LineIndex.line(around: pair.key.range.lowerBound, in: bytes)
             if bytes[line.lowerBound..<pair.key.range.lowerBound].allSatisfy({ $0 == 0x20 }) {
                 splices.append(
                     Splice(range: line.lowerBound..<lineEnd(after: last(of: pair.value), orAt: end), bytes: []))
             } else if index + 1 < pairs.count {
                 try refuseProperties(ofKept: pairs[index + 1])
+                try refuseExplicit(pairs[index + 1].key)
                 let next = pairs[index + 1].key.range.lowerBound
                 guard !bytes[end..<next].contains(UInt8(ascii: "#")) else {
                     throw ScalarSplice.Refusal(reason: "a comment stands behind '\(key)', which starts a list's item")
@@ -265,15 +307,18 @@ package struct StructureWriter {
         }
         if isFlow {
             for pair in pairs { try refuseProperties(of: pair) }
+            guard !bytes[node.range.lowerBound..<first.key.range.lowerBound].contains(UInt8(ascii: "?")) else {
+                throw ScalarSplice.Refusal(reason: "its first key is written with a question mark")
+            }
             return [Splice(range: first.key.range.lowerBound..<end(of: final), bytes: [])]
         }
         guard node.anchor == nil, node.tag == nil else {
             throw ScalarSplice.Refusal(reason: "it has an anchor or a tag")
         }
         let colon = key.range.upperBound
-        var start = LineIndex.line(around: first.key.range.lowerBound, in: bytes).lowerBound
+        var start = LineIndex.line(around: node.range.lowerBound, in: bytes).lowerBound
         guard colon < start, bytes[colon] == UInt8(ascii: ":"),
-            bytes[start..<first.key.range.lowerBound].allSatisfy({ $0 == 0x20 })
+            bytes[start..<node.range.lowerBound].allSatisfy({ $0 == 0x20 })
         else { throw ScalarSplice.Refusal(reason: "it is written in an unusual way") }
         // The pairs' lines go, comments above them stay, and the braces come behind the key's colon.
         let end = lineEnd(after: last(of: final.value), orAt: self.end(of: final))
@@ -305,10 +350,19 @@ package struct StructureWriter {
         if !node.range.isEmpty {
             return Splice(range: node.range, bytes: Array(value.flow(quoted: false).utf8))
         }
-        let indent = try column(of: key)
-        guard bytes[key.range.upperBound...].first == UInt8(ascii: ":") else {
+        let colon = key.range.upperBound
+        guard bytes[colon...].first == UInt8(ascii: ":") else {
             throw ScalarSplice.Refusal(reason: "its key is written in an unusual way")
         }
-        return try blockSplice(value, indent: indent + 2, after: key, key: nil)
+        // In a block, the value that is not written stands right behind its colon and nothing else does; in braces, before
+        // what comes next.
+        let next = bytes[(colon + 1)...].first
+        guard node.range.lowerBound == colon + 1,
+            next == nil || next == 0x20 || next == 0x09 || breakLength(at: colon + 1) > 0
+        else {
+            return Splice(
+                range: colon + 1..<colon + 1, bytes: Array(" \(value.flow(quoted: key.style == .doubleQuoted))".utf8))
+        }
+        return try blockSplice(value, indent: try column(of: key) + 2, after: key, key: nil)
     }
 }

@@ -192,9 +192,10 @@ extension FileUpdater {
 
     mutating func gather(_ places: [(ArgoPlace, ImageText)]) {
         // What is missing in one list comes by one edit.
-        var parameters: [(place: ArgoPlace, name: String, value: String)] = []
-        var images: [(place: ArgoPlace, text: String)] = []
+        var parameters: [(place: ArgoPlace, name: String, value: String, unit: Int)] = []
+        var images: [(place: ArgoPlace, text: String, unit: Int)] = []
         for (place, image) in places {
+            let unit = newUnit()
             guard let holder = holder(of: place) else {
                 result.skipped.append(
                     ManifestSkip(
@@ -208,13 +209,14 @@ extension FileUpdater {
             }
             for (name, value) in place.parameters(for: image) {
                 if let node = self.value(of: name, at: place, in: holder) {
-                    wish(node, value, place)
+                    wish(node, value, place, unit)
                 } else if place.holder == .values {
+                    refusedUnits.insert(unit)
                     skip(
                         holder, object: place.application.description, container: place.image,
                         "there is no value at \(name): add it to \(file)")
                 } else {
-                    parameters.append((place, name, value))
+                    parameters.append((place, name, value, unit))
                 }
             }
             if let text = place.kustomizeImage(for: image) {
@@ -222,7 +224,7 @@ extension FileUpdater {
                 let node = holder["kustomize"]?["images"]?.items?.last {
                     $0.text.map { Self.original($0) == original } ?? false
                 }
-                if let node { wish(node, text, place) } else { images.append((place, text)) }
+                if let node { wish(node, text, place, unit) } else { images.append((place, text, unit)) }
             }
         }
         var seen: Set<ArgoPlace.Holder> = []
@@ -231,7 +233,7 @@ extension FileUpdater {
             guard let holder = holder(of: first.place) else { continue }
             add(
                 group.map { PlainValue.parameter(($0.name, $0.value)) }, to: ["helm", "parameters"], of: holder,
-                for: group.map { ($0.place, "\($0.name): \($0.value)") })
+                for: group.map { ($0.place, "\($0.name): \($0.value)", $0.unit) })
         }
         seen = []
         for first in images where seen.insert(first.place.holder).inserted {
@@ -239,21 +241,22 @@ extension FileUpdater {
             guard let holder = holder(of: first.place) else { continue }
             add(
                 group.map { .text($0.text) }, to: ["kustomize", "images"], of: holder,
-                for: group.map { ($0.place, $0.text) })
+                for: group.map { ($0.place, $0.text, $0.unit) })
         }
         refuseShared { _ in true }
     }
 
-    private mutating func wish(_ node: YAMLNode, _ text: String, _ place: ArgoPlace) {
+    private mutating func wish(_ node: YAMLNode, _ text: String, _ place: ArgoPlace, _ unit: Int) {
         wishes.append(
             Wish(
                 node: node.resolved, text: text, object: place.application.description, container: place.image,
-                setter: place.setter))
+                setter: place.setter, unit: unit))
     }
 
     /// Items for a list below two keys, of which each may be missing.
     private mutating func add(
-        _ items: [PlainValue], to keys: [String], of holder: YAMLNode, for changes: [(place: ArgoPlace, text: String)]
+        _ items: [PlainValue], to keys: [String], of holder: YAMLNode,
+        for changes: [(place: ArgoPlace, text: String, unit: Int)]
     ) {
         let edit: StructureEdit
         let inner = PlainValue.list(items)
@@ -271,16 +274,11 @@ extension FileUpdater {
         } else {
             edit = .add([PlainValue.Pair(keys[0], .mapping([PlainValue.Pair(keys[1], inner)]))], to: holder)
         }
-        let place = lines.location(of: holder.range.lowerBound, in: file)
         for (index, change) in changes.enumerated() {
-            structure.append(
-                (
-                    index == 0 ? edit : nil,
-                    ManifestChange(
-                        file: file, line: place.line, column: place.column,
-                        object: change.place.application.description, container: change.place.image, old: "",
-                        new: change.text, setter: change.place.setter)
-                ))
+            add(
+                index == 0 ? edit : nil, at: holder, object: change.place.application.description,
+                container: change.place.image, old: "", new: change.text, setter: change.place.setter,
+                unit: change.unit)
         }
     }
 

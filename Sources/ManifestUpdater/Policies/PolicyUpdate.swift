@@ -87,6 +87,7 @@ extension FileUpdater {
             skip(annotations, object: object, "its annotations are no mapping")
             return
         }
+        let unit = newUnit()
         let shared = annotations.map { $0.isAlias || $0.anchor != nil } ?? false
         let own = annotations?.pairs ?? []
         var new: [PlainValue.Pair] = []
@@ -98,7 +99,9 @@ extension FileUpdater {
                 guard let node = annotations?[key], node.text != value || node.isNull else { continue }
                 if (try? ScalarSplice.replacing(node, in: bytes, with: value)) != nil, !node.isAlias {
                     wishes.append(
-                        Wish(node: node, text: value, object: object, container: "", setter: "annotation \(key)"))
+                        Wish(
+                            node: node, text: value, object: object, container: "", setter: "annotation \(key)",
+                            unit: unit))
                 } else if !shared, !metadata.isAlias, own.contains(where: { $0.key.text == key }), !node.isAlias,
                     let style = node.style, !style.isBlock, !node.range.isEmpty, node.tag == nil, node.anchor == nil
                 {
@@ -116,26 +119,22 @@ extension FileUpdater {
         for one in replaced {
             self.add(
                 .replace(one.node, with: .text(one.value)), at: one.node, object: object, old: one.node.text ?? "",
-                new: one.value, setter: "annotation \(one.key)")
+                new: one.value, setter: "annotation \(one.key)", unit: unit)
         }
         guard !new.isEmpty || !gone.isEmpty else {
             refuseShared { _ in true }
             return
         }
         guard !shared, gone.isSubset(of: Set(own.compactMap(\.key.text))), !metadata.isAlias else {
+            refusedUnits.insert(unit)
             skip(annotations ?? metadata, object: object, "its annotations are shared, by an anchor: write them out")
             return
         }
         func note(_ edit: StructureEdit, _ changes: [(YAMLNode, String, old: String, new: String)]) {
             for (index, change) in changes.enumerated() {
-                let place = lines.location(of: change.0.range.lowerBound, in: file)
-                structure.append(
-                    (
-                        index == 0 ? edit : nil,
-                        ManifestChange(
-                            file: file, line: place.line, column: place.column, object: object, container: "",
-                            old: change.old, new: change.new, setter: "annotation \(change.1)")
-                    ))
+                self.add(
+                    index == 0 ? edit : nil, at: change.0, object: object, old: change.old, new: change.new,
+                    setter: "annotation \(change.1)", unit: unit)
             }
         }
         let additions = new.map { pair in

@@ -35,6 +35,7 @@ extension FileUpdater {
             }
             let asked = wishes.filter { $0.node.range == range && $0.text == wish.text }.count
             if isMeant(wish), !users.isEmpty, asked < users.count + 1 {
+                if let unit = wish.unit { refusedUnits.insert(unit) }
                 skip(
                     wish.node, object: wish.object, container: wish.container,
                     "its value is shared, by the anchor '\(users[0].anchor ?? "")', with line \(line(users[0])), "

@@ -22,6 +22,7 @@ extension FileUpdater {
 
     mutating func set(_ wanted: UpdateRequest.KustomizeImage, in entry: YAMLNode) {
         let setter = "kustomize \(wanted.name)"
+        let unit = newUnit()
         var keys: [(String, String)] = []
         if let name = wanted.newName, entry["newName"] != nil || name != wanted.name { keys.append(("newName", name)) }
         if let tag = wanted.newTag { keys.append(("newTag", tag)) }
@@ -32,7 +33,8 @@ extension FileUpdater {
                 missing.append(PlainValue.Pair(key, .text(text)))
                 continue
             }
-            wishes.append(Wish(node: node.resolved, text: text, object: "", container: wanted.name, setter: setter))
+            wishes.append(
+                Wish(node: node.resolved, text: text, object: "", container: wanted.name, setter: setter, unit: unit))
         }
         var surplus: Set<String> = []
         if wanted.newTag != nil, wanted.digest == nil, entry["digest"] != nil { surplus.insert("digest") }
@@ -41,17 +43,20 @@ extension FileUpdater {
         let own = Set((entry.pairs ?? []).compactMap(\.key.text))
         guard !missing.isEmpty || !surplus.isEmpty else { return }
         guard !entry.isAlias, entry.anchor == nil, surplus.isSubset(of: own) else {
+            refusedUnits.insert(unit)
             skip(entry, container: wanted.name, "its keys are shared, by an anchor: write the entry out")
             return
         }
         for pair in missing {
             guard case .text(let text) = pair.value else { continue }
-            add(.add([pair], to: entry), at: entry, container: wanted.name, old: "", new: text, setter: setter)
+            add(
+                .add([pair], to: entry), at: entry, container: wanted.name, old: "", new: text, setter: setter,
+                unit: unit)
         }
         for key in surplus.sorted() {
             add(
                 .remove([key], from: entry), at: entry[key] ?? entry, container: wanted.name,
-                old: entry[key]?.text ?? "", new: "", setter: setter)
+                old: entry[key]?.text ?? "", new: "", setter: setter, unit: unit)
         }
     }
 

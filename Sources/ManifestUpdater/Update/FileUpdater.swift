@@ -44,6 +44,15 @@ struct FileUpdater {
         var object: String
         var container: String
         var setter: String
+        /// What is written together, or not at all.
+        var unit: Int?
+    }
+
+    /// A change of structure. One edit may make several changes, and goes with the first of them.
+    struct Structure {
+        var edit: StructureEdit?
+        var change: ManifestChange
+        var unit: Int?
     }
 
     let file: String
@@ -52,8 +61,10 @@ struct FileUpdater {
     let request: UpdateRequest
     let lines: LineIndex
     var wishes: [Wish] = []
-    /// Changes of structure; one edit may make several changes, and goes with the first of them.
-    var structure: [(edit: StructureEdit?, change: ManifestChange)] = []
+    var structure: [Structure] = []
+    var unitCount = 0
+    /// The units of which something cannot be written.
+    var refusedUnits: Set<Int> = []
     var result = FileUpdate()
 
     init(file: String, bytes: [UInt8], documents: [YAMLDocument], request: UpdateRequest) {
@@ -71,6 +82,11 @@ struct FileUpdater {
         if request.isHelmFile(file) { gatherHelmValues() }
     }
 
+    mutating func newUnit() -> Int {
+        unitCount += 1
+        return unitCount
+    }
+
     func line(_ node: YAMLNode) -> Int { lines.location(of: node.range.lowerBound, in: file).line }
 
     mutating func skip(_ node: YAMLNode, object: String = "", container: String = "", _ reason: String) {
@@ -80,17 +96,16 @@ struct FileUpdater {
 
     /// A pair that comes or goes.
     mutating func add(
-        _ edit: StructureEdit, at node: YAMLNode, object: String = "", container: String = "", old: String, new: String,
-        setter: String
+        _ edit: StructureEdit?, at node: YAMLNode, object: String = "", container: String = "", old: String,
+        new: String, setter: String, unit: Int? = nil
     ) {
         let place = lines.location(of: node.range.lowerBound, in: file)
         structure.append(
-            (
-                edit,
-                ManifestChange(
+            Structure(
+                edit: edit,
+                change: ManifestChange(
                     file: file, line: place.line, column: place.column, object: object, container: container, old: old,
-                    new: new, setter: setter)
-            ))
+                    new: new, setter: setter), unit: unit))
     }
 
     // MARK: Flux v2
@@ -190,6 +205,7 @@ struct FileUpdater {
         if let sharing {
             return skip("its value is shared, by an anchor, with \(sharing.subject), which is not to be changed")
         }
+        let unit = newUnit()
         let wishes: [(Range<Int>, String)]
         do {
             wishes = try target.values(for: image)
@@ -197,11 +213,14 @@ struct FileUpdater {
             return skip(error.reason)
         }
         for (range, text) in wishes {
-            guard let node = scalar(at: range) else { return skip("its value was not found") }
+            guard let node = scalar(at: range) else {
+                refusedUnits.insert(unit)
+                return skip("its value was not found")
+            }
             self.wishes.append(
                 Wish(
                     node: node, text: text, object: target.workload.description, container: target.container,
-                    setter: "workload \(target.workload.description)"))
+                    setter: "workload \(target.workload.description)", unit: unit))
         }
     }
 
