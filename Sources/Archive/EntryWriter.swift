@@ -10,7 +10,9 @@ struct EntryWriter {
         return ArchiveError(
             error.code == ELOOP || error.code == ENOTDIR || error.code == ENAMETOOLONG ? .malformed : .fileSystem,
             "cannot unpack the entry", place: shown, cause: "\(error.summary): \(errorText(error.code))",
-            hint: error.hint)
+            hint: error.code == EINVAL && error.operation == LayerTree.ownerChange
+                ? "a user namespace may have fewer ids than the image: give this user more in /etc/subuid and /etc/subgid"
+                : error.hint)
     }
 
     static func attributes(of entry: TarEntry) -> LayerTree.DirectoryAttributes {
@@ -52,7 +54,7 @@ struct EntryWriter {
         switch ownership {
         case .apply:
             guard fchown(fd, entry.uid, entry.gid) == 0 else {
-                throw LayerTree.failure("change the owner", entry.name, errno)
+                throw LayerTree.failure(LayerTree.ownerChange, entry.name, errno)
             }
         case .record:
             let record = OwnershipRecord(uid: entry.uid, gid: entry.gid)
@@ -112,10 +114,12 @@ struct EntryWriter {
             try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: file.fd)
         } else {
             do throws(FileSystemError) { try parent.makeNode(name, mode: type | 0o600, device: device) } catch {
-                // Inside a user namespace nobody makes device nodes; a step gets its own /dev anyway.
                 guard error.code == EPERM, entry.kind != .fifo else { throw error }
-                summary.skippedDevices += 1
-                return
+                // Inside a user namespace nobody makes device nodes: what it is, is written down.
+                let file = try open(name, in: parent)
+                let node = OwnershipRecord.Node(mode: type | entry.mode, rdev: device)
+                let record = OwnershipRecord(uid: entry.uid, gid: entry.gid, node: node)
+                try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: file.fd)
             }
             if ownership == .apply {
                 try parent.setOwner(name, uid: entry.uid, gid: entry.gid)
@@ -152,7 +156,7 @@ struct EntryWriter {
     ) throws(FileSystemError) {
         var entry = TarEntry(name: path, kind: .file, mode: status.mode, uid: status.uid, gid: status.gid)
         entry.modified = TarEntry.Time(seconds: status.mtime.seconds, nanoseconds: Int32(status.mtime.nanoseconds))
-        let record = status.type == .file && ownership == .record ? try OwnershipRecord.read(path, in: lower) : nil
+        let record = status.type == .file ? try OwnershipRecord.read(path, in: lower) : nil
         if ownership == .record {
             entry.uid = record?.uid ?? 0
             entry.gid = record?.gid ?? 0

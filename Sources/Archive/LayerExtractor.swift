@@ -62,6 +62,4 @@ package struct ExtractionSummary: Sendable, Hashable {
     package var opaqueDirectories = 0
     /// Attributes that this machine or this user cannot set, or that have no place in an image.
     package var skippedAttributes = 0
-    /// Device nodes that the kernel did not let us make.
-    package var skippedDevices = 0
 }

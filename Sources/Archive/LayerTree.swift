@@ -232,6 +232,8 @@ struct LayerTree {
         try lower.attribute(path, opaqueAttribute) == [UInt8(ascii: "y")]
     }
 
+    static let ownerChange = "change the owner"
+
     static func failure(_ operation: String, _ path: [UInt8], _ code: Int32) -> FileSystemError {
         FileSystemError(operation, path: String(decoding: path, as: UTF8.self), code: code)
     }

@@ -197,15 +197,20 @@ static int is_in_root(const struct stat *status) {
     return fstat(root, &top) == 0 && top.st_dev == status->st_dev;
 }
 
-static mode_t mask_of(pid_t pid) {
-    char text[512];
+// What the kernel tells of a process; empty where it is gone.
+static const char *status_of(pid_t pid) {
+    static char text[4096];
+    text[0] = 0;
     int file = openat(processes, process_file(pid, "status", -1), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 022;
+    if (file < 0) return text;
     ssize_t size = read(file, text, sizeof text - 1);
     close(file);
-    if (size <= 0) return 022;
-    text[size] = 0;
-    const char *at = strstr(text, "Umask:");
+    text[size > 0 ? size : 0] = 0;
+    return text;
+}
+
+static mode_t mask_of(pid_t pid) {
+    const char *at = strstr(status_of(pid), "Umask:");
     if (at == NULL) return 022;
     mode_t mask = 0;
     for (at += 6; *at == '\t' || *at == ' '; at++) {}
@@ -402,6 +407,63 @@ static int answer_new(
     return result;
 }
 
+// MARK: Device nodes
+
+// Whether a process may make device nodes, as far as the step's own rights go, and with which group.
+static int may_make_nodes(pid_t pid, uint32_t *group) {
+    const char *text = status_of(pid);
+    // Of the four ids in a line, the last is that for files.
+    uint32_t ids[2] = {UINT32_MAX, UINT32_MAX};
+    static const char *const names[] = {"\nUid:", "\nGid:"};
+    for (int i = 0; i < 2; i++) {
+        const char *at = strstr(text, names[i]);
+        if (at == NULL) return 0;
+        at += 5;
+        for (int field = 0; field < 4; field++) {
+            while (*at == '\t' || *at == ' ') at++;
+            uint32_t number = 0;
+            for (; *at >= '0' && *at <= '9'; at++) number = number * 10 + (uint32_t)(*at - '0');
+            ids[i] = number;
+        }
+    }
+    const char *at = strstr(text, "\nCapEff:");
+    if (at == NULL || ids[0] != 0) return 0;
+    uint64_t capabilities = 0;
+    for (at += 8; *at == '\t' || *at == ' '; at++) {}
+    for (; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+        capabilities = capabilities << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+    *group = ids[1];
+    return (int)(capabilities >> 27 & 1);
+}
+
+// Where owners are real: an empty file with the owner and the mode that the node has, and what it is written down.
+static int answer_device(struct call *call, int descriptor, uint64_t path, mode_t mode, uint64_t device) {
+    static struct place place;
+    uint32_t group;
+    // A character device 0:0 is overlay's own mark.
+    if (device == 0 || !may_make_nodes(call->pid, &group)) return GO_ON;
+    mode_t masked = mode & 07777 & ~mask_of(call->pid);
+    int error = enter(call, descriptor, path, &place);
+    if (error != 0) return error == -EFAULT || error == -EBADF || error == -ENAMETOOLONG ? GO_ON : error;
+    int base = place.base >= 0 ? place.base : AT_FDCWD;
+    int result = mknodat(base, place.path, S_IFREG | 0600, 0) == 0 ? 0 : -errno;
+    int file = result == 0 ? open_place(&place, O_NOFOLLOW, RESOLVE_NO_MAGICLINKS) : -1;
+    leave(&place);
+    if (result != 0) return result;
+    struct stat status;
+    if (file < 0 || fstat(file, &status) != 0) {
+        result = -errno;
+    } else {
+        // A setgid directory gives its own group.
+        if (group != 0 && status.st_gid == 0) fchownat(file, "", (uid_t)-1, group, AT_EMPTY_PATH);
+        struct owner node = {0, 0, (mode & S_IFMT) | masked, device};
+        result = write_down(file, &node);
+        if (fchmodat(AT_FDCWD, process_file(getpid(), "fd", file), masked, 0) != 0 && result == 0) result = -errno;
+    }
+    if (file >= 0) close(file);
+    return result;
+}
+
 static int send_descriptor(struct call *call, int file, int flags) {
     struct seccomp_notif_addfd added;
     memset(&added, 0, sizeof added);
@@ -536,7 +598,21 @@ static int answer(struct call *call) {
 #undef ID
 }
 
-static void serve(int listener) {
+// The same where only device nodes are handed over.
+static int answer_for_nodes(struct call *call) {
+    const struct seccomp_data *data = &call->notif->data;
+    switch (data->nr) {
+    case SYS_mknodat:
+        return answer_device(call, (int)data->args[0], data->args[1], (mode_t)data->args[2], (uint32_t)data->args[3]);
+#ifdef __x86_64__
+    case SYS_mknod: return answer_device(call, AT_FDCWD, data->args[0], (mode_t)data->args[1], (uint32_t)data->args[2]);
+#endif
+    case SYS_chroot: some_changed_root = 1; return GO_ON;
+    default: return GO_ON;
+    }
+}
+
+static void serve(int listener, int emulation) {
     // The kernel may know longer messages than these headers.
     static union {
         struct seccomp_notif notif;
@@ -549,7 +625,7 @@ static void serve(int listener) {
     memset(&message, 0, sizeof message);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &message.notif) != 0) return;
     struct call call = {&message.notif, listener, (pid_t)message.notif.pid, NULL, 0, 0};
-    int result = answer(&call);
+    int result = emulation == SLIPWAY_EMULATE_NODES ? answer_for_nodes(&call) : answer(&call);
     if (call.is_answered) return;
     memset(&reply, 0, sizeof reply);
     reply.response.id = message.notif.id;
@@ -563,7 +639,7 @@ static void serve(int listener) {
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &reply.response);
 }
 
-void slipway_answer_calls(int listener, pid_t init, int proc) {
+void slipway_answer_calls(int listener, pid_t init, int proc, int emulation) {
     processes = proc;
     root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     fchdir(processes);
@@ -574,7 +650,7 @@ void slipway_answer_calls(int listener, pid_t init, int proc) {
     for (;;) {
         if (poll(polled, 2, -1) < 0 && errno != EINTR) break;
         if (polled[1].revents & POLLIN)
-            serve(listener);
+            serve(listener, emulation);
         else if (polled[1].revents)
             polled[1].fd = -1;
         if (polled[0].revents) break;

@@ -40,12 +40,12 @@ struct owner {
     uint64_t node_device;
 };
 
-// Installs the filter in the calling thread. Returns the listener, or -1 with errno.
-int slipway_install_filter(void);
+// Installs the filter for a slipway_emulation in the calling thread. Returns the listener, or -1 with errno.
+int slipway_install_filter(int emulation);
 
 // Answers the step's calls until the process behind `init` ends. `processes` is a directory of /proc in which the caller's
 // own process ids are the names. Does not return.
-__attribute__((noreturn)) void slipway_answer_calls(int listener, pid_t init, int processes);
+__attribute__((noreturn)) void slipway_answer_calls(int listener, pid_t init, int processes, int emulation);
 
 // identity.c: which identity a process has is an index into a table, and the index is kept in a resource limit of the process
 // that no kernel has looked at since 2.4.25 (RLIMIT_LOCKS): forks and programs inherit it, threads share it.

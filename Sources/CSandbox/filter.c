@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +14,9 @@
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW
+#define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
 #endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
@@ -39,10 +43,50 @@ static const int handed_over[] = {
 
 #define ARGUMENT(n) (offsetof(struct seccomp_data, args) + 8 * (n))  // little endian: the low half first
 
-int slipway_install_filter(void) {
-    static struct sock_filter program[160];
-    unsigned short at = 0;
+static struct sock_filter program[160];
+static unsigned short at;
 #define ADD(...) program[at++] = (struct sock_filter)__VA_ARGS__
+
+static int install(unsigned long more) {
+    struct sock_fprog filter = {at, program};
+    unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | more;
+    // Linux 5.19: signals do not tear a call from us that we are already answering.
+    int listener = (int)syscall(
+        SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
+    if (listener < 0 && errno == EINVAL) listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+    return listener;
+}
+
+// Hands over `number` where its argument `index`, a file's mode, is that of a device.
+static void add_device_call(int number, int index) {
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)number, 0, 6));
+    ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT(index)));
+    ADD(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, S_IFMT));
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, S_IFCHR, 1, 0));
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, S_IFBLK, 0, 1));
+    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+}
+
+// Only device nodes. The calls of other architectures are let through: the kernel refuses them their nodes.
+static int install_for_nodes(void) {
+    ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0));
+    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+    add_device_call(SYS_mknodat, 2);
+#ifdef __x86_64__
+    add_device_call(SYS_mknod, 1);
+#endif
+    ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chroot, 0, 1));
+    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+    ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    // It is no guard, and need not slow the step's processor down.
+    return install(SECCOMP_FILTER_FLAG_SPEC_ALLOW);
+}
+
+int slipway_install_filter(int emulation) {
+    if (emulation == SLIPWAY_EMULATE_NODES) return install_for_nodes();
     // Another architecture's calls have other numbers, and would slip through: there are none.
     ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
     ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0));
@@ -75,12 +119,5 @@ int slipway_install_filter(void) {
     ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 #endif
     ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-#undef ADD
-    struct sock_fprog filter = {at, program};
-    unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-    // Linux 5.19: signals do not tear a call from us that we are already answering.
-    int listener = (int)syscall(
-        SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
-    if (listener < 0 && errno == EINVAL) listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
-    return listener;
+    return install(0);
 }

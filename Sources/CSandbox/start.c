@@ -120,8 +120,13 @@ static void send_listener(const struct slipway_sandbox *sandbox) {
     // The one who answers has to read our arguments; an agent that once changed its user has closed its memory to that. Only
     // the sandbox's first process could use it meanwhile.
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-    int listener = slipway_install_filter();
-    if (listener < 0) slipway_fail(sandbox, SLIPWAY_STAGE_EMULATION, errno, -1);
+    int listener = slipway_install_filter(sandbox->emulate);
+    if (listener < 0) {
+        if (sandbox->emulate == SLIPWAY_EMULATE_ROOT) slipway_fail(sandbox, SLIPWAY_STAGE_EMULATION, errno, -1);
+        // The one who answers sees that nobody will ask.
+        close(listener_socket);
+        return;
+    }
     char byte = 0;
     struct iovec data = {&byte, 1};
     union {
@@ -181,7 +186,7 @@ static void answer_from_outside(const struct slipway_sandbox *sandbox) {
     close(sandbox->go);
     int listener = receive_listener(ends[0]);
     close(ends[0]);
-    if (listener >= 0) slipway_answer_calls(listener, init, processes);
+    if (listener >= 0) slipway_answer_calls(listener, init, processes, sandbox->emulate);
     while (waitpid(init, NULL, 0) < 0 && errno == EINTR) {}
     _exit(0);
 }

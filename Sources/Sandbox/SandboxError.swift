@@ -74,6 +74,7 @@ package struct SandboxError: Diagnostic, Equatable {
         case (.overlay, EINVAL):
             "the state directory may itself be on an overlay: put it on a volume (an emptyDir), or use --isolation chroot"
         case (.overlay, E2BIG): "the image has too many layers to stack"
+        case (.user, EINVAL), (.groups, EINVAL): SubordinateIDs.remedy
         case (.network, _): "use isolation by namespaces for RUN --network=none"
         default: nil
         }

@@ -34,6 +34,15 @@ package struct IsolationReport: Sendable {
             canChown: canChown)
     }
 
+    /// Whose ids steps have, where the process is not the machine's root, as the end of a sentence.
+    package var identities: String {
+        switch SubordinateIDs.outcome {
+        case .entered(let users, let groups): " without root, with \(min(users, groups)) subordinate ids"
+        case .unavailable(let reason): rootless ? " without root, with this user's id only (\(reason))" : ""
+        case .unneeded: rootless ? " without root" : ""
+        }
+    }
+
     /// What is used when nobody asks for a mode: the strongest. Never one that empties the machine's root.
     package var automatic: IsolationMode? { available.first { $0 != .inPlace } }
 }
@@ -53,9 +62,7 @@ package enum SandboxProbe {
         do throws(SandboxError) {
             try tryNamespaces(stateDirectory)
             available.append(.namespaces)
-            reasons[.namespaces] =
-                isRootless
-                ? "user namespaces and overlays work, with this user's id only" : "user namespaces and overlays work"
+            reasons[.namespaces] = "user namespaces and overlays work"
         } catch {
             reasons[.namespaces] = error.summary + (error.cause.map { ": \($0)" } ?? "")
             remedies[.namespaces] = error.hint ?? "let the pod make user namespaces, or use --isolation auto"
@@ -74,6 +81,9 @@ package enum SandboxProbe {
         if isRootless {
             reasons[.inPlace] = "only root can write the files of an image over its own root directory"
             remedies[.inPlace] = "run as root, or where user namespaces are allowed"
+        } else if access("/", W_OK) != 0 {
+            reasons[.inPlace] = "the root directory belongs to a user who is nobody in this user namespace"
+            remedies[.inPlace] = "run as root, or use --isolation auto"
         } else if !ThrowAwayRoot.isOne {
             reasons[.inPlace] = "this root directory is not known to be thrown away: all that is in it would be removed"
             remedies[.inPlace] = ThrowAwayRoot.remedy

@@ -24,9 +24,12 @@ struct SandboxProcess {
         let strings = CStrings()
         let layout = try SandboxLayout(step)
         let isRootless = step.mode == .namespaces && step.hasOneIdentity
+        let emulation =
+            step.mode != .namespaces
+            ? SLIPWAY_EMULATE_NOTHING : isRootless ? SLIPWAY_EMULATE_ROOT : SLIPWAY_EMULATE_NODES
 
         let pid = try layout.withSandbox(step, strings, isProbe: isProbe) { (sandbox) throws(SandboxError) -> pid_t in
-            sandbox.emulate = isRootless ? 1 : 0
+            sandbox.emulate = Int32(emulation.rawValue)
             sandbox.output = out.writeEnd
             sandbox.error = err.writeEnd
             sandbox.report = reports.writeEnd

@@ -8,6 +8,9 @@ struct Slipway {
     static func main() async {
         // A reader that goes away, of a pipe or of a connection, is an error of that write and not the end of the agent.
         signal(SIGPIPE, SIG_IGN)
-        await RootCommand.main(Invocation.arguments(CommandLine.arguments))
+        let arguments = Invocation.arguments(CommandLine.arguments)
+        // While this is the only thread.
+        Invocation.takeIdentities(for: arguments)
+        await RootCommand.main(arguments)
     }
 }

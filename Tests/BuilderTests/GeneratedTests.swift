@@ -35,7 +35,9 @@ import Testing
             Issue.record("seed \(seed), \(mode):\n\(difference.prefix(12).joined(separator: "\n"))\n\(generated.text)")
             if failures == 10 { break }
         }
-        if failures == 0, mode == bench.modes.first { try Self.readByOthers(bench, chosen) }
+        // Inside of a test's user namespace others, crun for one, want more of the machine than there is.
+        let isRead = failures == 0 && mode == bench.modes.first && !SubordinateStepTests.isInside
+        if isRead { try Self.readByOthers(bench, chosen) }
     }
 
     /// The same images as other tools see them.

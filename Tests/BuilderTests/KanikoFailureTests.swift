@@ -273,7 +273,6 @@ import Testing
             name: "char device made in RUN",
             dockerfile: "FROM busybox\nRUN mknod /null c 1 3 && chmod 666 /null && mknod /blk b 7 9\n",
             needsOwners: true,
-            modes: [.chroot, .inPlace, .ordinaryUser],
             expects: [.file("null", "c 0666 0:0 1,3"), .file("blk", "b 0644 0:0 7,9")]),
     ]
 

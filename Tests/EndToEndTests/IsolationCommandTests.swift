@@ -61,6 +61,15 @@ import Testing
             "chroot", ["setpriv", "--bounding-set", "-all,\(set)", "--inh-caps", "-all"], ["--isolation", "chroot"])
         // Nobody's id, which has no subordinate ones.
         try run("user", ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups"], [])
+        if let user = try SubordinateUser() {
+            try run("subordinate", user.prefix, [])
+            let places = try Shell.run(["sh", "-c", "ls -d \(root)/work/state-subordinate/layers@*/*"])
+            #expect(!places.stdout.isEmpty)
+            let owned = try Shell.run(["find", "\(root)/work/state-subordinate", "-uid", "\(user.start + 32)"])
+            #expect(!owned.stdout.isEmpty, "the file of user 33 belongs to nobody of this user's ids")
+            try run("off", ["env", "SLIPWAY_SUBORDINATE_IDS=off"] + user.prefix, [])
+            try run("unprivileged", user.prefix + ["setpriv", "--no-new-privs"], [])
+        }
         #expect(Set(digests.values).count == 1, "\(digests)")
         let inspected = try Shell.run(["skopeo", "inspect", "oci:\(root)/work/out-user:latest"]).stdout
         #expect(inspected.contains(digests["user"]?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "?"))

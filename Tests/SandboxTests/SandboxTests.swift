@@ -418,8 +418,19 @@ final class Gathered: @unchecked Sendable {
         #expect(dropped.output == "755\n")
     }
 
-    @Test func `nodes cannot be made, so no device of the machine can be reached`() async throws {
-        let outcome = try await fixture.run(.namespaces, "mknod /disk b 8 0 2>/dev/null && echo made; true")
-        #expect(outcome.output.isEmpty)
+    /// They are written down; what is there can be read, and is no device.
+    @Test func `nodes are not made, so no device of the machine can be reached`() async throws {
+        let script = """
+            mknod -m 660 /disk b 8 0 && chown 0:6 /disk && mknod /null c 1 3 && cat /disk /null; echo x > /null; wc -c < /null
+            mknod /mark c 0 0 2>/dev/null && echo made; cd /tmp; mknod here b 8 0; ls -ln /disk here
+            mknod /disk b 8 0 2>/dev/null || echo taken; mknod /no/where b 8 0 2>/dev/null || echo nowhere
+            """
+        let outcome = try await fixture.run(.namespaces, script)
+        #expect(outcome.output.hasPrefix("2\n-rw-rw----    1 0        6 "), "\(outcome.output)")
+        #expect(outcome.output.hasSuffix(" here\ntaken\nnowhere\n"), "\(outcome.output)")
+        let other = try await fixture.run(.namespaces, "mknod /disk b 8 0 2>/dev/null || echo refused") {
+            $0.user = (uid: 1000, gid: 1000, groups: [])
+        }
+        #expect(other.output == "refused\n")
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Sandbox
 
 /// How the process was called, in the words of the root command.
 ///
@@ -26,6 +27,12 @@ package enum Invocation {
         case "warm", "warmer": return ["warm"] + normalised(rest.dropFirst(), by: .warmer)
         default: return rest
         }
+    }
+
+    /// Takes the user's subordinate ids, if it has any, where images may be built. Before the process has a second thread.
+    package static func takeIdentities(for arguments: [String]) {
+        guard let verb = arguments.first, ["build", "executor", "sync", "agent"].contains(verb) else { return }
+        SubordinateIDs.enter()
     }
 
     private static func baseName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }

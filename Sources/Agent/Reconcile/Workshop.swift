@@ -62,7 +62,7 @@ package actor Workshop {
         switch configuration.isolation {
         case .auto:
             if let mode = report.automatic {
-                say("RUN steps are isolated by \(mode.rawValue)\(report.rootless ? " without root" : "")")
+                say("RUN steps are isolated by \(mode.rawValue)\(report.identities)")
                 for stronger in IsolationMode.allCases.prefix(while: { $0 != mode }) {
                     say("  not by \(stronger.rawValue): \(report.reasons[stronger] ?? "")")
                 }
@@ -78,7 +78,7 @@ package actor Workshop {
                     "isolation by \(mode.rawValue) is not possible here", cause: report.reasons[mode],
                     hint: report.remedies[mode] ?? "use --isolation auto")
             }
-            say("RUN steps are isolated by \(mode.rawValue)")
+            say("RUN steps are isolated by \(mode.rawValue)\(report.identities)")
             return report.only(mode)
         }
     }

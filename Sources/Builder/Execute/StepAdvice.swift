@@ -16,6 +16,7 @@ enum StepAdvice {
             return "in a chroot there is no /proc, which Java, Rust, Swift and the shell's <(…) need: use --isolation "
                 + "namespaces for this step, where user namespaces are allowed"
         }
+        if output.contains("Invalid argument"), IdentityMap.mark != nil { return SubordinateIDs.remedy }
         if code == 127 || output.contains("not found") && code == 127 {
             let program = step.arguments.first ?? ""
             return step.arguments.count > 1 && step.arguments[1] == "-c"

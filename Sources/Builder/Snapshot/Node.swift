@@ -60,7 +60,10 @@ struct Node: Hashable, Sendable {
             throw path.failure("look at the file")
         }
         guard var node = Node(status) else { return nil }
-        if ownership == .record { RecordedOwner.apply(to: &node, at: path) }
+        switch ownership {
+        case .record: RecordedOwner.apply(to: &node, at: path)
+        case .apply: if node.kind == .file { RecordedOwner.applyDevice(to: &node, at: path) }
+        }
         return node
     }
 

@@ -1,6 +1,7 @@
 import Archive
 import CLinux
 import Glibc
+import Sandbox
 
 /// Makes files with their metadata in a directory of the build.
 struct NodeWriter: Sendable {
@@ -32,8 +33,11 @@ struct NodeWriter: Sendable {
                 return
             }
             let type = node.kind == .characterDevice ? S_IFCHR : S_IFBLK
-            guard path.withCString({ mknod($0, type | 0o600, dev_t(node.rdev)) }) == 0 else {
-                throw path.failure("make the device node")
+            if path.withCString({ mknod($0, type | 0o600, dev_t(node.rdev)) }) != 0 {
+                guard errno == EPERM else { throw path.failure("make the device node") }
+                // In a user namespace nobody makes one.
+                _ = try FileContent.create(path)
+                try RecordedOwner.write(node, to: path)
             }
         case .fifo:
             guard path.withCString({ mkfifo($0, 0o600) }) == 0 else { throw path.failure("make the fifo") }
@@ -98,9 +102,7 @@ struct NodeWriter: Sendable {
     ) throws(BuildError) {
         switch ownership {
         case .apply:
-            guard fchown(descriptor, node.uid, node.gid) == 0 else {
-                throw path.failure("set the owner of the file")
-            }
+            guard fchown(descriptor, node.uid, node.gid) == 0 else { throw Self.ownerFailure(path, node) }
         case .record: try RecordedOwner.write(node, to: path)
         }
         guard fchmod(descriptor, node.mode) == 0 else { throw path.failure("set the mode of the file") }
@@ -111,9 +113,14 @@ struct NodeWriter: Sendable {
         guard futimens(descriptor, &times) == 0 else { throw path.failure("set the time of the file") }
     }
 
+    private static func ownerFailure(_ path: HostPath, _ node: Node) -> BuildError {
+        let isUnknown = errno == EINVAL
+        var error = path.failure("give the file to \(node.uid):\(node.gid)")
+        if isUnknown { error.hint = SubordinateIDs.remedy }
+        return error
+    }
+
     private func giveAway(_ path: HostPath, _ node: Node) throws(BuildError) {
-        guard path.withCString({ lchown($0, node.uid, node.gid) }) == 0 else {
-            throw path.failure("set the owner of the file")
-        }
+        guard path.withCString({ lchown($0, node.uid, node.gid) }) == 0 else { throw Self.ownerFailure(path, node) }
     }
 }

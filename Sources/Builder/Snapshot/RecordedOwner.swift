@@ -23,14 +23,16 @@ enum RecordedOwner {
         node.uid = record.uid
         node.gid = record.gid
         guard let special = record.node else { return }
-        switch special.mode & S_IFMT {
-        case S_IFCHR: node.kind = .characterDevice
-        case S_IFBLK: node.kind = .blockDevice
-        default: return
-        }
+        node.become(special)
         node.mode = special.mode & 0o7777
-        node.rdev = special.rdev
-        node.size = 0
+    }
+
+    /// A device node that could not be made where owners are real: all but what it is, the file has itself.
+    static func applyDevice(to node: inout Node, at path: HostPath) {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let length = path.withCString { lgetxattr($0, OwnershipRecord.attribute, &buffer, buffer.count) }
+        guard length > 0, let special = OwnershipRecord(Array(buffer[..<length]))?.node else { return }
+        node.become(special)
     }
 
     static func write(_ node: Node, to path: HostPath) throws(BuildError) {
@@ -54,5 +56,17 @@ enum RecordedOwner {
         guard result == 0 else {
             throw path.failure("keep the owner or the capabilities of the file without root")
         }
+    }
+}
+
+extension Node {
+    fileprivate mutating func become(_ special: OwnershipRecord.Node) {
+        switch special.mode & S_IFMT {
+        case S_IFCHR: kind = .characterDevice
+        case S_IFBLK: kind = .blockDevice
+        default: return
+        }
+        rdev = special.rdev
+        size = 0
     }
 }

@@ -1,5 +1,6 @@
 import ContentStore
 import Glibc
+import Sandbox
 
 /// The builder's part of the state directory. It is a cache: everything in it can be deleted between builds.
 ///
@@ -12,6 +13,8 @@ import Glibc
 ///     caches/    RUN --mount=type=cache
 ///     remote/    what servers called the files that ADD fetched
 ///     contexts/  what the files of directories held
+///
+/// Of an ordinary user with subordinate ids, `layers`, `builds` and `caches` have those in their names: see `SubordinateIDs`.
 struct BuildStore: Sendable {
     let path: String
     let content: ContentStore
@@ -34,11 +37,15 @@ struct BuildStore: Sendable {
         }
         self.path = absolute
         ownership = canChown ? .apply : .record
-        buildsFolder = absolute + "/builds"
-        cachesFolder = absolute + "/caches"
+        // What is owned by subordinate ids means something only under the same map of them.
+        let map = IdentityMap.mark.map { "@" + $0 } ?? ""
+        buildsFolder = absolute + "/builds" + map
+        cachesFolder = absolute + "/caches" + map
+        let layersFolder = absolute + "/layers" + map
+        try FileCalls.makeDirectories(layersFolder)
         try FileCalls.makeDirectories(buildsFolder)
         try FileCalls.makeDirectories(cachesFolder)
-        for name in ["layers", "steps", "records", "indexes", "remote"] {
+        for name in ["steps", "records", "indexes", "remote"] {
             try FileCalls.makeDirectories(absolute + "/" + name)
         }
         do { content = try ContentStore(path: absolute + "/content") } catch {
@@ -48,7 +55,7 @@ struct BuildStore: Sendable {
         records = StepRecords(folder: HostPath(absolute + "/records"))
         indexes = LayerIndex(folder: HostPath(absolute + "/indexes"), content: content)
         lease = StoreLease(path: HostPath(absolute + "/store.lock"))
-        layers = LayerDirectories(folder: HostPath(absolute + "/layers"), ownership: ownership)
+        layers = LayerDirectories(folder: HostPath(layersFolder), ownership: ownership)
         try ScratchDirectory.removeAbandoned(in: buildsFolder)
     }
 }

@@ -49,10 +49,18 @@ struct slipway_mount {
     const char *options;
 };
 
+enum slipway_emulation {
+    SLIPWAY_EMULATE_NOTHING = 0,
+    // Only the caller's own ids are mapped: root's calls about others are answered (emulation.h).
+    SLIPWAY_EMULATE_ROOT = 1,
+    // Nobody makes device nodes in a user namespace: they are written down. Where that cannot be had, nothing is answered.
+    SLIPWAY_EMULATE_NODES = 2,
+};
+
 struct slipway_sandbox {
     // Namespaces (1), or a chroot into `root` (0).
     int namespaces;
-    // Only the caller's own ids are mapped: root's calls about others are answered beside the step (emulation.h).
+    // Which calls are answered beside the step: slipway_emulation.
     int emulate;
     int own_network;
     // Stop before the program is started: everything worked.
@@ -118,3 +126,10 @@ int slipway_pidfd_signal(int descriptor, int number);
 // pipe2(2) with close-on-exec: Swift's Glibc module lacks it, and setting the flag later would leak the ends into a child that
 // another thread starts in between.
 int slipway_pipe(int ends[2]);
+
+// Starts a process that does nothing in a user namespace of its own, to which nobody is mapped yet. It ends with the caller.
+// Returns its id, or -1 with errno.
+pid_t slipway_hold_user_namespace(void);
+
+// Enters the user namespace of a process. Returns 0, or -1 with errno: EINVAL where the caller has several threads.
+int slipway_join_user_namespace(pid_t pid);
