@@ -9,7 +9,7 @@ binary=.build/release/slipway-fuzz
 corpus=.build/corpus/$target
 mkdir -p "$corpus" .build/findings
 log=.build/$target.log
-options=(-print_final_stats=1 -timeout=10 -rss_limit_mb=1024 -max_len=16384 -artifact_prefix=.build/findings/"$target"-)
+options=(-print_final_stats=1 -timeout=60 -rss_limit_mb=1024 -max_len=16384 -artifact_prefix=.build/findings/"$target"-)
 if [ -f "$target.dict" ]; then options+=(-dict="$target.dict"); fi
 # A backtrace takes longer than an input may.
 export SWIFT_BACKTRACE=enable=no

@@ -124,6 +124,12 @@ package struct DecompressingSource<Source: ByteSource & ~Copyable>: ~Copyable, B
 final class ZstdDecoder {
     private let stream: OpaquePointer
     private(set) var isWhole = false
+    /// The first bytes of the frame, which may say how much is in it, and how much came out of it.
+    private var head: [UInt8] = []
+    private var produced: UInt64 = 0
+
+    /// As many as a header has at most (RFC 8878, 3.1.1).
+    private static let longestHeader = 18
 
     init() throws(ArchiveError) {
         guard let stream = ZSTD_createDStream() else {
@@ -148,7 +154,24 @@ final class ZstdDecoder {
                 .malformed, "the content is no valid Zstandard stream",
                 cause: ZSTD_getErrorName(status).map { String(cString: $0) })
         }
+        if isWhole || head.count < Self.longestHeader {
+            if isWhole { (head, produced) = ([], 0) }
+            head += input.prefix(min(source.pos, Self.longestHeader - head.count))
+        }
+        produced += UInt64(target.pos)
         isWhole = status == 0
+        if isWhole { try checkSize() }
         return (source.pos, target.pos)
+    }
+
+    /// The library looks after the size that a frame states, but not when its last block is empty and comes in pieces.
+    private func checkSize() throws(ArchiveError) {
+        let stated = head.withUnsafeBytes { ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
+        // Two values stand for "not stated" and for "not a header".
+        if stated != produced, stated < UInt64.max - 1 {
+            throw ArchiveError(
+                .malformed, "the content is no valid Zstandard stream",
+                cause: "a frame has \(produced) bytes and states \(stated)")
+        }
     }
 }

@@ -78,6 +78,28 @@ struct CompressionTests {
         #expect(throws: ArchiveError.self) { _ = try self.decompressed(bytes + [1, 2, 3, 4]) }
     }
 
+    /// A frame that states 162 bytes and has none, and one that states 3 and has them; a frame to be skipped lies before it.
+    @Test(arguments: [1 << 16, 4, 1])
+    func aZstandardFrameHasWhatItStates(piece: Int) throws {
+        let lie: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0x21, 0x00, 0xa2, 0x05, 0, 0]
+        let truth: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x03, 0x19, 0, 0, 7, 8, 9]
+        let skipped: [UInt8] = [0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2]
+        func plain(_ bytes: [UInt8]) throws -> [UInt8] {
+            var source = try DecompressingSource(BytesSource(bytes))
+            var output: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: piece)
+            while true {
+                let count = try buffer.withUnsafeMutableBytes { try source.read(into: $0) }
+                if count == 0 { return output }
+                output += buffer[..<count]
+            }
+        }
+        #expect(try plain(truth) == [7, 8, 9])
+        #expect(try plain(truth + skipped + truth) == [7, 8, 9, 7, 8, 9])
+        #expect(throws: ArchiveError.self) { try plain(lie) }
+        #expect(throws: ArchiveError.self) { try plain(truth + lie) }
+    }
+
     @Test func gzipIsReproducibleAndPadded() throws {
         let bytes = try compressed(.gzip)
         // No flags and no time (RFC 1952 section 2.3).

@@ -1,8 +1,9 @@
 import Diagnostics
 import Foundation
-import RegistryPoller
 import TestSupport
 import Testing
+
+@testable import RegistryPoller
 
 /// Rows of a file beside this one.
 func golden(_ name: String) throws -> [[String]] {
@@ -42,6 +43,62 @@ private func offsets(_ expression: RegularExpression, _ text: String) -> String 
             }
         }
         #expect(rows > 4_000)
+    }
+
+    /// The table and the program find the same, groups included: in Go's rows, whose patterns are bound to the beginning here.
+    @Test func `a table finds the same`() throws {
+        var tables = 0
+        var matches = 0
+        for row in try golden("regex.tsv") where row[1] != "!" {
+            // An open \Q goes on to the end of the pattern.
+            guard let expression = try? RegularExpression("^(?:\(try unquoted(row[0])))"),
+                let table = RegexTable(expression.program)
+            else { continue }
+            defer { table.deallocate() }
+            tables += 1
+            let text = try unquoted(row[1])
+            guard let found = Self.places(table, expression, text) else {
+                #expect(text.utf8.contains { $0 >= 128 }, "\(row)")
+                continue
+            }
+            if found != "-" { matches += 1 }
+            #expect(found == offsets(expression, text), "\(row)")
+        }
+        #expect(tables > 500 && matches > 100, "\(tables) tables, \(matches) matches")
+    }
+
+    @Test(arguments: [
+        ("^main-[a-f0-9]+-(?P<ts>[0-9]+)", "main-0a1b-17x", "0,12,10,12"),
+        ("^v(\\d+)\\.(\\d+)(-rc\\d)?$", "v1.20-rc3", "0,9,1,2,3,5,5,9"), ("^(a(b)?)*", "abac", "0,3,2,3,1,2"),
+        ("^x(ab)*(c)?", "xababy", "0,5,3,5,-1,-1"), ("^(?:(a)b)*", "abac", "0,2,0,1"), ("^a*?", "aa", "0,0"),
+        ("^(a)?b?", "ab", "0,2,0,1"), ("^$", "", "0,0"), ("^x$", "x\n", "-"), ("^(a(b)?)*$", "abac", "-"),
+    ])
+    func `tables fall back to the last match`(pattern: String, text: String, expected: String) throws {
+        let expression = try RegularExpression(pattern)
+        let table = try #require(RegexTable(expression.program))
+        defer { table.deallocate() }
+        #expect(Self.places(table, expression, text) == expected)
+        #expect(offsets(expression, text) == expected)
+    }
+
+    /// `nil` when the table does not know.
+    private static func places(_ table: RegexTable, _ expression: RegularExpression, _ text: String) -> String? {
+        let groups = expression.groupNames.count
+        return withUnsafeTemporaryAllocation(of: Int.self, capacity: 4 * groups) { memory in
+            memory.initialize(repeating: -1)
+            let slots = UnsafeMutableBufferPointer(rebasing: memory[..<(2 * groups)])
+            let spare = UnsafeMutableBufferPointer(rebasing: memory[(2 * groups)...])
+            let (outcome, isMatch) = Array(text.utf8).withUnsafeBufferPointer {
+                (table.run($0, slots, spare), table.run($0, nil, spare))
+            }
+            if outcome == .unknown { return nil }
+            #expect(outcome == isMatch)
+            if outcome == .none { return "-" }
+            return (0..<groups).map { group in
+                slots[2 * group] < 0 || slots[2 * group + 1] < 0
+                    ? "-1,-1" : "\(slots[2 * group]),\(slots[2 * group + 1])"
+            }.joined(separator: ",")
+        }
     }
 
     @Test func `Python finds the same where both speak the same language`() throws {

@@ -3,51 +3,104 @@ import Glibc
 import RegistryPoller
 
 /// Tags on standard input: one a line, optionally a tab and an RFC 3339 time. Blank lines are passed over.
-enum TagLines {
+struct TagLines: ~Copyable {
     /// Bytes that a line may have; longer ones are no tags.
     private static let longest = 4_096
+    /// Bytes that are read at once; the beginning of a line that goes on lies before them.
+    private static let chunk = 1 << 18
+
+    private var tags = TagList()
+    /// Lines so far.
+    private var number = 0
+    private let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: longest + chunk)
+    /// Tags without a time, moved together at the beginning of the buffer: their bytes, and how long each is.
+    private var packed = 0
+    private var lengths: [UInt32] = []
+
+    private init() {}
+
+    deinit { buffer.deallocate() }
 
     static func read(from descriptor: Int32 = STDIN_FILENO) throws -> TagList {
-        var tags = TagList()
-        var number = 0
-        var rest: [UInt8] = []
-        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-        defer { chunk.deallocate() }
+        var lines = TagLines()
+        try lines.readAll(descriptor)
+        return lines.tags
+    }
+
+    private mutating func readAll(_ descriptor: Int32) throws {
+        var status = stat()
+        if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+            tags.reserve(bytes: min(Int(status.st_size), 1 << 30))
+        }
+        var held = 0
         while true {
-            let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
+            let count = Glibc.read(descriptor, buffer.baseAddress.map { $0 + held }, Self.chunk)
             if count < 0 {
                 if errno == EINTR { continue }
                 throw AgentError("the tags cannot be read from standard input", cause: String(cString: strerror(errno)))
             }
             if count == 0 { break }
-            let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<count]).bindMemory(to: UInt8.self)
-            var start = 0
-            while let base = bytes.baseAddress, let found = memchr(base + start, 0x0A, count - start) {
-                let end = UnsafeRawPointer(found) - UnsafeRawPointer(base)
-                number += 1
-                if rest.isEmpty {
-                    try append(UnsafeBufferPointer(rebasing: bytes[start..<end]), number, to: &tags)
-                } else {
-                    rest.append(contentsOf: bytes[start..<end])
-                    try rest.withUnsafeBufferPointer { try append($0, number, to: &tags) }
-                    rest.removeAll(keepingCapacity: true)
-                }
-                start = end + 1
-                if start == count { break }
-            }
-            rest.append(contentsOf: bytes[start...])
-            if rest.count > longest {
-                throw ValidationError("line \(number + 1) of standard input is longer than \(longest) bytes: no tag is")
+            held = try take(held + count)
+            if held > Self.longest {
+                throw ValidationError(
+                    "line \(number + 1) of standard input is longer than \(Self.longest) bytes: no tag is")
             }
         }
-        if !rest.isEmpty { try rest.withUnsafeBufferPointer { try append($0, number + 1, to: &tags) } }
-        return tags
+        if held > 0 {
+            number += 1
+            try append(0, held)
+        }
+        flush()
     }
 
-    private static func append(
-        _ line: UnsafeBufferPointer<UInt8>, _ number: Int, to tags: inout TagList
-    ) throws {
-        var line = line
+    /// Takes the lines that end within the first bytes of the buffer, and says how many bytes of the next line are left,
+    /// which are at the beginning then.
+    private mutating func take(_ count: Int) throws -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        var start = 0
+        // Where the next tab is: most lists have none.
+        var tab = -1
+        while let found = memchr(base + start, 0x0A, count - start) {
+            let end = UnsafeRawPointer(found) - UnsafeRawPointer(base)
+            number += 1
+            if tab < start {
+                tab =
+                    memchr(base + start, 0x09, count - start).map { UnsafeRawPointer($0) - UnsafeRawPointer(base) }
+                    ?? count
+            }
+            if tab < end {
+                flush()
+                try append(start, end)
+            } else {
+                pack(start, end)
+            }
+            start = end + 1
+        }
+        flush()
+        memmove(base, base + start, count - start)
+        return count - start
+    }
+
+    /// A line without a time. What is packed never reaches the line that comes next.
+    @inline(__always)
+    private mutating func pack(_ start: Int, _ end: Int) {
+        let length = end > start && buffer[end - 1] == 0x0D ? end - start - 1 : end - start
+        guard length > 0, let base = buffer.baseAddress else { return }
+        if start != packed { memmove(base + packed, base + start, length) }
+        packed += length
+        lengths.append(UInt32(length))
+    }
+
+    private mutating func flush() {
+        lengths.withUnsafeBufferPointer {
+            tags.append(packed: UnsafeBufferPointer(rebasing: buffer[..<packed]), lengths: $0)
+        }
+        packed = 0
+        lengths.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func append(_ start: Int, _ end: Int) throws {
+        var line = UnsafeBufferPointer(rebasing: buffer[start..<end])
         if line.last == 0x0D { line = UnsafeBufferPointer(rebasing: line.dropLast()) }
         guard let tab = line.firstIndex(of: 0x09) else {
             if !line.isEmpty { tags.append(line) }

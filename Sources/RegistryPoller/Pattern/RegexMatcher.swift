@@ -9,11 +9,17 @@ final class RegexMatcher {
     private let steps: UnsafeMutablePointer<RegexProgram.Step>
     private let classes: UnsafeMutablePointer<(low: UInt64, high: UInt64)>
     private let firstSets: UnsafeMutablePointer<RegexProgram.FirstSet>
+    /// The groups' places, and as much room again for the table.
     private let slots: UnsafeMutablePointer<Int>
     private let slotCount: Int
     private let work: UnsafeMutablePointer<Work>
     /// Where a decision is come to more than once, it is to be made once.
     private let marksDecisions: Bool
+    /// The quicker way, for programs that have it and are run often.
+    private let table: RegexTable?
+
+    /// A table takes as long to make as some hundred texts.
+    private static let manyTexts = 500
 
     /// What changes while it runs. Behind a pointer, because looking after each access to a property of an object takes longer
     /// than the step that needs it.
@@ -45,6 +51,7 @@ final class RegexMatcher {
     /// - Parameter texts: about how many it is for; its budget grows with them.
     init(_ expression: RegularExpression, texts: Int = 1) {
         program = expression.program
+        table = texts >= Self.manyTexts ? RegexTable(expression.program) : nil
         let waiting = UnsafeMutableBufferPointer<Attempt>.allocate(capacity: 64)
         waiting.initialize(repeating: Attempt(step: 0, position: 0))
         work = .allocate(capacity: 1)
@@ -62,8 +69,8 @@ final class RegexMatcher {
         firstSets = .allocate(capacity: max(1, program.firstSets.count))
         firstSets.initialize(from: program.firstSets, count: program.firstSets.count)
         slotCount = 2 * expression.groupNames.count
-        slots = .allocate(capacity: slotCount)
-        slots.initialize(repeating: -1, count: slotCount)
+        slots = .allocate(capacity: 2 * slotCount)
+        slots.initialize(repeating: -1, count: 2 * slotCount)
     }
 
     deinit {
@@ -71,6 +78,7 @@ final class RegexMatcher {
         classes.deallocate()
         firstSets.deallocate()
         slots.deallocate()
+        table?.deallocate()
         work.pointee.visited.deallocate()
         work.pointee.waiting.deallocate()
         work.deallocate()
@@ -99,6 +107,16 @@ final class RegexMatcher {
 
     private func find(_ text: UnsafeBufferPointer<UInt8>, captures: Bool) -> Bool {
         guard work.pointee.budget >= 0 else { return false }
+        if let table {
+            if captures { slots.update(repeating: -1, count: slotCount) }
+            let room = UnsafeMutableBufferPointer(start: slots, count: slotCount)
+            let spare = UnsafeMutableBufferPointer(start: slots + slotCount, count: slotCount)
+            switch table.run(text, captures ? room : nil, spare) {
+            case .match: return true
+            case .none: return false
+            case .unknown: break
+            }
+        }
         let bits = (program.choices + (marksDecisions ? program.decisions : 0)) * (text.count + 1)
         if bits > 0 {
             let words = bits / 64 + 1

@@ -59,6 +59,8 @@ final class TagScreen {
     private let gates: [Gate]
     private let extractor: RegexMatcher?
     private let parts: [ExtractionTemplate.Part]
+    /// The group that is all that the template takes.
+    private let onlyGroup: Int?
     private let refusesLatest: Bool
     private let refusesEmpty: Bool
     /// What was extracted: one buffer is written while the other one holds the best so far.
@@ -80,6 +82,11 @@ final class TagScreen {
         }
         extractor = policy.extraction.map { RegexMatcher($0.expression, texts: tags) }
         parts = policy.extraction?.template.parts ?? []
+        if parts.count == 1, case .group(let groups) = parts[0], groups.count == 1 {
+            onlyGroup = groups[0]
+        } else {
+            onlyGroup = nil
+        }
         refusesLatest = policy.refusesLatest
         refusesEmpty = policy.dialect == .slipway
         scratch = .allocate(capacity: Self.longest)
@@ -130,9 +137,7 @@ final class TagScreen {
     func extract(_ tag: UnsafeBufferPointer<UInt8>) -> Extract {
         guard let extractor else { return .text(tag) }
         guard extractor.capture(tag) else { return .refused(.noMatch) }
-        if parts.count == 1, case .group(let groups) = parts[0], let range = extractor.group(firstOf: groups),
-            !range.isEmpty
-        {
+        if let onlyGroup, let range = extractor.group(onlyGroup), !range.isEmpty {
             // A part of the tag needs no place of its own.
             return .text(UnsafeBufferPointer(rebasing: tag[range]))
         }
@@ -173,16 +178,39 @@ final class TagScreen {
 
     /// Letters, digits and `_`, behind the first one also `.` and `-`; 128 at most.
     private static func isTag(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard tag.count <= 128, let first = tag.first, first != UInt8(ascii: "."), first != UInt8(ascii: "-") else {
-            return false
+        guard let base = tag.baseAddress, tag.count <= 128, let first = tag.first, first != UInt8(ascii: "."),
+            first != UInt8(ascii: "-")
+        else { return false }
+        // Eight at a time; the last eight may have been looked at in part.
+        let width = MemoryLayout<UInt64>.size
+        guard tag.count >= width else { return tag.allSatisfy(isTagCharacter) }
+        var position = 0
+        while true {
+            let word = UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self)
+            guard areTagCharacters(word) else { return false }
+            if position + width == tag.count { return true }
+            position = min(position + width, tag.count - width)
         }
-        for byte in tag {
-            guard
-                isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte == UInt8(ascii: "_")
-                    || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
-            else { return false }
+    }
+
+    private static func isTagCharacter(_ byte: UInt8) -> Bool {
+        isDigit(byte) || (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte == UInt8(ascii: "_")
+            || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
+    }
+
+    /// The same of eight bytes at once: the high bit of each is what is known of it, and none of the sums carries.
+    private static func areTagCharacters(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let high = ones << 7
+        guard word & high == 0 else { return false }
+        @inline(__always)
+        func within(_ word: UInt64, _ first: UInt64, _ last: UInt64) -> UInt64 {
+            (word &+ (0x80 &- first) &* ones) & ~(word &+ (0x7f &- last) &* ones)
         }
-        return true
+        let isLetter = within(word | ones << 5, 0x61, 0x7a)
+        let isDigit = within(word, 0x30, 0x39)
+        let isOther = within(word, 0x2d, 0x2e) | within(word, 0x5f, 0x5f)
+        return (isLetter | isDigit | isOther) & high == high
     }
 }
 

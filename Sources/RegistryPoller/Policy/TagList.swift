@@ -40,6 +40,24 @@ package struct TagList: Sendable {
         }
     }
 
+    /// Adds many tags that lie one behind the other.
+    ///
+    /// - Parameter lengths: the bytes of each.
+    package mutating func append(packed tags: UnsafeBufferPointer<UInt8>, lengths: UnsafeBufferPointer<UInt32>) {
+        guard bytes.count + tags.count <= Int(UInt32.max) else { return }
+        var end = UInt32(bytes.count)
+        bytes.append(contentsOf: tags)
+        ends.reserveCapacity(max(ends.capacity, ends.count + lengths.count))
+        for length in lengths {
+            end += length
+            ends.append(end)
+        }
+        if !created.isEmpty { created.append(contentsOf: repeatElement(Self.unknown, count: lengths.count)) }
+    }
+
+    /// Makes room for so many bytes of tags.
+    package mutating func reserve(bytes count: Int) { bytes.reserveCapacity(min(count, Int(UInt32.max))) }
+
     package mutating func append(_ tag: String, created: Int64? = nil) {
         var tag = tag
         tag.withUTF8 { append($0, created: created) }

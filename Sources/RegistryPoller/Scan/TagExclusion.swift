@@ -8,8 +8,10 @@ package enum TagExclusion {
     }
 
     static func isArtifact(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
-        if tag.count >= 4, tag.suffix(4).elementsEqual(".sig".utf8) { return true }
-        guard tag.starts(with: "sha256-".utf8) else { return false }
+        let count = tag.count
+        // Nearly every tag is told by one byte.
+        if count >= 4, tag[count - 4] == UInt8(ascii: "."), tag.suffix(4).elementsEqual(".sig".utf8) { return true }
+        guard count >= 71, tag.starts(with: "sha256-".utf8) else { return false }
         let rest = tag.dropFirst("sha256-".utf8.count)
         let hash = rest.prefix(64)
         return hash.count == 64 && hash.allSatisfy { isDigit($0) || $0 &- UInt8(ascii: "a") < 6 }
