@@ -178,6 +178,32 @@ struct StructureProofTests {
         #expect(policies.bytes == nil && !policies.skipped.isEmpty)
     }
 
+    /// Two images that would share a parameter, two tags for one entry: neither is written. The same twice is once.
+    @Test(arguments: [
+        "", "helm: {}\n", "helm:\n  parameters:\n  - name: x\n    value: y\n", "images:\n- name: web\n  newTag: v0\n",
+    ])
+    func contradictionsAreLeft(_ text: String) {
+        func update(_ form: ArgoPlace.Form, _ holder: ArgoPlace.Holder, _ images: [String]) -> FileUpdate {
+            let place = ArgoPlace(
+                file: "kustomization.yaml", holder: holder, form: form, application: Self.application, image: "web")
+            return ManifestUpdater.update(
+                Array(text.utf8), file: "kustomization.yaml", places: images.map { (place, ImageText($0)) })
+        }
+        let digest = "web@sha256:" + String(repeating: "ab", count: 32)
+        for (form, holder) in [
+            (.helm(name: "image.name", tag: "image.tag"), .overrides), (.kustomize(original: "web"), .overrides),
+            (.kustomize(original: "web"), .kustomization),
+        ] as [(ArgoPlace.Form, ArgoPlace.Holder)] where holder == .overrides || !text.isEmpty {
+            for images in [["web:v1", "web:v2"], ["web:v1", digest]] {
+                let result = update(form, holder, images)
+                #expect(result.bytes == nil && !result.skipped.isEmpty, "\(result)")
+                #expect(!result.skipped.contains(where: Self.isProofFailure))
+            }
+            let twice = update(form, holder, ["web:v2", "web:v2"])
+            #expect(twice.bytes == update(form, holder, ["web:v2"]).bytes && twice.bytes != nil && twice.skipped == [])
+        }
+    }
+
     @Test func whatIsWrittenIsWhatWasMeant() {
         let texts = Self.shapes.flatMap(Self.texts) + Self.annotations.flatMap(Self.pods)
         for (index, text) in texts.enumerated() {

@@ -25,6 +25,11 @@ extension UpdateCommand {
         }
         request.workloads = try workloadImages()
         request.kustomizeImages = try kustomizeImages.map(Self.kustomizeImage)
+        for (index, image) in request.kustomizeImages.enumerated() {
+            if request.kustomizeImages[..<index].contains(where: { $0.name == image.name && $0 != image }) {
+                throw ValidationError("--kustomize-image: '\(image.name)' is given twice, with different images")
+            }
+        }
         request.helmValues = try helmValues.map { text in
             let (path, value) = try RegistryOptions.pair(text, flag: "--helm-value")
             guard let path = ValuePath(path) else {

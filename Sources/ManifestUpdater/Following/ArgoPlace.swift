@@ -72,25 +72,47 @@ extension ManifestUpdater {
     private static func made(
         file: String, after bytes: [UInt8], places: [(ArgoPlace, ImageText)]
     ) -> FileUpdate {
+        var update = FileUpdate()
+        var wanted: [String: String] = [:]
+        var contradicted: Set<String> = []
+        func texts(_ place: ArgoPlace, _ image: ImageText) -> [(name: String, value: String)] {
+            place.parameters(for: image)
+                + (place.kustomizeImage(for: image).map { [("images \(FileUpdater.original($0))", $0)] } ?? [])
+        }
+        for (name, value) in places.flatMap(texts) {
+            if let other = wanted[name], other != value { contradicted.insert(name) }
+            wanted[name] = value
+        }
+        let kept = places.filter { place, image in
+            let name = texts(place, image).map(\.name).first(where: contradicted.contains)
+            if let name {
+                update.skipped.append(
+                    ManifestSkip(
+                        file: file, object: place.application.description, container: place.image,
+                        reason: FileUpdater.contradiction(name)))
+            }
+            return name == nil
+        }
+        if kept.isEmpty { return update }
         var pairs: [PlainValue.Pair] = []
-        let parameters = places.flatMap { $0.0.parameters(for: $0.1) }
+        var seen: Set<String> = []
+        let parameters = kept.flatMap { $0.0.parameters(for: $0.1) }.filter { seen.insert($0.name).inserted }
         if !parameters.isEmpty {
             pairs.append(
                 PlainValue.Pair(
                     "helm", .mapping([PlainValue.Pair("parameters", .list(parameters.map(PlainValue.parameter)))])))
         }
-        let images = places.compactMap { $0.0.kustomizeImage(for: $0.1) }
+        let images = kept.compactMap { $0.0.kustomizeImage(for: $0.1) }.filter { seen.insert("images \($0)").inserted }
         if !images.isEmpty {
             pairs.append(
                 PlainValue.Pair(
                     "kustomize", .mapping([PlainValue.Pair("images", .list(images.map { .text($0) }))])))
         }
-        var update = FileUpdate()
         let text = PlainValue.mapping(pairs).text
         let lineBreak = bytes.isEmpty || bytes.last == 0x0A ? [] : [UInt8(ascii: "\n")]
         update.bytes = bytes + lineBreak + Array(text.utf8)
         update.splices = [Splice(range: bytes.count..<bytes.count, bytes: lineBreak + Array(text.utf8))]
-        update.changes = places.map { place, image in
+        update.changes = kept.map { place, image in
             ManifestChange(
                 file: file, line: 1, column: 1, object: place.application.description, container: place.image, old: "",
                 new: image.description, setter: place.setter)
@@ -186,7 +208,7 @@ extension FileUpdater {
     }
 
     /// The name before `=`, or that of the whole text.
-    private static func original(_ text: String) -> String {
+    fileprivate static func original(_ text: String) -> String {
         text.firstIndex(of: "=").map { String(text[..<$0]) } ?? ImageText(text).name
     }
 
@@ -229,16 +251,24 @@ extension FileUpdater {
         }
         var seen: Set<ArgoPlace.Holder> = []
         for first in parameters where seen.insert(first.place.holder).inserted {
-            let group = parameters.filter { $0.place.holder == first.place.holder }
             guard let holder = holder(of: first.place) else { continue }
+            let group = settled(
+                parameters.filter { $0.place.holder == first.place.holder }.map {
+                    Addition(place: $0.place, name: $0.name, text: $0.value, unit: $0.unit)
+                }, in: holder)
+            if group.isEmpty { continue }
             add(
-                group.map { PlainValue.parameter(($0.name, $0.value)) }, to: ["helm", "parameters"], of: holder,
-                for: group.map { ($0.place, "\($0.name): \($0.value)", $0.unit) })
+                group.map { PlainValue.parameter(($0.name, $0.text)) }, to: ["helm", "parameters"], of: holder,
+                for: group.map { ($0.place, "\($0.name): \($0.text)", $0.unit) })
         }
         seen = []
         for first in images where seen.insert(first.place.holder).inserted {
-            let group = images.filter { $0.place.holder == first.place.holder }
             guard let holder = holder(of: first.place) else { continue }
+            let group = settled(
+                images.filter { $0.place.holder == first.place.holder }.map {
+                    Addition(place: $0.place, name: Self.original($0.text), text: $0.text, unit: $0.unit)
+                }, in: holder)
+            if group.isEmpty { continue }
             add(
                 group.map { .text($0.text) }, to: ["kustomize", "images"], of: holder,
                 for: group.map { ($0.place, $0.text, $0.unit) })
@@ -251,6 +281,42 @@ extension FileUpdater {
             Wish(
                 node: node.resolved, text: text, object: place.application.description, container: place.image,
                 setter: place.setter, unit: unit))
+    }
+
+    /// An item that is to come into a list.
+    private struct Addition {
+        var place: ArgoPlace
+        var name: String
+        var text: String
+        var unit: Int
+    }
+
+    fileprivate static func contradiction(_ name: String) -> String {
+        "images want different values for '\(name)': give each names of its own by helm.image-name and helm.image-tag, or "
+            + "kustomize.image-name"
+    }
+
+    /// Of the same wanted twice one; of different values for one name none, with a reason.
+    private mutating func settled(_ additions: [Addition], in holder: YAMLNode) -> [Addition] {
+        var seen: [String: String] = [:]
+        var contradicted: Set<String> = []
+        for one in additions {
+            if let other = seen[one.name], other != one.text { contradicted.insert(one.name) }
+            seen[one.name] = one.text
+        }
+        var result: [Addition] = []
+        var kept: Set<String> = []
+        for one in additions {
+            if contradicted.contains(one.name) {
+                refusedUnits.insert(one.unit)
+                skip(
+                    holder, object: one.place.application.description, container: one.place.image,
+                    Self.contradiction(one.name))
+            } else if kept.insert(one.name).inserted {
+                result.append(one)
+            }
+        }
+        return result
     }
 
     /// Items for a list below two keys, of which each may be missing.

@@ -23,6 +23,8 @@ extension FileUpdater {
     mutating func set(_ wanted: UpdateRequest.KustomizeImage, in entry: YAMLNode) {
         let setter = "kustomize \(wanted.name)"
         let unit = newUnit()
+        guard settle(wanted, settledEntries[entry], at: entry) else { return }
+        settledEntries[entry] = (wanted, unit)
         var keys: [(String, String)] = []
         if let name = wanted.newName, entry["newName"] != nil || name != wanted.name { keys.append(("newName", name)) }
         if let tag = wanted.newTag { keys.append(("newTag", tag)) }
@@ -60,8 +62,24 @@ extension FileUpdater {
         }
     }
 
+    /// Whether an entry is still to be written: the same wish twice is one, two different ones are none.
+    private mutating func settle(
+        _ wanted: UpdateRequest.KustomizeImage, _ other: (image: UpdateRequest.KustomizeImage, unit: Int)?,
+        at node: YAMLNode
+    ) -> Bool {
+        guard let other else { return true }
+        if other.image != wanted {
+            refusedUnits.insert(other.unit)
+            skip(node, container: wanted.name, "two requests want different images for '\(wanted.name)'")
+        }
+        return false
+    }
+
     /// A new entry, where no kustomization has one.
     mutating func addKustomizeImage(_ wanted: UpdateRequest.KustomizeImage, to root: YAMLNode) {
+        let unit = newUnit()
+        guard settle(wanted, settledAdditions[wanted.name], at: root) else { return }
+        settledAdditions[wanted.name] = (wanted, unit)
         var pairs = [PlainValue.Pair("name", .text(wanted.name))]
         if let name = wanted.newName, name != wanted.name { pairs.append(PlainValue.Pair("newName", .text(name))) }
         if let tag = wanted.newTag { pairs.append(PlainValue.Pair("newTag", .text(tag))) }
@@ -81,6 +99,6 @@ extension FileUpdater {
         let image = ImageText(name: wanted.newName ?? wanted.name, tag: wanted.newTag, digest: wanted.digest)
         add(
             edit, at: place, container: wanted.name, old: "", new: image.description,
-            setter: "kustomize \(wanted.name)")
+            setter: "kustomize \(wanted.name)", unit: unit)
     }
 }

@@ -65,6 +65,9 @@ struct FileUpdater {
     var unitCount = 0
     /// The units of which something cannot be written.
     var refusedUnits: Set<Int> = []
+    /// What entries of kustomizations, and new ones by their names, are to be, and by which unit.
+    var settledEntries: [YAMLNode: (image: UpdateRequest.KustomizeImage, unit: Int)] = [:]
+    var settledAdditions: [String: (image: UpdateRequest.KustomizeImage, unit: Int)] = [:]
     var result = FileUpdate()
 
     init(file: String, bytes: [UInt8], documents: [YAMLDocument], request: UpdateRequest) {
