@@ -30,8 +30,7 @@ package enum ManifestUpdater {
         let values = try newValues(edits, scan)
         var splices: [Splice] = []
         var changes: [Range<Int>: String] = [:]
-        var nodes: [Range<Int>: YAMLNode] = [:]
-        for document in documents { nodes.merge(document.scalars(at: values.keys)) { _, last in last } }
+        let nodes = documents.scalars(at: values.keys)
         for (range, value) in values.sorted(by: { $0.key.lowerBound < $1.key.lowerBound }) {
             let place = value.edit.target.location.description
             guard let node = nodes[range] else {
@@ -72,15 +71,19 @@ package enum ManifestUpdater {
     private static func newValues(
         _ edits: [ManifestEdit], _ scan: ScanResult
     ) throws(UpdateError) -> [Range<Int>: NewValue] {
-        let present = Dictionary(grouping: scan.targets, by: \.valueRange)
-        let asked = Dictionary(grouping: edits.map(\.target), by: \.valueRange)
+        struct Place: Hashable {
+            let range: Range<Int>
+            let identity: ImageTarget.Identity
+            var image: String?
+        }
+        let present = Set(scan.targets.map { Place(range: $0.valueRange, identity: $0.identity, image: $0.image) })
+        let asked = Set(edits.map { Place(range: $0.target.valueRange, identity: $0.target.identity) })
         var values: [Range<Int>: NewValue] = [:]
         for edit in edits {
             let target = edit.target
             let place = target.location.description
-            let isThere = present[target.valueRange, default: []].contains {
-                $0.isSamePlace(as: target) && $0.image == target.image
-            }
+            let isThere = present.contains(
+                Place(range: target.valueRange, identity: target.identity, image: target.image))
             guard isThere else {
                 throw UpdateError(
                     .stale, "\(target.subject) does not have the image '\(target.image)' here any more", place: place,
@@ -102,8 +105,7 @@ package enum ManifestUpdater {
         // A shared value is changed only when every container that uses it asks for that.
         for target in scan.targets {
             guard let value = values[target.valueRange], !value.edit.target.isMarker else { continue }
-            let isAsked = asked[target.valueRange, default: []].contains { $0.isSamePlace(as: target) }
-            if !isAsked {
+            if !asked.contains(Place(range: target.valueRange, identity: target.identity)) {
                 throw UpdateError(
                     .conflict,
                     "\(value.edit.target.subject) shares its value with \(target.subject), which is not updated",

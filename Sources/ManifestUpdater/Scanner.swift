@@ -13,9 +13,11 @@ struct Scanner {
     /// The lines that speak of image policies, found once a file.
     var markerLines: [Range<Int>]?
 
-    init(file: String, bytes: [UInt8]) {
+    /// - Parameter lines: those of the bytes, where they are known.
+    init(file: String, bytes: [UInt8], lines: LineIndex? = nil) {
         self.file = file
         self.bytes = bytes
+        if let lines { self.lines = lines }
     }
 
     mutating func location(of node: YAMLNode) -> SourceLocation {

@@ -101,19 +101,25 @@ package struct YAMLDocument: Sendable {
     package let range: Range<Int>
 }
 
-extension YAMLDocument {
+extension Array where Element == YAMLDocument {
     /// The scalars with these ranges, keys among them. Aliases are not entered: an anchor's scalar is found at its place.
     package func scalars(at ranges: some Collection<Range<Int>>) -> [Range<Int>: YAMLNode] {
-        guard let root, let first = ranges.map(\.lowerBound).min(), let last = ranges.map(\.lowerBound).max() else {
-            return [:]
-        }
         let wanted = Set(ranges)
+        let sorted = wanted.sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
         var found: [Range<Int>: YAMLNode] = [:]
-        for index in root.index..<Int(root.record.next) {
-            let record = root.tape.records[index]
-            guard record.kind.isScalar, (first...last).contains(Int(record.start)) else { continue }
-            let range = Int(record.start)..<Int(record.end)
-            if wanted.contains(range) { found[range] = YAMLNode(tape: root.tape, index: index) }
+        var place = 0
+        for document in self {
+            guard let root = document.root else { continue }
+            while place < sorted.count, sorted[place].lowerBound < document.range.lowerBound { place += 1 }
+            guard place < sorted.count else { break }
+            guard sorted[place].lowerBound <= document.range.upperBound else { continue }
+            let first = sorted[place].lowerBound
+            for index in root.index..<Int(root.record.next) {
+                let record = root.tape.records[index]
+                guard record.kind.isScalar, Int(record.start) >= first else { continue }
+                let range = Int(record.start)..<Int(record.end)
+                if wanted.contains(range) { found[range] = YAMLNode(tape: root.tape, index: index) }
+            }
         }
         return found
     }

@@ -189,6 +189,10 @@ import Testing
             ["release", "--workload", "deployment/locked,deployment/none", "-i", "acme/web:1.1.0", "-v"])
         #expect(filtered.stdout.contains("default:deployment/locked  skipped  cannot find one or more images"))
         #expect(filtered.stdout.contains("default:deployment/none    skipped  not found in repository"))
+        let none = try run(["release", "--workload", "deployment/none", "-i", "acme/web:1.1.0"], fails: true)
+        #expect(none.status == 1 && none.stderr.contains("default:deployment/none: not found in repository"))
+        try run(["release", "--workload", "shop:statefulset/api", "-i", "acme/web:1.0.5", "--user", "ann\nb"])
+        #expect(try message().hasSuffix("\nSlipway-User: ann b\n"))
         let absent = try run(["release", "--all", "-i", "acme/web:9"], fails: true)
         #expect(absent.status == 1 && absent.stderr.contains("image \"acme/web:9\" does not exist"))
         for wrong in [

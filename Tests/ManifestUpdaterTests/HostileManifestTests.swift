@@ -57,6 +57,49 @@ struct HostileManifestTests {
         #expect(list.changes.count == count / 4 && list.changes.last?.object == "default:pod/p\(count / 4 - 1)")
     }
 
+    /// Containers of one name, a value that all share, many workloads: each costs the same, however many there are.
+    @Test func manyContainersAreBounded() throws {
+        let count = 1_500
+        func pod(_ containers: String, _ name: String = "p") -> String {
+            "kind: Pod\nmetadata: {name: \(name), annotations: {fluxcd.io/automated: 'true'}}\nspec:\n  containers:\n"
+                + containers
+        }
+        var request = UpdateRequest()
+        let id = WorkloadID(namespace: "default", kind: "pod", name: "p")
+        request.workloads = [.init(workload: id, container: "c", image: "a:v2")]
+        let same = pod(String(repeating: "  - {name: c, image: a:v1}\n", count: 3 * count))
+        #expect(ManifestUpdater.update(Array(same.utf8), file: "f", request: request).changes.count == 3 * count)
+        let shared = pod(
+            "  - {name: c, image: &i a:v1}\n" + String(repeating: "  - {name: c, image: *i}\n", count: count - 1))
+        #expect(ManifestUpdater.update(Array(shared.utf8), file: "f", request: request).changes.count == 1)
+        #expect(ManifestUpdater.update(Array(shared.utf8), file: "f", request: request).skipped == [])
+        for text in [same, shared] {
+            let targets = ManifestScan.scan(file: "f", bytes: Array(text.utf8)).targets
+            let edits = targets.map { ManifestEdit(target: $0, newImage: "a:v2") }
+            #expect(
+                try ManifestUpdater.apply(edits, to: Array(text.utf8), file: "f")
+                    == Array(text.replacing("a:v1", with: "a:v2").utf8))
+        }
+        let many = (0..<count).map { pod("  - {name: c, image: a:v1}\n", "p\($0)") }.joined(separator: "---\n")
+        request.workloads = (0..<count).map {
+            .init(
+                workload: WorkloadID(namespace: "default", kind: "pod", name: "p\($0)"), container: "c", image: "a:v2")
+        }
+        #expect(ManifestUpdater.update(Array(many.utf8), file: "f", request: request).changes.count == count)
+        #expect(ManifestScan.containers(file: "f", bytes: Array(many.utf8)).0.count == count)
+        let ids = Set((0..<count).map { "default:pod/p\($0)" })
+        let policies = ManifestUpdater.update(
+            Array(many.utf8), file: "f", policies: PolicyUpdate(tagAll: "glob:*-x"), of: ids)
+        #expect(policies.changes.count == count)
+        request = UpdateRequest()
+        request.kustomizeImages = [.init(name: "a", newName: nil, newTag: "v2", digest: nil)]
+        let entries =
+            "x: &x 1\ny: [" + String(repeating: "*x, ", count: 4_000) + "]\nimages:\n"
+            + String(repeating: "- {name: a, newTag: v1}\n", count: count)
+        let images = ManifestUpdater.update(Array(entries.utf8), file: "kustomization.yaml", request: request)
+        #expect(images.changes.count == count)
+    }
+
     /// Nested lists that share their items: the parser's count of what aliases stand for bounds the walk.
     @Test func sharedListsAreBounded() {
         var text = "a0: &a0 [{kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: 'x:1'}]}}]\n"

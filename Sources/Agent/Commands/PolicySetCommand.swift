@@ -22,7 +22,7 @@ package struct WorkloadPolicyOptions: ParsableArguments {
     @Option(name: [.customShort("m"), .long], help: ArgumentHelp("Why, for the commit's message.", valueName: "text"))
     var message: String?
 
-    @Option(help: ArgumentHelp("Who asks for it.", valueName: "name"))
+    @Option(help: ArgumentHelp("Who asks for it, for the commit's trailers.", valueName: "name"))
     var user: String?
 
     @Flag(name: .customLong("dry-run"), help: "Change nothing; say what would be changed.")
@@ -49,13 +49,13 @@ package struct WorkloadPolicyOptions: ParsableArguments {
     func run(_ update: PolicyUpdate) async throws {
         let console = Console()
         let ids = Set(try identifiers())
-        let user = message
+        let words = message
         let outcome: RepositoryEditor.Outcome
         do {
             outcome = try await RepositoryEditor(try repository.resolved()).edit(
-                dryRun: dryRun,
+                dryRun: dryRun, user: user,
                 message: { changes in
-                    CommitMessage.policies(update, workloads: Set(changes.map(\.object)).sorted(), user: user)
+                    CommitMessage.policies(update, workloads: Set(changes.map(\.object)).sorted(), user: words)
                 },
                 { path, bytes in ManifestUpdater.update(bytes, file: path, policies: update, of: ids) })
         } catch let error as AgentError {

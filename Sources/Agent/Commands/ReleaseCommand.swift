@@ -65,6 +65,9 @@ package struct ReleaseCommand: AsyncParsableCommand {
     @Option(name: [.customShort("m"), .long], help: ArgumentHelp("Why, for the commit's message.", valueName: "text"))
     var message: String?
 
+    @Option(help: ArgumentHelp("Who asks for it, for the commit's trailers.", valueName: "name"))
+    var user: String?
+
     @Flag(name: .shortAndLong, help: "Print what was skipped; twice, also what was ignored.") var verbose: Int
 
     @Option(name: .shortAndLong, help: "How the result is printed: text or json.") var output: OutputFormat = .text
@@ -74,7 +77,11 @@ package struct ReleaseCommand: AsyncParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        if watch { throw ValidationError("--watch: Slipway writes to git and looks at no cluster; leave it out") }
+        if watch {
+            throw ValidationError(
+                "-w, --watch: Slipway writes to git and looks at no cluster; leave it out, and name workloads by --workload"
+            )
+        }
         if interactive { throw ValidationError("--interactive: use --dry-run, then name the workloads by --workload") }
         guard (updateImage != nil) != updateAllImages else {
             throw ValidationError("please supply exactly one of --update-image=<image> or --update-all-images")
@@ -126,13 +133,15 @@ package struct ReleaseCommand: AsyncParsableCommand {
             results = release.results(found)
             let (message, image) = (message, updateImage)
             outcome = try await editor.edit(
-                dryRun: dryRun,
+                dryRun: dryRun, user: user,
                 message: { _ in CommitMessage.release(image: image, workloads: named, user: message) },
                 { path, bytes in release.update(bytes, file: path) })
         } catch let error as AgentError {
             console.alert("error: \(error)")
             throw ExitCode(1)
         }
+        let missing = named.filter { id in results.contains { $0.workload == id && $0.updates == [Release.notFound] } }
+        for id in missing { console.alert("warning: \(id): \(Release.notFound)") }
         // What the rewriter refused is a failure of its workload.
         for skip in outcome.skipped {
             guard let index = results.firstIndex(where: { $0.workload == skip.object && $0.status == "success" }) else {
@@ -143,6 +152,7 @@ package struct ReleaseCommand: AsyncParsableCommand {
         }
         try WorkloadResult.print(results, verbosity: verbose, outcome, output, console)
         if results.contains(where: { $0.status == "failed" }) { throw ExitCode(1) }
+        if !named.isEmpty, missing.count == named.count { throw ExitCode(1) }
         if exitCode, outcome.changes.isEmpty { throw ExitCode(3) }
     }
 

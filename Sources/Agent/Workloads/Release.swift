@@ -126,6 +126,8 @@ struct Release: Sendable {
         return ManifestUpdater.update(bytes, file: file, request: request)
     }
 
+    static let notFound = "not found in repository"
+
     /// The table's lines, in fluxctl's words.
     func results(_ containers: [WorkloadContainer]) -> [WorkloadResult] {
         let grouped = containers.grouped
@@ -136,7 +138,7 @@ struct Release: Sendable {
                 workload: id, status: decision.status, updates: decision.reason.map { [$0] } ?? updates)
         }
         for id in named where !grouped.contains(where: { $0.key == id }) {
-            results.append(WorkloadResult(workload: id, status: "skipped", updates: ["not found in repository"]))
+            results.append(WorkloadResult(workload: id, status: "skipped", updates: [Self.notFound]))
         }
         return results.sorted { $0.workload < $1.workload }
     }

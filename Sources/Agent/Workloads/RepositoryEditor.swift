@@ -79,9 +79,11 @@ struct RepositoryEditor: Sendable {
 
     /// Carries out an edit of files.
     ///
-    /// - Parameter message: for the changes that were made, without trailers.
+    /// - Parameters:
+    ///   - user: who asks for it; becomes a trailer.
+    ///   - message: for the changes that were made, without trailers.
     func edit(
-        dryRun: Bool = false, message: @Sendable ([ManifestChange]) -> String,
+        dryRun: Bool = false, user: String? = nil, message: @Sendable ([ManifestChange]) -> String,
         _ update: @Sendable (_ path: String, _ bytes: [UInt8]) -> FileUpdate
     ) async throws(AgentError) -> Outcome {
         for attempt in 1...Self.attempts {
@@ -96,7 +98,7 @@ struct RepositoryEditor: Sendable {
                 edits[file.path] = result.bytes
             }
             if edits.isEmpty || dryRun { return outcome }
-            let commit = try await commit(edits, outcome.changes, message(outcome.changes), on: revision)
+            let commit = try await commit(edits, outcome.changes, message(outcome.changes), user, on: revision)
             let pushed = try await explained {
                 try await mirror.git.push(commit, to: repository.branch, expecting: revision.id)
             }
@@ -114,7 +116,8 @@ struct RepositoryEditor: Sendable {
     }
 
     private func commit(
-        _ edits: [String: [UInt8]], _ changes: [ManifestChange], _ message: String, on revision: Commit
+        _ edits: [String: [UInt8]], _ changes: [ManifestChange], _ message: String, _ user: String?,
+        on revision: Commit
     ) async throws(AgentError) -> ObjectID {
         let now = SystemClock().now
         let author = Signature(name: settings.authorName, email: settings.authorEmail, time: now)
@@ -124,12 +127,15 @@ struct RepositoryEditor: Sendable {
         var body = message
         while let last = body.last, last.isWhitespace { body.removeLast() }
         if let skip = settings.commit.ciSkip { body += "\n\n" + skip }
-        let trailers = changes.map { change in
+        var trailers = changes.map { change in
             CommitTrailer.line(
                 CycleReport.Update(
                     file: change.file, line: change.line, workload: change.object,
                     container: change.container.isEmpty ? change.setter : change.container, old: change.old,
                     new: change.new, reason: ""))
+        }
+        if let user, !user.allSatisfy(\.isWhitespace) {
+            trailers.append("Slipway-User: " + user.map { $0.isNewline ? " " : String($0) }.joined())
         }
         let text = CommitTrailer.appended(trailers, to: body)
         return try await explained {

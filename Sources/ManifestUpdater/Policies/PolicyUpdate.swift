@@ -51,6 +51,7 @@ extension ManifestUpdater {
                 updater.apply(update, to: manifest)
             }
         }
+        updater.refuseShared { _ in true }
         return updater.finished()
     }
 }
@@ -70,7 +71,7 @@ extension FileUpdater {
         var add = update.add
         var remove = update.remove
         if let pattern = update.tagAll {
-            var scanner = Scanner(file: file, bytes: bytes)
+            var scanner = Scanner(file: file, bytes: bytes, lines: lines)
             scanner.scan(manifest, document: 0)
             for container in Set(scanner.finished().targets.map(\.container))
             where add["tag.\(container)"] == nil && !remove.contains("tag.\(container)") {
@@ -121,10 +122,7 @@ extension FileUpdater {
                 .replace(one.node, with: .text(one.value)), at: one.node, object: object, old: one.node.text ?? "",
                 new: one.value, setter: "annotation \(one.key)", unit: unit)
         }
-        guard !new.isEmpty || !gone.isEmpty else {
-            refuseShared { _ in true }
-            return
-        }
+        guard !new.isEmpty || !gone.isEmpty else { return }
         guard !shared, gone.isSubset(of: Set(own.compactMap(\.key.text))), !metadata.isAlias else {
             refusedUnits.insert(unit)
             skip(annotations ?? metadata, object: object, "its annotations are shared, by an anchor: write them out")
@@ -168,7 +166,6 @@ extension FileUpdater {
                 note(.add([PlainValue.Pair("annotations", .mapping(new))], to: metadata), additions)
             }
         }
-        refuseShared { _ in true }
     }
 
     private static func text(_ value: PlainValue) -> String { if case .text(let text) = value { text } else { "" } }

@@ -28,10 +28,11 @@ extension ManifestScan {
         } catch {
             return ([], [ManifestSkip(file: file, line: error.location?.line, reason: error.summary)])
         }
+        let lines = LineIndex(bytes)
         var found: [WorkloadContainer] = []
         for document in documents {
             for manifest in document.root.map(Manifest.all) ?? [] {
-                var scanner = Scanner(file: file, bytes: bytes)
+                var scanner = Scanner(file: file, bytes: bytes, lines: lines)
                 scanner.scan(manifest, document: document.index)
                 let policies = FluxPolicies(annotations: manifest.annotations).names
                 for target in scanner.finished().targets {

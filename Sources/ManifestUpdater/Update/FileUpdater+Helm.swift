@@ -27,24 +27,80 @@ extension FileUpdater {
         var aliases: [YAMLNode] = []
         for document in documents { document.root?.collectAliases(into: &aliases) }
         guard !aliases.isEmpty else { return }
+        struct Asked: Hashable {
+            let range: Range<Int>
+            let text: String
+        }
+        let asked = wishes.reduce(into: [:]) { $0[Asked(range: $1.node.range, text: $1.text), default: 0] += 1 }
+        let users = AliasUsers(aliases)
         var kept: [Wish] = []
         for wish in wishes {
             let range = wish.node.range
-            let users = aliases.filter {
-                $0.resolved.range.lowerBound <= range.lowerBound && range.upperBound <= $0.resolved.range.upperBound
-            }
-            let asked = wishes.filter { $0.node.range == range && $0.text == wish.text }.count
-            if isMeant(wish), !users.isEmpty, asked < users.count + 1 {
-                if let unit = wish.unit { refusedUnits.insert(unit) }
-                skip(
-                    wish.node, object: wish.object, container: wish.container,
-                    "its value is shared, by the anchor '\(users[0].anchor ?? "")', with line \(line(users[0])), "
-                        + "which is not to be changed")
-            } else {
+            guard isMeant(wish), let (count, first) = users.users(of: range),
+                asked[Asked(range: range, text: wish.text), default: 0] < count + 1
+            else {
                 kept.append(wish)
+                continue
             }
+            if let unit = wish.unit { refusedUnits.insert(unit) }
+            skip(
+                wish.node, object: wish.object, container: wish.container,
+                "its value is shared, by the anchor '\(first.anchor ?? "")', with line \(line(first)), "
+                    + "which is not to be changed")
         }
         wishes = kept
+    }
+}
+
+/// Which aliases stand for a node that holds a place. What aliases name lies inside one another or apart.
+private struct AliasUsers {
+    private struct Named {
+        var range: Range<Int>
+        /// Aliases of it and of what holds it.
+        var count: Int
+        var first: YAMLNode
+        /// The next larger one that holds it.
+        var holder: Int?
+    }
+
+    private var named: [Named] = []
+
+    init(_ aliases: [YAMLNode]) {
+        for (range, users) in Dictionary(grouping: aliases, by: \.resolved.range) {
+            named.append(Named(range: range, count: users.count, first: users[0]))
+        }
+        named.sort { ($0.range.lowerBound, -$0.range.upperBound) < ($1.range.lowerBound, -$1.range.upperBound) }
+        var open: [Int] = []
+        for index in named.indices {
+            while let last = open.last, named[last].range.upperBound < named[index].range.upperBound {
+                open.removeLast()
+            }
+            if let holder = open.last {
+                named[index].holder = holder
+                named[index].count += named[holder].count
+                if named[holder].first.range.lowerBound < named[index].first.range.lowerBound {
+                    named[index].first = named[holder].first
+                }
+            }
+            open.append(index)
+        }
+    }
+
+    func users(of range: Range<Int>) -> (count: Int, first: YAMLNode)? {
+        var (low, high) = (0, named.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if (named[middle].range.lowerBound, -named[middle].range.upperBound) <= (
+                range.lowerBound, -range.upperBound
+            ) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        var place: Int? = low == 0 ? nil : low - 1
+        while let index = place, named[index].range.upperBound < range.upperBound { place = named[index].holder }
+        return place.map { (named[$0].count, named[$0].first) }
     }
 }
 

@@ -155,36 +155,65 @@ struct FileUpdater {
         for document in documents {
             for manifest in document.root.map(Manifest.all) ?? [] { scanner.scan(manifest, document: document.index) }
         }
-        let scan = scanner.finished()
+        let all = scanner.finished().targets
+        let workloads = Dictionary(grouping: all, by: \.workload.description)
+        var chosen: [(target: ImageTarget, image: String)] = []
         for (number, wanted) in request.workloads.enumerated() {
             let name = wanted.workload.description
-            let targets = scan.targets.filter { $0.workload.description == name }
-            guard !targets.isEmpty else { continue }
-            let key = UpdateRequest.key(ofWorkload: number)
+            guard let targets = workloads[name] else { continue }
+            result.met.insert(UpdateRequest.key(ofWorkload: number))
             let named = targets.filter { wanted.container == nil || $0.container == wanted.container }
+            let containers = Set(targets.map(\.container)).sorted().prefix(20).joined(separator: ", ")
             if wanted.container == nil, Set(named.map(\.container)).count > 1 {
-                result.met.insert(key)
                 result.skipped.append(
                     ManifestSkip(
                         file: file, line: targets[0].location.line, object: name,
-                        reason: "it has several containers ("
-                            + Set(targets.map(\.container)).sorted().joined(separator: ", ")
-                            + "): say which one by --container"))
+                        reason: "it has several containers (\(containers)): say which one by --container"))
             } else if named.isEmpty {
-                result.met.insert(key)
                 result.skipped.append(
                     ManifestSkip(
                         file: file, line: targets[0].location.line, object: name, container: wanted.container ?? "",
-                        reason: "container(s) not found: \(wanted.container ?? ""); there are "
-                            + Set(targets.map(\.container)).sorted().joined(separator: ", ")))
+                        reason: "container(s) not found: \(wanted.container ?? ""); there are \(containers)"))
             } else {
-                result.met.insert(key)
-                for target in named { wish(for: target, image: wanted.image, among: scan.targets) }
+                chosen += named.map { ($0, wanted.image) }
             }
+        }
+        wish(for: chosen, among: all)
+    }
+
+    /// Everything is looked up once, however many containers have one name or share one value.
+    private mutating func wish(for chosen: [(target: ImageTarget, image: String)], among all: [ImageTarget]) {
+        struct Asked: Hashable {
+            let range: Range<Int>
+            let place: ImageTarget.Identity
+            let image: String
+        }
+        let sharing = Dictionary(grouping: all, by: \.valueRange).filter { $0.value.count > 1 }
+        let asked = Set(
+            chosen.lazy.filter { sharing[$0.target.valueRange] != nil }.map {
+                Asked(range: $0.target.valueRange, place: $0.target.identity, image: $0.image)
+            })
+        // Of those that share a value, the first one that does not ask for an image.
+        var others: [Range<Int>: [String: ImageTarget?]] = [:]
+        var ranges: Set<Range<Int>> = []
+        for (target, image) in chosen {
+            for range in [target.valueRange, target.nameRange, target.registryRange] {
+                range.map { _ = ranges.insert($0) }
+            }
+            guard let group = sharing[target.valueRange], others[target.valueRange]?[image] == nil else { continue }
+            let other = group.first { !asked.contains(Asked(range: $0.valueRange, place: $0.identity, image: image)) }
+            others[target.valueRange, default: [:]][image] = .some(other)
+        }
+        let nodes = documents.scalars(at: ranges)
+        for (target, image) in chosen {
+            let other = others[target.valueRange]?[image] ?? nil
+            wish(for: target, image: image, sharing: other, nodes)
         }
     }
 
-    private mutating func wish(for target: ImageTarget, image: String, among all: [ImageTarget]) {
+    private mutating func wish(
+        for target: ImageTarget, image: String, sharing: ImageTarget?, _ nodes: [Range<Int>: YAMLNode]
+    ) {
         func skip(_ reason: String) {
             result.skipped.append(
                 ManifestSkip(
@@ -198,13 +227,6 @@ struct FileUpdater {
             case .shared?, .notAutomated?, .imagePolicy?, .leftOut?, nil: break
             }
         }
-        let sharing = all.first { other in
-            other.valueRange == target.valueRange && !other.isSamePlace(as: target)
-                && !request.workloads.contains {
-                    $0.workload.description == other.workload.description && $0.image == image
-                        && ($0.container ?? other.container) == other.container
-                }
-        }
         if let sharing {
             return skip("its value is shared, by an anchor, with \(sharing.subject), which is not to be changed")
         }
@@ -216,7 +238,7 @@ struct FileUpdater {
             return skip(error.reason)
         }
         for (range, text) in wishes {
-            guard let node = scalar(at: range) else {
+            guard let node = nodes[range] else {
                 refusedUnits.insert(unit)
                 return skip("its value was not found")
             }
@@ -225,11 +247,6 @@ struct FileUpdater {
                     node: node, text: text, object: target.workload.description, container: target.container,
                     setter: "workload \(target.workload.description)", unit: unit))
         }
-    }
-
-    func scalar(at range: Range<Int>) -> YAMLNode? {
-        for document in documents { if let found = document.scalars(at: [range])[range] { return found } }
-        return nil
     }
 }
 
