@@ -47,6 +47,7 @@ struct Connection: ~Copyable {
     init(
         _ repository: borrowing Repository, session: RemoteSession, direction: git_direction
     ) throws(GitError) {
+        session.storage = repository.packDirectory
         let trust = try TrustStore.use(session.credentials)
         let headers = StringArray(session.credentials.headers)
         let pointer = repository.handle.pointer

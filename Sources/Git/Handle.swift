@@ -41,4 +41,5 @@ enum ReferenceIteratorKind: HandleKind {
 }
 enum WalkKind: HandleKind { static func free(_ pointer: OpaquePointer) { git_revwalk_free(pointer) } }
 enum DiffKind: HandleKind { static func free(_ pointer: OpaquePointer) { git_diff_free(pointer) } }
+enum IndexerKind: HandleKind { static func free(_ pointer: OpaquePointer) { git_indexer_free(pointer) } }
 enum PackBuilderKind: HandleKind { static func free(_ pointer: OpaquePointer) { git_packbuilder_free(pointer) } }

@@ -75,7 +75,8 @@ extension Mirror {
         case .http, .ssh, .git:
             outcome = try pushOverNetwork(target, to: reference, expecting: expecting, force: force)
         }
-        if outcome == .pushed, let target { try repository.setReference(reference, to: target) }
+        // It is there: that the mirror cannot note it, on a full disk say, takes nothing back. The next fetch does.
+        if outcome == .pushed, let target { try? repository.setReference(reference, to: target) }
         if outcome == .pushed { noteAdvertised(reference, target) }
         return outcome
     }

@@ -80,9 +80,7 @@ extension Mirror {
                 var tag = revision.object.oid
                 try check(failure, place: path) { git_packbuilder_insert(pack.pointer, &tag, nil) }
             }
-            try check(failure, place: path) {
-                git_packbuilder_write(pack.pointer, "\(path)/objects/pack", 0o444, nil, nil)
-            }
+            try PackSink.store(pack, of: self.repository, in: "\(path)/objects/pack", failure: failure)
         }
         let tree = try self.repository.treeHandle(revision.commit.tree)
         let index = try Handle<IndexKind>(failure, place: path) { git_index_open(&$0, "\(path)/index") }

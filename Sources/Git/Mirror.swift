@@ -80,7 +80,10 @@ package actor Mirror {
         do {
             return try fetchOnce(branch, progress: progress)
         } catch  where error.code == .corrupt {
+            // Stays so until a new one is there: the disk may be full.
+            isDamaged = true
             repository = try Self.make(path, origin: url)
+            isDamaged = false
             return try fetchOnce(branch, progress: progress)
         }
     }

@@ -17,6 +17,8 @@ final class RemoteSession {
     let url: RemoteURL
     let credentials: GitCredentials
     let progress: ((FetchProgress) -> Void)?
+    /// Where objects are stored that come.
+    var storage: String?
     /// The sockets of the conversation.
     let watch = SocketWatch()
     /// Why a callback refused to go on; more precise than what libgit2 then reports.
@@ -77,6 +79,10 @@ final class RemoteSession {
             failure = GitError(
                 .tooLarge, "the git server sends more than \(credentials.fetchLimit) bytes of objects",
                 place: url.description)
+            return GIT_EUSER.rawValue
+        }
+        if let storage, let lack = DiskSpace.lack(of: DiskSpace.reserve, in: storage, "cannot store what was fetched") {
+            failure = lack
             return GIT_EUSER.rawValue
         }
         progress?(

@@ -21,10 +21,7 @@ extension Repository {
             var oid = id.oid
             try check(failure, place: path) { git_packbuilder_insert(builder.pointer, &oid, nil) }
         }
-        let directory = packDirectory
-        try check(failure, place: directory) {
-            git_packbuilder_write(builder.pointer, directory, 0o444, nil, nil)
-        }
+        try PackSink.store(builder, of: self, in: packDirectory, failure: failure)
     }
 
     /// The objects that a commit has instead of its parent's: itself, and what stands at the edited paths and above them.

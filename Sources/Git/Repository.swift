@@ -92,8 +92,6 @@ struct Repository: ~Copyable {
         _ = git_packbuilder_set_threads(builder.pointer, 0)
         try check(failure, place: path) { git_packbuilder_insert_walk(builder.pointer, walk.pointer) }
         guard git_packbuilder_object_count(builder.pointer) > 0 else { return }
-        try check(failure, place: directory) {
-            git_packbuilder_write(builder.pointer, directory, 0o444, nil, nil)
-        }
+        try PackSink.store(builder, of: self, in: directory, failure: failure)
     }
 }

@@ -86,7 +86,7 @@ enum Storage {
         }
         let cause = String(cString: strerror(errno))
         guard descriptor >= 0, close(descriptor) == 0, rest.isEmpty else {
-            throw GitError(.storage, "cannot write", place: path, cause: cause)
+            throw GitError(.storage, "cannot write", place: path, cause: cause, hint: DiskSpace.hint)
         }
     }
 }
