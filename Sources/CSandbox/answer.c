@@ -5,8 +5,10 @@
 #include <linux/seccomp.h>
 #include <linux/stat.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -646,16 +648,25 @@ void slipway_answer_calls(int listener, pid_t init, int proc, int emulation) {
     umask(0);
     uint64_t flags = SYNC_WAKE_UP;
     ioctl(listener, SET_FLAGS, &flags);
-    struct pollfd polled[2] = {{slipway_pidfd_open(init), POLLIN, 0}, {listener, POLLIN, 0}};
+    // Blocked since before the clone.
+    sigset_t told;
+    sigemptyset(&told);
+    sigaddset(&told, SIGTERM);
+    struct pollfd polled[3] = {
+        {slipway_pidfd_open(init), POLLIN, 0}, {listener, POLLIN, 0}, {signalfd(-1, &told, SFD_CLOEXEC), POLLIN, 0}};
     for (;;) {
-        if (poll(polled, 2, -1) < 0 && errno != EINTR) break;
+        if (poll(polled, 3, -1) < 0 && errno != EINTR) break;
+        // The agent has seen the end, or wants it.
+        if (polled[2].revents) break;
         if (polled[1].revents & POLLIN)
             serve(listener, emulation);
         else if (polled[1].revents)
             polled[1].fd = -1;
         if (polled[0].revents) break;
     }
-    close(listener);
+    if (listener >= 0) close(listener);
+    kill(init, SIGKILL);
+    // The first process of a pid namespace is gone when all the others are. So nobody writes any more when we end.
     int status;
     while (waitpid(init, &status, 0) < 0 && errno == EINTR) {}
     _exit(0);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -186,9 +188,7 @@ static void answer_from_outside(const struct slipway_sandbox *sandbox) {
     close(sandbox->go);
     int listener = receive_listener(ends[0]);
     close(ends[0]);
-    if (listener >= 0) slipway_answer_calls(listener, init, processes, sandbox->emulate);
-    while (waitpid(init, NULL, 0) < 0 && errno == EINTR) {}
-    _exit(0);
+    slipway_answer_calls(listener, init, processes, sandbox->emulate);
 }
 
 // Becomes the step's program.
@@ -238,56 +238,63 @@ __attribute__((noreturn)) static void become(const struct slipway_sandbox *sandb
     slipway_fail(sandbox, SLIPWAY_STAGE_EXEC, best, -1);
 }
 
-// Goes through the processes below us, and ends them if told to; stops above `limit`. What threads fork is met when its parent
-// has ended. Returns how many there were.
-static int visit_below(int limit, int ends_them) {
-    static pid_t pending[1 << 15];
-    int room = sizeof pending / sizeof *pending, waiting = 0, found = 0;
+// Reads the children of a process, `room` at most. What threads fork is met when its parent has ended.
+static int list_children(pid_t of, pid_t *children, int room) {
+    char path[80] = "/proc/";
+    char *at = slipway_write_number(path + 6, (unsigned long)of);
+    memcpy(at, "/task/", 6);
+    at = slipway_write_number(at + 6, (unsigned long)of);
+    memcpy(at, "/children", 10);
+    int list = open(path, O_RDONLY | O_CLOEXEC);
+    if (list < 0) return 0;
+    char text[4096];
+    ssize_t count;
+    long number = 0;
+    int found = 0;
+    while (found < room && (count = read(list, text, sizeof text)) > 0) {
+        for (ssize_t i = 0; i < count && found < room; i++) {
+            if (text[i] >= '0' && text[i] <= '9') {
+                number = number * 10 + (text[i] - '0');
+                continue;
+            }
+            if (number > 1) children[found++] = (pid_t)number;
+            number = 0;
+        }
+    }
+    close(list);
+    return found;
+}
+
+enum { PROCESS_ROOM = 1 << 15 };
+static pid_t pending[PROCESS_ROOM];
+
+// How many processes there are below us; stops above `limit`.
+static int count_below(int limit) {
+    int waiting = 0, found = 0;
     pending[waiting++] = (pid_t)syscall(SYS_getpid);
     while (waiting > 0 && found <= limit) {
-        char path[80] = "/proc/";
-        char *at = slipway_write_number(path + 6, (unsigned long)pending[--waiting]);
-        memcpy(at, "/task/", 6);
-        at = slipway_write_number(at + 6, (unsigned long)pending[waiting]);
-        memcpy(at, "/children", 10);
-        int list = open(path, O_RDONLY | O_CLOEXEC);
-        if (list < 0) continue;
-        char text[4096];
-        ssize_t count;
-        long number = 0;
-        while ((count = read(list, text, sizeof text)) > 0) {
-            for (ssize_t i = 0; i < count; i++) {
-                if (text[i] >= '0' && text[i] <= '9') {
-                    number = number * 10 + (text[i] - '0');
-                    continue;
-                }
-                if (number > 1) {
-                    found++;
-                    // From the top down: what has been told to end forks no more, and its children are seen.
-                    if (ends_them) kill((pid_t)number, SIGKILL);
-                    if (waiting < room) pending[waiting++] = (pid_t)number;
-                }
-                number = 0;
-            }
-        }
-        close(list);
+        pid_t next = pending[--waiting];
+        int more = list_children(next, pending + waiting, PROCESS_ROOM - waiting);
+        waiting += more;
+        found += more;
     }
     return found;
 }
 
-// Kills the processes that were left to us, and those below them. Without a pid namespace nobody else does.
+// Kills the step and all that it left. Without a pid namespace nobody else does.
 static void kill_children(pid_t step) {
     // The step leads a process group, which all are in that did not ask for another one. It ends at once, and what it is
     // forking at this moment too; one by one, a bomb would fork faster than it is taken down.
-    kill(-step, SIGKILL);
-    for (;;) {
-        visit_below(INT32_MAX, 1);
-        pid_t ended;
-        while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {}
-        if (ended < 0 && errno == ECHILD) return;
-        // Those that were just killed need a moment to end; each leaves its own children to us.
+    if (step > 0) kill(-step, SIGKILL);
+    for (int rounds = 0;; rounds++) {
+        // Each that ends leaves its children to us, and so we have all of them in the end.
+        int count = list_children((pid_t)syscall(SYS_getpid), pending, PROCESS_ROOM);
+        for (int i = 0; i < count; i++) kill(pending[i], SIGKILL);
+        if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD) return;
+        // What runs away, from one process to the next, is met between two of them, sooner the less it is left alone. But some
+        // take long to end, on a slow disk for one.
         static const struct timespec moment = {0, 1000000};
-        nanosleep(&moment, NULL);
+        if (rounds >= 1000) nanosleep(&moment, NULL);
     }
 }
 
@@ -327,46 +334,42 @@ static int is_time_to_count(void) {
 
 static int has_too_many_processes(const struct slipway_sandbox *sandbox) {
     if (sandbox->process_limit <= 0) return 0;
-    int found = sandbox->namespaces ? count_here() : visit_below(sandbox->process_limit, 0);
+    // Besides the step's, there is its keeper, and in a namespace we ourselves.
+    int found = sandbox->namespaces ? count_here() - 2 : count_below(sandbox->process_limit + 1) - 1;
     return found > sandbox->process_limit;
 }
 
-// Waits for the step, reaping whatever else ends, and reports how it ended.
-__attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbox, pid_t step) {
-    // All signals are blocked since before the clone; the two that matter are taken one by one.
-    sigset_t expected;
-    sigemptyset(&expected);
-    sigaddset(&expected, SIGCHLD);
-    sigaddset(&expected, SIGTERM);
-    int is_over = 0;
+// Waits for the step, whose number and end come over a pipe, and reports how it ended.
+__attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbox, int from) {
+    // Blocked since before the clone.
+    sigset_t told;
+    sigemptyset(&told);
+    sigaddset(&told, SIGTERM);
+    struct pollfd polled[2] = {{from, POLLIN, 0}, {signalfd(-1, &told, SFD_CLOEXEC), POLLIN, 0}};
+    pid_t step = 0;
     int is_too_many = 0;
-    int result = 0;
-    while (!is_over) {
-        int status;
-        pid_t ended;
-        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
-            if (ended != step) continue;
-            is_over = 1;
-            result = status;
-        }
-        if (is_over || (ended < 0 && errno == ECHILD)) break;
+    // Without a word: killed.
+    int result = SIGKILL;
+    for (;;) {
         // Now and then it is looked how many processes there are. Nobody else bounds them for root.
-        static const struct timespec pause = {0, 50000000};
-        siginfo_t information;
-        int signal = sigtimedwait(&expected, &information, &pause);
-        if (signal != SIGTERM && is_time_to_count() && has_too_many_processes(sandbox)) {
-            kill(-step, SIGKILL);
-            kill(step, SIGKILL);
-            is_over = 1;
-            is_too_many = 1;
+        poll(polled, 2, 50);
+        // Told to end, by the agent or by its death. A namespace would die with us; without one we have to see to it.
+        if (polled[1].revents) break;
+        if (polled[0].revents) {
+            int word;
+            if (read(from, &word, sizeof word) != sizeof word) break;
+            if (step != 0) {
+                result = word;
+                break;
+            }
+            step = word;
         }
-        if (signal == SIGTERM) {
-            // Told to end, by the agent or by its death. A namespace would die with us; without one we have to see to it.
-            kill(step, SIGKILL);
-            is_over = 1;
-            result = SIGKILL;
+        if (is_time_to_count() && has_too_many_processes(sandbox)) {
+            is_too_many = 1;
+            break;
         }
     }
+    if (step > 0) kill(-step, SIGKILL);
     if (!sandbox->namespaces) kill_children(step);
     if (is_too_many)
         report(sandbox, SLIPWAY_STAGE_PROCESSES, EAGAIN, -1);
@@ -393,6 +396,47 @@ static void leave_agent(const struct slipway_sandbox *sandbox) {
     syscall(SYS_close_range, (unsigned int)first, ~0u, 0u);
     if (sandbox->agent_arguments) memset(sandbox->agent_arguments, 0, sandbox->agent_arguments_size);
     prctl(PR_SET_NAME, "step", 0, 0, 0);
+}
+
+static void set_child_signal(void (*handler)(int)) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    sigaction(SIGCHLD, &action, NULL);
+}
+
+// The step's parent, which tells its number, and then how it ended.
+__attribute__((noreturn)) static void keep_step(const struct slipway_sandbox *sandbox, int priority, int to) {
+    set_child_signal(SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    pid_t step = fork_bare(SIGCHLD);
+    if (step < 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
+    if (step == 0) {
+        setpriority(PRIO_PROCESS, 0, priority);
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        // Root of the machine may make a network namespace without a user namespace; root of a pod may not.
+        if (!sandbox->namespaces && sandbox->own_network) {
+            if (syscall(SYS_unshare, CLONE_NEWNET) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_NETWORK, errno, -1);
+            bring_up_loopback();
+        }
+        // In place, the root is where we are, and the right to change it may be missing.
+        int is_elsewhere = strcmp(sandbox->root, "/") != 0;
+        if (!sandbox->namespaces && ((is_elsewhere && chroot(sandbox->root) != 0) || chdir("/") != 0))
+            slipway_fail(sandbox, SLIPWAY_STAGE_CHROOT, errno, -1);
+        become(sandbox);
+    }
+    close(sandbox->output);
+    close(sandbox->error);
+    if (listener_socket >= 0) close(listener_socket);
+    int word = step;
+    if (write(to, &word, sizeof word) != sizeof word) _exit(125);
+    siginfo_t end;
+    // It is not reaped: its number stays its group's until that has been killed.
+    while (waitid(P_PID, (id_t)step, &end, WEXITED | WNOWAIT) != 0)
+        if (errno != EINTR) _exit(125);
+    word = end.si_code == CLD_EXITED ? (end.si_status & 0xff) << 8 : end.si_status;
+    if (write(to, &word, sizeof word) != sizeof word) _exit(125);
+    for (;;) pause();
 }
 
 __attribute__((noreturn)) static void first_process(const struct slipway_sandbox *sandbox, pid_t parent) {
@@ -429,26 +473,19 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     // for that, and then it takes a little longer.
     int priority = getpriority(PRIO_PROCESS, 0);
     setpriority(PRIO_PROCESS, 0, priority - 10);
-    pid_t step = fork_bare(SIGCHLD);
-    if (step < 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
-    if (step == 0) {
-        setpriority(PRIO_PROCESS, 0, priority);
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        // Root of the machine may make a network namespace without a user namespace; root of a pod may not.
-        if (!sandbox->namespaces && sandbox->own_network) {
-            if (syscall(SYS_unshare, CLONE_NEWNET) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_NETWORK, errno, -1);
-            bring_up_loopback();
-        }
-        // In place, the root is where we are, and the right to change it may be missing.
-        int is_elsewhere = strcmp(sandbox->root, "/") != 0;
-        if (!sandbox->namespaces && ((is_elsewhere && chroot(sandbox->root) != 0) || chdir("/") != 0))
-            slipway_fail(sandbox, SLIPWAY_STAGE_CHROOT, errno, -1);
-        become(sandbox);
-    }
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
+    // Orphans come to us. They are gone when they end, without a word and without our doing: a bomb makes more of them than
+    // one process can reap, and they would fill the machine's table of processes.
+    set_child_signal(SIG_IGN);
+    pid_t keeper = fork_bare(SIGCHLD);
+    if (keeper < 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
+    if (keeper == 0) keep_step(sandbox, priority, ends[1]);
+    close(ends[1]);
     close(sandbox->output);
     close(sandbox->error);
     if (listener_socket >= 0) close(listener_socket);
-    watch(sandbox, step);
+    watch(sandbox, ends[0]);
 }
 
 pid_t slipway_sandbox_start(const struct slipway_sandbox *sandbox) {

@@ -43,9 +43,11 @@ struct SandboxProcess {
         reports.closeWriteEnd()
 
         let descriptor = slipway_pidfd_open(pid)
+        var isReleased = step.mode != .namespaces
         defer {
             stop.watch(nil)
-            kill(pid, endSignal)
+            // Nobody of it heeds a word before it is let go.
+            kill(pid, isReleased ? endSignal : SIGKILL)
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
             if descriptor >= 0 { close(descriptor) }
@@ -57,6 +59,7 @@ struct SandboxProcess {
         stop.watch(descriptor >= 0 ? (descriptor, endSignal) : nil)
         var byte: UInt8 = 1
         _ = write(go.writeEnd, &byte, 1)
+        isReleased = true
         // Not before: a step may be over by now, and a pipe that nobody reads would end this process.
         go.closeReadEnd()
         return try supervise(pid, out, err, reports, output)
@@ -68,8 +71,9 @@ struct SandboxProcess {
         }
     }
 
-    /// The first process of a pid namespace takes all others with it. A chroot's monitor has to live to kill them.
-    private var endSignal: Int32 { step.mode == .namespaces ? SIGKILL : SIGTERM }
+    /// The one who answers ends the first process of a pid namespace, which takes all others with it, and waits for them. A
+    /// chroot's monitor has to live to kill them.
+    private let endSignal = SIGTERM
 
     // MARK: Until it ends
 
