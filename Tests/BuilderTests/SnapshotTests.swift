@@ -157,6 +157,38 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: bench.state(mode) + "/" + builds).isEmpty)
     }
 
+    /// A file of the layers below with several names, of which one is written to. Overlay copies that one up and leaves the
+    /// others what they were, as with every container engine; in a directory all of them are one file. Either way, the layer
+    /// is what the step saw, and what the next step sees.
+    @Test(arguments: BuildMode.allCases) func linksToTheLayerBelowThatAreWrittenTo(mode: BuildMode) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return }
+        let look = "for f in a b c; do echo $f $(cat $f) $(stat -c '%a %u' $f); done"
+        let result = try await bench.build(
+            """
+            FROM busybox
+            RUN mkdir /t && cd /t && echo old > a && ln a b && ln a c && echo 1 > m && ln m n && echo 1 > r && ln r s
+            WORKDIR /t
+            RUN echo new >> a && chmod 600 m && rm r && (\(look)) > seen && test $(stat -c %a m) = 600
+            RUN (\(look)) > again && stat -c '%n %a' m n s > modes
+            """, mode: mode)
+        let tree = try result.read().tree
+        let (seen, again) = (try result.text("t/seen"), try result.text("t/again"))
+        #expect(seen == again)
+        let others = mode.hasNamespaces ? "old\n" : "old\nnew\n"
+        #expect(tree["t/a"]?.text == "old\nnew\n" && tree["t/b"]?.text == others && tree["t/c"]?.text == others)
+        for name in ["a", "b", "c"] {
+            let file = try #require(tree["t/\(name)"])
+            let shown = file.text.split(separator: "\n").joined(separator: " ")
+            #expect(seen.contains("\(name) \(shown) 644 0\n"), "\(seen)")
+        }
+        #expect(try result.text("t/modes") == (mode.hasNamespaces ? "m 600\nn 644\ns 644\n" : "m 600\nn 600\ns 644\n"))
+        #expect(tree["t/r"] == nil && tree["t/s"]?.text == "1\n")
+        // Names that still are one file stay so.
+        #expect(tree.names(ofFileAt: "t/c").contains("t/b"))
+        #expect(tree.names(ofFileAt: "t/a").contains("t/b") == !mode.hasNamespaces)
+    }
+
     /// `SLIPWAY_FILES=200000` is the long form; a walk, which copies the root first, has a tenth of it.
     private static let fileCount = ProcessInfo.processInfo.environment["SLIPWAY_FILES"].flatMap { Int($0) } ?? 20_000
 
