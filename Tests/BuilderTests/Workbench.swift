@@ -15,9 +15,11 @@ final class Workbench: Sendable {
     let base: String
     static let createdAt: Int64 = 1_600_000_000
 
-    /// - Parameter ownsBase: the base image is in the directory `base`, for tests that change it.
-    init(onBuild: [String] = [], ownsBase: Bool = false) async throws {
-        directory = try TemporaryDirectory("builder")
+    /// - Parameters:
+    ///   - ownsBase: the base image is in the directory `base`, for tests that change it.
+    ///   - isFast: for tests with very many builds.
+    init(onBuild: [String] = [], ownsBase: Bool = false, isFast: Bool = false) async throws {
+        directory = try TemporaryDirectory("builder", in: isFast ? TemporaryDirectory.fastParent : "/tmp")
         registry = RegistryAccess()
         let machine = try await Machine.shared.value
         base =
