@@ -4,33 +4,6 @@ import Testing
 
 @testable import Git
 
-/// A file system of the test's own, of few megabytes.
-private final class SmallDisk {
-    let path: String
-    private var filler: String { path + "/filler" }
-
-    /// `nil`, with the reason printed, where nothing may be mounted.
-    init?(in directory: String, megabytes: Int) throws {
-        path = directory + "/disk"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let mount = try Shell.run(
-            ["mount", "-t", "tmpfs", "-o", "size=\(megabytes)m", "slipway-test", path], allowFailure: true)
-        if mount.status != 0 {
-            print("skipped: a full disk needs the right to mount a tmpfs: \(mount.stderr)")
-            return nil
-        }
-    }
-
-    deinit { _ = try? Shell.run(["umount", "-l", path], allowFailure: true) }
-
-    /// Leaves no byte free.
-    func fill() throws { try Shell.run(["sh", "-c", "cat /dev/zero > '\(filler)' || true"], allowFailure: true) }
-
-    func free() throws { try Shell.run(["rm", "-f", filler]) }
-
-    func grow(toMegabytes size: Int) throws { try Shell.run(["mount", "-o", "remount,size=\(size)m", path]) }
-}
-
 /// A disk that is full costs an error that says what, where and what to do. Nothing is half-written, and when there is
 /// space again the same mirror goes on.
 @Suite(.tags(.integration))
@@ -70,7 +43,7 @@ struct FullDiskTests {
     }
 
     @Test(arguments: ["file", "http"]) func `a fetch that does not fit`(_ transport: String) async throws {
-        guard let disk = try SmallDisk(in: directory.path, megabytes: 4) else { return }
+        guard let disk = try SmallDisk(at: directory.file("disk"), megabytes: 4) else { return }
         let server = try await GitHTTPServer(directory: directory.path)
         defer { server.stop() }
         let path = disk.path + "/mirror"
@@ -92,7 +65,7 @@ struct FullDiskTests {
     }
 
     @Test func `the first fetch of all`() async throws {
-        guard let disk = try SmallDisk(in: directory.path, megabytes: 4) else { return }
+        guard let disk = try SmallDisk(at: directory.file("disk"), megabytes: 4) else { return }
         try commitLargeFile()
         let path = disk.path + "/mirror"
         try disk.fill()
@@ -108,7 +81,7 @@ struct FullDiskTests {
 
     /// Of few files (an object each) and of many (a pack).
     @Test(arguments: [1, 60]) func `a commit that does not fit`(_ count: Int) async throws {
-        guard let disk = try SmallDisk(in: directory.path, megabytes: 8) else { return }
+        guard let disk = try SmallDisk(at: directory.file("disk"), megabytes: 8) else { return }
         let path = disk.path + "/mirror"
         let mirror = try Mirror(path: path, url: remote.path)
         let head = try await mirror.fetch(branch: "main")
@@ -133,7 +106,7 @@ struct FullDiskTests {
 
     /// The mirror's own note of the branch does not fit: the push has happened all the same, and is reported so.
     @Test func `a push is not forgotten`() async throws {
-        guard let disk = try SmallDisk(in: directory.path, megabytes: 8) else { return }
+        guard let disk = try SmallDisk(at: directory.file("disk"), megabytes: 8) else { return }
         let path = disk.path + "/mirror"
         let mirror = try Mirror(path: path, url: remote.path)
         let head = try await mirror.fetch(branch: "main")
@@ -150,7 +123,7 @@ struct FullDiskTests {
 
     /// The remote's disk is full: the branch stays where it was, and the same commit goes later.
     @Test(arguments: ["file", "http"]) func `a remote that is full`(_ transport: String) async throws {
-        guard let disk = try SmallDisk(in: directory.path, megabytes: 8) else { return }
+        guard let disk = try SmallDisk(at: directory.file("disk"), megabytes: 8) else { return }
         let full = try GitRepositoryFixture(in: disk.path)
         let old = try full.commit(["README": "one\n"])
         let server = try await GitHTTPServer(directory: disk.path)

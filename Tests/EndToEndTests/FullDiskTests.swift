@@ -1,0 +1,66 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The state directory, or the manifests, on a disk without a free byte: every command says so, and goes on where it was
+/// when there is space again.
+@Suite(.tags(.endToEnd)) struct FullDiskTests {
+    @Test func `a full state directory loses no update`() throws {
+        let loop = try GitLoop("full-disk")
+        try loop.standard()
+        guard let disk = try SmallDisk(at: loop.scratch.file("state"), megabytes: 16) else { return }
+        let old = try loop.repository.head()
+        try disk.fill()
+        let first = try loop.sync(allowFailure: true)
+        #expect(first.status == 1 && first.stderr.contains("No space left on device"), "\(first)")
+        try disk.free()
+        try loop.sync()
+        #expect(try loop.log("main", "%s").first == "Auto-release multiple (2) images")
+        // Everything is known; now the commit itself does not fit.
+        try loop.publish("acme/web", ["1.2.0"])
+        try disk.fill()
+        let head = try loop.repository.head()
+        #expect(head != old)
+        let second = try loop.sync(allowFailure: true)
+        #expect(second.status == 1 && second.stderr.contains("No space left on device"), "\(second)")
+        #expect(try loop.repository.head() == head)
+        try disk.free()
+        try loop.sync()
+        #expect(try loop.log("main", "%s").first == "Auto-release acme/web:1.2.0")
+        #expect(try loop.sync().stdout.contains("nothing to do"))
+        try loop.repository.checkIntegrity()
+        let mirrors = try Shell.run(["find", disk.path + "/git", "-name", "HEAD", "-maxdepth", "2"]).stdout
+        let mirror = try #require(mirrors.split(separator: "\n").first)
+        try Shell.run([
+            "git", "-C", (String(mirror) as NSString).deletingLastPathComponent, "fsck", "--strict", "--full",
+            "--no-dangling",
+        ])
+        let remains = try Shell.run(["find", disk.path, "-name", "*.tmp"]).stdout
+        #expect(remains == "")
+    }
+
+    @Test func `manifests on a full disk stay as they are`() throws {
+        let scratch = try TemporaryDirectory("full-update")
+        guard let disk = try SmallDisk(at: scratch.file("deploy"), megabytes: 1) else { return }
+        let text = GitLoop.deployment("web", image: "acme/web:1.0.0")
+        try Data(text.utf8).write(to: URL(fileURLWithPath: disk.path + "/web.yaml"))
+        try disk.fill()
+        func update(_ tag: String) throws -> Shell.Output {
+            try Shell.run(
+                [
+                    try Loop.binary, "update", disk.path, "--workload", "shop:deployment/web", "--image",
+                    "acme/web:\(tag)",
+                ], allowFailure: true)
+        }
+        let longer = try update("1.10.0-rc.1")
+        #expect(longer.status == 1 && longer.stderr.contains("No space left on device"), "\(longer)")
+        func now() throws -> String { try String(contentsOfFile: disk.path + "/web.yaml", encoding: .utf8) }
+        #expect(try now() == text)
+        #expect(try Shell.run(["ls", "-A", disk.path]).stdout == "filler\nweb.yaml\n")
+        // A change that moves nothing needs no space.
+        #expect(try update("1.1.0").status == 0)
+        try disk.free()
+        #expect(try update("1.10.0-rc.1").status == 0)
+        #expect(try now() == text.replacingOccurrences(of: "web:1.0.0", with: "web:1.10.0-rc.1"))
+    }
+}
