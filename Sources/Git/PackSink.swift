@@ -3,8 +3,8 @@ import Glibc
 
 /// Stores what a pack builder holds, as a pack with its index.
 ///
-/// libgit2 writes packs through a memory map over a file with holes. Where the disk cannot fill a hole, the kernel ends the
-/// process with SIGBUS rather than the call with an error, so the free space is looked at before each piece.
+/// The free space is looked at before each piece: a pack that will not fit does not take the last bytes from what else
+/// writes there, and the error says how much is free and where.
 final class PackSink {
     private let indexer: OpaquePointer
     private let directory: String
@@ -56,7 +56,7 @@ final class PackSink {
 
 /// The free space of a file system.
 enum DiskSpace {
-    /// What libgit2 may write between two looks, in bytes.
+    /// What has to stay free, in bytes; more than libgit2 writes between two looks.
     static let reserve = 2 << 20
 
     /// The error that says that fewer than `bytes` are free where a directory lies; `nil` when there are enough, and when
