@@ -334,12 +334,40 @@ static int is_time_to_count(void) {
 
 static int has_too_many_processes(const struct slipway_sandbox *sandbox) {
     if (sandbox->process_limit <= 0) return 0;
-    // Besides the step's, there is its keeper, and in a namespace we ourselves.
-    int found = sandbox->namespaces ? count_here() - 2 : count_below(sandbox->process_limit + 1) - 1;
+    // Besides the step's, there are we ourselves in a namespace, and else the step's keeper.
+    int found = sandbox->namespaces ? count_here() - 1 : count_below(sandbox->process_limit + 1) - 1;
     return found > sandbox->process_limit;
 }
 
-// Waits for the step, whose number and end come over a pipe, and reports how it ended.
+__attribute__((noreturn)) static void report_end(const struct slipway_sandbox *sandbox, int is_too_many, int result) {
+    if (is_too_many)
+        report(sandbox, SLIPWAY_STAGE_PROCESSES, EAGAIN, -1);
+    else
+        report(sandbox, SLIPWAY_STAGE_NONE, result, -1);
+    // With the first process of a pid namespace all others die.
+    _exit(0);
+}
+
+// As the first process of a pid namespace: waits for the step, reaping whatever else ends, and reports how it ended.
+__attribute__((noreturn)) static void watch_namespace(const struct slipway_sandbox *sandbox, pid_t step) {
+    // All signals are blocked since before the clone; this one is taken.
+    sigset_t expected;
+    sigemptyset(&expected);
+    sigaddset(&expected, SIGCHLD);
+    for (;;) {
+        int status;
+        pid_t ended;
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
+            if (ended == step) report_end(sandbox, 0, status);
+        if (ended < 0 && errno == ECHILD) report_end(sandbox, 0, SIGKILL);
+        // Now and then it is looked how many processes there are. Nobody else bounds them for root.
+        static const struct timespec pause = {0, 50000000};
+        sigtimedwait(&expected, NULL, &pause);
+        if (is_time_to_count() && has_too_many_processes(sandbox)) report_end(sandbox, 1, 0);
+    }
+}
+
+// Without a pid namespace: waits for the step, whose number and end come over a pipe, and ends all that it left.
 __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbox, int from) {
     // Blocked since before the clone.
     sigset_t told;
@@ -351,9 +379,8 @@ __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbo
     // Without a word: killed.
     int result = SIGKILL;
     for (;;) {
-        // Now and then it is looked how many processes there are. Nobody else bounds them for root.
         poll(polled, 2, 50);
-        // Told to end, by the agent or by its death. A namespace would die with us; without one we have to see to it.
+        // Told to end, by the agent or by its death.
         if (polled[1].revents) break;
         if (polled[0].revents) {
             int word;
@@ -369,14 +396,8 @@ __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbo
             break;
         }
     }
-    if (step > 0) kill(-step, SIGKILL);
-    if (!sandbox->namespaces) kill_children(step);
-    if (is_too_many)
-        report(sandbox, SLIPWAY_STAGE_PROCESSES, EAGAIN, -1);
-    else
-        report(sandbox, SLIPWAY_STAGE_NONE, result, -1);
-    // With the first process of a pid namespace all others die.
-    _exit(0);
+    kill_children(step);
+    report_end(sandbox, is_too_many, result);
 }
 
 // Lets go of what came along from the agent. This process lives as long as the step, and never executes another program
@@ -405,10 +426,8 @@ static void set_child_signal(void (*handler)(int)) {
     sigaction(SIGCHLD, &action, NULL);
 }
 
-// The step's parent, which tells its number, and then how it ended.
-__attribute__((noreturn)) static void keep_step(const struct slipway_sandbox *sandbox, int priority, int to) {
-    set_child_signal(SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+// Starts the step. Returns its number.
+static pid_t start_step(const struct slipway_sandbox *sandbox, int priority) {
     pid_t step = fork_bare(SIGCHLD);
     if (step < 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
     if (step == 0) {
@@ -428,11 +447,18 @@ __attribute__((noreturn)) static void keep_step(const struct slipway_sandbox *sa
     close(sandbox->output);
     close(sandbox->error);
     if (listener_socket >= 0) close(listener_socket);
-    int word = step;
+    return step;
+}
+
+// The step's parent where there is no pid namespace. It tells the step's number, and then how it ended.
+__attribute__((noreturn)) static void keep_step(const struct slipway_sandbox *sandbox, int priority, int to) {
+    set_child_signal(SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    int word = start_step(sandbox, priority);
     if (write(to, &word, sizeof word) != sizeof word) _exit(125);
     siginfo_t end;
     // It is not reaped: its number stays its group's until that has been killed.
-    while (waitid(P_PID, (id_t)step, &end, WEXITED | WNOWAIT) != 0)
+    while (waitid(P_PID, (id_t)word, &end, WEXITED | WNOWAIT) != 0)
         if (errno != EINTR) _exit(125);
     word = end.si_code == CLD_EXITED ? (end.si_status & 0xff) << 8 : end.si_status;
     if (write(to, &word, sizeof word) != sizeof word) _exit(125);
@@ -473,6 +499,8 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     // for that, and then it takes a little longer.
     int priority = getpriority(PRIO_PROCESS, 0);
     setpriority(PRIO_PROCESS, 0, priority - 10);
+    // There, the step may signal all but us, and goes on. So nobody else may be in between.
+    if (sandbox->namespaces) watch_namespace(sandbox, start_step(sandbox, priority));
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
     // Orphans come to us. They are gone when they end, without a word and without our doing: a bomb makes more of them than
@@ -484,7 +512,6 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     close(ends[1]);
     close(sandbox->output);
     close(sandbox->error);
-    if (listener_socket >= 0) close(listener_socket);
     watch(sandbox, ends[0]);
 }
 

@@ -80,6 +80,13 @@ import Testing
         try expectNothingLeft("at its time limit")
     }
 
+    /// As in every container: a step may end all processes that it sees, and goes on.
+    @Test func `a step that signals everybody goes on`() async throws {
+        let outcome = try await fixture.run(.namespaces, "sleep 100 & sleep 100 & kill -9 -1; kill -9 1 $PPID; echo on")
+        #expect(outcome.output == "on\n")
+        #expect(outcome.result.exit == .exited(0))
+    }
+
     @Test(arguments: modes) func `runaways are counted`(mode: IsolationMode) async throws {
         guard try compile() else { return }
         let many = try await fixture.run(mode, ["/bin/\(name)", "400", "20", "wait"]) {
