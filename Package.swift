@@ -103,7 +103,9 @@ let package = Package(
 
         // Tests: what the suites share, then one suite a module.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-        suite("AgentTests", ["Agent", "Builder", "ContentStore", "Git", "OCI", "Registry", "Sandbox"]),
+        suite(
+            "AgentTests",
+            ["Agent", "Builder", "ContentStore", "FileSystem", "Git", "OCI", "Registry", "RegistryPoller", "Sandbox"]),
         suite("ArchitectureTests", []),
         suite("ArchiveTests", ["Archive", "CZlib", "FileSystem", "Diagnostics"]),
         suite(

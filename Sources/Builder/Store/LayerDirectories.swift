@@ -146,7 +146,8 @@ extension BuiltImage.Layer {
     }
 }
 
-/// The uncompressed tar of a layer. Unpacking and hashing run beside what is done with it.
+/// The uncompressed tar of a layer. Decompressing and hashing run beside what is done with it, each on a thread of its own:
+/// both take about as long.
 final class DiffSource: ByteSource {
     private let ahead: ReadAhead<(diffID: Digest, size: Int64)>
 
@@ -154,7 +155,11 @@ final class DiffSource: ByteSource {
         let path = content.path(of: layer.descriptor.digest)
         let bytes = layer.unpackLimit(limit)
         ahead = ReadAhead { (feed) throws(ArchiveError) in
-            var source = HashingSource(try DecompressingSource(try FileSource(path: path), limit: bytes))
+            var source = HashingSource(
+                ReadAhead { (feed) throws(ArchiveError) in
+                    var source = try DecompressingSource(try FileSource(path: path), limit: bytes)
+                    try feed.fill(from: &source)
+                })
             try feed.fill(from: &source)
             return source.finish()
         }
@@ -168,11 +173,11 @@ final class DiffSource: ByteSource {
 
 /// Hashes and counts what is read.
 private struct HashingSource: ~Copyable, ByteSource {
-    private var source: DecompressingSource<FileSource>
+    private let source: ReadAhead<Void>
     private var hasher: SHA256Hasher
     private var count: Int64 = 0
 
-    init(_ source: consuming DecompressingSource<FileSource>) {
+    init(_ source: ReadAhead<Void>) {
         self.source = source
         hasher = SHA256Hasher()
     }
