@@ -132,7 +132,8 @@ struct Scanner {
         return String(text)
     }
 
-    private static func unreadable(_ image: String) -> HoldReason? {
+    /// Why a text cannot be an image's reference.
+    static func unreadable(_ image: String) -> HoldReason? {
         if image.isEmpty { return .notAnImage("the image is empty") }
         // No reference holds any of these: `$(VAR)`, `${VAR}`, `{{ .Value }}`, `<your image>`.
         if image.utf8.contains(where: { $0 == UInt8(ascii: "$") || $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "<") })

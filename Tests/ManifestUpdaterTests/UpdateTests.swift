@@ -145,6 +145,18 @@ struct UpdateTests {
         #expect(set(old, "app", "acme/web:v2", force: true).bytes != nil)
     }
 
+    @Test(arguments: ["{{ .Values.image }}", "${IMAGE}", "$(REGISTRY)/web", "<your image>", ""])
+    func placeholdersAreKept(_ placeholder: String) {
+        for annotations in ["", "fluxcd.io/automated: 'true'"] {
+            let old = Self.workload.replacing("KIND", with: "Pod").replacing("ANNOTATIONS", with: annotations)
+                .replacing("acme/web:v1", with: placeholder)
+            let result = set(old, "app", "acme/web:v2")
+            #expect(result.bytes == nil)
+            #expect(result.skipped.first?.reason.contains("--force writes it all the same") == true)
+            #expect(text(set(old, "app", "b:v2", force: true)) == old.replacing("'\(placeholder)'", with: "'b:v2'"))
+        }
+    }
+
     @Test func helmReleasesAreSetInTheirParts() {
         let id = WorkloadID(namespace: "default", kind: "helmrelease", name: "web")
         let old = """

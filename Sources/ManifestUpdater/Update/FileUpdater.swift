@@ -221,11 +221,13 @@ struct FileUpdater {
                     container: target.container, reason: reason))
         }
         if !request.force {
-            switch target.held {
-            case .locked?, .ignored?, .notAnImage?:
-                return skip("\(target.held?.description ?? "") (--force writes it all the same)")
-            case .shared?, .notAutomated?, .imagePolicy?, .leftOut?, nil: break
-            }
+            let held =
+                switch target.held {
+                case .locked?, .ignored?, .notAnImage?: target.held
+                // A workload that nobody automated may hold a placeholder all the same.
+                case .shared?, .notAutomated?, .imagePolicy?, .leftOut?, nil: Scanner.unreadable(target.image)
+                }
+            if let held { return skip("\(held) (--force writes it all the same)") }
         }
         if let sharing {
             return skip("its value is shared, by an anchor, with \(sharing.subject), which is not to be changed")
