@@ -147,19 +147,6 @@ struct HostileInputTests {
     }
 }
 
-/// A seeded generator, so that a failure can be seen again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}
-
 extension Array {
     func randomElement(using generator: inout SplitMix, default value: Element) -> Element {
         isEmpty ? value : self[Int.random(in: 0..<count, using: &generator)]

@@ -47,7 +47,6 @@ package struct TagList: Sendable {
         guard bytes.count + tags.count <= Int(UInt32.max) else { return }
         var end = UInt32(bytes.count)
         bytes.append(contentsOf: tags)
-        ends.reserveCapacity(max(ends.capacity, ends.count + lengths.count))
         for length in lengths {
             end += length
             ends.append(end)
