@@ -153,5 +153,10 @@ import Testing
         let exponential = try IgnoreMatcher(patterns: [String(repeating: "*a", count: 100) + "b"])
         #expect(!exponential.excludes(String(repeating: "a", count: 1_000)))
         #expect(try IgnoreMatcher(patterns: ["**/x"]).excludes(String(repeating: "a/", count: 2_000) + "x"))
+        // The parents are judged in passing: looked at one by one, they would take minutes.
+        let long = try IgnoreMatcher(patterns: ["**/" + String(repeating: "a*/", count: 400) + "b?"])
+        let deep = String(repeating: "a/", count: 2_000)
+        #expect(!long.excludes(deep + "c"))
+        #expect(long.excludes(deep + "bb/" + deep + "c"))
     }
 }

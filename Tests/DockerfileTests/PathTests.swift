@@ -134,6 +134,14 @@ import Testing
         }
         #expect(throws: DockerfileError.self) { try IgnoreMatcher(patterns: ["!"]) }
         #expect(try IgnoreMatcher(patterns: ["**/*.o", "!k.o"]).excludes("a/b.o"))
+        for (pattern, path, isExcluded) in [
+            ("a", "a/b/c", true), ("a/b", "a/b/c", true), ("a/b", "a/bc", false), ("a/b/c", "a/b", false),
+            ("**/b", "a/b/c", true), ("**/b", "b/c", true), ("**/b", "a/bc/b2", false), ("**b", "ab/c", true),
+            ("**b", "abc/d", false), ("a/**", "a/b", true), ("a/**", "a", false), ("a?", "ab/c/d", true),
+            ("*/b", "a/b/c", true), ("*/b", "a/c/b", false), ("a*/c", "ab/c/d/e", true), ("**", "a/b", true),
+        ] {
+            #expect(try IgnoreMatcher(patterns: [pattern]).excludes(path) == isExcluded, "\(pattern) \(path)")
+        }
     }
 
     @Test("names that are no UTF-8 do not trap")

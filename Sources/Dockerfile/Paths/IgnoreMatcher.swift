@@ -64,13 +64,8 @@ package struct IgnoreMatcher: Sendable {
 
     package func excludes(_ path: [UInt8]) -> Bool {
         guard !patterns.isEmpty, !path.isEmpty, path != [0x2e] else { return false }
-        var ends = path.indices.filter { path[$0] == 0x2f }
-        ends.append(path.count)
         // From the last pattern on: the first that says something decides.
-        for pattern in patterns.reversed() where ends.contains(where: { pattern.matches(path[..<$0]) }) {
-            return !pattern.isNegated
-        }
-        return false
+        return patterns.last { $0.matches(path) }.map { !$0.isNegated } ?? false
     }
 
     /// A pattern takes away all there is at the root.
@@ -167,19 +162,32 @@ private struct IgnorePattern: Sendable {
         return min(index + 1, scalars.count)
     }
 
-    func matches(_ path: ArraySlice<UInt8>) -> Bool {
+    /// Whether it matches a path or one of its parents.
+    func matches(_ path: [UInt8]) -> Bool {
         switch form {
-        case .exact: path.elementsEqual(text)
+        case .exact: Self.isPathOrParent(text, path)
         case .prefix(let prefix): path.starts(with: prefix)
-        case .suffix(let suffix):
-            path.suffix(suffix.count).elementsEqual(suffix)
-                || suffix.first == 0x2f && path.elementsEqual(suffix.dropFirst())
+        case .suffix(let suffix): Self.ends(path, suffix)
         case .general(let elements): Self.matches(elements, path)
         }
     }
 
-    /// Follows all alternatives at once: time is the product of both lengths at most.
-    private static func matches(_ elements: [Element], _ path: ArraySlice<UInt8>) -> Bool {
+    private static func isPathOrParent(_ text: [UInt8], _ path: [UInt8]) -> Bool {
+        path.starts(with: text) && (path.count == text.count || path[text.count] == 0x2f)
+    }
+
+    private static func ends(_ path: [UInt8], _ suffix: [UInt8]) -> Bool {
+        if suffix.first == 0x2f, isPathOrParent(Array(suffix.dropFirst()), path) { return true }
+        var end = path.count
+        while true {
+            if path[..<end].suffix(suffix.count).elementsEqual(suffix) { return true }
+            guard let slash = path[..<end].lastIndex(of: 0x2f) else { return false }
+            end = slash
+        }
+    }
+
+    /// Follows all alternatives at once, for the parents in passing: time is the product of both lengths at most.
+    private static func matches(_ elements: [Element], _ path: [UInt8]) -> Bool {
         // `state[i]`: the first i elements have matched. `.folders` has a second state, inside of it, in `inside`.
         var state = [Bool](repeating: false, count: elements.count + 1)
         var inside = state
@@ -197,6 +205,7 @@ private struct IgnorePattern: Sendable {
         state[0] = true
         close(&state, &inside)
         for scalar in String(decoding: path, as: UTF8.self).unicodeScalars {
+            if scalar == "/", state[elements.count] { return true }
             var next = [Bool](repeating: false, count: elements.count + 1)
             var nextInside = next
             var isAlive = false
