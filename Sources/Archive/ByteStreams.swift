@@ -26,10 +26,11 @@ extension ByteSink where Self: ~Copyable {
 extension ByteSource where Self: ~Copyable {
     /// All that is left.
     ///
+    /// - Parameter piece: how many bytes are asked for at once.
     /// - Throws: `.limit` when it is more than `limit` bytes.
-    package mutating func readAll(limit: Int) throws(ArchiveError) -> [UInt8] {
+    package mutating func readAll(limit: Int, piece: Int = 1 << 16) throws(ArchiveError) -> [UInt8] {
         var all: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        var buffer = [UInt8](repeating: 0, count: piece)
         while true {
             let count = try read(into: &buffer)
             if count == 0 { return all }

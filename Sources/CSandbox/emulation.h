@@ -43,8 +43,8 @@ struct owner {
 // Installs the filter for a slipway_emulation in the calling thread. Returns the listener, or -1 with errno.
 int slipway_install_filter(int emulation);
 
-// Answers the step's calls, if there is a listener, until the process behind `init` ends; a SIGTERM ends it. `processes` is a directory of /proc in which the caller's
-// own process ids are the names. Does not return.
+// Answers the step's calls, if there is a listener, until the process behind `init` ends; a SIGTERM ends it. `processes` is a
+// directory of /proc in which the caller's own process ids are the names. Does not return.
 __attribute__((noreturn)) void slipway_answer_calls(int listener, pid_t init, int processes, int emulation);
 
 // identity.c: which identity a process has is an index into a table, and the index is kept in a resource limit of the process

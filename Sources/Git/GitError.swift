@@ -73,18 +73,18 @@ extension GitError {
             category = Int(error.pointee.klass)
             if let text = error.pointee.message { message = String(cString: text) }
         }
-        let isFull = message.contains("No space left") || message.contains("Disk quota exceeded")
         return GitError(
             code(status: status, category: category, message: message), summary, place: place,
             cause: message.isEmpty ? "libgit2 returned \(status)" : Redaction.urls(in: message),
-            hint: hint ?? (isFull ? DiskSpace.hint : nil))
+            hint: hint ?? (isOfFullDisk(message) ? DiskSpace.hint : nil))
+    }
+
+    private static func isOfFullDisk(_ message: String) -> Bool {
+        message.contains("No space left") || message.contains("Disk quota exceeded")
     }
 
     private static func code(status: Int32, category: Int, message: String) -> Code {
-        if message.contains("No space left") || message.contains("Disk quota exceeded")
-            || message.contains("Permission denied")
-            || message.contains("Read-only file system")
-        {
+        if isOfFullDisk(message) || message.contains("Permission denied") || message.contains("Read-only file system") {
             return .storage
         }
         switch status {

@@ -2,17 +2,11 @@ import TestSupport
 
 /// The same numbers for the same seed, on every machine.
 struct SeededNumbers: RandomNumberGenerator {
-    private var state: UInt64
+    private var source: SplitMix
 
-    init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 0x1234_5678_9abc_def1 }
+    init(_ seed: UInt64) { source = SplitMix(state: seed &* 0x9e37_79b9_7f4a_7c15 &+ 0x1234_5678_9abc_def1) }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
-    }
+    mutating func next() -> UInt64 { source.next() }
 
     mutating func below(_ count: Int) -> Int { Int(next() % UInt64(max(1, count))) }
     mutating func chance(_ percent: Int) -> Bool { below(100) < percent }

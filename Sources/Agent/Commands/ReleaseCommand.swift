@@ -121,6 +121,7 @@ package struct ReleaseCommand: AsyncParsableCommand {
         }
         console.progress(dryRun ? "Submitting dry-run release ..." : "Submitting release ...")
         var results: [WorkloadResult]
+        let missing: [String]
         let outcome: RepositoryEditor.Outcome
         do {
             let configuration = try repository.resolved()
@@ -131,6 +132,7 @@ package struct ReleaseCommand: AsyncParsableCommand {
                 wish: try await wish(found, named, editor, revision, configuration, console), named: named,
                 excluded: excluded, force: force)
             results = release.results(found)
+            missing = release.missing(in: found)
             let (message, image) = (message, updateImage)
             outcome = try await editor.edit(
                 dryRun: dryRun, user: user,
@@ -140,7 +142,6 @@ package struct ReleaseCommand: AsyncParsableCommand {
             console.alert("error: \(error)")
             throw ExitCode(1)
         }
-        let missing = named.filter { id in results.contains { $0.workload == id && $0.updates == [Release.notFound] } }
         for id in missing { console.alert("warning: \(id): \(Release.notFound)") }
         // What the rewriter refused is a failure of its workload.
         for skip in outcome.skipped {

@@ -21,6 +21,11 @@ package enum CommitTrailer {
         return "\(key): " + fields.map(encoded).joined(separator: " ")
     }
 
+    /// Who asked for the changes.
+    static func line(user: String) -> String {
+        "Slipway-User: " + user.map { $0.isNewline ? " " : String($0) }.joined()
+    }
+
     /// Whether a commit message ends with a block of trailers that holds one of ours.
     package static func isOwn(_ message: String) -> Bool {
         block(message).contains { $0.hasPrefix("\(key): ") }

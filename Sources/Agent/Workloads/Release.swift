@@ -128,6 +128,12 @@ struct Release: Sendable {
 
     static let notFound = "not found in repository"
 
+    /// The workloads that were named and are not there.
+    func missing(in containers: [WorkloadContainer]) -> [String] {
+        let found = Set(containers.grouped.map(\.key))
+        return named.filter { !found.contains($0) }
+    }
+
     /// The table's lines, in fluxctl's words.
     func results(_ containers: [WorkloadContainer]) -> [WorkloadResult] {
         let grouped = containers.grouped
@@ -137,7 +143,7 @@ struct Release: Sendable {
             return WorkloadResult(
                 workload: id, status: decision.status, updates: decision.reason.map { [$0] } ?? updates)
         }
-        for id in named where !grouped.contains(where: { $0.key == id }) {
+        for id in missing(in: containers) {
             results.append(WorkloadResult(workload: id, status: "skipped", updates: [Self.notFound]))
         }
         return results.sorted { $0.workload < $1.workload }

@@ -134,9 +134,7 @@ struct RepositoryEditor: Sendable {
                     container: change.container.isEmpty ? change.setter : change.container, old: change.old,
                     new: change.new, reason: ""))
         }
-        if let user, !user.allSatisfy(\.isWhitespace) {
-            trailers.append("Slipway-User: " + user.map { $0.isNewline ? " " : String($0) }.joined())
-        }
+        if let user, !user.allSatisfy(\.isWhitespace) { trailers.append(CommitTrailer.line(user: user)) }
         let text = CommitTrailer.appended(trailers, to: body)
         return try await explained {
             try await mirror.git.createCommit(

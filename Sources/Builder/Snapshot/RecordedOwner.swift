@@ -17,9 +17,7 @@ enum RecordedOwner {
             (node.uid, node.gid) = (record.uid, record.gid)
             return
         }
-        var buffer = [UInt8](repeating: 0, count: 64)
-        let length = path.withCString { lgetxattr($0, OwnershipRecord.attribute, &buffer, buffer.count) }
-        guard length > 0, let record = OwnershipRecord(Array(buffer[..<length])) else { return }
+        guard let record = record(at: path) else { return }
         node.uid = record.uid
         node.gid = record.gid
         guard let special = record.node else { return }
@@ -29,10 +27,13 @@ enum RecordedOwner {
 
     /// A device node that could not be made where owners are real: all but what it is, the file has itself.
     static func applyDevice(to node: inout Node, at path: HostPath) {
+        if let special = record(at: path)?.node { node.become(special) }
+    }
+
+    private static func record(at path: HostPath) -> OwnershipRecord? {
         var buffer = [UInt8](repeating: 0, count: 64)
         let length = path.withCString { lgetxattr($0, OwnershipRecord.attribute, &buffer, buffer.count) }
-        guard length > 0, let special = OwnershipRecord(Array(buffer[..<length]))?.node else { return }
-        node.become(special)
+        return length > 0 ? OwnershipRecord(Array(buffer[..<length])) : nil
     }
 
     static func write(_ node: Node, to path: HostPath) throws(BuildError) {

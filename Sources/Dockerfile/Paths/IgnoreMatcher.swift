@@ -172,12 +172,12 @@ private struct IgnorePattern: Sendable {
         }
     }
 
-    private static func isPathOrParent(_ text: [UInt8], _ path: [UInt8]) -> Bool {
+    private static func isPathOrParent(_ text: some Collection<UInt8>, _ path: [UInt8]) -> Bool {
         path.starts(with: text) && (path.count == text.count || path[text.count] == 0x2f)
     }
 
     private static func ends(_ path: [UInt8], _ suffix: [UInt8]) -> Bool {
-        if suffix.first == 0x2f, isPathOrParent(Array(suffix.dropFirst()), path) { return true }
+        if suffix.first == 0x2f, isPathOrParent(suffix.dropFirst(), path) { return true }
         var end = path.count
         while true {
             if path[..<end].suffix(suffix.count).elementsEqual(suffix) { return true }

@@ -73,16 +73,11 @@ extension ManifestUpdater {
         file: String, after bytes: [UInt8], places: [(ArgoPlace, ImageText)]
     ) -> FileUpdate {
         var update = FileUpdate()
-        var wanted: [String: String] = [:]
-        var contradicted: Set<String> = []
         func texts(_ place: ArgoPlace, _ image: ImageText) -> [(name: String, value: String)] {
             place.parameters(for: image)
                 + (place.kustomizeImage(for: image).map { [("images \(FileUpdater.original($0))", $0)] } ?? [])
         }
-        for (name, value) in places.flatMap(texts) {
-            if let other = wanted[name], other != value { contradicted.insert(name) }
-            wanted[name] = value
-        }
+        let contradicted = FileUpdater.contradicted(in: places.flatMap(texts))
         let kept = places.filter { place, image in
             let name = texts(place, image).map(\.name).first(where: contradicted.contains)
             if let name {
@@ -291,6 +286,16 @@ extension FileUpdater {
         var unit: Int
     }
 
+    /// The names for which different values are wanted.
+    fileprivate static func contradicted(in wishes: [(name: String, value: String)]) -> Set<String> {
+        var values: [String: String] = [:]
+        var result: Set<String> = []
+        for (name, value) in wishes where values.updateValue(value, forKey: name) ?? value != value {
+            result.insert(name)
+        }
+        return result
+    }
+
     fileprivate static func contradiction(_ name: String) -> String {
         "images want different values for '\(name)': give each names of its own by helm.image-name and helm.image-tag, or "
             + "kustomize.image-name"
@@ -298,12 +303,7 @@ extension FileUpdater {
 
     /// Of the same wanted twice one; of different values for one name none, with a reason.
     private mutating func settled(_ additions: [Addition], in holder: YAMLNode) -> [Addition] {
-        var seen: [String: String] = [:]
-        var contradicted: Set<String> = []
-        for one in additions {
-            if let other = seen[one.name], other != one.text { contradicted.insert(one.name) }
-            seen[one.name] = one.text
-        }
+        let contradicted = Self.contradicted(in: additions.map { ($0.name, $0.text) })
         var result: [Addition] = []
         var kept: Set<String> = []
         for one in additions {
