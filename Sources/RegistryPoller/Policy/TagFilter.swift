@@ -50,6 +50,8 @@ final class TagScreen {
     private enum Gate {
         case glob(GlobPattern)
         case match(RegexMatcher)
+        /// The expression is the one that extracts: what it finds serves both.
+        case extraction
         case exclude(RegexMatcher)
         case ignore(WildcardPattern)
         case artifacts
@@ -63,6 +65,8 @@ final class TagScreen {
     private let onlyGroup: Int?
     private let refusesLatest: Bool
     private let refusesEmpty: Bool
+    /// The tag that was let through last has its groups in the extractor already.
+    private var isCaptured = false
     /// What was extracted: one buffer is written while the other one holds the best so far.
     private var scratch: UnsafeMutableBufferPointer<UInt8>
     private var kept: UnsafeMutableBufferPointer<UInt8>
@@ -74,7 +78,9 @@ final class TagScreen {
         gates = policy.filters.map { filter in
             switch filter {
             case .glob(let pattern): .glob(pattern)
-            case .regexp(let expression): .match(RegexMatcher(expression, texts: tags))
+            case .regexp(let expression):
+                expression == policy.extraction?.expression
+                    ? .extraction : .match(RegexMatcher(expression, texts: tags))
             case .exclude(let expression): .exclude(RegexMatcher(expression, texts: tags))
             case .ignore(let pattern): .ignore(pattern)
             case .artifacts: .artifacts
@@ -104,13 +110,14 @@ final class TagScreen {
             || gates.contains {
                 switch $0 {
                 case .match(let matcher), .exclude(let matcher): matcher.isExhausted
-                case .glob, .ignore, .artifacts: false
+                case .glob, .extraction, .ignore, .artifacts: false
                 }
             }
     }
 
-    /// Why a tag is out; `nil` when it passes. Extraction is `text(of:)`'s.
+    /// Why a tag is out; `nil` when it passes. Extraction is `extract(_:)`'s, which takes the same tag next.
     func refusal(of tag: UnsafeBufferPointer<UInt8>) -> Refusal? {
+        isCaptured = false
         if !Self.isTag(tag) { return .notATag }
         if refusesLatest, Self.isLatest(tag) { return .latest }
         for (index, gate) in gates.enumerated() {
@@ -118,6 +125,7 @@ final class TagScreen {
                 switch gate {
                 case .glob(let pattern): pattern.matches(tag)
                 case .match(let matcher): matcher.matches(tag)
+                case .extraction: captures(tag)
                 case .exclude(let matcher): !matcher.matches(tag)
                 case .ignore(let pattern): !pattern.matches(tag)
                 case .artifacts: !TagExclusion.isArtifact(tag)
@@ -132,11 +140,16 @@ final class TagScreen {
         case refused(Refusal)
     }
 
-    /// What the order looks at. A text that is not the tag's own stays where it is until the next call, or, after
+    private func captures(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
+        isCaptured = extractor?.capture(tag) == true
+        return isCaptured
+    }
+
+    /// What the order looks at of a tag that passes. A text that is not the tag's own stays where it is until the next call, or, after
     /// `keep()`, until the next `keep()`.
     func extract(_ tag: UnsafeBufferPointer<UInt8>) -> Extract {
         guard let extractor else { return .text(tag) }
-        guard extractor.capture(tag) else { return .refused(.noMatch) }
+        guard isCaptured || extractor.capture(tag) else { return .refused(.noMatch) }
         if let onlyGroup, let range = extractor.group(onlyGroup), !range.isEmpty {
             // A part of the tag needs no place of its own.
             return .text(UnsafeBufferPointer(rebasing: tag[range]))
