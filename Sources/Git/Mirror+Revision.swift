@@ -62,6 +62,8 @@ extension Mirror {
 
     /// Makes the `.git` directory that a clone of this one revision has: the commit without its history, no work tree.
     ///
+    /// Everybody can read it, as what a clone makes: a step may run as any user.
+    ///
     /// - Parameters:
     ///   - path: a directory that does not exist.
     ///   - remote: what `origin` is.
@@ -100,10 +102,12 @@ extension Mirror {
         for (name, text) in [("config", config), ("HEAD", commit), ("shallow", commit)] {
             try Storage.write(Array(text.utf8), to: "\(path)/\(name)")
         }
-        guard let reference = revision.reference, reference.hasPrefix("refs/") else { return }
-        let parent = reference.split(separator: "/").dropLast().joined(separator: "/")
-        try Storage.makeDirectories("\(path)/\(parent)")
-        try Storage.write(Array("\(revision.object)\n".utf8), to: "\(path)/\(reference)")
+        if let reference = revision.reference, reference.hasPrefix("refs/") {
+            let parent = reference.split(separator: "/").dropLast().joined(separator: "/")
+            try Storage.makeDirectories("\(path)/\(parent)")
+            try Storage.write(Array("\(revision.object)\n".utf8), to: "\(path)/\(reference)")
+        }
+        try Storage.makeReadable(path)
     }
 }
 

@@ -43,6 +43,23 @@ enum Storage {
         }
     }
 
+    /// Lets everybody read a tree whose files are its owner's alone, and nobody else write it; follows no symbolic link.
+    static func makeReadable(_ path: String) throws(GitError) {
+        var status = stat()
+        var failed = lstat(path, &status) != 0
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR:
+            failed = failed || chmod(path, 0o755) != 0
+            for name in names(in: path) { try makeReadable(path + "/" + name) }
+        case S_IFREG:
+            // Packs may be written by nobody.
+            failed = failed || chmod(path, status.st_mode & S_IWUSR | 0o444) != 0
+        default: break
+        }
+        guard failed else { return }
+        throw GitError(.storage, "cannot set the mode", place: path, cause: String(cString: strerror(errno)))
+    }
+
     /// The names in a directory; none when it cannot be read.
     static func names(in path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }

@@ -236,7 +236,13 @@ import Testing
         #expect(parts["query/run.sh"] == "-rwxr-xr-x 0/0 2020-09-13T12:26:40")
         #expect(parts.keys.contains("none/lib/x/") && !parts.keys.contains("none/lib/x/deep/"))
 
-        _ = try await bench.build("FROM scratch\nADD --keep-git-dir=true \(url)#v1 /kept/\n")
+        let whole = try await bench.build("FROM scratch\nADD --keep-git-dir=true \(url)#v1 /kept/\n")
+        // Steps of any user can read it, as what a clone makes.
+        for (name, what) in whole where name.hasPrefix("kept/.git/") {
+            let mode = name.hasSuffix("/") ? "drwxr-xr-x " : name.contains("/pack-") ? "-r--r--r-- " : "-rw-r--r-- "
+            #expect(what.hasPrefix(mode), "\(name) \(what)")
+        }
+        #expect(whole["kept/.git/HEAD"]?.hasPrefix("-rw-r--r-- 0/0") == true)
         let kept = bench.directory.file("out/kept")
         #expect(
             try Shell.run(["git", "-C", kept, "-c", "safe.directory=*", "rev-parse", "HEAD", "v1^{commit}"]).stdout
