@@ -207,6 +207,15 @@ import Testing
         #expect(result.unusedArguments == ["C"])
     }
 
+    @Test("build arguments that only an ONBUILD trigger declares are used")
+    func usedByTriggers() throws {
+        var result = try graph(
+            "FROM x AS own\nONBUILD ARG A\nFROM own\nFROM y", arguments: ["A", "B", "C"].map { ($0, "1") })
+        #expect(result.unusedArguments == ["B", "C"])
+        try result.insertTriggers(["ARG B=2"], into: 2)
+        #expect(result.unusedArguments == ["C"])
+    }
+
     @Test("ARG of a stage: command line, default, global, nothing")
     func assignments() throws {
         let arg = try instructions("ARG A B=b C=$B D E=")[0]

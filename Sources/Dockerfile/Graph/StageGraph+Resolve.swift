@@ -53,7 +53,7 @@ extension StageGraph {
             nodes: nodes, target: index, names: names, contexts: contexts, aliases: aliases,
             globalArguments: scope.assigned,
             buildArguments: given, check: dockerfile.directives.check, source: dockerfile.source,
-            unusedArguments: unused(given, in: dockerfile),
+            unusedArguments: unused(given, in: dockerfile.globalInstructions + nodes.flatMap(\.instructions)),
             warnings: dockerfile.warnings + Linter.fromLines(dockerfile, scope: scope, platform: wanted),
             includesUnused: includesUnused)
     }
@@ -177,17 +177,22 @@ extension StageGraph {
         ]
     }
 
-    private static func unused(_ given: [String: String], in dockerfile: Dockerfile) -> [String] {
+    private static func unused(_ given: [String: String], in instructions: [Instruction]) -> [String] {
         var declared: Set<String> = ["SOURCE_DATE_EPOCH"]
         for (name, _) in automatic(BuildPlatform(os: "", architecture: ""), BuildPlatform(os: "", architecture: ""), "")
         { declared.insert(name) }
-        for instruction in dockerfile.globalInstructions + dockerfile.stages.flatMap(\.instructions) {
-            guard case .arg(let arg) = instruction.kind else { continue }
-            declared.formUnion(arg.arguments.map(\.name))
-        }
+        declared.formUnion(instructions.flatMap(\.declaredArguments))
         return given.keys.filter { name in
             !declared.contains(name) && !name.hasPrefix("BUILDKIT_") && !proxyArguments.contains(name.uppercased())
         }.sorted()
+    }
+}
+
+extension Instruction {
+    /// What an ARG declares.
+    var declaredArguments: [String] {
+        guard case .arg(let arg) = kind else { return [] }
+        return arg.arguments.map(\.name)
     }
 }
 

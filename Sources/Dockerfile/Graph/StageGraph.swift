@@ -37,8 +37,8 @@ package struct StageGraph: Sendable {
     package private(set) var order: [Int] = []
     /// The automatic arguments and those before the first FROM, in the order of their definition.
     package let globalArguments: [(name: String, value: String)]
-    /// Build arguments that nothing in the file declares, sorted.
-    package let unusedArguments: [String]
+    /// Build arguments that nothing in the file and in the triggers of its bases declares, sorted.
+    package private(set) var unusedArguments: [String]
     /// The file's warnings and those of its FROM lines.
     package let warnings: [LintWarning]
 
@@ -134,6 +134,8 @@ package struct StageGraph: Sendable {
             }
         }
         nodes[index].instructions = triggers + nodes[index].instructions
+        let declared = Set(triggers.flatMap(\.declaredArguments))
+        unusedArguments.removeAll { declared.contains($0) }
         try connect()
     }
 
