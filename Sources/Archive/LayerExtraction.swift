@@ -6,6 +6,7 @@ struct LayerExtraction {
     private(set) var summary = ExtractionSummary()
     private var tree: LayerTree
     private let writer: EntryWriter
+    private let finisher: FileFinisher
     private let limits: ExtractionLimits
     /// Hard links whose target was not there yet: it may follow, or be in a lower layer.
     private var links: [TarEntry] = []
@@ -17,6 +18,7 @@ struct LayerExtraction {
         self.tree = tree
         self.limits = limits
         writer = EntryWriter(ownership: ownership)
+        finisher = FileFinisher(writer)
     }
 
     mutating func add<Source: ByteSource & ~Copyable>(
@@ -67,6 +69,7 @@ struct LayerExtraction {
     /// Makes what waited for the rest: links to later entries and lower layers, then the directories' attributes.
     mutating func finish() throws(ArchiveError) {
         try finishLinks()
+        summary.skippedAttributes += try finisher.finish().skippedAttributes
         if tree.pending[[]] == nil, let lower = tree.lowers.first {
             let attributes = try at([]) { () throws(FileSystemError) in
                 try tree.attributes(of: [], in: lower, try lower.status(""))
@@ -133,6 +136,17 @@ struct LayerExtraction {
                 try parent.remove(name, recursively: true)
                 tree.forget(path)
                 return try writer.open(name, in: parent)
+            }
+        }
+        if entry.size <= FileFinisher.largest {
+            return try finisher.add(file, entry) { buffer throws(ArchiveError) in
+                var count = 0
+                while count < buffer.count {
+                    let more = try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+                    // The reader itself refuses content that ends early.
+                    if more == 0 { return }
+                    count += more
+                }
             }
         }
         try writer.copy(entry, to: file, &reader)
