@@ -84,8 +84,17 @@ static void mount_overlay(const struct slipway_sandbox *sandbox) {
     at = append(sandbox, at, end, ",workdir=", 0);
     at = append(sandbox, at, end, sandbox->work, 1);
     *at = 0;
-    if (fchdir(names) != 0 || mount("overlay", sandbox->root, "overlay", 0, options) != 0)
-        slipway_fail(sandbox, SLIPWAY_STAGE_OVERLAY, errno, -1);
+    if (fchdir(names) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_OVERLAY, errno, -1);
+    // What a step writes is of use only when the step ends well, and is read by us at once: without "volatile" the end of
+    // the mount would write the whole file system of the state directory to the disk, and so would each fsync of a package
+    // manager. Linux before 5.10 does not know the word.
+    append(sandbox, at, end, ",volatile", 0)[0] = 0;
+    int failed = mount("overlay", sandbox->root, "overlay", 0, options) != 0;
+    if (failed && errno == EINVAL) {
+        *at = 0;
+        failed = mount("overlay", sandbox->root, "overlay", 0, options) != 0;
+    }
+    if (failed) slipway_fail(sandbox, SLIPWAY_STAGE_OVERLAY, errno, -1);
     close(names);
 }
 

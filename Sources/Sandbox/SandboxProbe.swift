@@ -105,9 +105,11 @@ package enum SandboxProbe {
         let base = "\(stateDirectory)/probe-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let directories = [base, base + "/lower", base + "/upper", base + "/work"]
         defer {
-            // overlayfs leaves its own directory in `work`, which it made without permissions.
-            chmod("\(base)/work/work", 0o700)
-            rmdir("\(base)/work/work")
+            // overlayfs leaves directories of its own in `work`, which it made without permissions.
+            let left = ["/work/work", "/work/work/incompat", "/work/work/incompat/volatile"].map { base + $0 }
+            for path in left { chmod(path, 0o700) }
+            unlink("\(base)/work/work/incompat/volatile/dirty")
+            for path in left.reversed() { rmdir(path) }
             for path in directories.reversed() { rmdir(path) }
         }
         for path in directories where mkdir(path, 0o755) != 0 { throw SandboxError(.root, errno) }

@@ -36,6 +36,29 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: builds).isEmpty)
     }
 
+    /// After a power cut a file can be empty that was full. Only blobs are written to the disk before they are used.
+    @Test func whatThePowerTookIsMadeAgain() async throws {
+        let bench = try await Workbench()
+        try bench.write("f", "content")
+        let steps = "FROM busybox\nCOPY f /f\nRUN cp /f /g\n"
+        _ = try await bench.build(steps)
+        let folder = bench.directory.file("state/layers")
+        let layers = try FileManager.default.contentsOfDirectory(atPath: folder).filter { !$0.hasSuffix(".lock") }
+        #expect(layers.count == 3)
+        for layer in layers {
+            try Shell.run(["find", "\(folder)/\(layer)/fs", "-type", "f", "-exec", "truncate", "-s", "0", "{}", "+"])
+            try Data("1 before-the-machine-started".utf8).write(to: URL(fileURLWithPath: "\(folder)/\(layer)/size"))
+        }
+        let again = try await bench.build(steps + "RUN cat /f /g > /h\n")
+        let cached = again.log.all.filter { if case .stepCached = $0 { true } else { false } }
+        #expect(cached.count == 2)
+        #expect(try again.text("h") == "contentcontent")
+        // What stood there made room, and nothing else was left.
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder).filter { !$0.hasSuffix(".lock") }.count == 4)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/builds")).isEmpty)
+    }
+
     @Test func refusesADamagedBase() async throws {
         let bench = try await Workbench(ownsBase: true)
         let blobs = bench.directory.file("base/blobs/sha256")

@@ -13,27 +13,74 @@ struct LayerDirectories: Sendable {
     /// Short names, because the kernel takes only a page of mount options.
     private func entry(_ chain: Digest) -> HostPath { folder.appending(String(chain.encoded.prefix(32))) }
 
-    func directory(of chain: Digest) -> HostPath? {
-        let path = entry(chain).appending("fs")
-        guard (try? Node.read(path, .apply))?.kind == .directory else { return nil }
-        FileCalls.touch(path.appending(".."))
+    func directory(of chain: Digest) -> HostPath? { files(in: entry(chain)) }
+
+    /// The size of a layer's files, as it was when they were put there; 0 when nobody knows.
+    func size(of entry: HostPath) throws(BuildError) -> Int64 { Note(in: entry)?.size ?? 0 }
+
+    private func files(in entry: HostPath) -> HostPath? {
+        let path = entry.appending("fs")
+        guard Note(in: entry)?.boot == Self.boot, (try? Node.read(path, .apply))?.kind == .directory else { return nil }
+        FileCalls.touch(entry)
         return path
     }
 
-    /// The size of a layer's files, as it was when they were put there; 0 when nobody knows.
-    func size(of entry: HostPath) throws(BuildError) -> Int64 {
-        let text = try? FileContent.read(entry.appending("size"), limit: 32)
-        return text.flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
+    /// What is known of an entry.
+    private struct Note {
+        let size: Int64
+        /// The kernel's name for the time since the machine started.
+        let boot: Substring
+
+        init?(in entry: HostPath) {
+            guard let bytes = try? FileContent.read(entry.appending("size"), limit: 128) else { return nil }
+            let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+            guard let first = words.first, let size = Int64(first) else { return nil }
+            self.size = size
+            boot = words.count > 1 ? words[1] : ""
+        }
     }
+
+    /// Nothing here is written to the disk before it is used: the layers' blobs are, from which it can be made again. After a
+    /// machine stopped in the middle of things files may be empty that were full, so what is from before is not used.
+    private static let boot: Substring = {
+        let bytes = try? FileContent.read(HostPath("/proc/sys/kernel/random/boot_id"), limit: 128)
+        return String(decoding: bytes ?? [], as: UTF8.self).split(whereSeparator: \.isWhitespace).first ?? ""
+    }()
 
     private func note(_ size: Int64, in entry: HostPath) throws(BuildError) {
         let path = entry.appending("size")
         let file = try FileContent.create(path)
-        let text = Array(String(size).utf8)
+        let text = Array("\(size) \(Self.boot)".utf8)
         let outcome: Result<Void, BuildError> = text.withUnsafeBytes { bytes in
             Result { () throws(BuildError) in try FileContent.write(bytes, to: file.raw, path) }
         }
         try outcome.get()
+    }
+
+    /// Gives a whole entry its name. Whoever comes second leaves the first one's.
+    ///
+    /// - Parameter isLocked: the caller holds the entry's lock.
+    private func put(
+        _ made: HostPath, at entry: HostPath, scratch: ScratchDirectory, isLocked: Bool = false, _ failure: String
+    ) throws(BuildError) {
+        if Self.rename(made, to: entry) || files(in: entry) != nil { return }
+        // What stands there is from before the machine started, and nobody uses it.
+        let lock = isLocked ? nil : try self.lock(entry)
+        defer { if let lock { close(lock) } }
+        if files(in: entry) != nil { return }
+        let old = try scratch.makeDirectory("old-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        if Self.rename(entry, to: old), Self.rename(made, to: entry) { return }
+        throw entry.failure(failure)
+    }
+
+    private static func rename(_ path: HostPath, to place: HostPath) -> Bool {
+        path.withCString { from in place.withCString { Glibc.rename(from, $0) } } == 0
+    }
+
+    private func lock(_ entry: HostPath) throws(BuildError) -> Int32 {
+        let path = HostPath(entry.text + ".lock")
+        guard let lock = FileLock.hold(path, blocking: true) else { throw path.failure("lock the file") }
+        return lock
     }
 
     /// Unpacks a layer's blob from the store. Builds that want the same one wait for each other.
@@ -43,8 +90,8 @@ struct LayerDirectories: Sendable {
         _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath], scratch: ScratchDirectory,
         content: ContentStore, limit: UnpackLimit
     ) throws(BuildError) -> HostPath {
-        let lockPath = folder.appending(String(chain.encoded.prefix(32)) + ".lock")
-        guard let lock = FileLock.hold(lockPath, blocking: true) else { throw lockPath.failure("lock the file") }
+        let place = entry(chain)
+        let lock = try lock(place)
         defer { close(lock) }
         if let present = directory(of: chain) { return present }
         let made = try scratch.makeDirectory("unpack-" + String(UInt64.random(in: .min ... .max), radix: 36))
@@ -53,10 +100,7 @@ struct LayerDirectories: Sendable {
         let (diffID, size) = try extract(layer, from: content, into: target, over: lowers, limit)
         guard diffID == layer.diffID else { throw layer.mismatch(diffID) }
         try note(size, in: made)
-        let place = entry(chain)
-        guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 else {
-            throw place.failure("move the unpacked layer")
-        }
+        try put(made, at: place, scratch: scratch, isLocked: true, "move the unpacked layer")
         return place.appending("fs")
     }
 
@@ -65,12 +109,7 @@ struct LayerDirectories: Sendable {
     private func skeletonEntry(_ chain: Digest) -> HostPath { folder.appending("t" + chain.encoded.prefix(31)) }
 
     /// A layer's directory whose files are empty: what its index tells.
-    func skeleton(of chain: Digest) -> HostPath? {
-        let path = skeletonEntry(chain).appending("fs")
-        guard (try? Node.read(path, .apply))?.kind == .directory else { return nil }
-        FileCalls.touch(path.appending(".."))
-        return path
-    }
+    func skeleton(of chain: Digest) -> HostPath? { files(in: skeletonEntry(chain)) }
 
     /// Makes a directory of a layer's index.
     ///
@@ -87,8 +126,7 @@ struct LayerDirectories: Sendable {
         let (_, size) = try extract(shown, from: content, into: target, over: lowers, limit)
         try note(size, in: made)
         let place = skeletonEntry(chain)
-        guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 || skeleton(of: chain) != nil
-        else { throw place.failure("move the layer's tree") }
+        try put(made, at: place, scratch: scratch, "move the layer's tree")
         return place.appending("fs")
     }
 
@@ -98,12 +136,10 @@ struct LayerDirectories: Sendable {
     func keep(
         _ upper: HostPath, as chain: Digest, size: Int64, scratch: ScratchDirectory
     ) throws(BuildError) {
-        let place = entry(chain)
         let made = try scratch.makeDirectory("keep-" + String(UInt64.random(in: .min ... .max), radix: 36))
         try FileCalls.move(upper, to: made.appending("fs"))
         try note(size, in: made)
-        guard made.withCString({ from in place.withCString { rename(from, $0) } }) == 0 || directory(of: chain) != nil
-        else { throw place.failure("keep the layer") }
+        try put(made, at: entry(chain), scratch: scratch, "keep the layer")
     }
 
     private func extract(
