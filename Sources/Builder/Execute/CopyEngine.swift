@@ -31,6 +31,8 @@ struct CopyEngine<Source: CopySource> {
         let name: FileName
         let item: Source.Item
         var folder: LayeredRoot.Folder?
+        /// The walk made the folder: what is in it is what the walk brought, each name once.
+        var isOwn = false
     }
 
     init(_ source: Source, into editor: LayerEditor, options: CopyOptions) {
@@ -177,7 +179,10 @@ struct CopyEngine<Source: CopySource> {
             let isTaken = filter.takes(path)
             guard source.isDirectory(child) else {
                 guard isTaken else { continue }
-                let host = try editor.place(name, in: try currentFolder())
+                let folder = try currentFolder()
+                let host =
+                    trail.last?.isOwn == true
+                    ? editor.unusedPlace(name, in: folder) : try editor.place(name, in: folder)
                 try await source.write(
                     child, to: host, as: options.applied(to: try source.node(of: child)), editor.writer)
                 continue
@@ -187,9 +192,10 @@ struct CopyEngine<Source: CopySource> {
             var node: Node?
             if isTaken {
                 let own = options.applied(to: try source.node(of: child))
-                let folder = try editor.ensureChild(name, of: try currentFolder(), new: own)
+                let (folder, isEmpty) = try editor.ensured(name, of: try currentFolder(), new: own)
                 try source.copyAttributes(of: child, to: editor.upper.appending(folder.path), editor.writer)
                 step.folder = folder
+                step.isOwn = isEmpty
                 node = own
             }
             trail.append(step)

@@ -48,16 +48,25 @@ struct LayerEditor {
     mutating func ensureChild(
         _ name: FileName, of folder: LayeredRoot.Folder, new node: Node
     ) throws(BuildError) -> LayeredRoot.Folder {
+        try ensured(name, of: folder, new: node).folder
+    }
+
+    /// As `ensureChild`.
+    ///
+    /// - Returns: also whether nothing is in the folder, in no layer.
+    mutating func ensured(
+        _ name: FileName, of folder: LayeredRoot.Folder, new node: Node
+    ) throws(BuildError) -> (folder: LayeredRoot.Folder, isEmpty: Bool) {
         let path = folder.path.appending(name)
         let host = upper.appending(path)
         switch try view.child(name, of: folder) {
         case .folder(let below):
-            if below.hosts.first == host { return below }
+            if below.hosts.first == host { return (below, false) }
             try clear(host)
             try writer.makeDirectory(host, below.node.writable)
             if let source = below.hosts.first { try writer.copyAttributes(source, to: host) }
             note(host, (below.node.mode, below.node.modified))
-            return LayeredRoot.Folder(path: path, hosts: [host] + below.hosts, node: below.node)
+            return (LayeredRoot.Folder(path: path, hosts: [host] + below.hosts, node: below.node), false)
         case .file(let file):
             throw BuildError(
                 .destination, "cannot copy to \(file.path.text): it is not a directory",
@@ -69,7 +78,7 @@ struct LayerEditor {
             // What the mark hid stays hidden.
             if wasMark { try FileCalls.setAttribute(host, FileCalls.opaqueAttribute, [0x79]) }
             note(host, (node.mode, node.modified))
-            return LayeredRoot.Folder(path: path, hosts: [host], node: node)
+            return (LayeredRoot.Folder(path: path, hosts: [host], node: node), true)
         }
     }
 
@@ -93,6 +102,11 @@ struct LayerEditor {
         let host = upper.appending(folder.path).appending(name)
         try clear(host)
         return host
+    }
+
+    /// As `place`, of a name that was never used in a folder that was empty.
+    func unusedPlace(_ name: FileName, in folder: LayeredRoot.Folder) -> HostPath {
+        upper.appending(folder.path).appending(name)
     }
 
     /// Takes away what is seen under a name, so that a folder can be made there.
