@@ -60,14 +60,28 @@ struct BuildSession {
             report: try await Workshop.isolation(configuration) { reporter.say($0) },
             unpackLimit: options.steps.unpackSize, fetcher: try fetcher(configuration),
             keptPaths: InPlaceFiles.kept(options, pushes))
-        if !options.output.skipsPermissionCheck, !options.dryrun { try await builder.checkPush(to: pushes) }
         let opened = try await contextLocation().open(try contextTools(builder, configuration))
         var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, say: reporter.say)
             .request(opened, fetcher: try fetcher(configuration))
         try options.cache.apply(to: &request, destinations: locations, now: SystemClock().now)
-        try await build(request, with: builder, to: pushes, names: locations, outputs)
+        try await checkedBuild(request, with: builder, to: pushes, names: locations, outputs)
         let limits = StoreLimits(age: DurationText.parse(options.cache.lifetime) ?? StoreLimits().age)
         _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
+    }
+
+    /// Asks the registries whether they take the image while the build begins, and ends it when one does not: a step takes
+    /// longer than an answer.
+    private func checkedBuild(
+        _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
+        _ outputs: [ImageOutput]
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if !options.output.skipsPermissionCheck, !options.dryrun {
+                group.addTask { try await builder.checkPush(to: pushes) }
+            }
+            group.addTask { try await build(request, with: builder, to: pushes, names: names, outputs) }
+            while try await group.next() != nil {}
+        }
     }
 
     private func build(
