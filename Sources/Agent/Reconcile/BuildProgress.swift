@@ -51,6 +51,8 @@ final class BuildProgress: Sendable {
                     state.works[stage]?.isOpen = false
                     state.open -= 1
                 }
+                // Its end names it as well.
+                state.current = stage
                 return state.works[stage]?.step ?? ""
             }
             if duration >= .milliseconds(100) { say("  \(step) took \(Self.seconds(duration)) s") }
