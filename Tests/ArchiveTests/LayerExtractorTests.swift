@@ -221,6 +221,68 @@ struct LayerExtractorTests {
         #expect(try text("d/r") == "r" && layer.status("p").type == .symlink)
     }
 
+    // MARK: Very many files
+
+    private static let sizes = [0, 1, 511, 512, 4_000, 128 << 10, (128 << 10) + 1, 300 << 10]
+
+    /// Files whose content tells which they are.
+    private func files(_ count: Int) -> [Item] {
+        (0..<count).map { number in
+            let size = Self.sizes[number % Self.sizes.count]
+            let text = "\(number)|" + String(repeating: "x", count: size)
+            return .file(
+                "d\(number % 7)/f\(number)", String(text.prefix(size)), mode: UInt32(0o400 | number % 0o400))
+        }
+    }
+
+    @Test func contentsFollowNames() throws {
+        let files = files(200)
+        // Some are replaced, some get a second name, all while their content may still be on its way.
+        var items: [Item] = []
+        for (number, file) in files.enumerated() {
+            if number % 5 == 0 { items.append(.file(file.entry.name, "replaced", mode: 0o777)) }
+            items.append(file)
+            if number % 3 == 0 {
+                items.append(.hardLink("link\(number)", String(decoding: file.entry.name, as: UTF8.self)))
+            }
+        }
+        let summary = try extract(items)
+        #expect(summary.entries == items.count)
+        for (number, file) in files.enumerated() {
+            #expect(try layer.openFile(file.entry.name).readAll(limit: 1 << 20) == file.content, "\(number)")
+            let status = try layer.status(file.entry.name)
+            #expect(status.mode == file.entry.mode && status.mtime == FileTime(seconds: 1_000_000_000), "\(number)")
+            if number % 3 == 0 { #expect(try layer.status("link\(number)").inode == status.inode, "\(number)") }
+        }
+    }
+
+    @Test func aFullDiskIsSaid() throws {
+        guard let disk = try SmallDisk(at: scratch.file("small"), megabytes: 2) else { return }
+        let error = try #require(throws: ArchiveError.self) {
+            try self.extract(self.files(200), into: try Directory(path: disk.path))
+        }
+        #expect(error.code == .fileSystem && error.cause?.hasSuffix("No space left on device") == true)
+        #expect(error.place?.hasPrefix("d") == true)
+    }
+
+    @Test func aBrokenArchiveLeavesNoFileOpen() throws {
+        let archive = try tar(files(200))
+        let error = #expect(throws: ArchiveError.self) {
+            try LayerExtractor.extract(
+                BytesSource(Array(archive.prefix(archive.count * 2 / 3))), into: layer, mode: .overlay,
+                ownership: ownership)
+        }
+        #expect(error != nil)
+        var open: [String] = []
+        for number in 0..<1_024 {
+            var target = [CChar](repeating: 0, count: 4_096)
+            guard readlink("/proc/self/fd/\(number)", &target, target.count - 1) > 0 else { continue }
+            let path = String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if path.hasPrefix(scratch.file("layer") + "/") { open.append(path) }
+        }
+        #expect(open.isEmpty)
+    }
+
     // MARK: Hostile archives
 
     @Test func nothingEscapes() throws {
