@@ -3,9 +3,9 @@
 
     Benchmarks/poller.py [--rounds N] [--cases select,poll,pull] [--repositories 1000] [--json FILE] [--markdown FILE]
 
-Needs SLIPWAY_BINARY (a release build), git and docker-registry. `select` chooses among 1,000,000 tags; `poll` is a cycle of the agent
-over workloads with an image in each of the repositories, 1,000 tags each, when nothing is new; it counts the registry's requests; `pull`
-runs a step on an image with one large layer, once of 100 MB and once of 1 GB, beside gzip, which only decompresses it. It needs busybox.
+Needs SLIPWAY_BINARY (a release build), git and docker-registry. `select` chooses among 1,000,000 tags, where there is Go also by
+the algorithm of Flux's image reflector; `poll` is a cycle of the agent over workloads with an image in each of the repositories,
+1,000 tags each, when nothing is new; it counts the registry's requests; `pull` runs a step on an image with one large layer, once of 100 MB and once of 1 GB, beside gzip, which only decompresses it. It needs busybox.
 """
 import argparse, json, os, random, shutil, signal, statistics, subprocess, sys, tempfile, time
 
@@ -24,12 +24,24 @@ def select(scratch, options, results):
         "filter, extract, numerical over 1,000,000 tags": (
             "builds", ["--filter", "^main-[a-f0-9]+-(?P<ts>[0-9]+)", "--extract", "$ts", "--numerical", "asc"]),
     }
+    peer = None
+    if shutil.which("go"):
+        peer = f"{scratch}/numerical"
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers/numerical.go")
+        subprocess.run(["go", "build", "-o", peer, source], check=True, env={**os.environ, "GO111MODULE": "off"})
     for name, (file, flags) in cases.items():
-        runs = []
+        runs, peers = [], []
         for _ in range(options.rounds):
             with open(f"{scratch}/{file}") as tags:
                 runs.append(measure([options.binary, "policy", "select"] + flags, stdin=tags))
+            if peer and "--filter" in flags:
+                with open(f"{scratch}/{file}") as tags:
+                    peers.append(measure([peer, flags[1], flags[3]], stdin=tags))
         results.append(row(name, runs))
+        if peers:
+            if peers[0]["printed"] != runs[0]["printed"]:
+                raise SystemExit("the peer chose another tag")
+            results.append(row("the same by Flux v2's algorithm, in Go", peers))
 
 
 def poll(scratch, registry, options, results):
