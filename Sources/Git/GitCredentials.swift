@@ -20,6 +20,8 @@ package struct GitCredentials: Sendable {
     package var knownHostsPaths: [String]?
     /// PEM file with certificate authorities that are trusted beside the system's.
     package var caFile: String?
+    /// Certificates (PEM) that are trusted as well.
+    package var certificates: [UInt8] = []
     /// Accept any TLS certificate. Only on explicit request.
     package var insecureSkipTLSVerify: Bool
     /// How many bytes of references a server may advertise: some million of them.

@@ -20,8 +20,9 @@ extension RemoteSession {
         failure = GitError(
             .certificate, "the TLS certificate of \(host) could not be verified", place: url.description,
             hint:
-                "for a private certificate authority give its PEM file as the CA file of the repository; the certificate "
-                + "must name the host as the URL does, by DNS name")
+                "name the PEM file of a private authority by SSL_CERT_FILE, --git-ca-file or 'caFile' (a build's context may "
+                + "also be fetched with --git insecure-skip-tls=true); the certificate must name the host as the URL does, "
+                + "by DNS name")
         return GIT_ECERTIFICATE.rawValue
     }
 

@@ -22,16 +22,21 @@ enum TrustStore {
 
     /// Makes sure that a remote's own CA file is in the set, and keeps the set as it is until the result is dropped.
     static func use(_ credentials: GitCredentials) throws(GitError) -> Use {
-        if let file = credentials.caFile { try add(file) }
+        if !credentials.certificates.isEmpty {
+            try add(credentials.certificates, of: "the environment's certificates")
+        }
+        if let file = credentials.caFile {
+            guard let bytes = Storage.read(file, limit: 16 << 20), !bytes.isEmpty else {
+                throw GitError(
+                    .certificate, "cannot read the CA file", place: file,
+                    hint: "it must be a readable PEM file of certificates")
+            }
+            try add(bytes, of: file)
+        }
         return Use()
     }
 
-    private static func add(_ file: String) throws(GitError) {
-        guard let bytes = Storage.read(file, limit: 16 << 20), !bytes.isEmpty else {
-            throw GitError(
-                .certificate, "cannot read the CA file", place: file,
-                hint: "it must be a readable PEM file of certificates")
-        }
+    private static func add(_ bytes: [UInt8], of file: String) throws(GitError) {
         let status: Result<Void, GitError>? = added.withLock { added in
             guard added[file] != bytes else { return nil }
             added[file] = bytes

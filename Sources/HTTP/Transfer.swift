@@ -108,7 +108,13 @@ final class Transfer {
             // Reading all certificates takes tens of milliseconds, also where none is looked at.
             slipway_curl_set_pointer(curl, CURLOPT_CAINFO, nil)
             slipway_curl_set_pointer(curl, CURLOPT_CAPATH, nil)
-        } else if let bundle = trust.certificateBundle ?? configuration.systemBundle {
+        } else if let bundle = trust.certificateBundle {
+            set(CURLOPT_CAINFO, bundle)
+        } else if !EnvironmentCertificates.bundle.isEmpty {
+            EnvironmentCertificates.bundle.withUnsafeBytes {
+                _ = slipway_curl_set_blob(curl, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count)
+            }
+        } else if let bundle = configuration.systemBundle {
             set(CURLOPT_CAINFO, bundle)
         }
         if let certificate = trust.clientCertificate {

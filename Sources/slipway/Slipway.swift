@@ -10,6 +10,7 @@ struct Slipway {
         signal(SIGPIPE, SIG_IGN)
         let arguments = Invocation.arguments(CommandLine.arguments)
         // While this is the only thread.
+        Invocation.takeCertificates(for: arguments)
         Invocation.takeIdentities(for: arguments)
         await RootCommand.main(arguments)
     }

@@ -25,7 +25,8 @@ import Testing
                 stateDirectory: state, registry: RegistryAccess(),
                 report: await SandboxProbe.probe(stateDirectory: directory.file("probe")),
                 fetcher: RemoteFetcher(
-                    stateDirectory: state, credentials: GitCredentials(usesSSHAgent: false), trustedHosts: [],
+                    stateDirectory: state, credentials: GitCredentials(usesSSHAgent: false),
+                    trusted: TrustedHosts(of: []),
                     usesKeysEverywhere: false))
             try FileManager.default.createDirectory(
                 atPath: directory.file("context"), withIntermediateDirectories: true)

@@ -30,6 +30,9 @@ package final class FaultProxy: @unchecked Sendable {
     private var spoiled = 0
     private var fault = Fault.dropped
     private var server: StubServer?
+    private var failures = 0
+    private var failed: [String: Int] = [:]
+    private var kind: @Sendable (StubRequest) -> String? = { _ in nil }
 
     package init(before registryPort: Int) throws {
         registry = registryPort
@@ -43,6 +46,14 @@ package final class FaultProxy: @unchecked Sendable {
         lock.withLock { (number, spoiled, self.fault) = (0, request, fault) }
     }
 
+    /// Answers the first requests of each kind with status 500, and passes all others on.
+    package func fail(_ times: Int, _ kinds: @escaping @Sendable (StubRequest) -> String?) {
+        lock.withLock { (failures, failed, kind) = (times, [:], kinds) }
+    }
+
+    /// The failures of `fail`, by kind.
+    package var failuresByKind: [String: Int] { lock.withLock { failed } }
+
     /// All requests that came, oldest first.
     package var requests: [StubRequest] { server?.requests ?? [] }
 
@@ -52,6 +63,10 @@ package final class FaultProxy: @unchecked Sendable {
     private func answer(_ request: StubRequest) -> StubReply {
         let current: Fault? = lock.withLock {
             number += 1
+            if let kind = kind(request), failed[kind, default: 0] < failures {
+                failed[kind, default: 0] += 1
+                return .failing
+            }
             return number == spoiled ? fault : nil
         }
         switch current {

@@ -152,6 +152,8 @@ package final class StubServer: @unchecked Sendable {
                 end = (0...(buffer.count - 4)).first { Array(buffer[$0..<$0 + 4]) == separator }
             }
             if end == nil { guard receive(connection, &buffer) else { return nil } }
+            // The beginning of TLS, which is not spoken here.
+            if buffer.first == 0x16 { return nil }
         }
         guard let end else { return nil }
         let lines = String(decoding: buffer[..<end], as: UTF8.self).components(separatedBy: "\r\n")

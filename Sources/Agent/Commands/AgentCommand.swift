@@ -1,5 +1,4 @@
 package import ArgumentParser
-import Dispatch
 import Glibc
 import Logging
 
@@ -60,24 +59,4 @@ package struct AgentCommand: AsyncParsableCommand {
         await server?.stop()
         log.notice("stopped")
     }
-}
-
-/// Signals as events, on a queue of their own.
-///
-/// `@unchecked Sendable`: the sources are only written in `init`, and Dispatch's own calls are thread-safe.
-private final class Signals: @unchecked Sendable {
-    private var sources: [any DispatchSourceSignal] = []
-
-    init(_ numbers: [Int32], _ handler: @escaping @Sendable (Int32) -> Void) {
-        let queue = DispatchQueue(label: "slipway.signals")
-        for number in numbers {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler { handler(number) }
-            source.resume()
-            sources.append(source)
-        }
-    }
-
-    func cancel() { for source in sources { source.cancel() } }
 }

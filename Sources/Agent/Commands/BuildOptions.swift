@@ -51,9 +51,6 @@ extension KanikoFlags {
             if name == "snapshot-mode", !["full", "redo", "time"].contains(value) {
                 throw ValidationError("--snapshot-mode is '\(value)'; there are full, redo and time")
             }
-            if name == "image-fs-extract-retry", Int(value).map({ $0 < 0 }) ?? true {
-                throw ValidationError("--image-fs-extract-retry is '\(value)', which is no number")
-            }
             if case .refused(let reason, let remedy) = flag.handling, GoBoolean.parse(value) != false {
                 throw ValidationError("--\(name) cannot be honoured: \(reason); \(remedy)")
             }

@@ -32,6 +32,12 @@ struct BuildRegistryOptions: ParsableArguments {
     var pullRetry: Int?
 
     @Option(
+        name: .customLong("image-fs-extract-retry"),
+        help: ArgumentHelp(
+            "The same, for layers: the larger of the two numbers counts for both.", valueName: "number"))
+    var extractRetry: Int?
+
+    @Option(
         name: .customLong("credential-helpers"),
         help: ArgumentHelp(
             "Which clouds' identities are used where config.json has no credentials: google, ecr, acr, gitlab or env, by commas or repeated; all by default, and none with 'none'.",
@@ -39,7 +45,10 @@ struct BuildRegistryOptions: ParsableArguments {
     var helpers: [String] = []
 
     mutating func validate() throws {
-        for (name, value) in [("--push-retry", pushRetry), ("--image-download-retry", pullRetry)] {
+        for (name, value) in [
+            ("--push-retry", pushRetry), ("--image-download-retry", pullRetry),
+            ("--image-fs-extract-retry", extractRetry),
+        ] {
             if let value, !(0...1000).contains(value) { throw ValidationError("\(name) is \(value); write 0 to 1000") }
         }
         let known = ["env", "google", "ecr", "acr", "gitlab", "none"]
@@ -89,7 +98,7 @@ struct BuildRegistryOptions: ParsableArguments {
         if insecurePull { pull.plainFallback.insert("*") }
         if skipVerifyPull { pull.skipsAllTLSVerification = true }
         if let pushRetry { push.retry.attempts = pushRetry + 1 }
-        if let pullRetry { pull.retry.attempts = pullRetry + 1 }
+        if let retry = [pullRetry, extractRetry].compactMap({ $0 }).max() { pull.retry.attempts = retry + 1 }
         return RegistryAccess(configuration: push, pulling: pull, keychain: keychain(configuration))
     }
 

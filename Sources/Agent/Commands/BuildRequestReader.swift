@@ -72,8 +72,7 @@ struct BuildRequestReader {
         let name = options.context.dockerfile ?? "Dockerfile"
         if name.hasPrefix("https://") || name.hasPrefix("http://") {
             let collected = Mutex<[UInt8]>([])
-            _ = try await fetcher.fetch(RemoteFileRequest(url: name, sizeLimit: Int64(Self.sizeLimit))) {
-                (bytes) throws(BuildError) in
+            try await fetcher.fetch(name, limit: Int64(Self.sizeLimit)) { (bytes) throws(BuildError) in
                 let piece = [UInt8](bytes)
                 collected.withLock { $0 += piece }
             }

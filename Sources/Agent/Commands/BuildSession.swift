@@ -1,6 +1,7 @@
 import ArgumentParser
 import Builder
 import Glibc
+import HTTP
 import OCI
 import Registry
 import Sandbox
@@ -41,12 +42,16 @@ struct BuildSession {
     func run() async throws {
         defer { reporter.finish() }
         for note in options.notes() { reporter.say("note: \(note)") }
+        for path in EnvironmentCertificates.unreadable {
+            reporter.say("note: \(path) cannot be read, which SSL_CERT_FILE or SSL_CERT_DIR names for certificates")
+        }
         var configuration = AgentConfiguration(stateDirectory: options.cache.state(isExecutor: isExecutor))
         if let isolation = options.isolation { configuration.isolation = isolation }
         var locations: [ImageLocation] = []
         for text in options.output.destination { locations.append(try ImageLocation(text).withDefaultTag) }
         var pushes = options.output.noPush ? [] : locations
         let outputs = try options.output.outputs()
+        if try platforms().count > 1 { try ImageDelivery.refuseArchives(options.output, outputs) }
         for output in outputs {
             if case .push(let name) = output.kind { pushes.append(try ImageLocation(name).withDefaultTag) }
         }
@@ -175,7 +180,7 @@ struct BuildSession {
     private func fetcher(_ configuration: AgentConfiguration) throws -> RemoteFetcher {
         RemoteFetcher(
             stateDirectory: configuration.stateDirectory,
-            credentials: try GitAccess.credentials(gitSettings(configuration)), trustedHosts: [],
+            credentials: try GitAccess.credentials(gitSettings(configuration)), trusted: TrustedHosts(of: []),
             usesKeysEverywhere: true)
     }
 

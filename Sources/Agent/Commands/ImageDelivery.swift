@@ -41,6 +41,15 @@ struct ImageDelivery {
         try await DigestFiles(options).write(product.manifest.digest, names)
     }
 
+    /// Docker's archives hold one platform: said before the platforms are built.
+    static func refuseArchives(_ options: OutputOptions, _ outputs: [ImageOutput]) throws(AgentError) {
+        let archives = outputs.compactMap { if case .dockerArchive(let path) = $0.kind { path } else { nil } }
+        guard let path = ([options.tarPath].compactMap { $0 } + archives).first else { return }
+        throw AgentError(
+            "an image of several platforms cannot be written as Docker's archive", place: path,
+            hint: "build one platform, or use --oci-layout-path or --output type=oci,dest=FILE")
+    }
+
     /// `-` is standard output.
     private static func path(_ text: String) -> String { text == "-" ? text : TextFile.absolute(text) }
 

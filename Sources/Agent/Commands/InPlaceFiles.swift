@@ -1,5 +1,6 @@
 import Builder
 import Glibc
+import HTTP
 import OCI
 import Registry
 
@@ -9,11 +10,8 @@ enum InPlaceFiles {
     ///
     /// - Returns: the copy; `nil` where the system has none.
     static func saveCertificates(in folder: String) -> String? {
-        let bundles = [
-            "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
-        ]
         let copy = folder + "/ca-certificates.crt"
-        guard let source = bundles.first(where: { access($0, R_OK) == 0 }),
+        guard let source = EnvironmentCertificates.systemBundles.first(where: { access($0, R_OK) == 0 }),
             let text = try? TextFile.read(source, limit: 16 << 20)
         else { return access(copy, R_OK) == 0 ? copy : nil }
         return (try? TextFile.write(String(decoding: text, as: UTF8.self), to: copy)) == nil ? nil : copy

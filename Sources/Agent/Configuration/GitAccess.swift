@@ -19,6 +19,7 @@ package enum GitAccess {
         credentials.sshKeyPassphrase = try secret(git.sshPassphraseFile)
         if let knownHosts = git.knownHosts { credentials.knownHostsPaths = [knownHosts] }
         credentials.caFile = git.caFile
+        credentials.certificates = EnvironmentCertificates.certificates
         credentials.usesSSHAgent = git.usesSSHAgent
         if let proxy = git.proxy {
             credentials.proxy = GitProxy(url: proxy)

@@ -77,7 +77,7 @@ extension ContextLocation {
         package let builder: Builder
         package let stateDirectory: String
         /// For archives of the web.
-        package let fetcher: any RemoteSourceFetcher
+        package let fetcher: RemoteFetcher
         /// How git hosts are reached; the user's credentials are for the context's host.
         package let git: AgentConfiguration.GitConfiguration
     }
@@ -116,9 +116,9 @@ extension ContextLocation {
         case .archive(let url):
             let context = try await tools.builder.context(ofArchive: RemoteFetcher.shown(url)) {
                 (intake) throws(BuildError) in
-                _ = try await tools.fetcher.fetch(
-                    RemoteFileRequest(url: url, sizeLimit: Builder.contextArchiveLimit)
-                ) { (bytes) throws(BuildError) in try intake.write(bytes) }
+                try await tools.fetcher.fetch(url, limit: Builder.contextArchiveLimit) {
+                    (bytes) throws(BuildError) in try intake.write(bytes)
+                }
             }
             return Opened(context: context)
         case .s3(let text), .gs(let text), .azure(let text):

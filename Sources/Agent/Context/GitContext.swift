@@ -6,7 +6,8 @@ import Git
 package struct GitContextOptions: Sendable, Hashable {
     /// What is built when the context names no reference.
     package var branch: String?
-    package var recursesSubmodules = false
+    /// `nil`: as the context's form has it, BuildKit's with submodules and kaniko's without.
+    package var recursesSubmodules: Bool?
     package var skipsTLSVerification = false
 
     package init() {}
@@ -60,11 +61,11 @@ package struct GitContext: Sendable, Hashable {
 
     /// BuildKit's forms: `https://host/repo.git#ref:folder` and `git@host:repo.git?ref=…`.
     init(_ text: String, _ options: GitContextOptions) throws(AgentError) {
-        let (plain, username, password) = Self.withoutUser(text)
+        let (plain, username, password) = WebUser.split(text)
         do throws(BuildError) {
             var locator = try GitLocator(plain)
             if locator.reference == nil { locator.reference = options.branch }
-            if options.recursesSubmodules { locator.fetchesSubmodules = true }
+            if let recurses = options.recursesSubmodules { locator.fetchesSubmodules = recurses }
             self.locator = locator
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
@@ -78,7 +79,7 @@ package struct GitContext: Sendable, Hashable {
     /// kaniko's form, with the scheme replaced: `https://host/repo[#ref[#commit]]`. Submodules are left out unless they are
     /// asked for; a folder may stand behind a colon, as BuildKit has it.
     init(kaniko text: String, _ options: GitContextOptions) throws(AgentError) {
-        let (plain, username, password) = Self.withoutUser(text)
+        let (plain, username, password) = WebUser.split(text)
         let parts = plain.split(separator: "#", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 3 else {
             throw AgentError(
@@ -90,21 +91,11 @@ package struct GitContext: Sendable, Hashable {
         let reference = pieces.first.flatMap { $0.isEmpty ? nil : $0 } ?? options.branch
         locator = GitLocator(
             remote: parts[0], reference: reference, folder: pieces.count == 2 ? pieces[1] : "",
-            fetchesSubmodules: options.recursesSubmodules)
+            fetchesSubmodules: options.recursesSubmodules ?? false)
         commit = parts.count == 3 && !parts[2].isEmpty ? parts[2] : nil
         self.username = username
         self.password = password
         skipsTLSVerification = options.skipsTLSVerification
-    }
-
-    /// A URL of the web without the user in it, who then is not in names, logs and records.
-    private static func withoutUser(_ text: String) -> (String, username: String?, password: String?) {
-        let parts = text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 4, parts[0] == "https:" || parts[0] == "http:", let at = parts[2].lastIndex(of: "@"),
-            let url = try? RemoteURL(text.prefix { $0 != "#" }.description)
-        else { return (text, nil, nil) }
-        let host = parts[2][parts[2].index(after: at)...]
-        return ("\(parts[0])//\(host)/\(parts[3])", url.username, url.password)
     }
 
     func open(_ tools: ContextLocation.Tools) async throws -> ContextLocation.Opened {
@@ -112,7 +103,7 @@ package struct GitContext: Sendable, Hashable {
         do { url = try RemoteURL(locator.remote) } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }
-        let sources = try sources(tools, host: url.host)
+        let sources = try sources(tools)
         var request = GitTreeRequest(locator: locator)
         if let commit {
             // The reference first: a server gives a commit that nothing leads to only through it.
@@ -128,16 +119,19 @@ package struct GitContext: Sendable, Hashable {
                 commit: tree.commit, time: tree.time, repository: url.description))
     }
 
-    private func sources(_ tools: ContextLocation.Tools, host: String?) throws(AgentError) -> GitSources {
+    private func sources(_ tools: ContextLocation.Tools) throws(AgentError) -> GitSources {
         var credentials = try GitAccess.credentials(tools.git)
         if let username { credentials.username = username }
         if let password {
             credentials.password = password
             credentials.token = nil
+        } else if username != nil, credentials.password == nil, credentials.token == nil {
+            // A token in the place of the user needs no password.
+            credentials.password = ""
         }
         if skipsTLSVerification { credentials.insecureSkipTLSVerify = true }
         return GitSources(
             folder: tools.stateDirectory + "/git-sources", credentials: credentials,
-            trustedHosts: Set([host].compactMap { $0 }), usesKeysEverywhere: true)
+            trusted: TrustedHosts(of: [locator.remote]), usesKeysEverywhere: true)
     }
 }

@@ -7,7 +7,7 @@ import Git
 package actor GitSources {
     private let folder: String
     private let credentials: GitCredentials
-    private let trustedHosts: Set<String>
+    private let trusted: TrustedHosts
     private let usesKeysEverywhere: Bool
     private var mirrors: [String: OpenMirror] = [:]
 
@@ -15,10 +15,10 @@ package actor GitSources {
     private static let depthLimit = 10
     private static let countLimit = 200
 
-    init(folder: String, credentials: GitCredentials, trustedHosts: Set<String>, usesKeysEverywhere: Bool) {
+    init(folder: String, credentials: GitCredentials, trusted: TrustedHosts, usesKeysEverywhere: Bool) {
         self.folder = folder
         self.credentials = credentials
-        self.trustedHosts = trustedHosts
+        self.trusted = trusted
         self.usesKeysEverywhere = usesKeysEverywhere
     }
 
@@ -86,7 +86,7 @@ package actor GitSources {
     ) throws(GitError) -> OpenMirror {
         if let known = mirrors[remote] { return known }
         let path = "\(folder)/\(GitAccess.folder(for: remote))"
-        let own = credentials(for: url, authorization)
+        let own = credentials(for: remote, url, authorization)
         do throws(GitError) {
             let opened = OpenMirror(try Mirror(path: path, url: remote, credentials: own), temporary: nil)
             mirrors[remote] = opened
@@ -101,9 +101,11 @@ package actor GitSources {
         }
     }
 
-    private func credentials(for url: RemoteURL, _ authorization: GitTreeRequest.Authorization?) -> GitCredentials {
+    private func credentials(
+        for remote: String, _ url: RemoteURL, _ authorization: GitTreeRequest.Authorization?
+    ) -> GitCredentials {
         var own = credentials
-        if !(url.host.map { trustedHosts.contains($0) } ?? false) {
+        if !trusted.contains(remote, url) {
             own.username = nil
             own.password = nil
             own.token = nil
@@ -127,14 +129,26 @@ package actor GitSources {
         of commit: Commit, in open: OpenMirror, remote: String, folder: String, _ request: GitTreeRequest, depth: Int,
         _ count: inout Int
     ) async throws -> any BuildContext {
+        var isFolder = true
         if !folder.isEmpty {
-            guard try await open.mirror.objectID(at: folder, in: commit.id)?.mode == .directory else {
+            isFolder = try await open.mirror.objectID(at: folder, in: commit.id)?.mode == .directory
+        }
+        let entries = try await open.mirror.entries(of: commit.id)
+        guard isFolder else {
+            guard request.locator.fetchesSubmodules,
+                let module = entries.first(where: {
+                    $0.mode == .submodule && (folder == $0.path || folder.hasPrefix($0.path + "/"))
+                })
+            else {
                 throw BuildError(
                     .missingSource, "there is no folder '\(folder)' in the git repository",
                     place: open.mirror.url.description)
             }
+            let addresses = try await addresses(entries, in: open)
+            return try await tree(
+                of: module, addresses, in: open, remote: remote,
+                folder: String(folder.dropFirst(module.path.count).drop { $0 == "/" }), request, depth: depth, &count)
         }
-        let entries = try await open.mirror.entries(of: commit.id)
         let prefix = folder.isEmpty ? "" : folder + "/"
         let modules = entries.filter { $0.mode == .submodule && $0.path.hasPrefix(prefix) }
         let base = HeldContext(
@@ -143,38 +157,77 @@ package actor GitSources {
             holding: open)
         guard !modules.isEmpty else { return base }
         var mounts: [[UInt8]: (any BuildContext)?] = [:]
-        var addresses: [String: String] = [:]
-        if request.locator.fetchesSubmodules, let file = entries.first(where: { $0.path == ".gitmodules" }) {
-            addresses = SubmoduleFile.addresses(try await open.mirror.blob(file.id, limit: 1 << 20))
-        }
+        let addresses = request.locator.fetchesSubmodules ? try await addresses(entries, in: open) : [:]
         for module in modules {
             let place = Array(module.pathBytes.dropFirst(prefix.utf8.count))
             guard request.locator.fetchesSubmodules else {
                 mounts[place] = .some(nil)
                 continue
             }
-            count += 1
-            guard let address = addresses[module.path] else {
-                throw BuildError(
-                    .missingSource, "the git submodule '\(module.path)' has no address in .gitmodules",
-                    place: open.mirror.url.description, hint: "leave submodules out with ?submodules=false")
-            }
-            guard depth < Self.depthLimit, count <= Self.countLimit else {
-                throw BuildError(
-                    .missingSource, "the git repository has too many submodules, or they hold each other",
-                    place: open.mirror.url.description, hint: "leave them out with ?submodules=false")
-            }
-            let target = SubmoduleFile.resolve(address, against: remote)
-            let url = try Self.network(target)
-            // What was given for the repository's host is for no other.
-            let isSameHost = url.host == open.mirror.url.host
-            let inner = try mirror(of: target, url, isSameHost ? request.authorization : nil)
-            let revision = try await inner.mirror.fetch(revision: "\(module.id)")
             mounts[place] = try await tree(
-                of: revision.commit, in: inner, remote: target, folder: "", request, depth: depth + 1, &count)
+                of: module, addresses, in: open, remote: remote, folder: "", request, depth: depth, &count)
         }
         return CompositeContext(base, mounts: mounts)
     }
+
+    private func addresses(_ entries: [TreeEntry], in open: OpenMirror) async throws -> [String: String] {
+        guard let file = entries.first(where: { $0.path == ".gitmodules" }) else { return [:] }
+        return SubmoduleFile.addresses(try await open.mirror.blob(file.id, limit: 1 << 20))
+    }
+
+    /// The files of a submodule, or of a folder of it.
+    private func tree(
+        of module: TreeEntry, _ addresses: [String: String], in open: OpenMirror, remote: String, folder: String,
+        _ request: GitTreeRequest, depth: Int, _ count: inout Int
+    ) async throws -> any BuildContext {
+        count += 1
+        guard let address = addresses[module.path] else {
+            throw BuildError(
+                .missingSource, "the git submodule '\(module.path)' has no address in .gitmodules",
+                place: open.mirror.url.description, hint: Self.withoutSubmodules)
+        }
+        guard depth < Self.depthLimit, count <= Self.countLimit else {
+            throw BuildError(
+                .missingSource, "the git repository has too many submodules, or they hold each other",
+                place: open.mirror.url.description, hint: Self.withoutSubmodules)
+        }
+        let target = SubmoduleFile.resolve(address, against: remote)
+        let url = try Self.network(target)
+        // What was given for the repository's host is for no other.
+        let isTrusted = TrustedHosts(of: [remote]).contains(target, url)
+        let inner = try mirror(of: target, url, isTrusted ? request.authorization : nil)
+        let revision = try await inner.mirror.fetch(revision: "\(module.id)")
+        return try await tree(
+            of: revision.commit, in: inner, remote: target, folder: folder, request, depth: depth + 1, &count)
+    }
+
+    private static let withoutSubmodules =
+        "leave submodules out with ?submodules=false, or --git recurse-submodules=false for the context"
+}
+
+/// The hosts that credentials are for.
+package struct TrustedHosts: Sendable {
+    private let hosts: Set<String>
+    /// Those that were named by `http:` themselves; for all others, credentials do not go where everybody can read them.
+    private let plain: Set<String>
+
+    /// - Parameter remotes: the repositories that the credentials were given for.
+    package init(of remotes: [String]) {
+        var (hosts, plain): (Set<String>, Set<String>) = ([], [])
+        for remote in remotes {
+            guard let host = (try? RemoteURL(remote))?.host else { continue }
+            hosts.insert(host)
+            if Self.isPlain(remote) { plain.insert(host) }
+        }
+        (self.hosts, self.plain) = (hosts, plain)
+    }
+
+    func contains(_ remote: String, _ url: RemoteURL) -> Bool {
+        guard let host = url.host else { return false }
+        return Self.isPlain(remote) ? plain.contains(host) : hosts.contains(host)
+    }
+
+    private static func isPlain(_ remote: String) -> Bool { remote.lowercased().hasPrefix("http://") }
 }
 
 /// A mirror, and its directory when that is for this build alone.

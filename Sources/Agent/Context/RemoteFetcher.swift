@@ -12,22 +12,40 @@ package final class RemoteFetcher: RemoteSourceFetcher {
     private let git: GitSources
 
     /// - Parameters:
-    ///   - credentials: for git; used with hosts that `trustedHosts` names only. A Dockerfile may name any host.
+    ///   - credentials: for git; used with hosts of `trusted` only. A Dockerfile may name any host.
     ///   - usesKeysEverywhere: SSH keys are used with all hosts: whoever builds sits before the machine.
     package init(
-        stateDirectory: String, credentials: GitCredentials, trustedHosts: Set<String>, usesKeysEverywhere: Bool
+        stateDirectory: String, credentials: GitCredentials, trusted: TrustedHosts, usesKeysEverywhere: Bool
     ) {
         var configuration = HTTPConfiguration()
         configuration.userAgent = Version.userAgent
         configuration.plainHTTP = .everywhere
         client = HTTPClient(configuration)
         git = GitSources(
-            folder: stateDirectory + "/git-sources", credentials: credentials, trustedHosts: trustedHosts,
+            folder: stateDirectory + "/git-sources", credentials: credentials, trusted: trusted,
             usesKeysEverywhere: usesKeysEverywhere)
     }
 
     package func fetch(
         _ request: RemoteFileRequest, into sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError) -> RemoteFileAnswer {
+        try await fetch(request, hint: { "give the secret HTTP_AUTH_TOKEN_\($0), by --secret" }, into: sink)
+    }
+
+    /// Streams a file whose URL is the user's own, and may have a user and a password in it.
+    func fetch(
+        _ address: String, limit: Int64,
+        into sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError) {
+        let (url, username, password) = WebUser.split(address)
+        let request = RemoteFileRequest(
+            url: url, authorization: username.map { WebUser.basic($0, password ?? "") }, sizeLimit: limit)
+        _ = try await fetch(request, hint: { "write https://USER:PASSWORD@\($0)/…" }, into: sink)
+    }
+
+    private func fetch(
+        _ request: RemoteFileRequest, hint: (_ host: String) -> String,
+        into sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) -> RemoteFileAnswer {
         let receiver = SinkReceiver(limit: request.sizeLimit, sink)
         let shown: String
@@ -48,19 +66,24 @@ package final class RemoteFetcher: RemoteSourceFetcher {
             }
             throw HTTPError(
                 .other, "the server answers with status \(response.status)", place: shown,
-                hint: response.status == 401 || response.status == 403
-                    ? "give the secret HTTP_AUTH_TOKEN_\(url.host), by --secret" : nil)
+                hint: response.status == 401 || response.status == 403 ? hint(url.host) : nil)
         } catch {
             if let failure = receiver.failure { throw failure }
             throw BuildError(
                 error.code == .cancelled ? .cancelled : .missingSource,
-                "cannot fetch \(RemoteFetcher.shown(request.url))",
-                from: error)
+                "cannot fetch \(RemoteFetcher.shown(request.url))", from: Self.advised(error))
         }
     }
 
+    private static func advised(_ error: HTTPError) -> HTTPError {
+        guard error.code == .certificate, error.hint == nil else { return error }
+        return HTTPError(
+            error.code, error.summary, place: error.place, cause: error.cause,
+            hint: "name the PEM file of a private certificate authority by SSL_CERT_FILE")
+    }
+
     /// For messages: without what may be secret.
-    static func shown(_ url: String) -> String { (try? HTTPURL(url).description) ?? "the file" }
+    static func shown(_ url: String) -> String { (try? HTTPURL(WebUser.split(url).url).description) ?? "the file" }
 
     /// `Wed, 21 Oct 2015 07:28:00 GMT` (RFC 9110 section 5.6.7; the two obsolete forms are not taken).
     package static func seconds(ofDate text: String) -> Int64? {

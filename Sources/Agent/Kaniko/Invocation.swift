@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Sandbox
 
 /// How the process was called, in the words of the root command.
@@ -27,6 +28,16 @@ package enum Invocation {
         case "warm", "warmer": return ["warm"] + normalised(rest.dropFirst(), by: .warmer)
         default: return rest
         }
+    }
+
+    /// As kaniko's programs, trusts the certificates in `ssl/certs` of kaniko's directory too, where Jobs mount their own.
+    /// Before the process has a second thread.
+    package static func takeCertificates(for arguments: [String]) {
+        guard let verb = arguments.first, ["executor", "warm"].contains(verb) else { return }
+        let folder = (OutputOptions.environment("KANIKO_DIR") ?? "/kaniko") + "/ssl/certs"
+        guard access(folder, R_OK | X_OK) == 0 else { return }
+        let others = OutputOptions.environment("SSL_CERT_DIR").map { $0 + ":" } ?? ""
+        setenv("SSL_CERT_DIR", others + folder, 1)
     }
 
     /// Takes the user's subordinate ids, if it has any, where images may be built. Before the process has a second thread.

@@ -69,9 +69,7 @@ extension KanikoFlags {
             KanikoFlag("push-retry"),
             KanikoFlag("push-ignore-immutable-tag-errors", .boolean),
             KanikoFlag("image-download-retry"),
-            KanikoFlag(
-                "image-fs-extract-retry", .value,
-                .idle("layers are checked and kept before they are unpacked, so unpacking does not fail by chance")),
+            KanikoFlag("image-fs-extract-retry"),
             KanikoFlag("skip-push-permission-check", .boolean),
             KanikoFlag("tar-path"),
             KanikoFlag("oci-layout-path"),

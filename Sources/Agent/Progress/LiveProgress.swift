@@ -1,4 +1,5 @@
 import Builder
+import Dispatch
 import Glibc
 import Synchronization
 
@@ -25,6 +26,7 @@ final class LiveProgress: Sendable {
         var lastDraw: ContinuousClock.Instant?
         var isOver = false
         var ticker: Task<Void, Never>?
+        var signals: Signals?
     }
 
     private let state = Mutex(State())
@@ -41,7 +43,30 @@ final class LiveProgress: Sendable {
                 try? await Task.sleep(for: .milliseconds(200))
             }
         }
-        state.withLock { $0.ticker = task }
+        let signals = Signals([SIGINT, SIGTERM].filter { !Signals.isIgnored($0) }) { [weak self] number in
+            self?.interrupt(number)
+        }
+        state.withLock {
+            $0.ticker = task
+            $0.signals = signals
+        }
+    }
+
+    /// Takes the view off the screen, says what was under way, and ends the process as the signal would have.
+    private func interrupt(_ number: Int32) {
+        // A terminal that takes no output does not keep the process.
+        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(500)) { Signals.die(of: number) }
+        state.withLock { state in
+            if !state.isOver {
+                state.isOver = true
+                erase(&state)
+                for work in state.order.compactMap({ state.works[$0] }) where work.isOpen {
+                    print("\(work.step) \(work.text) interrupted after \(Self.seconds(.now - work.started))")
+                }
+                print("interrupted by \(number == SIGINT ? "SIGINT" : "SIGTERM")")
+            }
+            Signals.die(of: number)
+        }
     }
 
     func say(_ line: String) {
@@ -54,8 +79,11 @@ final class LiveProgress: Sendable {
 
     func finish() {
         state.withLock { state in
+            guard !state.isOver else { return }
             state.isOver = true
             state.ticker?.cancel()
+            state.signals?.restore()
+            state.signals = nil
             erase(&state)
         }
     }
@@ -109,7 +137,7 @@ final class LiveProgress: Sendable {
     }
 
     private func print(_ line: String) {
-        let text = Self.visible(line)
+        let text = TerminalText.lasting(line)
         console.progress(showsTimes ? "\(BuildReporter.now) \(text)" : text)
     }
 
@@ -128,19 +156,26 @@ final class LiveProgress: Sendable {
     private func draw(_ state: inout State) {
         guard !state.isOver else { return }
         let (columns, rows) = Self.size
-        var lines: [String] = []
-        for stage in state.order {
-            guard let work = state.works[stage], work.isOpen else { continue }
-            lines.append("\(work.step) \(work.text) \(Self.seconds(.now - work.started))")
-            if !work.lastLine.isEmpty { lines.append("    \(work.lastLine)") }
-        }
-        lines = Array(lines.prefix(max(1, rows - 2)))
+        // A line that wraps could not be erased again, and some terminals wrap after the last column already.
+        let width = max(1, columns - 1)
+        let works = state.order.compactMap { state.works[$0] }.filter(\.isOpen)
+        let room = max(0, rows - 2)
         var total = "building \(Self.seconds(.now - start))"
         if state.pulled > 0 { total += ", \(BuildProgress.size(state.pulled)) pulled" }
         if state.uploaded > 0 { total += ", \(BuildProgress.size(state.uploaded)) pushed" }
-        lines.append(total)
-        // A line that wraps could not be erased again.
-        console.raw(lines.map { Self.visible($0).prefix(max(10, columns - 1)) + "\n" }.joined())
+        if works.count > room { total += ", \(works.count - room) more under way" }
+        // What steps print goes first where there is not room for all.
+        var spare = room - works.count
+        var lines: [String] = []
+        for work in works.prefix(room) {
+            lines.append(
+                TerminalText.line("\(work.step) \(work.text)", end: Self.seconds(.now - work.started), width: width))
+            guard !work.lastLine.isEmpty, spare > 0 else { continue }
+            spare -= 1
+            lines.append(TerminalText.line("    \(work.lastLine)", end: "", width: width))
+        }
+        lines.append(TerminalText.line(total, end: "", width: width))
+        console.raw(lines.map { $0 + "\n" }.joined())
         state.drawn = lines.count
         state.lastDraw = .now
     }
@@ -151,11 +186,6 @@ final class LiveProgress: Sendable {
             return (80, 24)
         }
         return (Int(size.ws_col), Int(size.ws_row))
-    }
-
-    /// A terminal is not to be steered by what a step prints; what is wider than one column could break the view.
-    private static func visible(_ text: String) -> String {
-        String(text.unicodeScalars.map { $0.value < 0x20 || $0.value >= 0x7f ? "?" : Character($0) })
     }
 
     private static func seconds(_ duration: Duration) -> String {

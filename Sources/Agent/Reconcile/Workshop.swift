@@ -25,7 +25,7 @@ package actor Workshop {
         let fetcher = RemoteFetcher(
             stateDirectory: configuration.stateDirectory,
             credentials: try GitAccess.credentials(configuration.git),
-            trustedHosts: Set(configuration.repositories.compactMap { try? RemoteURL($0.url).host }),
+            trusted: TrustedHosts(of: configuration.repositories.map(\.url)),
             usesKeysEverywhere: false)
         do {
             let builder = try Builder(
