@@ -165,12 +165,56 @@ import Testing
             ["--platform=linux/amd64,linux/arm64", "--no-push", "--tar-path=\(scratch.file("x.tar"))"],
             allowFailure: true)
         #expect(archive.status == 1 && archive.stderr.contains("several platforms"))
+        #expect(!archive.stderr.contains("COPY"), "refused before anything is built")
         #expect(!FileManager.default.fileExists(atPath: scratch.file("x.tar")))
         // What cannot run here says so, with a way out.
         try write("Dockerfile", "FROM scratch\nCOPY a /a\nRUN [\"/a\"]\n")
         let foreign = try build(["--platform=linux/s390x", "--no-push"], allowFailure: true)
         #expect(foreign.status == 1)
         #expect(foreign.stderr.contains("linux/s390x") && foreign.stderr.contains("BUILDPLATFORM"))
+    }
+
+    @Test func `an index in two repositories, with odd annotations`() async throws {
+        let registry = try await RegistryServer(directory: scratch.file("registry"))
+        try write("Dockerfile", "FROM scratch\nARG TARGETPLATFORM\nCOPY a /a\nLABEL p=$TARGETPLATFORM\n")
+        try write("a", String(repeating: "zstd ", count: 1_000))
+        let names = ["\(registry.host)/one:1.0", "\(registry.host)/group/two:v2_x"]
+        let digest = try build(
+            [
+                "--platform=linux/amd64,linux/arm64/v8", "--platform", "linux/arm/v7", "--insecure",
+                "--compression=zstd", "--annotation", "org.example/formula=x = y; \"quoted\" =", "--annotation=empty=",
+                "--annotation=name=ü", "--label=l=a = b", "--digest-file=out/deep/digest",
+                "--image-name-with-digest-file=out/name", "--image-name-tag-with-digest-file=out/tag",
+            ] + names.flatMap { ["--destination", $0] }
+        ).stdout.trimmingCharacters(in: .whitespacesAndNewlines)
+        func text(_ name: String) throws -> String { try String(contentsOfFile: scratch.file(name), encoding: .utf8) }
+        #expect(try text("out/deep/digest") == digest)
+        #expect(
+            try text("out/name") == "\(registry.host)/one@\(digest)\n\(registry.host)/group/two@\(digest)\n")
+        #expect(try text("out/tag") == names.map { "\($0)@\(digest)\n" }.joined())
+        func inspect(_ arguments: String...) throws -> [String: Any] {
+            let output = try Shell.run(["skopeo", "inspect", "--tls-verify=false"] + arguments).stdout
+            return try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any])
+        }
+        let asked = ["org.example/formula": "x = y; \"quoted\" =", "empty": "", "name": "ü"]
+        for name in names {
+            let index = try inspect("--raw", "docker://\(name)")
+            #expect(index["annotations"] as? [String: String] == asked)
+            let entries = try #require(index["manifests"] as? [[String: Any]])
+            #expect(entries.count == 3)
+            let place = name.prefix(upTo: try #require(name.lastIndex(of: ":")))
+            for (entry, platform) in zip(entries, ["linux/amd64", "linux/arm64", "linux/arm/v7"]) {
+                let image = "docker://\(place)@\(try #require(entry["digest"] as? String))"
+                let manifest = try inspect("--raw", image)
+                let annotations = try #require(manifest["annotations"] as? [String: String])
+                #expect(annotations.merging(asked) { $1 } == annotations)
+                let layers = try #require(manifest["layers"] as? [[String: Any]])
+                #expect(layers.map { $0["mediaType"] as? String } == ["application/vnd.oci.image.layer.v1.tar+zstd"])
+                let config = try inspect("--config", image)["config"] as? [String: Any]
+                #expect((config?["Labels"] as? [String: String])?["p"]?.hasPrefix(platform) == true)
+                #expect((config?["Labels"] as? [String: String])?["l"] == "a = b")
+            }
+        }
     }
 
     @Test func `a tag that must not move`() async throws {
