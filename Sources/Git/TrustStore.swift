@@ -1,4 +1,5 @@
 import CGit2
+import CLinux
 import Dispatch
 import Glibc
 import Synchronization
@@ -49,16 +50,14 @@ enum TrustStore {
         }
     }
 
-    /// Loads the system's authorities and ours from one temporary file: libgit2 takes a file, and replaces what it had.
+    /// Loads the system's authorities and ours from one file, in memory: libgit2 takes a path, and replaces what it had.
     private static func install(_ bundles: [[UInt8]], file: String) throws(GitError) {
-        var template = Array("/tmp/slipway-ca-XXXXXX".utf8CString)
-        let descriptor = mkstemp(&template)
-        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let descriptor = linux_memory_file("slipway-ca")
         guard descriptor >= 0 else {
-            throw GitError(.storage, "cannot write the CA bundle", place: path, cause: String(cString: strerror(errno)))
+            throw GitError(.storage, "cannot hold the CA bundle", cause: String(cString: strerror(errno)))
         }
-        close(descriptor)
-        defer { unlink(path) }
+        defer { close(descriptor) }
+        let path = "/proc/self/fd/\(descriptor)"
         var bytes = systemBundles.lazy.compactMap { Storage.read($0, limit: 64 << 20) }.first ?? []
         for bundle in bundles { bytes += [UInt8(ascii: "\n")] + bundle }
         try Storage.write(bytes, to: path)
