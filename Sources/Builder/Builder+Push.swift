@@ -57,17 +57,20 @@ extension Builder {
     }
 
     /// Brings a base's layer into the local store; nothing when it is there.
-    func fetch(_ descriptor: Descriptor, from location: RepositoryLocation) async throws(BuildError) {
+    func fetch(
+        _ descriptor: Descriptor, from location: RepositoryLocation, watcher: (any IngestWatcher)? = nil
+    ) async throws(BuildError) {
         if store.content.size(of: descriptor.digest) == descriptor.size { return }
+        let content = watcher.map { store.content.watched(by: $0) } ?? store.content
         var failure: RegistryError?
         for candidate in registry.pullCandidates(location) {
             do throws(RegistryError) {
-                try await candidate.fetchBlob(descriptor, into: store.content, progress: nil)
+                try await candidate.fetchBlob(descriptor, into: content, progress: nil)
                 return
             } catch { if failure == nil { failure = error } }
         }
         let summary = "cannot fetch the layer \(descriptor.digest) of \(location)"
-        if let failure { throw BuildError(.registry, summary, from: failure) }
+        if let failure { throw BuildError(failure.code == .cancelled ? .cancelled : .registry, summary, from: failure) }
         throw BuildError(.registry, summary, cause: "no registry is known for it")
     }
 

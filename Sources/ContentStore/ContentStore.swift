@@ -9,6 +9,7 @@ package import OCI
 package struct ContentStore: Sendable {
     package let path: String
     private let temporaryFolder: String
+    private var watcher: (any IngestWatcher)?
 
     /// Opens a store, creating its directories, and removes what interrupted processes left in `ingest/`.
     package init(path: String) throws(ContentStoreError) {
@@ -91,7 +92,14 @@ package struct ContentStore: Sendable {
     /// Begins to add content. The algorithm is that of the name under which it will be kept.
     package func ingest(_ algorithm: Digest.Algorithm = .sha256) throws(ContentStoreError) -> Ingest {
         if algorithm != .sha256 { try Self.makeDirectories("\(path)/blobs/\(algorithm.rawValue)") }
-        return try Ingest(store: self, folder: temporaryFolder, algorithm: algorithm)
+        return try Ingest(store: self, folder: temporaryFolder, algorithm: algorithm, watcher: watcher)
+    }
+
+    /// The same store, of whose ingests somebody is told.
+    package func watched(by watcher: any IngestWatcher) -> ContentStore {
+        var store = self
+        store.watcher = watcher
+        return store
     }
 
     /// Adds bytes at hand.

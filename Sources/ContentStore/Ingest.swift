@@ -1,6 +1,17 @@
 import Glibc
 package import OCI
 
+/// Told of content while it is written, so that it can be read before all of it is there. What is read so far may turn out to be
+/// something else than was promised: only a commit says that it is not.
+package protocol IngestWatcher: Sendable {
+    /// - Parameter file: an open descriptor to read the content from, for the watcher to close.
+    func began(_ file: Int32)
+    /// The first `count` bytes can be read.
+    func wrote(_ count: Int64)
+    /// What was written is given up, and comes again from the first byte.
+    func restarted()
+}
+
 /// Content on its way into a store: written and hashed, then committed under its digest. Dropped without a commit, it
 /// leaves nothing.
 package struct Ingest: ~Copyable {
@@ -10,12 +21,15 @@ package struct Ingest: ~Copyable {
     private let algorithm: Digest.Algorithm
     private let path: String
     private let file: Int32
+    private let watcher: (any IngestWatcher)?
     private var hasher: DigestHasher
     private var isCommitted = false
     /// Bytes written so far.
     package private(set) var count: Int64 = 0
 
-    init(store: ContentStore, folder: String, algorithm: Digest.Algorithm) throws(ContentStoreError) {
+    init(
+        store: ContentStore, folder: String, algorithm: Digest.Algorithm, watcher: (any IngestWatcher)?
+    ) throws(ContentStoreError) {
         let path = "\(folder)/\(Self.prefix)\(String(UInt64.random(in: .min ... .max), radix: 36))"
         let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .system("create a file", path) }
@@ -25,7 +39,11 @@ package struct Ingest: ~Copyable {
         self.algorithm = algorithm
         self.path = path
         self.file = file
+        self.watcher = watcher
         hasher = DigestHasher(algorithm)
+        guard let watcher else { return }
+        let reading = open(path, O_RDONLY | O_CLOEXEC)
+        if reading >= 0 { watcher.began(reading) }
     }
 
     package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ContentStoreError) {
@@ -39,8 +57,9 @@ package struct Ingest: ~Copyable {
             }
             rest = rest.dropFirst(written)
         }
-        hasher.update(bytes)
         count += Int64(bytes.count)
+        watcher?.wrote(count)
+        hasher.update(bytes)
     }
 
     package mutating func write(_ bytes: [UInt8]) throws(ContentStoreError) {
@@ -54,6 +73,7 @@ package struct Ingest: ~Copyable {
         guard ftruncate(file, 0) == 0, lseek(file, 0, SEEK_SET) == 0 else { throw .system("empty a file", path) }
         hasher = DigestHasher(algorithm)
         count = 0
+        watcher?.restarted()
     }
 
     /// Gives the content its name, after it has reached the disk.

@@ -11,13 +11,15 @@ struct CacheBench {
     let proxy: FaultProxy
     let access: RegistryAccess
 
-    init() async throws {
+    /// - Parameter stallTimeout: seconds after which a transfer without progress is given up.
+    init(stallTimeout: Int? = nil) async throws {
         bench = try await Workbench()
         server = try await RegistryServer(directory: bench.directory.file("registry"))
         proxy = try FaultProxy(before: server.port)
         var configuration = RegistryConfiguration()
         configuration.insecureRegistries = [proxy.host, server.host]
         configuration.retry.attempts = 2
+        if let stallTimeout { configuration.stallTimeout = stallTimeout }
         access = RegistryAccess(configuration: configuration, keychain: .empty)
         try Shell.run([
             "skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", bench.base,

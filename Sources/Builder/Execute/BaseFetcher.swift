@@ -8,6 +8,7 @@ actor BaseFetcher {
     private let builder: Builder
     private let progress: @Sendable (BuildEvent) -> Void
     private var fetches: [Digest: Task<Result<Int64, BuildError>, Never>] = [:]
+    private var arrivals: [Digest: BlobArrival] = [:]
     private var told: Set<Digest> = []
     /// How many wait for each.
     private var waiting: [Digest: Int] = [:]
@@ -30,7 +31,11 @@ actor BaseFetcher {
     private func task(for layer: BuiltImage.Layer) -> Task<Result<Int64, BuildError>, Never> {
         if let known = fetches[layer.descriptor.digest] { return known }
         let builder = builder
+        let arrival = BlobArrival()
+        arrivals[layer.descriptor.digest] = arrival
         let task = Task { () -> Result<Int64, BuildError> in
+            var isWhole = false
+            defer { arrival.ended(isWhole: isWhole) }
             do throws(BuildError) {
                 if builder.store.content.size(of: layer.descriptor.digest) == layer.descriptor.size {
                     return .success(0)
@@ -41,12 +46,13 @@ actor BaseFetcher {
                         hint: "build again, and let nobody empty the state directory meanwhile")
                 }
                 do throws(BuildError) {
-                    try await builder.fetch(layer.descriptor, from: repository)
+                    try await builder.fetch(layer.descriptor, from: repository, watcher: arrival)
                 } catch {
                     // What the cache has lost is made again.
                     guard case .cache = layer.origin, error.code == .registry else { throw error }
                     throw BuildError(.cache, error.summary, cause: error.cause)
                 }
+                isWhole = true
                 return .success(layer.descriptor.size)
             } catch {
                 return .failure(error)
@@ -54,6 +60,13 @@ actor BaseFetcher {
         }
         fetches[layer.descriptor.digest] = task
         return task
+    }
+
+    /// A layer's blob on its way here; `nil` when it is here already.
+    func arrival(of layer: BuiltImage.Layer) -> BlobArrival? {
+        guard builder.store.content.size(of: layer.descriptor.digest) != layer.descriptor.size else { return nil }
+        _ = task(for: layer)
+        return arrivals[layer.descriptor.digest]
     }
 
     /// Waits until a layer's blob is here.

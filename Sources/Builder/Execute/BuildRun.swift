@@ -246,11 +246,7 @@ actor BuildRun {
                 paths.append(present)
                 continue
             }
-            try await bases.layer(layer)
-            paths.append(
-                try builder.store.layers.unpack(
-                    layer, as: id, over: paths, scratch: scratch, content: builder.store.content,
-                    limit: builder.unpackLimit))
+            paths.append(try await unpack(layer, as: id, over: paths))
             // The cache told the truth.
             if let hit = unproved.removeValue(forKey: id) {
                 builder.store.steps.remember(hit.layer, for: hit.key)
@@ -259,6 +255,32 @@ actor BuildRun {
         }
         if let base { try await bases.tell(base) }
         return paths
+    }
+}
+
+extension BuildRun {
+    /// Unpacks a layer, while its blob arrives if it is on its way.
+    private func unpack(
+        _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath]
+    ) async throws(BuildError) -> HostPath {
+        let store = builder.store
+        if let arrival = await bases.arrival(of: layer) {
+            let early = await withTaskCancellationHandler {
+                try? store.layers.unpack(
+                    layer, as: chain, over: lowers, scratch: scratch, content: store.content,
+                    limit: builder.unpackLimit, arriving: arrival)
+            } onCancel: {
+                arrival.giveUp()
+            }
+            // What failed is told by what comes now: by the fetch, or by the whole blob.
+            if let early {
+                try await bases.layer(layer)
+                return early
+            }
+        }
+        try await bases.layer(layer)
+        return try store.layers.unpack(
+            layer, as: chain, over: lowers, scratch: scratch, content: store.content, limit: builder.unpackLimit)
     }
 }
 

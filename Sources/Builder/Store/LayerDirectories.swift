@@ -77,27 +77,32 @@ struct LayerDirectories: Sendable {
         path.withCString { from in place.withCString { Glibc.rename(from, $0) } } == 0
     }
 
-    private func lock(_ entry: HostPath) throws(BuildError) -> Int32 {
+    private func lock(_ entry: HostPath, isAwaited: Bool = true) throws(BuildError) -> Int32 {
         let path = HostPath(entry.text + ".lock")
-        guard let lock = FileLock.hold(path, blocking: true) else { throw path.failure("lock the file") }
+        guard let lock = FileLock.hold(path, blocking: isAwaited) else { throw path.failure("lock the file") }
         return lock
     }
 
     /// Unpacks a layer's blob from the store. Builds that want the same one wait for each other.
     ///
-    /// - Parameter lowers: the directories below, lowest first: hard links may point into them.
+    /// - Parameters:
+    ///   - lowers: the directories below, lowest first: hard links may point into them.
+    ///   - arrival: the blob, when it is not in the store yet. Then nobody is waited for: another build that does the same
+    ///     may wait for a registry.
     func unpack(
         _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath], scratch: ScratchDirectory,
-        content: ContentStore, limit: UnpackLimit
+        content: ContentStore, limit: UnpackLimit, arriving arrival: BlobArrival? = nil
     ) throws(BuildError) -> HostPath {
         let place = entry(chain)
-        let lock = try lock(place)
+        let lock = try lock(place, isAwaited: arrival == nil)
         defer { close(lock) }
         if let present = directory(of: chain) { return present }
         let made = try scratch.makeDirectory("unpack-" + String(UInt64.random(in: .min ... .max), radix: 36))
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
-        let (diffID, size) = try extract(layer, from: content, into: target, over: lowers, limit)
+        let diff = arrival.map { DiffSource(of: layer, arriving: $0, limit: limit) }
+        let (diffID, size) = try extract(
+            layer, diff ?? DiffSource(of: layer, in: content, limit: limit), into: target, over: lowers, limit)
         guard diffID == layer.diffID else { throw layer.mismatch(diffID) }
         try note(size, in: made)
         try put(made, at: place, scratch: scratch, isLocked: true, "move the unpacked layer")
@@ -123,7 +128,8 @@ struct LayerDirectories: Sendable {
         try FileCalls.makeDirectory(target)
         let shown = BuiltImage.Layer(
             descriptor: index, diffID: layer.diffID, origin: layer.origin, createdBy: layer.createdBy)
-        let (_, size) = try extract(shown, from: content, into: target, over: lowers, limit)
+        let (_, size) = try extract(
+            shown, DiffSource(of: shown, in: content, limit: limit), into: target, over: lowers, limit)
         try note(size, in: made)
         let place = skeletonEntry(chain)
         try put(made, at: place, scratch: scratch, "move the layer's tree")
@@ -143,11 +149,10 @@ struct LayerDirectories: Sendable {
     }
 
     private func extract(
-        _ layer: BuiltImage.Layer, from content: ContentStore, into target: HostPath, over lowers: [HostPath],
+        _ layer: BuiltImage.Layer, _ diff: DiffSource, into target: HostPath, over lowers: [HostPath],
         _ limit: UnpackLimit
     ) throws(BuildError) -> (diffID: Digest, size: Int64) {
         do {
-            let diff = DiffSource(of: layer, in: content, limit: limit)
             var lowerFolders: [Directory] = []
             for lower in lowers { lowerFolders.append(try Directory(path: lower.text)) }
             _ = try LayerExtractor.extract(
@@ -190,12 +195,28 @@ final class DiffSource: ByteSource {
     init(of layer: BuiltImage.Layer, in content: ContentStore, limit: UnpackLimit) {
         let path = content.path(of: layer.descriptor.digest)
         let bytes = layer.unpackLimit(limit)
-        ahead = ReadAhead { (feed) throws(ArchiveError) in
-            var source = HashingSource(
-                ReadAhead { (feed) throws(ArchiveError) in
-                    var source = try DecompressingSource(try FileSource(path: path), limit: bytes)
-                    try feed.fill(from: &source)
-                })
+        ahead = Self.hashing { (feed) throws(ArchiveError) in
+            var source = try DecompressingSource(try FileSource(path: path), limit: bytes)
+            try feed.fill(from: &source)
+        }
+    }
+
+    /// The same of a blob that is not in the store yet. It ends when the blob is verified.
+    init(of layer: BuiltImage.Layer, arriving arrival: BlobArrival, limit: UnpackLimit) {
+        let bytes = layer.unpackLimit(limit)
+        ahead = Self.hashing { (feed) throws(ArchiveError) in
+            var source = try DecompressingSource(ArrivingSource(arrival), limit: bytes)
+            try feed.fill(from: &source)
+            var rest = ArrivingSource(arrival)
+            try rest.finish()
+        }
+    }
+
+    private static func hashing(
+        _ decompress: @escaping @Sendable (Feed) throws(ArchiveError) -> Void
+    ) -> ReadAhead<(diffID: Digest, size: Int64)> {
+        ReadAhead { (feed) throws(ArchiveError) in
+            var source = HashingSource(ReadAhead(decompress))
             try feed.fill(from: &source)
             return source.finish()
         }
