@@ -80,6 +80,8 @@ package struct BuildRequest: Sendable {
     package var explainsCache = false
     /// Where layers are sent to as soon as they are made. Manifests and tags come with `Builder.push`.
     package var uploads: [ImageLocation] = []
+    /// Waited for before a step is done that no cache knows; what it throws ends the build.
+    package var mayBegin: (@Sendable () async throws(BuildError) -> Void)?
     /// How many steps of different stages may run at once; `nil`: as many as there are processors, and two at least.
     package var jobs: Int?
     /// Bytes that a file of ADD from the web may have.

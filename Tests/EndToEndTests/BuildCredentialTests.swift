@@ -26,8 +26,10 @@ import Testing
     private func push(_ verb: String, _ environment: [String: String], _ extra: [String] = []) throws -> Shell.Output {
         let output = try Shell.run(
             [
-                try Loop.binary, verb, "--context", scratch.file("context"), "--state-dir", scratch.file("state"),
-                "--insecure", "--destination", "\(registry.host)/app:v1",
+                // As kaniko, the executor takes a Dockerfile of the working directory first.
+                try Loop.binary, verb, "--context", scratch.file("context"), "--dockerfile",
+                scratch.file("context/Dockerfile"), "--state-dir", scratch.file("state"), "--insecure", "--destination",
+                "\(registry.host)/app:v1",
             ] + extra,
             environment: [
                 "HOME": scratch.path, "KANIKO_DIR": scratch.file("no-kaniko"), "DOCKER_CONFIG": "",

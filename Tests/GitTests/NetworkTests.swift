@@ -152,7 +152,7 @@ struct HTTPTests {
             let strict = try mirror(url)
             let error = await #expect(throws: GitError.self) { try await strict.fetch(branch: "main") }
             #expect(error?.code == .certificate)
-            #expect(error?.hint?.contains("CA file") == true)
+            #expect(error?.hint?.contains("--git-ca-file") == true)
         }
         do {
             let insecure = try mirror(url, GitCredentials(insecureSkipTLSVerify: true))

@@ -74,19 +74,32 @@ struct BuildSession {
         _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
     }
 
-    /// Asks the registries whether they take the image while the build begins, and ends it when one does not: a step takes
-    /// longer than an answer.
+    /// Asks the registries whether they take the image while the build is planned and looks for what is known. No step is done
+    /// before they have answered, and a registry that takes nothing is told of before anything else.
     private func checkedBuild(
         _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
         _ outputs: [ImageOutput]
     ) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            if !options.output.skipsPermissionCheck, !options.dryrun {
-                group.addTask { try await builder.checkPush(to: pushes) }
-            }
-            group.addTask { try await build(request, with: builder, to: pushes, names: names, outputs) }
-            while try await group.next() != nil {}
+        guard !options.output.skipsPermissionCheck, !options.dryrun else {
+            return try await build(request, with: builder, to: pushes, names: names, outputs)
         }
+        let answer = Task { () -> Swift.Result<Void, BuildError> in
+            do throws(BuildError) {
+                try await builder.checkPush(to: pushes)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        var request = request
+        request.mayBegin = { () async throws(BuildError) in try await answer.value.get() }
+        do {
+            try await build(request, with: builder, to: pushes, names: names, outputs)
+        } catch {
+            try await answer.value.get()
+            throw error
+        }
+        try await answer.value.get()
     }
 
     private func build(

@@ -109,6 +109,7 @@ actor BuildRun {
             progress(.stepExplained(text))
             reason = text
         }
+        try await request.mayBegin?()
         try await fetchAhead()
         if !isRecorded { key = try await self.key(of: step, at: site, on: files, isRecorded: true) }
         try await board.acquire()
