@@ -60,8 +60,8 @@ let package = Package(
 
         // Layer 1: one module per C library; nothing above sees an OpaquePointer.
         library("FileSystem", ["CLinux", "Diagnostics"]),
-        library("Git", ["CGit2", "CLinux", "Blocking", "Diagnostics"]),
-        library("HTTP", ["CCurl", "Blocking", "Diagnostics"]),
+        library("Git", ["CGit2", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
+        library("HTTP", ["CCurl", "FileSystem", "Blocking", "Diagnostics"]),
         library("Cryptography", ["CCrypto", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),
         library(

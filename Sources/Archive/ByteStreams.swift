@@ -24,6 +24,19 @@ extension ByteSink where Self: ~Copyable {
 }
 
 extension ByteSource where Self: ~Copyable {
+    /// Reads until the buffer is full, or to the end.
+    ///
+    /// - Returns: how many bytes.
+    package mutating func fill(_ buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
+        var count = 0
+        while count < buffer.count {
+            let more = try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+            if more == 0 { break }
+            count += more
+        }
+        return count
+    }
+
     /// All that is left.
     ///
     /// - Parameter piece: how many bytes are asked for at once.

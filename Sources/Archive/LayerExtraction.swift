@@ -140,13 +140,8 @@ struct LayerExtraction {
         }
         if entry.size <= FileFinisher.largest {
             return try finisher.add(file, entry) { buffer throws(ArchiveError) in
-                var count = 0
-                while count < buffer.count {
-                    let more = try reader.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
-                    // The reader itself refuses content that ends early.
-                    if more == 0 { return }
-                    count += more
-                }
+                // The reader itself refuses content that ends early.
+                _ = try reader.fill(buffer)
             }
         }
         try writer.copy(entry, to: file, &reader)

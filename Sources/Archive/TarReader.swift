@@ -1,6 +1,8 @@
 /// Reads a tar archive from a source, entry by entry: ustar, pax headers (path, linkpath, size, uid, gid, mtime, xattrs) and
 /// GNU's long names and binary numbers. Memory is bounded whatever the archive says.
-package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
+///
+/// As a source, it is the current entry's content.
+package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable, ByteSource {
     private var source: Source
     private let limits: TarLimits
     private var block = [UInt8](repeating: 0, count: 512)
@@ -113,21 +115,12 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable {
 
     /// - Returns: whether there was a block; an archive may end without its two blocks of zeros.
     private mutating func readBlock() throws(ArchiveError) -> Bool {
-        var filled = 0
-        while filled < 512 {
-            let outcome: Result<Int, ArchiveError> = block.withUnsafeMutableBytes { bytes in
-                Result { () throws(ArchiveError) in
-                    try source.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[filled...]))
-                }
-            }
-            let count = try outcome.get()
-            if count == 0 {
-                if filled == 0 { return false }
-                throw Self.cut
-            }
-            filled += count
+        let outcome: Result<Int, ArchiveError> = block.withUnsafeMutableBytes { bytes in
+            Result { () throws(ArchiveError) in try source.fill(bytes) }
         }
-        return true
+        let count = try outcome.get()
+        guard count == 0 || count == block.count else { throw Self.cut }
+        return count > 0
     }
 
     private mutating func readHeaderContent(_ size: Int64) throws(ArchiveError) -> [UInt8] {

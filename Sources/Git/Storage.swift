@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 
 /// What the mirror does to its own directory.
@@ -76,19 +77,7 @@ enum Storage {
 
     /// A small file's bytes, at most `limit`; `nil` when it cannot be read.
     static func read(_ path: String, limit: Int) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while bytes.count <= limit {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-        }
-        return nil
+        try? FileHandle(path: path).readAll(limit: limit)
     }
 
     /// Writes a small file in place of the old one.

@@ -1,6 +1,7 @@
 import CGit2
 import CLinux
 import Dispatch
+import FileSystem
 import Glibc
 import Synchronization
 
@@ -11,9 +12,6 @@ import Synchronization
 enum TrustStore {
     private static let added = Mutex<[String: [UInt8]]>([:])
     private static let gate = Gate()
-    private static let systemBundles = [
-        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
-    ]
 
     /// One conversation's hold on the set.
     struct Use: ~Copyable {
@@ -58,7 +56,7 @@ enum TrustStore {
         }
         defer { close(descriptor) }
         let path = "/proc/self/fd/\(descriptor)"
-        var bytes = systemBundles.lazy.compactMap { Storage.read($0, limit: 64 << 20) }.first ?? []
+        var bytes = SystemCertificates.bundles.lazy.compactMap { Storage.read($0, limit: 64 << 20) }.first ?? []
         for bundle in bundles { bytes += [UInt8(ascii: "\n")] + bundle }
         try Storage.write(bytes, to: path)
         let status = slipway_git2_set_certificate_file(path)

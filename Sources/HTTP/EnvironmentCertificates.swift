@@ -1,13 +1,9 @@
+import FileSystem
 import Glibc
 
 /// Certificates that the environment names beside the system's, as programs written in Go read it: `SSL_CERT_FILE` is a PEM file,
 /// `SSL_CERT_DIR` are directories of such files, separated by colons.
 package enum EnvironmentCertificates {
-    /// Where systems have their certificates; the first that is there counts.
-    package static let systemBundles = [
-        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
-    ]
-
     /// The certificates of both variables, each once; read when first asked for.
     package static var certificates: [UInt8] { loaded.certificates }
 
@@ -31,7 +27,7 @@ package enum EnvironmentCertificates {
         private var known: Set<[UInt8]> = []
 
         init(file: String, directories: String) {
-            if !file.isEmpty, !systemBundles.contains(file) {
+            if !file.isEmpty, !SystemCertificates.bundles.contains(file) {
                 if let bytes = EnvironmentCertificates.read(file) { add(bytes) } else { unreadable.append(file) }
             }
             for directory in directories.split(separator: ":").map(String.init) where directory != "/etc/ssl/certs" {
@@ -44,7 +40,7 @@ package enum EnvironmentCertificates {
                 }
             }
             guard !certificates.isEmpty else { return }
-            bundle = systemBundles.lazy.compactMap(EnvironmentCertificates.read).first ?? []
+            bundle = SystemCertificates.bundles.lazy.compactMap(EnvironmentCertificates.read).first ?? []
             bundle += [UInt8(ascii: "\n")] + certificates
         }
 
@@ -66,20 +62,9 @@ package enum EnvironmentCertificates {
         }
     }
 
+    /// A variable may name anything: a pipe that nobody writes to is empty.
     private static func read(_ path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while bytes.count <= fileLimit {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-        }
-        return nil
+        try? FileHandle(path: path, flags: O_RDONLY | O_NONBLOCK).readAll(limit: fileLimit)
     }
 
     private static func names(in path: String) -> [String]? {

@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// Header fields in order; names compare without case, and a name may occur several times.
 package struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     package struct Field: Sendable, Hashable {
@@ -35,6 +37,11 @@ package struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     package mutating func remove(_ name: String) {
         let name = name.lowercased()
         fields.removeAll { $0.name.lowercased() == name }
+    }
+
+    /// The value of the Authorization header for a user with a password (RFC 7617).
+    package static func basic(_ user: String, _ password: String) -> String {
+        "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())"
     }
 
     /// Without what identifies the caller: what another host may see.

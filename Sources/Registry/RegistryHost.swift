@@ -167,7 +167,7 @@ actor RegistryHost {
             return nil
         case .basic:
             guard case .basic(let user, let password) = try await credentials(call) else { return nil }
-            return Self.basic(user, password)
+            return HTTPHeaders.basic(user, password)
         case .bearer(let realm, let service):
             let key = scopes.joined(separator: " ")
             if let token = tokens[key], token.expires > .now { return token.header }
@@ -243,10 +243,6 @@ actor RegistryHost {
         }
     }
 
-    private static func basic(_ user: String, _ password: String) -> String {
-        "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())"
-    }
-
     // MARK: Tokens
 
     private struct TokenAnswer: Decodable {
@@ -302,7 +298,7 @@ actor RegistryHost {
             fields += scopes.map { ("scope", $0) }
             if case .basic(let user, let password) = credentials {
                 fields.append(("account", user))
-                request.headers["Authorization"] = Self.basic(user, password)
+                request.headers["Authorization"] = HTTPHeaders.basic(user, password)
             }
             do {
                 request.url = try HTTPURL(realm.text + (realm.text.contains("?") ? "&" : "?") + Self.form(fields))

@@ -1,5 +1,6 @@
 import Blocking
 import CSandbox
+import FileSystem
 import Glibc
 
 /// What a machine allows, found out by trying.
@@ -104,14 +105,8 @@ package enum SandboxProbe {
         }
         let base = "\(stateDirectory)/probe-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let directories = [base, base + "/lower", base + "/upper", base + "/work"]
-        defer {
-            // overlayfs leaves directories of its own in `work`, which it made without permissions.
-            let left = ["/work/work", "/work/work/incompat", "/work/work/incompat/volatile"].map { base + $0 }
-            for path in left { chmod(path, 0o700) }
-            unlink("\(base)/work/work/incompat/volatile/dirty")
-            for path in left.reversed() { rmdir(path) }
-            for path in directories.reversed() { rmdir(path) }
-        }
+        // With what overlayfs leaves in `work`, in directories without permissions.
+        defer { try? removeTree(base) }
         for path in directories where mkdir(path, 0o755) != 0 { throw SandboxError(.root, errno) }
         var step = SandboxStep(mode: .namespaces, arguments: ["probe"])
         step.root = .overlay(lowers: [base + "/lower"], upper: base + "/upper", work: base + "/work")

@@ -42,12 +42,10 @@ struct ImageDelivery {
     }
 
     /// Docker's archives hold one platform: said before the platforms are built.
-    static func refuseArchives(_ options: OutputOptions, _ outputs: [ImageOutput]) throws(AgentError) {
+    static func refuseArchives(_ options: OutputOptions, _ outputs: [ImageOutput]) throws(BuildError) {
         let archives = outputs.compactMap { if case .dockerArchive(let path) = $0.kind { path } else { nil } }
         guard let path = ([options.tarPath].compactMap { $0 } + archives).first else { return }
-        throw AgentError(
-            "an image of several platforms cannot be written as Docker's archive", place: path,
-            hint: "build one platform, or use --oci-layout-path or --output type=oci,dest=FILE")
+        throw BuildError.severalPlatforms(inDockerArchive: path)
     }
 
     /// `-` is standard output.

@@ -1,6 +1,6 @@
 import Builder
+import FileSystem
 import Glibc
-import HTTP
 import OCI
 import Registry
 
@@ -11,7 +11,7 @@ enum InPlaceFiles {
     /// - Returns: the copy; `nil` where the system has none.
     static func saveCertificates(in folder: String) -> String? {
         let copy = folder + "/ca-certificates.crt"
-        guard let source = EnvironmentCertificates.systemBundles.first(where: { access($0, R_OK) == 0 }),
+        guard let source = SystemCertificates.bundles.first(where: { access($0, R_OK) == 0 }),
             let text = try? TextFile.read(source, limit: 16 << 20)
         else { return access(copy, R_OK) == 0 ? copy : nil }
         return (try? TextFile.write(String(decoding: text, as: UTF8.self), to: copy)) == nil ? nil : copy

@@ -39,7 +39,7 @@ package final class RemoteFetcher: RemoteSourceFetcher {
     ) async throws(BuildError) {
         let (url, username, password) = WebUser.split(address)
         let request = RemoteFileRequest(
-            url: url, authorization: username.map { WebUser.basic($0, password ?? "") }, sizeLimit: limit)
+            url: url, authorization: username.map { HTTPHeaders.basic($0, password ?? "") }, sizeLimit: limit)
         _ = try await fetch(request, hint: { "write https://USER:PASSWORD@\($0)/…" }, into: sink)
     }
 

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Git
 
 /// The user that a URL of the web may carry, who then is not in names, logs and records.
@@ -11,10 +10,5 @@ enum WebUser {
         else { return (text, nil, nil) }
         let host = parts[2][parts[2].index(after: at)...]
         return ("\(parts[0])//\(host)/\(parts[3])", url.username, url.password)
-    }
-
-    /// The value of the Authorization header (RFC 7617).
-    static func basic(_ username: String, _ password: String) -> String {
-        "Basic " + Data("\(username):\(password)".utf8).base64EncodedString()
     }
 }

@@ -7,11 +7,16 @@ import Registry
 actor BaseFetcher {
     private let builder: Builder
     private let progress: @Sendable (BuildEvent) -> Void
-    private var fetches: [Digest: Task<Result<Int64, BuildError>, Never>] = [:]
-    private var arrivals: [Digest: BlobArrival] = [:]
+    private var fetches: [Digest: Fetch] = [:]
     private var told: Set<Digest> = []
     /// How many wait for each.
     private var waiting: [Digest: Int] = [:]
+
+    private struct Fetch {
+        /// Gives the bytes that were fetched.
+        let task: Task<Result<Int64, BuildError>, Never>
+        let arrival: BlobArrival
+    }
 
     init(_ builder: Builder, progress: @escaping @Sendable (BuildEvent) -> Void) {
         self.builder = builder
@@ -24,15 +29,14 @@ actor BaseFetcher {
         for layer in try base.layers() {
             let id = ChainID.next(after: chain, layer.diffID)
             chain = id
-            if builder.store.layers.directory(of: id) == nil { _ = task(for: layer) }
+            if builder.store.layers.directory(of: id) == nil { _ = fetch(layer) }
         }
     }
 
-    private func task(for layer: BuiltImage.Layer) -> Task<Result<Int64, BuildError>, Never> {
+    private func fetch(_ layer: BuiltImage.Layer) -> Fetch {
         if let known = fetches[layer.descriptor.digest] { return known }
         let builder = builder
         let arrival = BlobArrival()
-        arrivals[layer.descriptor.digest] = arrival
         let task = Task { () -> Result<Int64, BuildError> in
             var isWhole = false
             defer { arrival.ended(isWhole: isWhole) }
@@ -58,20 +62,20 @@ actor BaseFetcher {
                 return .failure(error)
             }
         }
-        fetches[layer.descriptor.digest] = task
-        return task
+        let fetch = Fetch(task: task, arrival: arrival)
+        fetches[layer.descriptor.digest] = fetch
+        return fetch
     }
 
     /// A layer's blob on its way here; `nil` when it is here already.
     func arrival(of layer: BuiltImage.Layer) -> BlobArrival? {
         guard builder.store.content.size(of: layer.descriptor.digest) != layer.descriptor.size else { return nil }
-        _ = task(for: layer)
-        return arrivals[layer.descriptor.digest]
+        return fetch(layer).arrival
     }
 
     /// Waits until a layer's blob is here.
     func layer(_ layer: BuiltImage.Layer) async throws(BuildError) {
-        let task = task(for: layer)
+        let task = fetch(layer).task
         waiting[layer.descriptor.digest, default: 0] += 1
         defer { waiting[layer.descriptor.digest, default: 1] -= 1 }
         _ = try await withTaskCancellationHandler {
@@ -86,11 +90,11 @@ actor BaseFetcher {
         guard told.insert(base.image.manifestDigest).inserted else { return }
         var bytes: Int64 = 0
         for layer in try base.layers() {
-            if let task = fetches[layer.descriptor.digest] { bytes += (try? await task.value.get()) ?? 0 }
+            if let fetch = fetches[layer.descriptor.digest] { bytes += (try? await fetch.task.value.get()) ?? 0 }
         }
         if bytes > 0 { progress(.basePulled(name: base.name, digest: base.image.manifestDigest, bytes: bytes)) }
     }
 
     /// Stops what was begun ahead, and nobody waits for.
-    func cancel() { for (digest, task) in fetches where waiting[digest, default: 0] == 0 { task.cancel() } }
+    func cancel() { for (digest, fetch) in fetches where waiting[digest, default: 0] == 0 { fetch.task.cancel() } }
 }

@@ -68,9 +68,7 @@ extension Builder {
         _ product: BuildProduct, toDockerArchive path: String, names: [String]
     ) async throws(BuildError) {
         guard product.images.count == 1, let image = product.images.first else {
-            throw BuildError(
-                .unsupported, "an image of several platforms cannot be written as Docker's archive", place: path,
-                hint: "build one platform, or use --oci-layout-path or --output type=oci,dest=FILE")
+            throw BuildError.severalPlatforms(inDockerArchive: path)
         }
         _ = try await gather(image)
         let content = store.content
@@ -117,5 +115,14 @@ private struct DockerArchiveEntry: Encodable {
         case config = "Config"
         case repoTags = "RepoTags"
         case layers = "Layers"
+    }
+}
+
+extension BuildError {
+    /// Docker's archives hold one platform.
+    package static func severalPlatforms(inDockerArchive path: String) -> BuildError {
+        BuildError(
+            .unsupported, "an image of several platforms cannot be written as Docker's archive", place: path,
+            hint: "build one platform, or use --oci-layout-path or --output type=oci,dest=FILE")
     }
 }

@@ -61,6 +61,9 @@ final class BlobArrival: IngestWatcher {
     /// Nobody wants it any more.
     func giveUp() { update { $0.outcome = $0.outcome ?? .unreadable } }
 
+    /// Waits until all of it is in its place, and verified.
+    func waitUntilWhole() throws(ArchiveError) { _ = try available(behind: .max, Blocking.Semaphore()) }
+
     /// Waits for bytes behind a place.
     ///
     /// - Returns: how many; 0 at the verified end.
@@ -100,15 +103,6 @@ struct ArrivingSource: ~Copyable, ByteSource {
             guard count > 0 else { throw ArchiveError(.stream, "the blob cannot be read while it arrives") }
             position += Int64(count)
             return count
-        }
-    }
-
-    /// Waits until all of it is there and verified; what was not read is passed over.
-    mutating func finish() throws(ArchiveError) {
-        while true {
-            let (_, available) = try arrival.available(behind: position, news)
-            if available == 0 { return }
-            position += available
         }
     }
 }

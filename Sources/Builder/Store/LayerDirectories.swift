@@ -207,8 +207,7 @@ final class DiffSource: ByteSource {
         ahead = Self.hashing { (feed) throws(ArchiveError) in
             var source = try DecompressingSource(ArrivingSource(arrival), limit: bytes)
             try feed.fill(from: &source)
-            var rest = ArrivingSource(arrival)
-            try rest.finish()
+            try arrival.waitUntilWhole()
         }
     }
 
