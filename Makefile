@@ -11,7 +11,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 # For example: make test TESTFLAGS="--filter ArchiveTests". One after the other: tests run servers, builds and whole loops, and
 # two cores that do several of these at once run into the deadlines of the tests' own peers.
 TESTFLAGS ?=
-TEST := $(SWIFT) test --skip-build --no-parallel
+TEST := scripts/run-tests.sh $(SWIFT) test --skip-build --no-parallel
 
 .PHONY: help demo build test test-fast lint format bench fuzz image clean
 
