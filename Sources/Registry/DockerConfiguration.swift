@@ -106,7 +106,7 @@ struct DockerConfiguration: Sendable {
     }
 
     /// What a key of `auths` is about: a host, a URL of old (`https://index.docker.io/v1/`), or (Podman) a namespace.
-    private static func covered(_ key: String) -> (host: String, path: String)? {
+    static func covered(_ key: String) -> (host: String, path: String)? {
         var rest = key[...]
         let hasScheme = rest.hasPrefix("https://") || rest.hasPrefix("http://")
         if hasScheme, let slashes = rest.firstIndex(of: "/") { rest = rest[slashes...].drop { $0 == "/" } }

@@ -51,7 +51,8 @@ package struct Keychain: Sendable {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         text = value("DOCKER_AUTH_CONFIG")
         if let folder = value("DOCKER_CONFIG") ?? value("HOME").map({ "\($0)/.docker" }) {
-            files.append(Self.names(in: folder))
+            // kaniko's jobs also name the file itself.
+            files.append([folder] + Self.names(in: folder))
         }
         if let file = value("REGISTRY_AUTH_FILE") ?? value("XDG_RUNTIME_DIR").map({ "\($0)/containers/auth.json" }) {
             files.append([file])
@@ -82,9 +83,10 @@ package struct Keychain: Sendable {
         return copy
     }
 
-    /// Credentials for a host, after all files.
+    /// Credentials for a host, or for that of a URL, after all files.
     package mutating func setFallback(_ credentials: Credentials, for host: String) {
-        fallbacks[RegistryConfiguration.canonical(host)] = credentials
+        guard let host = DockerConfiguration.covered(host)?.host else { return }
+        fallbacks[host] = credentials
     }
 
     /// Only these clouds' identities are used: `ecr`, `google`, `acr`.

@@ -44,6 +44,7 @@ import Testing
             "CI_REGISTRY": registry.host, "CI_REGISTRY_USER": "bot", "CI_REGISTRY_PASSWORD": Self.password,
         ]
         #expect(try push("build", job, ["--credential-helpers=google,gitlab"]).status == 0)
+        #expect(try push("build", job.merging(["CI_REGISTRY": "https://\(registry.host)/"]) { $1 }).status == 0)
         let wrong = try push("build", job.merging(["CI_REGISTRY_PASSWORD": "wr0ng"]) { $1 })
         #expect(wrong.status == 1 && wrong.stderr.contains("cannot push to \(registry.host)/app"))
         // What is written down for the host goes first.
@@ -56,6 +57,7 @@ import Testing
     @Test func `config.json of a directory, and of kaniko's`() throws {
         try config("docker", host: "http://\(registry.host)/v2/")
         #expect(try push("build", ["DOCKER_CONFIG": scratch.file("docker")]).status == 0)
+        #expect(try push("build", ["DOCKER_CONFIG": scratch.file("docker/config.json")]).status == 0)
         try config("kaniko/.docker", host: registry.host)
         let kaniko = ["KANIKO_DIR": scratch.file("kaniko")]
         #expect(try push("executor", kaniko).status == 0)
