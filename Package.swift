@@ -71,7 +71,7 @@ let package = Package(
 
         // Layer 2: the field's values and protocols.
         library("OCI", ["Cryptography", "Diagnostics"]),
-        library("ContentStore", ["OCI", "Diagnostics"]),
+        library("ContentStore", ["OCI", "Diagnostics", "CLinux"]),
         library("CloudIdentity", ["HTTP", "Cryptography", "Blocking", "Diagnostics"]),
         library("Registry", ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
         library("ObjectStorage", ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics"]),

@@ -108,6 +108,10 @@ uint32_t linux_minor(uint64_t device) { return minor(device); }
 
 int linux_clone_file(int to, int from) { return ioctl(to, FICLONE, from); }
 
+int linux_begin_writing(int descriptor, int64_t start, int64_t count) {
+    return sync_file_range(descriptor, start, count, SYNC_FILE_RANGE_WRITE);
+}
+
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

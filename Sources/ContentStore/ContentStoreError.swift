@@ -23,7 +23,7 @@ package struct ContentStoreError: Diagnostic, Equatable {
     /// The system's error number for `io`, else 0.
     package let errno: Int32
 
-    init(
+    package init(
         _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil,
         errno: Int32 = 0
     ) {

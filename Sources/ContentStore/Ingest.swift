@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 package import OCI
 
@@ -26,6 +27,9 @@ package struct Ingest: ~Copyable {
     private var isCommitted = false
     /// Bytes written so far.
     package private(set) var count: Int64 = 0
+    /// Up to where the kernel was told to write.
+    private var sent: Int64 = 0
+    private static let writeBack: Int64 = 8 << 20
 
     init(
         store: ContentStore, folder: String, algorithm: Digest.Algorithm, watcher: (any IngestWatcher)?
@@ -60,6 +64,11 @@ package struct Ingest: ~Copyable {
         count += Int64(bytes.count)
         watcher?.wrote(count)
         hasher.update(bytes)
+        // On its way to the disk meanwhile, so that the end need not wait for all of it.
+        if count - sent >= Self.writeBack {
+            _ = linux_begin_writing(file, sent, count - sent)
+            sent = count
+        }
     }
 
     package mutating func write(_ bytes: [UInt8]) throws(ContentStoreError) {
@@ -73,6 +82,7 @@ package struct Ingest: ~Copyable {
         guard ftruncate(file, 0) == 0, lseek(file, 0, SEEK_SET) == 0 else { throw .system("empty a file", path) }
         hasher = DigestHasher(algorithm)
         count = 0
+        sent = 0
         watcher?.restarted()
     }
 

@@ -36,7 +36,7 @@ enum ModuleTable {
 
         "OCI": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics"]),
         "CloudIdentity": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Blocking", "Diagnostics"]),
-        "ContentStore": Module(layer: 2, mayImport: ["OCI", "Diagnostics"]),
+        "ContentStore": Module(layer: 2, mayImport: ["OCI", "Diagnostics", "CLinux"]),
         "Registry": Module(
             layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
         "ObjectStorage": Module(

@@ -3,7 +3,6 @@ import Diagnostics
 import FileSystem
 import Glibc
 package import ManifestUpdater
-import Synchronization
 import YAML
 
 /// The rewriter on a plain directory: every file of it that can hold manifests, read, changed and put back whole.
@@ -55,21 +54,9 @@ package struct DirectoryUpdate: Sendable {
         }
         let (root, files, skipped) = listed
         let request = await runBlocking { self.withAdditions(in: root, files) }
-        let work = Work(count: files.count)
-        let all = files
-        let workers = max(1, min(all.count, ProcessorCount.value))
-        await withTaskGroup { group in
-            for _ in 0..<workers {
-                group.addTask {
-                    await runBlocking {
-                        while let index = work.next() { work.finish(index, self.update(all[index], request, in: root)) }
-                    }
-                }
-            }
-        }
+        let outcomes = await mapBlocking(files) { self.update($0, request, in: root) }
         var outcome = Outcome()
-        for one in work.results {
-            guard let one else { continue }
+        for one in outcomes {
             outcome.files += one.files
             outcome.changes += one.changes
             outcome.skipped += one.skipped
@@ -253,32 +240,4 @@ package struct DirectoryUpdate: Sendable {
             throw error
         }
     }
-}
-
-/// The files that are left to do, and what came out of the others.
-private final class Work: Sendable {
-    private struct State {
-        var position = 0
-        var results: [DirectoryUpdate.Outcome?]
-    }
-
-    private let state: Mutex<State>
-    private let count: Int
-
-    init(count: Int) {
-        self.count = count
-        state = Mutex(State(results: Array(repeating: nil, count: count)))
-    }
-
-    func next() -> Int? {
-        state.withLock { state in
-            guard state.position < count else { return nil }
-            defer { state.position += 1 }
-            return state.position
-        }
-    }
-
-    func finish(_ index: Int, _ outcome: DirectoryUpdate.Outcome) { state.withLock { $0.results[index] = outcome } }
-
-    var results: [DirectoryUpdate.Outcome?] { state.withLock { $0.results } }
 }

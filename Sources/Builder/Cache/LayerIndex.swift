@@ -48,7 +48,7 @@ struct LayerIndex: Sendable {
         if let known = known(layer.diffID) { return known }
         do {
             let diff = DiffSource(of: layer, in: content, limit: limit)
-            let blob = BlobSink(try content.ingest())
+            let blob = BlobSink(content)
             var reader = TarReader(diff)
             var tar = TarWriter(try GzipSink(blob))
             while let entry = try reader.next() { try Self.append(entry, from: &reader, to: &tar) }

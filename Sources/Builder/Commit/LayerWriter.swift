@@ -14,7 +14,7 @@ struct LayerWriter {
 
     func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> (layer: StepCache.Entry, size: Int64) {
         do {
-            let blob = BlobSink(try store.ingest())
+            let blob = BlobSink(store)
             let diff = DiffSink(try LayerCompressor(blob, compression))
             var tar = TarWriter(diff)
             var firstNames: [FileIdentity: [UInt8]] = [:]
@@ -112,26 +112,6 @@ struct LayerWriter {
         case .blockDevice: .blockDevice
         case .fifo: .fifo
         }
-    }
-}
-
-/// The end of the stream: a blob on its way into the store.
-final class BlobSink: ByteSink {
-    private var ingest: Ingest?
-
-    init(_ ingest: consuming Ingest) { self.ingest = consume ingest }
-
-    func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
-        do throws(ContentStoreError) { try ingest?.write(bytes) } catch {
-            throw ArchiveError(.stream, error.summary, place: error.place, cause: error.cause, hint: error.hint)
-        }
-    }
-
-    func finish() throws(ArchiveError) {}
-
-    func commit() throws(ContentStoreError) -> (digest: Digest, size: Int64) {
-        guard let ingest = ingest.take() else { preconditionFailure("a blob is committed once") }
-        return try ingest.commit(expected: nil)
     }
 }
 

@@ -54,7 +54,8 @@ extension Builder {
                     cause: [error.summary, error.cause].compactMap { $0 }.joined(separator: ": "),
                     hint: error.hint ?? "it must be a tar archive, plain or compressed with gzip, bzip2, xz or zstd")
             }
-            return ArchiveContext(files: try DirectoryContext(path: upper.text), scratch: scratch, displayName: name)
+            return ArchiveContext(
+                files: try DirectoryContext(unpacked: upper.text), scratch: scratch, displayName: name)
         }
     }
 }

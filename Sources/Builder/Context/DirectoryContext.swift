@@ -2,19 +2,29 @@ import Blocking
 import CLinux
 import Glibc
 import OCI
-import Synchronization
 
 /// A directory as a context. Links are listed, never followed; what lies outside is out of reach.
 package struct DirectoryContext: BuildContext {
     private let path: HostPath
     private let root: DirectoryDescriptor
     private let index: ContextIndex?
+    private let isUnpacked: Bool
     package var displayName: String { path.text }
 
     /// - Parameter stateDirectory: where it is remembered what the files held, so that those that did not change need not
     ///   be read again to know; `nil` remembers nothing.
     package init(path: String, stateDirectory: String? = nil) throws(BuildError) {
+        try self.init(path: path, stateDirectory: stateDirectory, isUnpacked: false)
+    }
+
+    /// A directory into which an archive was unpacked.
+    init(unpacked path: String) throws(BuildError) {
+        try self.init(path: path, stateDirectory: nil, isUnpacked: true)
+    }
+
+    private init(path: String, stateDirectory: String?, isUnpacked: Bool) throws(BuildError) {
         self.path = HostPath(path)
+        self.isUnpacked = isUnpacked
         let descriptor = self.path.withCString { linux_openat(AT_FDCWD, $0, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
         guard descriptor >= 0 else {
             throw BuildError(
@@ -32,55 +42,25 @@ package struct DirectoryContext: BuildContext {
     }
 
     package func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
-        try await runBlocking { () throws(BuildError) in try list(under: folder) }
+        let start = ImagePath(folder)
+        let host = try await runBlocking { () throws(BuildError) in try place(of: start) }
+        return try await DirectoryListing(index: index, isUnpacked: isUnpacked).entries(below: host, start.joined)
     }
 
-    private func list(under folder: String) throws(BuildError) -> [ContextEntry] {
-        let start = ImagePath(folder)
+    /// Where a folder of the context is, no name on the way being a link.
+    private func place(of folder: ImagePath) throws(BuildError) -> HostPath {
         var host = path
-        for name in start.components {
+        for name in folder.components {
             host = host.appending(name)
             guard let node = try Node.read(host, .apply), node.kind == .directory else {
-                throw BuildError(.context, "there is no folder \(folder) in the context", place: path.text)
+                throw BuildError(
+                    .context, "there is no folder \(folder.text.dropFirst()) in the context", place: path.text)
             }
         }
-        var found: [ContextEntry] = []
-        try list(host, start.joined, into: &found)
-        return found
+        return host
     }
 
-    private func list(_ directory: HostPath, _ prefix: [UInt8], into found: inout [ContextEntry]) throws(BuildError) {
-        for name in try FileCalls.names(in: directory) {
-            let host = directory.appending(name)
-            let relative = prefix.isEmpty ? name : prefix + [0x2f] + name
-            guard let node = try Node.read(host, .apply) else { continue }
-            let kind: ContextEntry.Kind
-            switch node.kind {
-            case .file: kind = .file
-            case .directory: kind = .directory
-            case .symlink: kind = .symlink(target: try FileCalls.target(ofLink: host))
-            case .fifo: kind = .fifo
-            case .socket: kind = .socket
-            case .characterDevice, .blockDevice:
-                kind = .unavailable(reason: "it is a device node", hint: "exclude it by .dockerignore")
-            }
-            var entry = ContextEntry(
-                pathBytes: relative, kind: kind, mode: node.mode, size: node.size, modified: node.modified.seconds)
-            if node.kind == .file, let known = index?.record(for: ContextIndex.State(node)) {
-                entry.contentID = Self.contentID(known.digest)
-                if known.hasAttributes { entry.attributes = try FileCalls.attributes(of: host) }
-            } else if node.kind == .file || node.kind == .directory {
-                entry.attributes = try FileCalls.attributes(of: host)
-            }
-            if node.kind != .directory, node.links > 1 {
-                entry.linkIdentity = ContextEntry.LinkIdentity(device: node.device, inode: node.inode)
-            }
-            found.append(entry)
-            if node.kind == .directory { try list(host, relative, into: &found) }
-        }
-    }
-
-    private static func contentID(_ digest: [UInt8]) -> String { "blake2b:" + hexadecimal(digest) }
+    static func contentID(_ digest: [UInt8]) -> String { "blake2b:" + hexadecimal(digest) }
 
     package func read(
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
@@ -124,29 +104,9 @@ package struct DirectoryContext: BuildContext {
 
     /// Reads the files that are not known yet, on all processors.
     package func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
-        let work = HashWork(entries.count)
-        let width = min(ProcessorCount.value, max(1, entries.count / 16 + 1))
-        let result = await withTaskGroup(of: Result<Void, BuildError>.self) { group in
-            for _ in 0..<width {
-                group.addTask {
-                    do throws(BuildError) {
-                        try await runBlocking { () throws(BuildError) in
-                            while let next = work.next() { work.finish(next, try hash(entries[next])) }
-                        }
-                        return .success(())
-                    } catch {
-                        work.stop()
-                        return .failure(error)
-                    }
-                }
-            }
-            var first: Result<Void, BuildError> = .success(())
-            for await outcome in group { if case .success = first { first = outcome } }
-            return first
-        }
-        try result.get()
+        let identities = try await mapBlocking(entries, share: 16) { (entry) throws(BuildError) in try hash(entry) }
         if let index { await runBlocking { index.save() } }
-        return work.results
+        return identities
     }
 
     private func hash(_ entry: ContextEntry) throws(BuildError) -> String {
@@ -167,36 +127,6 @@ package struct DirectoryContext: BuildContext {
         }
         return Self.contentID(digest)
     }
-}
-
-/// A list of things to do, taken by several threads.
-private final class HashWork: Sendable {
-    private struct State: Sendable {
-        var position = 0
-        var results: [String]
-    }
-
-    private let state: Mutex<State>
-    private let count: Int
-
-    init(_ count: Int) {
-        self.count = count
-        state = Mutex(State(results: Array(repeating: "", count: count)))
-    }
-
-    func next() -> Int? {
-        state.withLock { state in
-            guard state.position < count else { return nil }
-            defer { state.position += 1 }
-            return state.position
-        }
-    }
-
-    func finish(_ index: Int, _ result: String) { state.withLock { $0.results[index] = result } }
-
-    func stop() { state.withLock { $0.position = count } }
-
-    var results: [String] { state.withLock(\.results) }
 }
 
 /// An open directory, closed when nobody needs it any more.

@@ -76,7 +76,7 @@ actor PlanContexts {
         try ArchiveUnpacker(owner: (0, 0), createdAt: request.createdAt, limit: builder.unpackLimit)
             .unpack(file.path, into: root, &editor)
         try editor.finish()
-        return try DirectoryContext(path: upper.text)
+        return try DirectoryContext(unpacked: upper.text)
     }
 
     private func entries() async throws(BuildError) -> [ContextEntry] {

@@ -7,7 +7,30 @@ import Glibc
 enum FileCalls {
     /// The names in a directory, sorted by their bytes.
     static func names(in directory: HostPath) throws(BuildError) -> [FileName] {
-        guard let stream = directory.withCString({ opendir($0) }) else { throw directory.failure("list the directory") }
+        try names(of: directory.withCString { opendir($0) }, directory)
+    }
+
+    /// The same of a directory that is open.
+    static func names(in descriptor: borrowing FileContent.Descriptor, _ directory: HostPath) throws(BuildError)
+        -> [FileName]
+    {
+        // The stream closes what it reads from.
+        let own = fcntl(descriptor.raw, F_DUPFD_CLOEXEC, 0)
+        guard own >= 0 else { throw directory.failure("list the directory") }
+        let stream = fdopendir(own)
+        if stream == nil { close(own) }
+        return try names(of: stream, directory)
+    }
+
+    static func open(directory: HostPath, following: Bool) throws(BuildError) -> FileContent.Descriptor {
+        let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (following ? 0 : O_NOFOLLOW)
+        let descriptor = directory.withCString { linux_openat(AT_FDCWD, $0, flags, 0) }
+        guard descriptor >= 0 else { throw directory.failure("list the directory") }
+        return FileContent.Descriptor(raw: descriptor)
+    }
+
+    private static func names(of stream: OpaquePointer?, _ directory: HostPath) throws(BuildError) -> [FileName] {
+        guard let stream else { throw directory.failure("list the directory") }
         defer { closedir(stream) }
         var names: [FileName] = []
         while true {

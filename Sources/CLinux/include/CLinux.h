@@ -82,6 +82,9 @@ int linux_spawn_close_from(void *actions, int first);
 /// ioctl(FICLONE): variadic. Shares the blocks of a file where the file system can.
 int linux_clone_file(int to, int from);
 
+/// sync_file_range with SYNC_FILE_RANGE_WRITE: hidden behind _GNU_SOURCE. Begins to write a part of a file to the disk.
+int linux_begin_writing(int descriptor, int64_t start, int64_t count);
+
 /// eventfd: its header is not in the module. Close-on-exec and non-blocking.
 int linux_eventfd(void);
 
