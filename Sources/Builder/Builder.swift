@@ -10,7 +10,7 @@ package import Sandbox
 package struct Builder: Sendable {
     let store: BuildStore
     let registry: RegistryAccess
-    let report: IsolationReport
+    let isolation: Isolation
     let fetcher: (any RemoteSourceFetcher)?
     let unpackLimit: UnpackLimit
     /// The root for isolation in place, and what in it is neither removed nor replaced, besides mounts.
@@ -19,22 +19,33 @@ package struct Builder: Sendable {
     /// Opens the builder's part of the state directory, and removes what killed builds left there.
     ///
     /// - Parameters:
+    ///   - isolation: asked when the first step has to be run.
     ///   - unpackLimit: bytes that a compressed layer of a base image, or an archive of ADD or a context, may unpack to;
     ///     `nil`: 200 times its size, 1 GiB at least.
     ///   - fetcher: gets what ADD and named contexts take from other machines; without it they are refused.
     ///   - inPlaceRoot: the directory that steps in place have as their root; all in it is removed.
     ///   - keptPaths: what stays in that root all the same: absolute paths of files and directories.
     package init(
-        stateDirectory: String, registry: RegistryAccess, report: IsolationReport,
+        stateDirectory: String, registry: RegistryAccess, isolation: Isolation,
         unpackLimit: Int64? = nil, fetcher: (any RemoteSourceFetcher)? = nil, inPlaceRoot: String = "/",
         keptPaths: [String] = []
     ) throws(BuildError) {
         self.unpackLimit = UnpackLimit(wanted: unpackLimit)
         inPlace = (inPlaceRoot, keptPaths)
-        store = try BuildStore(path: stateDirectory, canChown: report.canChown)
+        store = try BuildStore(path: stateDirectory, canChown: isolation.canChown)
         self.registry = registry
-        self.report = report
+        self.isolation = isolation
         self.fetcher = fetcher
+    }
+
+    /// A builder that knows already what the machine allows.
+    package init(
+        stateDirectory: String, registry: RegistryAccess, report: IsolationReport,
+        unpackLimit: Int64? = nil, fetcher: (any RemoteSourceFetcher)? = nil, inPlaceRoot: String = "/"
+    ) throws(BuildError) {
+        try self.init(
+            stateDirectory: stateDirectory, registry: registry, isolation: Isolation(report), unpackLimit: unpackLimit,
+            fetcher: fetcher, inPlaceRoot: inPlaceRoot)
     }
 
     /// The blobs that builds and pulls left on this machine.

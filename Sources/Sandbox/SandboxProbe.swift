@@ -55,6 +55,14 @@ package enum SandboxProbe {
         await runBlocking { () throws(Never) in report(stateDirectory) }
     }
 
+    /// What is known without trying: whether the process is an ordinary user, and whether it can give files away.
+    package static var owner: (rootless: Bool, canChown: Bool) {
+        let isRootless = geteuid() != 0
+        return (isRootless, !isRootless && missingCapabilities([chown]).isEmpty)
+    }
+
+    private static let chown = (name: "chown", bit: 0)
+
     private static func report(_ stateDirectory: String) -> IsolationReport {
         var available: [IsolationMode] = []
         var reasons: [IsolationMode: String] = [:]
@@ -68,7 +76,7 @@ package enum SandboxProbe {
             reasons[.namespaces] = error.summary + (error.cause.map { ": \($0)" } ?? "")
             remedies[.namespaces] = error.hint ?? "let the pod make user namespaces, or use --isolation auto"
         }
-        let missing = missingCapabilities([("chown", 0), ("setgid", 6), ("setuid", 7), ("sys_chroot", 18)])
+        let missing = missingCapabilities([chown, ("setgid", 6), ("setuid", 7), ("sys_chroot", 18)])
         if isRootless {
             reasons[.chroot] = "only root can change the root directory"
             remedies[.chroot] = "run as root, or where user namespaces are allowed"
@@ -94,7 +102,7 @@ package enum SandboxProbe {
         }
         return IsolationReport(
             available: available, reasons: reasons, remedies: remedies, rootless: isRootless,
-            canChown: !isRootless && !missing.contains("chown"))
+            canChown: !isRootless && !missing.contains(chown.name))
     }
 
     private static func tryNamespaces(_ stateDirectory: String) throws(SandboxError) {

@@ -62,7 +62,7 @@ struct BuildSession {
             isExecutor: isExecutor, cacheDirectory: options.cache.images(isExecutor: isExecutor))
         let builder = try Builder(
             stateDirectory: configuration.stateDirectory, registry: registry,
-            report: try await Workshop.isolation(configuration) { reporter.say($0) },
+            isolation: try await Workshop.isolationWhenAsked(configuration) { reporter.say($0) },
             unpackLimit: options.steps.unpackSize, fetcher: try fetcher(configuration),
             keptPaths: InPlaceFiles.kept(options, pushes))
         let opened = try await contextLocation().open(try contextTools(builder, configuration))

@@ -61,15 +61,7 @@ package actor Workshop {
         let report = await SandboxProbe.probe(stateDirectory: configuration.stateDirectory)
         switch configuration.isolation {
         case .auto:
-            if let mode = report.automatic {
-                say("RUN steps are isolated by \(mode.rawValue)\(report.identities)")
-                for stronger in IsolationMode.allCases.prefix(while: { $0 != mode }) {
-                    say("  not by \(stronger.rawValue): \(report.reasons[stronger] ?? "")")
-                }
-            } else {
-                let reasons = report.reasons.map { "\($0.key.rawValue): \($0.value)" }.sorted()
-                say("RUN steps cannot be run on this machine (\(reasons.joined(separator: "; ")))")
-            }
+            tell(report, say)
             return report
         case .namespaces, .chroot, .inPlace:
             let mode = configuration.isolation.mode ?? .namespaces
@@ -80,6 +72,27 @@ package actor Workshop {
             }
             say("RUN steps are isolated by \(mode.rawValue)\(report.identities)")
             return report.only(mode)
+        }
+    }
+
+    /// The same, and where nothing special is asked for, not before a step has to be run.
+    package static func isolationWhenAsked(
+        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> Isolation {
+        guard configuration.isolation == .auto else {
+            return Isolation(try await isolation(configuration, say: say))
+        }
+        return Isolation(stateDirectory: configuration.stateDirectory) { tell($0, say) }
+    }
+
+    private static func tell(_ report: IsolationReport, _ say: (String) -> Void) {
+        guard let mode = report.automatic else {
+            let reasons = report.reasons.map { "\($0.key.rawValue): \($0.value)" }.sorted()
+            return say("RUN steps cannot be run on this machine (\(reasons.joined(separator: "; ")))")
+        }
+        say("RUN steps are isolated by \(mode.rawValue)\(report.identities)")
+        for stronger in IsolationMode.allCases.prefix(while: { $0 != mode }) {
+            say("  not by \(stronger.rawValue): \(report.reasons[stronger] ?? "")")
         }
     }
 

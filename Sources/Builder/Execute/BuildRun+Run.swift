@@ -10,7 +10,7 @@ extension BuildRun {
             throw BuildError(.step, "RUN has no command", hint: "write the program and its arguments")
         }
         try Self.refuseForeign(files.base?.image.config.platform ?? request.platform)
-        let mode = try chooseIsolation()
+        let mode = try await chooseIsolation()
         let root = try await root(of: files)
         let account = try UserLookup(of: root).account(step.user)
         var sandbox = SandboxStep(mode: mode, arguments: step.arguments)
@@ -19,7 +19,7 @@ extension BuildRun {
         sandbox.workingDirectory = step.workingDirectory
         let groups = [account.gid] + account.groups.filter { $0 != account.gid }
         sandbox.user = (uid: account.uid, gid: account.gid, groups: groups)
-        sandbox.hasOneIdentity = builder.report.rootless
+        sandbox.hasOneIdentity = builder.isolation.rootless
         sandbox.network = step.hasNetwork ? .host : .none
         sandbox.hostname = step.hostname ?? "buildkitsandbox"
         sandbox.timeout = request.stepTimeout
@@ -167,9 +167,9 @@ extension BuildRun {
         return total.overflow ? 1 << 30 : min(1 << 30, total.partialValue / 20)
     }
 
-    private func chooseIsolation() throws(BuildError) -> IsolationMode {
+    private func chooseIsolation() async throws(BuildError) -> IsolationMode {
         if let isolation { return isolation }
-        let report = builder.report
+        let report = await builder.isolation.report
         if let wanted = request.isolation {
             guard report.available.contains(wanted) else {
                 throw BuildError(

@@ -109,6 +109,7 @@ actor BuildRun {
             progress(.stepExplained(text))
             reason = text
         }
+        if stage.steps[position...].contains(where: \.isRun) { builder.isolation.begin() }
         try await request.mayBegin?()
         try await fetchAhead()
         if !isRecorded { key = try await self.key(of: step, at: site, on: files, isRecorded: true) }
@@ -285,6 +286,12 @@ extension BuildRun {
     }
 }
 
+extension PlannedStep {
+    var isRun: Bool {
+        if case .run = action { true } else { false }
+    }
+}
+
 extension BuildRequest {
     var dockerfileName: String {
         switch dockerfile {
@@ -293,7 +300,5 @@ extension BuildRequest {
         }
     }
 
-    func caches(_ step: PlannedStep) -> Bool {
-        if case .run = step.action { cachesRuns } else { cachesCopies }
-    }
+    func caches(_ step: PlannedStep) -> Bool { step.isRun ? cachesRuns : cachesCopies }
 }
