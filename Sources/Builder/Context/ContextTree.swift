@@ -15,6 +15,8 @@ struct ContextTree: Sendable {
     let context: any BuildContext
     private var slots: [Slot]
     private let identified = IdentifiedFiles()
+    /// Whether the context said of every file what identifies its content.
+    let isIdentified: Bool
 
     /// Reads the listing of a context.
     ///
@@ -34,6 +36,7 @@ struct ContextTree: Sendable {
         isIgnored: (ContextEntry) -> Bool
     ) {
         self.context = context
+        isIdentified = entries.allSatisfy { $0.kind != .file || $0.contentID != nil }
         slots = [Slot(entry: ContextEntry(pathBytes: [], kind: .directory, mode: 0o755))]
         slots.reserveCapacity(entries.count + 1)
         var folders = Folders()

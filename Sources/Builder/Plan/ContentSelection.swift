@@ -56,6 +56,7 @@ struct ContentSelection {
 
     /// Reads what has to be read to know the content of an item's files, side by side.
     private func identify(_ item: ContextTree.Item, _ filter: SourceFilter) async throws(BuildError) {
+        if source.tree.isIdentified { return }
         var unknown: [ContextTree.Item] = []
         collect(item, at: [], filter, into: &unknown)
         try await source.tree.identify(unknown)
