@@ -1,3 +1,4 @@
+import Archive
 import Builder
 import Foundation
 import TestSupport
@@ -70,5 +71,44 @@ import Testing
         let error = await #expect(throws: BuildError.self) { try await context.contentIDs(of: entries) }
         #expect(error?.code == .context)
         await #expect(throws: BuildError.self) { try await context.read(entries[0]) { _ in } }
+    }
+
+    /// Folders of one depth are read side by side; what comes out is the order of a walk.
+    @Test func comesInTheOrderOfAWalk() async throws {
+        let folder = scratch.file("tree")
+        for path in ["b/c/d", "b/x", "a/z", "a/b/c/d/e/f", "empty", "b.d/y"] {
+            try FileManager.default.createDirectory(atPath: "\(folder)/\(path)", withIntermediateDirectories: true)
+            for name in ["f", "a", "\u{e4}", "~"] {
+                if path == "empty" { continue }
+                try Data(path.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(path)/\(name)"))
+            }
+        }
+        try FileManager.default.createSymbolicLink(atPath: folder + "/a/link", withDestinationPath: "../b")
+        let paths = try await DirectoryContext(path: folder).entries(under: "").map(\.path)
+        let walked = try Shell.run(["sh", "-c", "cd \(folder) && find . -mindepth 1 -printf '%P/\\n' | LC_ALL=C sort"])
+        // With a slash behind each name, what a folder holds comes behind it and before `b.d`, in the order of bytes.
+        let byName = walked.stdout.split(separator: "\n").map { $0.dropLast().split(separator: "/") }
+            .sorted { $0.lexicographicallyPrecedes($1) { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
+        #expect(paths == byName.map { $0.joined(separator: "/") })
+        let below = try await DirectoryContext(path: folder).entries(under: "a/b").map(\.path)
+        #expect(below == paths.filter { $0.hasPrefix("a/b/") })
+        await #expect(throws: BuildError.self) { try await DirectoryContext(path: folder).entries(under: "a/link") }
+    }
+
+    /// What this builder writes beside its own files says nothing in somebody's context.
+    @Test func attributesMakeNoDevices() async throws {
+        let folder = scratch.file("marked")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data("text".utf8).write(to: URL(fileURLWithPath: folder + "/f"))
+        let record = OwnershipRecord(uid: 0, gid: 0, node: .init(mode: 0o020666, rdev: 259))
+        let set = try Shell.run(
+            [
+                "setfattr", "-n", OwnershipRecord.attribute, "-v", "\(String(decoding: record.text, as: UTF8.self))",
+                folder + "/f",
+            ],
+            allowFailure: true)
+        guard set.status == 0 else { return print("not tested: /tmp takes no attributes") }
+        let entry = try #require(try await DirectoryContext(path: folder).entries(under: "").first)
+        #expect(entry.kind == .file && entry.size == 4)
     }
 }

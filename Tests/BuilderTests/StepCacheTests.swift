@@ -1,6 +1,7 @@
 import Builder
 import Foundation
 import OCI
+import Sandbox
 import TestSupport
 import Testing
 
@@ -37,6 +38,25 @@ import Testing
         let fresh = try await bench.build(Self.dockerfile) { $0.noCache = true }
         #expect(Self.trace(fresh.log) == "wwww")
         #expect(fresh.image.manifestDigest == first.image.manifestDigest)
+    }
+
+    /// Whether steps can be isolated is not tried for steps that are known.
+    @Test func nothingIsTriedForWhatIsKnown() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        try bench.write("b", "b")
+        let tried = EventLog()
+        func build(_ dockerfile: String) async throws -> Int {
+            let state = bench.directory.file("state")
+            let before = tried.all.count
+            let isolation = Isolation(stateDirectory: state) { _ in tried.append(.note("tried")) }
+            let builder = try Builder(stateDirectory: state, registry: bench.registry, isolation: isolation)
+            _ = try await builder.build(try bench.request(dockerfile)) { _ in }
+            return tried.all.count - before
+        }
+        #expect(try await build("FROM busybox\nCOPY a /a\n") == 0)
+        #expect(try await build(Self.dockerfile) == 1)
+        #expect(try await build(Self.dockerfile) == 0)
     }
 
     @Test func beginsWhereSomethingChanged() async throws {

@@ -39,6 +39,29 @@ import Testing
         #expect(remains == "")
     }
 
+    @Test func `a layer that does not fit leaves nothing`() throws {
+        let scratch = try TemporaryDirectory("full-layer")
+        guard let disk = try SmallDisk(at: scratch.file("state"), megabytes: 16) else { return }
+        try Shell.run(["mkdir", scratch.file("context")])
+        // Fits as a file, and not once more as a layer.
+        try Shell.run(["sh", "-c", "head -c 12000000 /dev/urandom > '\(scratch.file("context"))/data'"])
+        try Data("FROM scratch\nCOPY data /\n".utf8).write(to: URL(fileURLWithPath: scratch.file("context/Dockerfile")))
+        func build() throws -> Shell.Output {
+            try Shell.run(
+                [
+                    try Loop.binary, "build", "--context", scratch.file("context"), "--state-dir", disk.path,
+                    "--no-push",
+                ], allowFailure: true)
+        }
+        let failed = try build()
+        #expect(failed.status == 1 && failed.stderr.contains("cannot write the layer"), "\(failed)")
+        #expect(failed.stderr.contains("No space left on device") && failed.stderr.contains("free space there"))
+        #expect(try Shell.run(["find", disk.path, "-name", ".ingest-*"]).stdout == "")
+        try disk.grow(toMegabytes: 64)
+        let whole = try build()
+        #expect(whole.status == 0, "\(whole)")
+    }
+
     @Test func `manifests on a full disk stay as they are`() throws {
         let scratch = try TemporaryDirectory("full-update")
         guard let disk = try SmallDisk(at: scratch.file("deploy"), megabytes: 1) else { return }
