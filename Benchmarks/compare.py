@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Builds the same contexts with Slipway and its peers, side by side in one run, and writes what it saw as JSON and as a table.
 
-    Benchmarks/compare.py [--rounds N] [--cases small,many,...] [--json FILE] [--markdown FILE]
+    Benchmarks/compare.py [--rounds N] [--cases small,many,...] [--phases] [--layers] [--json FILE] [--markdown FILE]
 
 Every tool pushes to a docker-registry of this run on loopback. A cold build starts with no state at all: neither base nor cache.
 The rounds go through the tools in turn, so that what else the machine does meets all of them. Needs root, SLIPWAY_BINARY,
 docker-registry, mmdebstrap and buildah. A kaniko executor and BuildKit take part when KANIKO_EXECUTOR, or BUILDKITD and BUILDCTL,
-name them; kaniko is run in a chroot of its own.
+name them (both are built from their sources by `go build -mod=vendor`); kaniko is run in a chroot of its own, and BuildKit's daemon
+is there before a build begins.
+
+--phases: one more cold build of each case by Slipway, and where its time went. --layers: the memory that a layer of 200 MB and one of
+2 GB take.
 """
 import argparse, json, os, platform, random, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -32,9 +36,9 @@ class Slipway:
         self.count += 1
         self.state = f"{self.scratch}/slipway-{self.count}"
 
-    def build(self, context, image):
+    def build(self, context, image, shown="--quiet"):
         return [
-            self.binary, "build", "--quiet", "--state-dir", self.state, "--context", context, "--insecure-registry",
+            self.binary, "build", shown, "--state-dir", self.state, "--context", context, "--insecure-registry",
             self.registry.host, "--destination", image]
 
 
@@ -113,6 +117,11 @@ class BuildKit:
             os.environ["BUILDCTL"], "--addr", self.address, "build", "--frontend", "dockerfile.v0", "--local", f"context={context}",
             "--local", f"dockerfile={context}", "--output", f"type=image,name={image},push=true,registry.insecure=true"]
 
+    def peak(self):
+        """The daemon's highest memory so far, in KiB."""
+        with open(f"/proc/{self.daemon.pid}/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
+
     def stop(self):
         if self.daemon:
             self.daemon.terminate()
@@ -189,7 +198,60 @@ def table(results, tools, rounds):
         ratios = [f"{medians[tool] / medians['slipway']:.1f}" if tool in medians else "–" for tool in tools[1:]]
         lines.append(f"| {case} | " + " | ".join(cells + ratios) + " |")
     lines.append("")
-    lines.append(f"Median wall seconds of {rounds} rounds, the push included; in brackets the highest memory of one process.")
+    lines.append(f"Median wall seconds of {rounds} rounds, the push included; in brackets the highest memory of one process, "
+                 "for BuildKit of its daemon since it began.")
+    return "\n".join(lines) + "\n"
+
+
+def phases(slipway, folder, cases):
+    """Where the time of a cold build goes, by its own events."""
+    lines = ["| case | plan | base ready after | steps | last upload and manifest | all |", "|---|---|---|---|---|---|"]
+    for case in cases:
+        slipway.fresh()
+        os.sync()
+        image = f"{slipway.registry.host}/phases/{case}:1"
+        start = time.monotonic()
+        build = subprocess.Popen(
+            slipway.build(f"{folder}/{case}", image, "--progress=json"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True)
+        first = base = end = None
+        steps, begun = [], {}
+        for line in build.stderr:
+            now, event = time.monotonic() - start, json.loads(line)
+            if event["event"] == "step":
+                first = now if first is None else first
+                begun[event["stage"]] = event["text"].split()[0]
+            elif event["event"] == "base":
+                base = now
+            elif event["event"] == "finished":
+                end = now
+                steps.append(f"{begun[event['stage']]} {event['seconds']:.2f}")
+        if build.wait():
+            raise SystemExit(f"failed: {case}")
+        whole = time.monotonic() - start
+        base = f"{base:.2f}" if base else "–"
+        lines.append(f"| {case} | {first:.2f} | {base} | {', '.join(steps)} | {whole - end:.2f} | {whole:.2f} |")
+        log(lines[-1])
+    return "\n".join(lines) + "\n"
+
+
+def layers(slipway, scratch):
+    """The memory that layers of very different sizes take."""
+    lines = ["| layers of | s | MB |", "|---|---|---|"]
+    for size in [200, 2000]:
+        context = f"{scratch}/layer-{size}"
+        piece = half_random(100 << 20, size)
+        os.makedirs(context)
+        with open(f"{context}/data", "wb") as file:
+            for _ in range(size // 100):
+                file.write(piece)
+        write(f"{context}/Dockerfile", f"FROM {slipway.registry.host}/base/debian:1\nCOPY data /srv/data\nRUN cp /srv/data /srv/copy\n")
+        slipway.fresh()
+        os.sync()
+        run = measure(slipway.build(context, f"{slipway.registry.host}/layers/l{size}:1"))
+        lines.append(f"| {size} MB, twice | {run['seconds']:.1f} | {run['kib'] / 1024:.1f} |")
+        log(lines[-1])
+        shutil.rmtree(context)
     return "\n".join(lines) + "\n"
 
 
@@ -197,6 +259,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--phases", action="store_true")
+    parser.add_argument("--layers", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--markdown")
     options = parser.parse_args()
@@ -204,7 +268,7 @@ def main():
         raise SystemExit("run as root with SLIPWAY_BINARY naming a release build of slipway")
     scratch = tempfile.mkdtemp(prefix="slipway-bench-")
     registry = Registry(scratch)
-    results, tools = [], []
+    results, tools, more = [], [], []
     try:
         log("preparing base images and contexts")
         base = bases(scratch, registry)
@@ -232,15 +296,21 @@ def main():
                         os.sync()
                         run = measure(tool.build(context, image))
                         del run["printed"]
+                        if hasattr(tool, "peak"):
+                            run["kib"] = max(run["kib"], tool.peak())
                         results.append({"case": name, "tool": tool.name, "round": round, **run})
                         log(f"{name:28} {tool.name:9} {run['seconds']:7.2f} s  {run['kib'] // 1024:5} MB  cpu {run['cpu']:.2f} s")
+        if options.phases:
+            more.append(phases(tools[0], folder, options.cases.split(",")))
+        if options.layers:
+            more.append(layers(tools[0], scratch))
     finally:
         for tool in tools:
             if hasattr(tool, "stop"):
                 tool.stop()
         registry.stop()
         shutil.rmtree(scratch, ignore_errors=True)
-    text = table(results, [tool.name for tool in tools], options.rounds)
+    text = "\n".join([table(results, [tool.name for tool in tools], options.rounds)] + more)
     machine = {"processors": os.cpu_count(), "kernel": platform.release(), "machine": platform.machine()}
     if options.json:
         with open(options.json, "w") as file:

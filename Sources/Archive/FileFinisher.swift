@@ -12,7 +12,7 @@ final class FileFinisher {
     static let largest = 128 << 10
     private static let batchFiles = 32
     private static let batchBytes = 256 << 10
-    private static let batches = 3
+    private static let batches = 2
 
     private struct Unfinished: Sendable {
         let file: OpenFile
@@ -31,26 +31,21 @@ final class FileFinisher {
     }
 
     /// What both threads know.
-    private final class Queue: Sendable {
+    private final class Shared: Sendable {
         struct State {
-            var waiting: [Batch] = []
-            /// Empty ones, whose memory serves again.
+            /// Empty batches, whose memory serves again.
             var free: [Batch] = []
             var summary = ExtractionSummary()
             var failure: ArchiveError?
-            var isAbandoned = false
         }
 
+        let queue = BoundedQueue<Batch>(limit: FileFinisher.batches)
         let state = Mutex(State())
-        /// Counts the places for further batches.
-        let room = Semaphore()
-        /// Counts the batches that wait, and the end.
-        let news = Semaphore()
         let done = Semaphore()
     }
 
     private let writer: EntryWriter
-    private let queue = Queue()
+    private let shared = Shared()
     private var batch = Batch()
     private var isRunning = false
 
@@ -59,7 +54,7 @@ final class FileFinisher {
     /// An extraction that failed leaves its files as they are.
     deinit {
         guard isRunning else { return }
-        queue.state.withLock { $0.isAbandoned = true }
+        shared.queue.close()
         end()
     }
 
@@ -91,61 +86,53 @@ final class FileFinisher {
             end()
         } else {
             // So few that another thread is not worth it.
-            Self.write(batch, writer, queue)
+            Self.write(batch, writer, shared)
             batch = Batch()
         }
-        let state = queue.state.withLock { ($0.failure, $0.summary) }
+        let state = shared.state.withLock { ($0.failure, $0.summary) }
         if let failure = state.0 { throw failure }
         return state.1
     }
 
     private func end() {
-        queue.news.signal()
-        queue.done.wait()
+        shared.queue.end()
+        shared.done.wait()
     }
 
     private func handOver() throws(ArchiveError) {
         if !isRunning {
-            for _ in 0..<Self.batches { queue.room.signal() }
-            startBlocking { [writer, queue] in Self.run(writer, queue) }
+            startBlocking { [writer, shared] in Self.run(writer, shared) }
             isRunning = true
         }
-        queue.room.wait()
         var full = Batch()
         swap(&full, &batch)
-        var given: Batch? = consume full
-        let (free, failure) = queue.state.withLock { state in
-            if let batch = given.take() { state.waiting.append(batch) }
-            return (state.free.popLast(), state.failure)
-        }
+        // Where it is not taken, there was a failure.
+        _ = shared.queue.put(consume full)
+        let (free, failure) = shared.state.withLock { ($0.free.popLast(), $0.failure) }
         if let free { batch = free }
-        queue.news.signal()
         if let failure { throw failure }
     }
 
-    private static func run(_ writer: EntryWriter, _ queue: Queue) {
-        while true {
-            queue.news.wait()
-            let (next, isUseless) = queue.state.withLock { state in
-                (
-                    state.waiting.isEmpty ? nil : state.waiting.removeFirst(),
-                    state.isAbandoned || state.failure != nil
-                )
+    private static func run(_ writer: EntryWriter, _ shared: Shared) {
+        while var batch = shared.queue.take() {
+            guard write(batch, writer, shared) else {
+                shared.queue.close()
+                break
             }
-            guard var next else { return queue.done.signal() }
-            if !isUseless { write(next, writer, queue) }
             // Closes the files.
-            next.files.removeAll(keepingCapacity: true)
-            next.content.removeAll(keepingCapacity: true)
-            var given: Batch? = consume next
-            queue.state.withLock { state in
+            batch.files.removeAll(keepingCapacity: true)
+            batch.content.removeAll(keepingCapacity: true)
+            var given: Batch? = consume batch
+            shared.state.withLock { state in
                 if let batch = given.take() { state.free.append(batch) }
             }
-            queue.room.signal()
         }
+        shared.done.signal()
     }
 
-    private static func write(_ batch: Batch, _ writer: EntryWriter, _ queue: Queue) {
+    /// - Returns: whether all went well.
+    @discardableResult
+    private static func write(_ batch: Batch, _ writer: EntryWriter, _ shared: Shared) -> Bool {
         var summary = ExtractionSummary()
         var failure: ArchiveError?
         batch.content.withUnsafeBytes { content in
@@ -162,9 +149,10 @@ final class FileFinisher {
                 start = end
             }
         }
-        queue.state.withLock { state in
+        return shared.state.withLock { state in
             state.summary.skippedAttributes += summary.skippedAttributes
-            if state.failure == nil { state.failure = failure }
+            state.failure = failure
+            return failure == nil
         }
     }
 }

@@ -73,31 +73,17 @@ private final class Handover<Outcome: Sendable>: Sendable {
 /// The pieces between the two sides of a `ReadAhead`.
 package final class Feed: Sendable {
     package static let pieceSize = 256 << 10
-    private static let pieces = 4
 
-    private struct State {
-        var filled: [[UInt8]] = []
-        var free: [[UInt8]] = []
-        var isClosed = false
-    }
+    private let queue = BoundedQueue<[UInt8]>(limit: 4)
+    /// Pieces that were read, whose memory serves again.
+    private let free = Mutex<[[UInt8]]>([])
 
-    private let state = Mutex(State())
-    /// Counts the places for further pieces.
-    private let room = Semaphore()
-    /// Counts the pieces that wait, and the end.
-    private let news = Semaphore()
-
-    fileprivate init() { for _ in 0..<Self.pieces { room.signal() } }
+    fileprivate init() {}
 
     /// Hands all of a source over.
     package func fill<Source: ByteSource & ~Copyable>(from source: inout Source) throws(ArchiveError) {
         while true {
-            room.wait()
-            // Nobody reads any more: the rest is of no use.
-            if state.withLock({ $0.isClosed }) {
-                throw ArchiveError(.stream, "the content was not read to its end")
-            }
-            var piece = state.withLock { $0.free.popLast() } ?? [UInt8](repeating: 0, count: Self.pieceSize)
+            var piece = free.withLock { $0.popLast() } ?? [UInt8](repeating: 0, count: Self.pieceSize)
             var count = 0
             while count < piece.count {
                 let outcome: Result<Int, ArchiveError> = piece.withUnsafeMutableBytes { bytes in
@@ -107,40 +93,32 @@ package final class Feed: Sendable {
                 }
                 // What came before an error or the end is handed over first.
                 guard case .success(let more) = outcome, more > 0 else {
-                    if count > 0 { hand(over: Array(piece[..<count])) }
+                    if count > 0 { _ = queue.put(Array(piece[..<count])) }
                     _ = try outcome.get()
                     return
                 }
                 count += more
             }
-            hand(over: piece)
+            // Nobody reads any more: the rest is of no use.
+            guard queue.put(consume piece) else {
+                throw ArchiveError(.stream, "the content was not read to its end")
+            }
         }
     }
 
-    private func hand(over piece: [UInt8]) {
-        state.withLock { $0.filled.append(piece) }
-        news.signal()
-    }
+    fileprivate func end() { queue.end() }
 
-    fileprivate func end() { news.signal() }
-
-    fileprivate func close() {
-        state.withLock { $0.isClosed = true }
-        room.signal()
-    }
+    fileprivate func close() { queue.close() }
 
     /// The next piece; `nil` at the end, and not to be called after it.
     fileprivate func take(returning used: consuming [UInt8]) -> [UInt8]? {
         // Given away whole: a second reference would make the maker copy it.
         var given: [UInt8]? = used.count == Self.pieceSize ? consume used : nil
         if given != nil {
-            state.withLock { state in
-                if let piece = given.take() { state.free.append(piece) }
+            free.withLock { free in
+                if let piece = given.take() { free.append(piece) }
             }
         }
-        news.wait()
-        let piece = state.withLock { state in state.filled.isEmpty ? nil : state.filled.removeFirst() }
-        if piece != nil { room.signal() }
-        return piece
+        return queue.take()
     }
 }

@@ -26,7 +26,8 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
             if !state.isClosed, let element = given.take() { state.waiting.append(element) }
             return !state.isClosed
         }
-        if isTaken { news.signal() }
+        // Who comes after a close never waits.
+        if isTaken { news.signal() } else { room.signal() }
         return isTaken
     }
 
@@ -43,7 +44,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         return element
     }
 
-    /// Said once by whoever takes: nothing more is wanted. What waits is dropped.
+    /// Nothing more is wanted: what waits is dropped, and so is what comes. Who takes may still have to be told of the end.
     package func close() {
         state.withLock { state in
             state.isClosed = true
