@@ -56,11 +56,12 @@ import Testing
                 // Swift's threads block signals, and a shell that inherits that never hears that its command ended.
                 "--default-signal", "sh", "-c",
                 """
-                script -qec 'sh \(scratch.file("run.sh"))' /dev/null < /dev/null > \(raw) & p=$!
+                script -qec 'exec sh \(scratch.file("run.sh"))' /dev/null < /dev/null > \(raw) & p=$!
                 \(kill ?? "")
                 wait $p
                 """,
-            ], environment: ["HOME": scratch.path, "TERM": "xterm"], allowFailure: true)
+                // script(1) takes the user's shell, and one that waits for its command tells of a signal itself.
+            ], environment: ["HOME": scratch.path, "TERM": "xterm", "SHELL": "/bin/sh"], allowFailure: true)
         let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: raw)), as: UTF8.self)
         return (output.status, TerminalScreen(columns: columns, text), text)
     }
