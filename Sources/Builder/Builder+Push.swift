@@ -29,7 +29,11 @@ extension Builder {
             try Task.checkBuildCancellation()
             let tag = location.tag ?? (location.digest == nil ? "latest" : nil)
             let digest = try await explained("cannot push \(location)") { () async throws(RegistryError) in
-                try await remote.pushManifest(
+                // What nothing was done for may be there.
+                if !image.isNew, let tag, try await remote.digest(ofTag: tag) == image.manifestDigest {
+                    return image.manifestDigest
+                }
+                return try await remote.pushManifest(
                     image.manifestBytes, mediaType: image.manifest.mediaType ?? .ociManifest, tag: tag)
             }
             progress(.manifestPushed(digest, to: location))

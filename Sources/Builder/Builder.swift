@@ -56,18 +56,17 @@ package struct Builder: Sendable {
         _ request: BuildRequest, progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> BuiltImage {
         let contexts = try PlanContexts(request, builder: self)
-        let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
+        let plan = try await planner(request, contexts).plan()
         let request = request.dated(plan.sourceDate)
-        let key = try await ContentKey(of: plan, request, contexts)
         var scheduler = StageScheduler(
             request: request, plan: plan, contexts: contexts, builder: self, progress: progress)
         do throws(BuildError) {
-            return try await scheduler.image(contentKey: key)
+            return try await scheduler.image()
         } catch {
             guard error.code == .cache, request.remoteCache?.isRead == true else { throw error }
             progress(.note("the step cache is not used: \(error.summary)" + (error.cause.map { ": \($0)" } ?? "")))
             scheduler.request.remoteCache?.isRead = false
-            return try await scheduler.image(contentKey: key)
+            return try await scheduler.image()
         }
     }
 
@@ -75,7 +74,7 @@ package struct Builder: Sendable {
     /// the manifests and configurations of base images.
     package func contentKey(_ request: BuildRequest) async throws(BuildError) -> ContentKey {
         let contexts = try PlanContexts(request, builder: self)
-        let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
+        let plan = try await planner(request, contexts).plan()
         return try await ContentKey(of: plan, request, contexts)
     }
 }
@@ -107,6 +106,10 @@ extension BuildRequest {
 }
 
 extension Builder {
+    func planner(_ request: BuildRequest, _ contexts: PlanContexts) -> Planner {
+        Planner(request, contexts: contexts, registry: registry, content: store.content)
+    }
+
     /// Another module's error, under what the build wanted from it.
     func explained<Value>(
         _ summary: String, _ body: () async throws(RegistryError) -> Value

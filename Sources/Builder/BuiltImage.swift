@@ -42,6 +42,9 @@ package struct BuiltImage: Sendable {
     let lease: StoreLease.Token
     /// The steps with a layer, in the order of the Dockerfile's stages, and whether they had to be done.
     package var steps: [StepOutcome] = []
+    /// Whether a step had to be done for it.
+    var isNew: Bool { steps.contains { $0.source == .made } }
+
     /// The layers that are on their way already.
     var uploads: LayerUploads?
 }

@@ -1,3 +1,4 @@
+package import ContentStore
 import Glibc
 import HTTP
 package import OCI
@@ -18,8 +19,9 @@ package struct RegistryAccess: Sendable {
         keychain: Keychain = .standard
     ) {
         self.configuration = configuration
-        hosts = Hosts(configuration, keychain)
-        self.pulling = pulling.map { ($0, Hosts($0, keychain)) }
+        let endpoints = RegistryEndpoints()
+        hosts = Hosts(configuration, keychain, endpoints)
+        self.pulling = pulling.map { ($0, Hosts($0, keychain, endpoints)) }
     }
 
     /// The repository to write to and to scan: the first place that the maps give, else the one that was asked for.
@@ -45,15 +47,17 @@ package struct RegistryAccess: Sendable {
 
     /// Finds an image for a platform; `nil` when no candidate has it. A candidate that fails is passed over as long as
     /// another has the image.
+    ///
+    /// - Parameter store: where the configuration is not asked for again that it has.
     package func resolve(
-        _ location: ImageLocation, platform: Platform
+        _ location: ImageLocation, platform: Platform, knowing store: ContentStore? = nil
     ) async throws(RegistryError) -> ResolvedImage? {
         var failures: [RegistryError] = []
         for repository in pullCandidates(location.repository) {
             do {
-                if let image = try await repository.resolve(tag: location.tag, digest: location.digest, platform) {
-                    return image
-                }
+                let image = try await repository.resolve(
+                    tag: location.tag, digest: location.digest, platform, knowing: store)
+                if let image { return image }
             } catch {
                 if error.code == .cancelled || error.code == .platformMissing { throw error }
                 failures.append(error)
@@ -79,11 +83,13 @@ private final class Hosts: Sendable {
     private let configuration: RegistryConfiguration
     private let keychain: Keychain
     private let client: HTTPClient
+    private let endpoints: RegistryEndpoints
     private let known = Mutex<[String: RegistryHost]>([:])
 
-    init(_ configuration: RegistryConfiguration, _ keychain: Keychain) {
+    init(_ configuration: RegistryConfiguration, _ keychain: Keychain, _ endpoints: RegistryEndpoints) {
         self.configuration = configuration
         self.keychain = keychain
+        self.endpoints = endpoints
         client = HTTPClient(configuration.http)
     }
 
@@ -92,9 +98,9 @@ private final class Hosts: Sendable {
         return known.withLock { known in
             if let host = known[name] { return host }
             let host = RegistryHost(
-                name: name, endpoint: configuration.endpoint(name), plainEndpoint: configuration.plainEndpoint(name),
-                client: client, keychain: keychain,
-                retry: configuration.retry, options: configuration.options(name))
+                name: name,
+                endpoint: endpoints.endpoint(configuration.endpoint(name), plain: configuration.plainEndpoint(name)),
+                client: client, keychain: keychain, retry: configuration.retry, options: configuration.options(name))
             known[name] = host
             return host
         }

@@ -1,6 +1,27 @@
 import HTTP
 import Synchronization
 
+/// What was found out about registries' places, for all who ask: reading and writing may have settings of their own, but not
+/// another registry.
+final class RegistryEndpoints: Sendable {
+    private struct Key: Hashable {
+        let address: String
+        let plain: String?
+    }
+
+    private let known = Mutex<[Key: RegistryEndpoint]>([:])
+
+    /// - Parameter plain: where it is if it does not speak TLS; `nil` if it has to.
+    func endpoint(_ address: String, plain: String?) -> RegistryEndpoint {
+        known.withLock { known in
+            let key = Key(address: address, plain: plain)
+            let endpoint = known[key] ?? RegistryEndpoint(address, plain: plain)
+            known[key] = endpoint
+            return endpoint
+        }
+    }
+}
+
 /// Where a registry's API is. For hosts that need not speak TLS, this is found out by the first who asks.
 final class RegistryEndpoint: Sendable {
     private enum State: Sendable {

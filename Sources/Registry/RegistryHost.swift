@@ -36,15 +36,14 @@ actor RegistryHost {
     private var pending: [String: Task<Result<Token, RegistryError>, Never>] = [:]
 
     init(
-        name: String, endpoint: String, plainEndpoint: String? = nil, client: HTTPClient, keychain: Keychain,
-        retry: RetryPolicy,
+        name: String, endpoint: RegistryEndpoint, client: HTTPClient, keychain: Keychain, retry: RetryPolicy,
         options: RegistryConfiguration.HostOptions = .init()
     ) {
         self.name = name
         self.options = options
         pace = HostPace(requestsPerSecond: options.requestsPerSecond)
         slots = Slots(options.concurrency)
-        self.endpoint = RegistryEndpoint(endpoint, plain: plainEndpoint)
+        self.endpoint = endpoint
         self.client = client
         self.keychain = keychain
         self.retry = retry

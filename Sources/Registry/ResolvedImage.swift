@@ -1,3 +1,5 @@
+import Blocking
+package import ContentStore
 package import OCI
 
 /// An image for one platform, with everything but its layers.
@@ -16,8 +18,10 @@ package struct ResolvedImage: Sendable {
 
 extension ImageRepository {
     /// Follows a name to the image for a platform; `nil` when the name does not exist. A digest wins over a tag.
+    ///
+    /// - Parameter store: where the configuration is not asked for again that it has.
     package func resolve(
-        tag: String?, digest: Digest?, _ platform: Platform
+        tag: String?, digest: Digest?, _ platform: Platform, knowing store: ContentStore? = nil
     ) async throws(RegistryError) -> ResolvedImage? {
         guard let top = try await manifest(tag: tag, digest: digest) else { return nil }
         let place = place(tag, digest)
@@ -28,7 +32,12 @@ extension ImageRepository {
                 .unsupported, "this is not a container image", place: place,
                 cause: "its configuration is of the type \(manifest.config.mediaType)")
         }
-        let bytes = try await blob(manifest.config, limit: Limits.config)
+        let bytes: [UInt8]
+        if let known = await Self.known(manifest.config, in: store) {
+            bytes = known
+        } else {
+            bytes = try await blob(manifest.config, limit: Limits.config)
+        }
         return ResolvedImage(
             repository: self, digest: top.digest, manifestDigest: raw.digest, manifest: manifest,
             manifestBytes: raw.bytes, manifestMediaType: raw.mediaType, config: try Self.decode(bytes, place),
@@ -48,6 +57,14 @@ extension ImageRepository {
     ) async throws(RegistryError) -> RawManifest? {
         guard let top = try await manifest(tag: tag, digest: digest) else { return nil }
         return try await select(top, platform, place: place(tag, digest))
+    }
+
+    private static func known(_ descriptor: Descriptor, in store: ContentStore?) async -> [UInt8]? {
+        guard let store else { return nil }
+        return await runBlocking {
+            guard store.size(of: descriptor.digest) == descriptor.size else { return nil }
+            return try? store.read(descriptor.digest, limit: Limits.config)
+        }
     }
 
     private func place(_ tag: String?, _ digest: Digest?) -> String {

@@ -127,6 +127,42 @@ import Testing
         #expect(try second.text("again") == "\(Workbench.createdAt) /x\n")
     }
 
+    /// Nothing was done for it, so it is the image of then: with its date, and its digest.
+    @Test func whatIsFoundWholeKeepsItsDate() async throws {
+        let bench = try await Workbench()
+        try bench.write("a", "a")
+        try bench.write("b", "b")
+        func build(at time: Int64, _ dockerfile: String, noCache: Bool = false) async throws -> BuiltImage {
+            try await bench.build(dockerfile) {
+                $0.createdAt = time
+                $0.noCache = noCache
+            }.image
+        }
+        let text = Self.dockerfile + "\nENV x=y\n"
+        let first = try await build(at: 1_600_000_000, text)
+        #expect(first.config.created == "2020-09-13T12:26:40Z")
+        let again = try await build(at: 1_700_000_000, text)
+        #expect(again.manifestDigest == first.manifestDigest)
+        #expect(again.config.history == first.config.history)
+        // Another image of the same layers is a new one, and so is one that was made anew.
+        let other = try await build(at: 1_700_000_000, text + "ENV z=1\n")
+        #expect(other.config.created == "2023-11-14T22:13:20Z")
+        #expect(other.config.history.last?.created == "2023-11-14T22:13:20Z")
+        let inherited = other.config.history.count - first.config.history.count
+        #expect(inherited == 1)
+        let anew = try await build(at: 1_800_000_000, text, noCache: true)
+        #expect(anew.config.created == "2027-01-15T08:00:00Z")
+        #expect(try await build(at: 1_900_000_000, text).manifestDigest == anew.manifestDigest)
+        // What the base did keeps the base's times.
+        let ofBase = anew.config.history.count - 5
+        #expect(ofBase >= 0)
+        #expect(anew.config.history.prefix(ofBase) == first.config.history.prefix(ofBase))
+        #expect(anew.config.history.dropFirst(ofBase).allSatisfy { $0.created == anew.config.created })
+        // A time that was asked for is taken.
+        let asked = try await bench.build(text) { $0.date(by: 1_500_000_000) }.image
+        #expect(asked.config.created == "2017-07-14T02:40:00Z")
+    }
+
     @Test func layersOfCommitsDoNotDependOnTheCommit() async throws {
         let bench = try await Workbench()
         try bench.write("a", "a")

@@ -40,6 +40,31 @@ import Testing
         #expect(manifest == result.requests.count - 1)
     }
 
+    /// An image that is there is looked at, and neither written nor read again.
+    @Test func anUnchangedImageIsNotWrittenAgain() async throws {
+        let bench = try await CacheBench()
+        let text = "FROM \(bench.base)\nCOPY a /a\nRUN cat /a > /b\n"
+        let first = try await bench.build(text, state: "one")
+        let second = try await bench.build(text, state: "one") { $0.createdAt += 1000 }
+        #expect(second.trace == "cc")
+        #expect(second.image.manifestDigest == first.image.manifestDigest)
+        #expect(second.requests.allSatisfy { $0.method == "GET" || $0.method == "HEAD" })
+        // All that is read is what the base's tag points at.
+        let read = second.requests.filter { $0.method == "GET" }.map(\.path)
+        #expect(read == ["/v2/base/manifests/1"])
+        // The tag was moved, or the repository emptied: it is pushed.
+        _ = try await bench.build("FROM \(bench.base)\nCOPY b /a\n", state: "one")
+        let third = try await bench.build(text, state: "one")
+        #expect(third.trace == "cc")
+        #expect(third.requests.contains { $0.method == "PUT" && $0.path.hasSuffix("/app/manifests/1") })
+        let fourth = try await bench.build(text, state: "one", to: "other:1")
+        let put = fourth.requests.filter { $0.method == "PUT" }.map(\.path)
+        #expect(put.last == "/v2/other/manifests/1")
+        let seen = try Shell.run(["skopeo", "inspect", "--tls-verify=false", "docker://\(bench.server.host)/other:1"])
+            .stdout
+        #expect(seen.contains(first.image.manifestDigest.description))
+    }
+
     @Test func aRefusedUploadEndsTheBuild() async throws {
         let bench = try await CacheBench()
         let refusing = try StubServer { request in

@@ -74,8 +74,8 @@ struct BuildSession {
         _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
     }
 
-    /// Asks the registries whether they take the image while the build is planned and looks for what is known. No step is done
-    /// before they have answered, and a registry that takes nothing is told of before anything else.
+    /// Asks the registries whether they take the image before a step is done, while the base images come. Where no step has to
+    /// be done, the push itself is soon enough.
     private func checkedBuild(
         _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
         _ outputs: [ImageOutput]
@@ -83,23 +83,10 @@ struct BuildSession {
         guard !options.output.skipsPermissionCheck, !options.dryrun else {
             return try await build(request, with: builder, to: pushes, names: names, outputs)
         }
-        let answer = Task { () -> Swift.Result<Void, BuildError> in
-            do throws(BuildError) {
-                try await builder.checkPush(to: pushes)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
+        let check = PushCheck(builder, pushes)
         var request = request
-        request.mayBegin = { () async throws(BuildError) in try await answer.value.get() }
-        do {
-            try await build(request, with: builder, to: pushes, names: names, outputs)
-        } catch {
-            try await answer.value.get()
-            throw error
-        }
-        try await answer.value.get()
+        request.mayBegin = { () async throws(BuildError) in try await check.answer() }
+        try await build(request, with: builder, to: pushes, names: names, outputs)
     }
 
     private func build(
@@ -130,7 +117,7 @@ struct BuildSession {
         }
         let product = try BuildProduct(images, format: request.format, annotations: request.annotations)
         try await ImageDelivery(builder: builder, options: options.output, progress: reporter.handle)
-            .deliver(product, to: pushes, names: names, outputs, createdAt: request.createdAt)
+            .deliver(product, to: pushes, names: names, outputs)
         reporter.finish()
         report(product, pushes, outputs)
     }

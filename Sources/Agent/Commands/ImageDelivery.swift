@@ -10,8 +10,7 @@ struct ImageDelivery {
 
     /// - Parameter names: the destinations, also those that nothing is pushed to.
     func deliver(
-        _ product: BuildProduct, to pushes: [ImageLocation], names: [ImageLocation], _ outputs: [ImageOutput],
-        createdAt: Int64
+        _ product: BuildProduct, to pushes: [ImageLocation], names: [ImageLocation], _ outputs: [ImageOutput]
     ) async throws {
         if let path = options.layoutPath {
             try await builder.export(product, toLayout: TextFile.absolute(path), tag: names.first?.tag)

@@ -5,6 +5,8 @@ import Sandbox
 /// Puts configuration and manifest together from what the target stage came to.
 struct ImageAssembler {
     let request: BuildRequest
+    /// Seconds since 1970: of the image, and of what the Dockerfile adds to its history.
+    let createdAt: Int64
     let stage: PlannedStage
     let layers: [BuiltImage.Layer]
     let contentKey: ContentKey
@@ -19,10 +21,14 @@ struct ImageAssembler {
         }
     }
 
-    private var history: [History] {
-        guard request.isSingleLayer else { return stage.history }
+    private func history(on base: BaseImage?) -> [History] {
+        var history = stage.history
+        for index in history.indices.dropFirst(base?.history.count ?? 0) {
+            history[index].created = CalendarDate.text(createdAt)
+        }
+        guard request.isSingleLayer else { return history }
         let below = layers.count { if case .base = $0.origin { true } else { false } }
-        return Self.singleLayerHistory(stage.history, baseLayers: below)
+        return Self.singleLayerHistory(history, baseLayers: below)
     }
 
     private func assemble(_ base: BaseImage?) throws(OCIError) -> BuiltImage {
@@ -35,8 +41,8 @@ struct ImageAssembler {
             if own.matches(platform) { platform = own }
         }
         let config = ImageConfig(
-            platform: platform, created: CalendarDate.text(request.createdAt), author: stage.state.author,
-            config: container, rootfs: RootFS(diffIDs: layers.map(\.diffID)), history: history)
+            platform: platform, created: CalendarDate.text(createdAt), author: stage.state.author,
+            config: container, rootfs: RootFS(diffIDs: layers.map(\.diffID)), history: history(on: base))
         let configBytes = try CanonicalJSON.encode(config)
         var annotations = request.annotations
         annotations[Annotation.contentKey] = contentKey.description

@@ -1,3 +1,4 @@
+import Blocking
 import ContentStore
 import OCI
 import Registry
@@ -83,6 +84,51 @@ actor BaseFetcher {
         } onCancel: {
             task.cancel()
         }.get()
+    }
+
+    /// Unpacks a layer, while its blob arrives if it is on its way.
+    ///
+    /// - Parameter lowers: the directories below, lowest first.
+    nonisolated func unpack(
+        _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath], _ scratch: ScratchDirectory
+    ) async throws(BuildError) -> HostPath {
+        let (store, limit) = (builder.store, builder.unpackLimit)
+        if let arrival = await arrival(of: layer) {
+            let early = await withTaskCancellationHandler {
+                await runBlocking {
+                    try? store.layers.unpack(
+                        layer, as: chain, over: lowers, scratch: scratch, content: store.content, limit: limit,
+                        arriving: arrival)
+                }
+            } onCancel: {
+                arrival.giveUp()
+            }
+            // What failed is told by what comes now: by the fetch, or by the whole blob.
+            if let early {
+                try await self.layer(layer)
+                return early
+            }
+        }
+        try await self.layer(layer)
+        return try await runBlocking { () throws(BuildError) in
+            try store.layers.unpack(
+                layer, as: chain, over: lowers, scratch: scratch, content: store.content, limit: limit)
+        }
+    }
+
+    /// Unpacks all layers of an image that are not there. What fails is told to whoever needs them.
+    nonisolated func unpack(_ base: BaseImage, _ scratch: ScratchDirectory) async {
+        var chain: Digest?
+        var paths: [HostPath] = []
+        for layer in (try? base.layers()) ?? [] {
+            let id = ChainID.next(after: chain, layer.diffID)
+            chain = id
+            guard !Task.isCancelled else { return }
+            var path = builder.store.layers.directory(of: id)
+            if path == nil { path = try? await unpack(layer, as: id, over: paths, scratch) }
+            guard let path else { return }
+            paths.append(path)
+        }
     }
 
     /// Tells of an image that is here, once, if any of it had to be fetched.

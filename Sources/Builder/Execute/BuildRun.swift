@@ -110,8 +110,8 @@ actor BuildRun {
             reason = text
         }
         if stage.steps[position...].contains(where: \.isRun) { builder.isolation.begin() }
-        try await request.mayBegin?()
         try await fetchAhead()
+        try await request.mayBegin?()
         if !isRecorded { key = try await self.key(of: step, at: site, on: files, isRecorded: true) }
         try await board.acquire()
         do throws(BuildError) { try await perform(step, key, site, &files) } catch {
@@ -248,7 +248,7 @@ actor BuildRun {
                 paths.append(present)
                 continue
             }
-            paths.append(try await unpack(layer, as: id, over: paths))
+            paths.append(try await bases.unpack(layer, as: id, over: paths, scratch))
             // The cache told the truth.
             if let hit = unproved.removeValue(forKey: id) {
                 builder.store.steps.remember(hit.layer, for: hit.key)
@@ -257,32 +257,6 @@ actor BuildRun {
         }
         if let base { try await bases.tell(base) }
         return paths
-    }
-}
-
-extension BuildRun {
-    /// Unpacks a layer, while its blob arrives if it is on its way.
-    private func unpack(
-        _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath]
-    ) async throws(BuildError) -> HostPath {
-        let store = builder.store
-        if let arrival = await bases.arrival(of: layer) {
-            let early = await withTaskCancellationHandler {
-                try? store.layers.unpack(
-                    layer, as: chain, over: lowers, scratch: scratch, content: store.content,
-                    limit: builder.unpackLimit, arriving: arrival)
-            } onCancel: {
-                arrival.giveUp()
-            }
-            // What failed is told by what comes now: by the fetch, or by the whole blob.
-            if let early {
-                try await bases.layer(layer)
-                return early
-            }
-        }
-        try await bases.layer(layer)
-        return try store.layers.unpack(
-            layer, as: chain, over: lowers, scratch: scratch, content: store.content, limit: builder.unpackLimit)
     }
 }
 

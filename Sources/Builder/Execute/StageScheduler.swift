@@ -10,13 +10,32 @@ struct StageScheduler {
     let builder: Builder
     let progress: @Sendable (BuildEvent) -> Void
 
-    func image(contentKey: ContentKey) async throws(BuildError) -> BuiltImage {
+    func image() async throws(BuildError) -> BuiltImage {
         for warning in plan.warnings { progress(.note(warning)) }
         // What is built on stays while the image is used.
         let lease = try builder.store.lease.use()
         let scratch = try ScratchDirectory(in: builder.store.buildsFolder)
-        let board = StageBoard(limit: request.jobs ?? max(2, ProcessorCount.value))
         let bases = BaseFetcher(builder, progress: progress)
+        let ahead = unpackAhead(bases, scratch)
+        let image: Result<BuiltImage, BuildError>
+        do throws(BuildError) {
+            // All that is taken from contexts is looked at before a step is done: what is not there is told at once.
+            let key = try await ContentKey(of: plan, request, contexts)
+            image = .success(try await self.image(key, bases, lease: lease, scratch))
+        } catch {
+            image = .failure(error)
+        }
+        await bases.cancel()
+        ahead?.cancel()
+        await ahead?.value
+        return try image.get()
+    }
+
+    private func image(
+        _ contentKey: ContentKey, _ bases: BaseFetcher, lease: StoreLease.Token, _ scratch: ScratchDirectory
+    ) async throws(BuildError) -> BuiltImage {
+        async let kept: Void = keepConfigurations()
+        let board = StageBoard(limit: request.jobs ?? max(2, ProcessorCount.value))
         let uploads =
             request.uploads.isEmpty || request.isSingleLayer
             ? nil : LayerUploads(builder, to: request.uploads, progress: progress)
@@ -26,7 +45,6 @@ struct StageScheduler {
         if failure == nil, let uploads {
             failure = await missing(from: uploads, try await board.files(of: plan.target))
         }
-        await bases.cancel()
         if let failure {
             await uploads?.cancel()
             // What was done until then need not be done again.
@@ -47,8 +65,9 @@ struct StageScheduler {
             await remote.finish()
         }
         let assembler = ImageAssembler(
-            request: request, stage: stage, layers: files.layers, contentKey: contentKey,
-            isolation: await isolation(board), lease: lease, steps: steps, uploads: uploads)
+            request: request, createdAt: await date(of: contentKey, steps), stage: stage, layers: files.layers,
+            contentKey: contentKey, isolation: await isolation(board), lease: lease, steps: steps, uploads: uploads)
+        await kept
         return try assembler.image(base: files.base)
     }
 

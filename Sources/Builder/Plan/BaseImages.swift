@@ -1,3 +1,4 @@
+import ContentStore
 import Diagnostics
 import Dockerfile
 import OCI
@@ -7,11 +8,13 @@ import Registry
 actor BaseImages {
     private let request: BuildRequest
     private let registry: RegistryAccess
+    private let store: ContentStore
     private var known: [String: Task<Result<ResolvedImage, BuildError>, Never>] = [:]
 
-    init(_ request: BuildRequest, _ registry: RegistryAccess) {
+    init(_ request: BuildRequest, _ registry: RegistryAccess, _ store: ContentStore) {
         self.request = request
         self.registry = registry
+        self.store = store
     }
 
     /// An image by the name that the Dockerfile gives it.
@@ -55,7 +58,9 @@ actor BaseImages {
         _ location: ImageLocation, _ platform: Platform, _ place: SourceLocation
     ) async -> Result<ResolvedImage, BuildError> {
         let resolved: ResolvedImage?
-        do throws(RegistryError) { resolved = try await registry.resolve(location, platform: platform) } catch {
+        do throws(RegistryError) {
+            resolved = try await registry.resolve(location, platform: platform, knowing: store)
+        } catch {
             return .failure(
                 BuildError(
                     error.code == .cancelled ? .cancelled : .baseImage, "cannot read the image \(location)",

@@ -5,7 +5,7 @@ extension Builder {
     /// What a build would do, one line a stage and a step, without doing it.
     package func outline(_ request: BuildRequest) async throws(BuildError) -> [String] {
         let contexts = try PlanContexts(request, builder: self)
-        let plan = try await Planner(request, contexts: contexts, registry: registry).plan()
+        let plan = try await planner(request, contexts).plan()
         var lines: [String] = []
         for stage in plan.stages {
             let base: String

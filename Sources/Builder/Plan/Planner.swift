@@ -1,3 +1,4 @@
+import ContentStore
 import Diagnostics
 import Dockerfile
 import OCI
@@ -9,10 +10,11 @@ struct Planner {
     private let contexts: PlanContexts
     private let images: BaseImages
 
-    init(_ request: BuildRequest, contexts: PlanContexts, registry: RegistryAccess) {
+    /// - Parameter content: configurations of base images that it has are not asked for again.
+    init(_ request: BuildRequest, contexts: PlanContexts, registry: RegistryAccess, content: ContentStore) {
         self.request = request
         self.contexts = contexts
-        images = BaseImages(request, registry)
+        images = BaseImages(request, registry, content)
     }
 
     func plan() async throws(BuildError) -> BuildPlan {

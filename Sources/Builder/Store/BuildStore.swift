@@ -8,6 +8,7 @@ import Sandbox
 ///     layers/    unpacked layers by chain id, for overlays
 ///     steps/     layers by the keys of the steps that made them
 ///     records/   what the keys of steps were made of
+///     dates/     when images were made, by the keys of their content
 ///     indexes/   the files' names of layers, by the digests of their content
 ///     builds/    scratch of running builds
 ///     caches/    RUN --mount=type=cache
@@ -21,6 +22,7 @@ struct BuildStore: Sendable {
     let layers: LayerDirectories
     let steps: StepCache
     let records: StepRecords
+    let dates: ImageDates
     let indexes: LayerIndex
     let lease: StoreLease
     let ownership: OwnershipMode
@@ -45,7 +47,7 @@ struct BuildStore: Sendable {
         try FileCalls.makeDirectories(layersFolder)
         try FileCalls.makeDirectories(buildsFolder)
         try FileCalls.makeDirectories(cachesFolder)
-        for name in ["steps", "records", "indexes", "remote"] {
+        for name in ["steps", "records", "dates", "indexes", "remote"] {
             try FileCalls.makeDirectories(absolute + "/" + name)
         }
         do { content = try ContentStore(path: absolute + "/content") } catch {
@@ -53,6 +55,7 @@ struct BuildStore: Sendable {
         }
         steps = StepCache(folder: HostPath(absolute + "/steps"), content: content)
         records = StepRecords(folder: HostPath(absolute + "/records"))
+        dates = ImageDates(folder: HostPath(absolute + "/dates"))
         indexes = LayerIndex(folder: HostPath(absolute + "/indexes"), content: content)
         lease = StoreLease(path: HostPath(absolute + "/store.lock"))
         layers = LayerDirectories(folder: HostPath(layersFolder), ownership: ownership)

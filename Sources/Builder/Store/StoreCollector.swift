@@ -47,7 +47,7 @@ struct StoreCollector {
             freed += item.size
         }
         try forgetSteps(before: oldest)
-        for name in ["contexts", "records", "indexes"] {
+        for name in ["contexts", "records", "dates", "indexes"] {
             try removeOld(in: HostPath(store.path + "/" + name), before: oldest)
         }
         return freed
