@@ -19,6 +19,9 @@ package enum BuildEvent: Sendable {
     /// A layer is in the local store; `size` is that of the compressed blob.
     case layerWritten(Digest, size: Int64)
     case blobPushed(Digest, size: Int64, outcome: BlobOutcome, to: ImageLocation)
+    /// A blob is on its way: some times a second at most, and once when that is over. Nothing is told of a blob that does not
+    /// have to be moved.
+    case transfer(BlobTransfer)
     case manifestPushed(Digest, to: ImageLocation)
     /// Something that the user may want to know: a warning of the Dockerfile, an unused build argument.
     case note(String)

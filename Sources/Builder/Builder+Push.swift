@@ -62,14 +62,20 @@ extension Builder {
 
     /// Brings a base's layer into the local store; nothing when it is there.
     func fetch(
-        _ descriptor: Descriptor, from location: RepositoryLocation, watcher: (any IngestWatcher)? = nil
+        _ descriptor: Descriptor, from location: RepositoryLocation, watcher: (any IngestWatcher)? = nil,
+        progress: @escaping @Sendable (BuildEvent) -> Void = { _ in }
     ) async throws(BuildError) {
         if store.content.size(of: descriptor.digest) == descriptor.size { return }
         let content = watcher.map { store.content.watched(by: $0) } ?? store.content
+        let meter = TransferMeter(.pull, descriptor, location, tell: progress)
+        var isWhole = false
+        defer { meter.end(isDone: isWhole) }
+        meter.begin()
         var failure: RegistryError?
         for candidate in registry.pullCandidates(location) {
             do throws(RegistryError) {
-                try await candidate.fetchBlob(descriptor, into: content, progress: nil)
+                try await candidate.fetchBlob(descriptor, into: content, progress: meter.moved)
+                isWhole = true
                 return
             } catch { if failure == nil { failure = error } }
         }

@@ -6,17 +6,28 @@ package final class Console: Sendable {
     private let lock = Mutex(())
     /// Whether progress is wanted at all.
     private let isQuiet: Bool
+    /// The descriptor that progress goes to.
+    let terminal: Int32
 
-    package init(isQuiet: Bool = false) { self.isQuiet = isQuiet }
-
-    /// One line of progress, on standard error.
-    package func progress(_ line: String) {
-        guard !isQuiet else { return }
-        write(line + "\n", to: STDERR_FILENO)
+    package init(isQuiet: Bool = false) {
+        self.isQuiet = isQuiet
+        terminal = STDERR_FILENO
     }
 
-    /// Progress that is not a line, on standard error.
-    package func raw(_ text: String) { if !isQuiet { write(text, to: STDERR_FILENO) } }
+    /// Progress goes somewhere else than to standard error.
+    init(terminal: Int32) {
+        isQuiet = false
+        self.terminal = terminal
+    }
+
+    /// One line of progress.
+    package func progress(_ line: String) {
+        guard !isQuiet else { return }
+        write(line + "\n", to: terminal)
+    }
+
+    /// Progress that is not a line.
+    package func raw(_ text: String) { if !isQuiet { write(text, to: terminal) } }
 
     /// A line that must be seen: warnings and errors, on standard error.
     package func alert(_ line: String) { write(line + "\n", to: STDERR_FILENO) }

@@ -1,11 +1,20 @@
 import Builder
 import OCI
+import Synchronization
 
 /// One JSON object a line for each thing that happens.
-struct JSONProgress: Sendable {
+final class JSONProgress: Sendable {
     private let write: @Sendable (String) -> Void
+    private let now: @Sendable () -> ContinuousClock.Instant
+    /// When a blob on its way was told of last, or began.
+    private let told = Mutex<[BlobTransfer.ID: ContinuousClock.Instant]>([:])
 
-    init(write: @escaping @Sendable (String) -> Void) { self.write = write }
+    init(
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }, write: @escaping @Sendable (String) -> Void
+    ) {
+        self.now = now
+        self.write = write
+    }
 
     private struct Line: Encodable {
         var time = BuildReporter.now
@@ -19,6 +28,8 @@ struct JSONProgress: Sendable {
         var image: String?
         var digest: String?
         var bytes: Int64?
+        var of: Int64?
+        var direction: String?
         var outcome: String?
         var seconds: Double?
 
@@ -35,9 +46,25 @@ struct JSONProgress: Sendable {
 
     private func handle(_ event: BuildEvent, in stage: String?) {
         if case .inStage(let name, let inner) = event { return handle(inner, in: name) }
+        if case .transfer(let transfer) = event, !isDue(transfer) { return }
         var line = Self.line(event)
         line.stage = stage
         put(line)
+    }
+
+    /// Once a second for each blob, and never for one that takes less: what is complete has lines of its own.
+    private func isDue(_ transfer: BlobTransfer) -> Bool {
+        guard transfer.state == .underWay else { return false }
+        return told.withLock { told in
+            let time = now()
+            guard let last = told[transfer.id] else {
+                told[transfer.id] = time
+                return false
+            }
+            guard time - last >= .seconds(1) else { return false }
+            told[transfer.id] = time
+            return true
+        }
     }
 
     private static func line(_ event: BuildEvent) -> Line {
@@ -72,6 +99,10 @@ struct JSONProgress: Sendable {
         case .blobPushed(let digest, let size, let outcome, let location):
             result = line("blob", digest, size, image: "\(location)")
             result.outcome = outcome.rawValue
+        case .transfer(let transfer):
+            result = line("transfer", transfer.id.digest, transfer.bytes, image: "\(transfer.id.repository)")
+            result.of = transfer.total
+            result.direction = transfer.id.direction.rawValue
         case .manifestPushed(let digest, let location): result = line("pushed", digest, image: "\(location)")
         case .note(let text):
             result = line("note")

@@ -1,6 +1,7 @@
 import Builder
 import Dispatch
 import Glibc
+import OCI
 import Synchronization
 
 /// A view on a terminal: what is done scrolls by, and below it the stages that are under way are redrawn in place, side by
@@ -19,8 +20,6 @@ final class LiveProgress: Sendable {
     private struct State {
         var works: [String: Work] = [:]
         var order: [String] = []
-        var uploaded: Int64 = 0
-        var pulled: Int64 = 0
         /// Lines of the view that are on the screen.
         var drawn = 0
         var lastDraw: ContinuousClock.Instant?
@@ -30,11 +29,14 @@ final class LiveProgress: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Apart from the state, which is locked while the terminal takes the view: a transfer does not wait for that.
+    private let totals = Mutex(TransferTotals())
     private let console: Console
     private let showsTimes: Bool
     private let start = ContinuousClock.now
 
-    init(showsTimes: Bool, _ console: Console) {
+    /// - Parameter signals: those that take the view off the screen before they end the process.
+    init(showsTimes: Bool, signals: [Int32] = [SIGINT, SIGTERM], _ console: Console) {
         self.console = console
         self.showsTimes = showsTimes
         let task = Task { [weak self] in
@@ -43,7 +45,7 @@ final class LiveProgress: Sendable {
                 try? await Task.sleep(for: .milliseconds(200))
             }
         }
-        let signals = Signals([SIGINT, SIGTERM].filter { !Signals.isIgnored($0) }) { [weak self] number in
+        let signals = Signals(signals.filter { !Signals.isIgnored($0) }) { [weak self] number in
             self?.interrupt(number)
         }
         state.withLock {
@@ -92,9 +94,11 @@ final class LiveProgress: Sendable {
 
     private func handle(_ event: BuildEvent, in stage: String) {
         if case .inStage(let name, let inner) = event { return handle(inner, in: name) }
+        // It shows when the view is drawn the next time, which is soon.
+        if case .transfer(let transfer) = event { return totals.withLock { $0.take(transfer) } }
         state.withLock { state in
             switch event {
-            case .inStage: break
+            case .inStage, .transfer: break
             case .stepStarted(let name, let index, let count, let text, _):
                 if state.works[stage] == nil { state.order.append(stage) }
                 var work = Work()
@@ -116,10 +120,11 @@ final class LiveProgress: Sendable {
                 let note = work.note.isEmpty ? "" : " (\(work.note))"
                 above("\(work.step) \(work.text) \(Self.seconds(duration))\(note)", &state)
             case .basePulled(let name, _, let bytes):
-                state.pulled += bytes
                 above("base \(name) (\(BuildProgress.size(bytes)))", &state)
-            case .blobPushed(_, let size, let outcome, _):
-                if outcome == .uploaded { state.uploaded += size }
+            case .blobPushed(let digest, let size, let outcome, let location):
+                if outcome == .uploaded {
+                    totals.withLock { $0.finish(.init(.push, digest, location.repository), size: size) }
+                }
                 redraw(&state)
             case .manifestPushed(let digest, let location): above("pushed \(location) \(digest)", &state)
             case .note(let text): above("note: \(text)", &state)
@@ -155,15 +160,19 @@ final class LiveProgress: Sendable {
 
     private func draw(_ state: inout State) {
         guard !state.isOver else { return }
-        let (columns, rows) = Self.size
+        let (columns, rows) = size
         // A line that wraps could not be erased again, and some terminals wrap after the last column already.
         let width = max(1, columns - 1)
         let works = state.order.compactMap { state.works[$0] }.filter(\.isOpen)
         let room = max(0, rows - 2)
         var total = "building \(Self.seconds(.now - start))"
-        if state.pulled > 0 { total += ", \(BuildProgress.size(state.pulled)) pulled" }
-        if state.uploaded > 0 { total += ", \(BuildProgress.size(state.uploaded)) pushed" }
-        if works.count > room { total += ", \(works.count - room) more under way" }
+        let rest = works.count > room ? ", \(works.count - room) more under way" : ""
+        // A sum is there as a whole or not at all.
+        for text in totals.withLock({ [$0.text(.pull), $0.text(.push)] }).compactMap({ $0 })
+        where total.count + text.count + 2 + rest.count <= width {
+            total += ", \(text)"
+        }
+        total += rest
         // What steps print goes first where there is not room for all.
         var spare = room - works.count
         var lines: [String] = []
@@ -180,9 +189,9 @@ final class LiveProgress: Sendable {
         state.lastDraw = .now
     }
 
-    private static var size: (columns: Int, rows: Int) {
+    private var size: (columns: Int, rows: Int) {
         var size = winsize()
-        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+        guard ioctl(console.terminal, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
             return (80, 24)
         }
         return (Int(size.ws_col), Int(size.ws_row))

@@ -62,6 +62,8 @@ final class BuildProgress: Sendable {
         case .layerWritten(let digest, let size): say("    \(label(stage))layer \(digest) (\(Self.size(size)))")
         case .blobPushed(let digest, let size, let outcome, _):
             say("  \(outcome.rawValue) \(digest) (\(Self.size(size)))")
+        // Lines stay: they tell what is complete.
+        case .transfer: break
         case .manifestPushed(let digest, let location): say("  pushed \(location) \(digest)")
         case .note(let text): say("  note: \(text)")
         }

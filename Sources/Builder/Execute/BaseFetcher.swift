@@ -36,7 +36,7 @@ actor BaseFetcher {
 
     private func fetch(_ layer: BuiltImage.Layer) -> Fetch {
         if let known = fetches[layer.descriptor.digest] { return known }
-        let builder = builder
+        let (builder, progress) = (builder, progress)
         let arrival = BlobArrival()
         let task = Task { () -> Result<Int64, BuildError> in
             var isWhole = false
@@ -51,7 +51,8 @@ actor BaseFetcher {
                         hint: "build again, and let nobody empty the state directory meanwhile")
                 }
                 do throws(BuildError) {
-                    try await builder.fetch(layer.descriptor, from: repository, watcher: arrival)
+                    try await builder.fetch(
+                        layer.descriptor, from: repository, watcher: arrival, progress: progress)
                 } catch {
                     // What the cache has lost is made again.
                     guard case .cache = layer.origin, error.code == .registry else { throw error }

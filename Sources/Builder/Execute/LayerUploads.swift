@@ -118,27 +118,38 @@ extension Builder {
     /// a layer of a base image or of the shared cache is put only then.
     fileprivate func send(
         _ layer: BuiltImage.Layer, to location: ImageLocation, _ bases: BaseFetcher?,
-        _ progress: @Sendable (BuildEvent) -> Void
+        _ progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> BuildEvent.BlobOutcome {
         let remote = try await explained("cannot push to \(location.repository)") { () throws(RegistryError) in
             try registry.repository(location.repository)
         }
         let descriptor = layer.descriptor
         let sources = [layer.origin.repository].compactMap { $0 }
+        let meter = TransferMeter(.push, descriptor, location.repository, tell: progress)
+        var isUploaded = false
+        // Behind the event of the whole blob: what is shown of both does not fall in between.
+        defer { meter.end(isDone: isUploaded) }
         let outcome: PushOutcome
         do throws(RegistryError) {
-            outcome = try await remote.pushBlob(descriptor, from: store.content, mountFrom: sources, progress: nil)
+            outcome = try await remote.pushBlob(
+                descriptor, from: store.content, mountFrom: sources, progress: meter.moved)
         } catch {
             guard error.code == .contentMissing, let source = sources.first else {
                 throw BuildError(
                     error.code == .cancelled ? .cancelled : .registry, "cannot push to \(location)", from: error)
             }
-            if let bases { try await bases.layer(layer) } else { try await fetch(descriptor, from: source) }
+            if let bases {
+                try await bases.layer(layer)
+            } else {
+                try await fetch(descriptor, from: source, progress: progress)
+            }
             outcome = try await explained("cannot push to \(location)") { () async throws(RegistryError) in
-                try await remote.pushBlob(descriptor, from: store.content, mountFrom: sources, progress: nil)
+                try await remote.pushBlob(
+                    descriptor, from: store.content, mountFrom: sources, progress: meter.moved)
             }
         }
         let shown = BuildEvent.BlobOutcome(outcome)
+        isUploaded = outcome == .uploaded
         progress(.blobPushed(descriptor.digest, size: descriptor.size, outcome: shown, to: location))
         return shown
     }
