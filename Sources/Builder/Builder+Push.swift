@@ -14,6 +14,7 @@ extension Builder {
         var tagged: [(any ImageRepository, ImageLocation)] = []
         let uploads = image.uploads(to: locations, by: self, progress)
         for layer in image.layers { await uploads.begin(layer) }
+        async let known = names(of: image, among: locations)
         for repository in order {
             let names = locations.filter { $0.repository == repository }
             let remote = try await explained("cannot push to \(repository)") { () throws(RegistryError) in
@@ -25,20 +26,31 @@ extension Builder {
             report.destinations.append(destination)
             tagged += names.map { (remote, $0) }
         }
+        let present = await known
         for (remote, location) in tagged {
             try Task.checkBuildCancellation()
-            let tag = location.tag ?? (location.digest == nil ? "latest" : nil)
-            let digest = try await explained("cannot push \(location)") { () async throws(RegistryError) in
-                // What nothing was done for may be there.
-                if !image.isNew, let tag, try await remote.digest(ofTag: tag) == image.manifestDigest {
-                    return image.manifestDigest
+            if !present.contains(location) {
+                _ = try await explained("cannot push \(location)") { () async throws(RegistryError) in
+                    try await remote.pushManifest(
+                        image.manifestBytes, mediaType: image.manifest.mediaType ?? .ociManifest,
+                        tag: location.writtenTag)
                 }
-                return try await remote.pushManifest(
-                    image.manifestBytes, mediaType: image.manifest.mediaType ?? .ociManifest, tag: tag)
             }
-            progress(.manifestPushed(digest, to: location))
+            progress(.manifestPushed(image.manifestDigest, to: location))
         }
         return report
+    }
+
+    /// The names that lead to the image already, if it is one that was made before. Where that cannot be asked, it is written.
+    private func names(of image: BuiltImage, among locations: [ImageLocation]) async -> Set<ImageLocation> {
+        var found: Set<ImageLocation> = []
+        for location in locations where !image.isNew {
+            guard let tag = location.writtenTag, let remote = try? registry.repository(location.repository),
+                let digest = try? await remote.digest(ofTag: tag), digest == image.manifestDigest
+            else { continue }
+            found.insert(location)
+        }
+        return found
     }
 
     private func pushBlobs(
@@ -146,6 +158,11 @@ extension Builder {
             _ = try await uploads.outcome(of: layer, to: location)
         }
     }
+}
+
+extension ImageLocation {
+    /// The tag that is written; `nil` where only a digest is named.
+    var writtenTag: String? { tag ?? (digest == nil ? "latest" : nil) }
 }
 
 extension BuiltImage {

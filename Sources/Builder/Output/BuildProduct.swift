@@ -74,10 +74,9 @@ extension Builder {
             let remote = try await explained("cannot push to \(location)") { () throws(RegistryError) in
                 try registry.repository(location.repository)
             }
-            let tag = location.tag ?? (location.digest == nil ? "latest" : nil)
             do throws(RegistryError) {
                 let digest = try await remote.pushManifest(
-                    product.manifest.bytes, mediaType: product.manifest.mediaType, tag: tag)
+                    product.manifest.bytes, mediaType: product.manifest.mediaType, tag: location.writtenTag)
                 progress(.manifestPushed(digest, to: location))
             } catch {
                 guard ignoringImmutableTags, Self.isImmutable(error) else {
