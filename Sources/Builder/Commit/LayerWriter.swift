@@ -12,13 +12,16 @@ struct LayerWriter {
     let ownership: OwnershipMode
     var compression = BuildRequest.LayerCompression.gzip(level: nil)
 
-    func write(_ upper: HostPath, to store: ContentStore) throws(BuildError) -> (layer: StepCache.Entry, size: Int64) {
+    /// - Parameter deferred: files whose content is brought now.
+    func write(
+        _ upper: HostPath, _ deferred: DeferredFiles? = nil, to store: ContentStore
+    ) throws(BuildError) -> (layer: StepCache.Entry, size: Int64) {
         do {
             let blob = BlobSink(store)
             let diff = DiffSink(try LayerCompressor(blob, compression))
             var tar = TarWriter(diff)
             var firstNames: [FileIdentity: [UInt8]] = [:]
-            try append(upper, [], to: &tar, &firstNames)
+            try append(upper, [], deferred, to: &tar, &firstNames)
             try tar.finish()
             let diffID = diff.diffID()
             let (digest, size) = try blob.commit()
@@ -42,7 +45,7 @@ struct LayerWriter {
     }
 
     private func append(
-        _ directory: HostPath, _ prefix: [UInt8], to tar: inout TarWriter<DiffSink>,
+        _ directory: HostPath, _ prefix: [UInt8], _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>,
         _ firstNames: inout [FileIdentity: [UInt8]]
     ) throws {
         if FileCalls.isOpaque(directory), !prefix.isEmpty {
@@ -89,14 +92,20 @@ struct LayerWriter {
                 if isToldOtherwise { try? FileCalls.setModified(host, Timestamp(seconds: entry.modified.seconds)) }
             }
             if node.kind == .file, node.size > 0 {
-                try FileContent.stream(host) { (bytes) throws(BuildError) in
+                try content(of: host, deferred?.take(node)) { (bytes) throws(BuildError) in
                     do throws(ArchiveError) { try tar.write(bytes) } catch {
                         throw BuildError(.storage, "cannot write the layer", from: error)
                     }
                 }
             }
-            if node.kind == .directory { try append(host, path, to: &tar, &firstNames) }
+            if node.kind == .directory { try append(host, path, deferred, to: &tar, &firstNames) }
         }
+    }
+
+    private func content(
+        of host: HostPath, _ deferred: DeferredFile?, _ body: (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) throws(BuildError) {
+        if let deferred { try deferred.stream(body) } else { try FileContent.stream(host, body) }
     }
 
     private func mark(_ name: [UInt8]) -> TarEntry {

@@ -65,12 +65,14 @@ package struct DirectoryContext: BuildContext {
     package func read(
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) {
-        try FileContent.stream(try open(entry), path.appending(entry.pathBytes), sink)
+        try FileContent.stream(try open(entry), place(of: entry), sink)
     }
 
+    func place(of entry: ContextEntry) -> HostPath { path.appending(entry.pathBytes) }
+
     /// Opens a file below the context. Nothing on the way may have become a link since it was listed.
-    private func open(_ entry: ContextEntry) throws(BuildError) -> FileContent.Descriptor {
-        let host = path.appending(entry.pathBytes)
+    func open(_ entry: ContextEntry) throws(BuildError) -> FileContent.Descriptor {
+        let host = place(of: entry)
         let flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC
         let descriptor = HostPath(bytes: entry.pathBytes).withCString { name in
             linux_openat2(root.raw, name, flags, 0, UInt64(linux_resolve_beneath | linux_resolve_no_symlinks))
@@ -111,7 +113,7 @@ package struct DirectoryContext: BuildContext {
 
     private func hash(_ entry: ContextEntry) throws(BuildError) -> String {
         if let known = entry.contentID { return known }
-        let host = path.appending(entry.pathBytes)
+        let host = place(of: entry)
         let file = try open(entry)
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)

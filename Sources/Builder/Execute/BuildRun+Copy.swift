@@ -2,7 +2,11 @@ import OCI
 
 extension BuildRun {
     /// Applies COPY or ADD; gives the new layer's directory.
-    func perform(_ step: CopyStep, on files: StageFiles) async throws(BuildError) -> HostPath {
+    ///
+    /// - Parameter deferred: takes large files of the context.
+    func perform(
+        _ step: CopyStep, on files: StageFiles, deferring deferred: DeferredFiles?
+    ) async throws(BuildError) -> HostPath {
         // What is linked stands on nothing.
         let root =
             step.isLinked && !step.looksUpOwner
@@ -18,7 +22,8 @@ extension BuildRun {
         switch step.origin {
         case _ where !step.takesFromOrigin: editor = try await copyRemote(step, into: editor, options)
         case .context:
-            let source = try await contexts.main()
+            var source = try await contexts.main()
+            source.deferred = step.unpacks ? nil : deferred
             editor = try await copy(step, from: source, into: editor, options)
         case .stage(let index):
             let source = LayeredSource(try await self.root(ofStage: index), displayName: "stage \(index)")
@@ -30,7 +35,9 @@ extension BuildRun {
                 let tree = LayeredRoot(layers: layers, ownership: builder.store.ownership)
                 editor = try await copy(step, from: LayeredSource(tree, displayName: name), into: editor, options)
             case .context:
-                editor = try await copy(step, from: try await contexts.named(name), into: editor, options)
+                var source = try await contexts.named(name)
+                source.deferred = step.unpacks ? nil : deferred
+                editor = try await copy(step, from: source, into: editor, options)
             case nil:
                 throw BuildError(.dockerfile, "there is no stage, context or image '\(name)'")
             }

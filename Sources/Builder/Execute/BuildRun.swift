@@ -160,16 +160,18 @@ actor BuildRun {
         _ step: PlannedStep, _ key: StepKey, _ site: StepSite, _ files: inout StageFiles
     ) async throws(BuildError) {
         let upper: HostPath
+        // What stays out of the layer is whole all the same: the next steps see it.
+        let deferred = request.ignoredPaths.isEmpty ? DeferredFiles() : nil
         switch step.action {
         case .metadata: return
-        case .copy(let copy): upper = try await perform(copy, on: files)
+        case .copy(let copy): upper = try await perform(copy, on: files, deferring: deferred)
         case .workdir(let path, let user): upper = try await makeWorkingDirectory(path, user, on: files)
         case .run(let run): upper = try await perform(run, on: &files)
         }
         if !request.ignoredPaths.isEmpty { try leaveOutIgnored(upper) }
         let (cut, size) = try LayerWriter(
             newest: files.newest, ownership: builder.store.ownership, compression: request.compression
-        ).write(upper, to: builder.store.content)
+        ).write(upper, deferred, to: builder.store.content)
         await append(cut, .built, of: step, to: &files)
         // What the step left is what the next steps stand on, in this build and in later ones.
         if let chain = files.chain { try builder.store.layers.keep(upper, as: chain, size: size, scratch: scratch) }

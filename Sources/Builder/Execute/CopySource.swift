@@ -57,6 +57,8 @@ struct ContextSource: CopySource {
     let displayName: String
     /// The time of files that have none; what copies them knows the newest that they may have.
     let createdAt: Int64
+    /// Takes large files, whose content comes when the layer is written; `nil`: it comes at once.
+    var deferred: DeferredFiles?
     /// Where the first name of a file with several went.
     private var firstNames: [ContextEntry.LinkIdentity: HostPath] = [:]
 
@@ -107,6 +109,14 @@ struct ContextSource: CopySource {
         case .file:
             let descriptor = try FileContent.create(host)
             let raw = descriptor.raw
+            if let deferred, item.entry.attributes.isEmpty, deferred.takes(node),
+                let context = tree.context as? DirectoryContext
+            {
+                try writer.apply(node, toFile: raw, host) {}
+                let origin = context.place(of: item.entry)
+                return try deferred.add(
+                    DeferredFile(from: try context.open(item.entry), origin, to: descriptor, host, node))
+            }
             try await tree.context.read(item.entry) { (bytes) throws(BuildError) in
                 try FileContent.write(bytes, to: raw, host)
             }
