@@ -22,9 +22,12 @@ struct EntryWriter {
 
     // MARK: Files
 
-    /// Makes an empty file that nobody else can read yet. EEXIST when the name is taken.
-    func open(_ name: [UInt8], in parent: Directory) throws(FileSystemError) -> FileHandle {
-        try parent.openFile(name, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+    /// Makes an empty file that nobody else can write. EEXIST when the name is taken.
+    ///
+    /// - Parameter mode: what it will have in the end; special bits, and what the process's mask forbids, come then.
+    func open(_ name: [UInt8], in parent: Directory, mode: UInt32 = 0o600) throws(FileSystemError) -> FileHandle {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+        return try parent.openFile(name, flags: flags, mode: mode & 0o755 | 0o600)
     }
 
     func copy<Source: ByteSource & ~Copyable>(
@@ -51,7 +54,10 @@ struct EntryWriter {
         _ entry: TarEntry, to file: borrowing FileHandle, _ summary: inout ExtractionSummary
     ) throws(FileSystemError) {
         let fd = file.fd
+        // Most files are made as they are to be: to look is cheaper than to set the same once more.
+        let status = try file.status()
         switch ownership {
+        case .apply where status.uid == entry.uid && status.gid == entry.gid: break
         case .apply:
             guard fchown(fd, entry.uid, entry.gid) == 0 else {
                 throw LayerTree.failure(LayerTree.ownerChange, entry.name, errno)
@@ -67,7 +73,10 @@ struct EntryWriter {
                 try ExtendedAttributes.set(name, value, fd: fd)
             }
         }
-        guard fchmod(fd, entry.mode) == 0 else { throw LayerTree.failure("change the mode", entry.name, errno) }
+        // A change of the owner takes away special bits that were there before; none are before this.
+        if status.mode != entry.mode {
+            guard fchmod(fd, entry.mode) == 0 else { throw LayerTree.failure("change the mode", entry.name, errno) }
+        }
         var times = [timespec](
             repeating: timespec(tv_sec: Int(entry.time.seconds), tv_nsec: Int(entry.time.nanoseconds)), count: 2)
         guard futimens(fd, &times) == 0 else { throw LayerTree.failure("set the time", entry.name, errno) }

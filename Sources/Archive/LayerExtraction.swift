@@ -131,11 +131,11 @@ struct LayerExtraction {
         _ entry: TarEntry, _ path: [UInt8], _ name: [UInt8], in parent: Directory, _ reader: inout TarReader<Source>
     ) throws(ArchiveError) {
         let file = try at(entry) { () throws(FileSystemError) -> FileHandle in
-            do throws(FileSystemError) { return try writer.open(name, in: parent) } catch {
+            do throws(FileSystemError) { return try writer.open(name, in: parent, mode: entry.mode) } catch {
                 guard error.code == EEXIST else { throw error }
                 try parent.remove(name, recursively: true)
                 tree.forget(path)
-                return try writer.open(name, in: parent)
+                return try writer.open(name, in: parent, mode: entry.mode)
             }
         }
         if entry.size <= FileFinisher.largest {
