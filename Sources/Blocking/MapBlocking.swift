@@ -19,11 +19,7 @@ package func mapBlocking<Element: Sendable, Value: Sendable, Failure: Error>(
         for _ in 1..<width { group.addTask { await runBlocking(work) } }
         await runBlocking(work)
     }
-    var values: [Value] = []
-    values.reserveCapacity(elements.count)
-    for case .failure(let error) in list.results.lazy.compactMap(\.self) { throw error }
-    for case .success(let value) in list.results.lazy.compactMap(\.self) { values.append(value) }
-    return values
+    return try list.results.compactMap(\.self).map { (result) throws(Failure) in try result.get() }
 }
 
 /// A list that several threads take the next element of, until one fails.

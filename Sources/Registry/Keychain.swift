@@ -52,7 +52,7 @@ package struct Keychain: Sendable {
         text = value("DOCKER_AUTH_CONFIG")
         if let folder = value("DOCKER_CONFIG") ?? value("HOME").map({ "\($0)/.docker" }) {
             // kaniko's jobs also name the file itself.
-            files.append([folder] + Self.names(in: folder))
+            files.append(Self.candidates(folder))
         }
         if let file = value("REGISTRY_AUTH_FILE") ?? value("XDG_RUNTIME_DIR").map({ "\($0)/containers/auth.json" }) {
             files.append([file])
@@ -69,11 +69,12 @@ package struct Keychain: Sendable {
     /// A keychain of one more file (a mounted secret) or the directory of one, asked before the others.
     package init(file: String, then other: Keychain = .standard) {
         self = other
-        files.insert([file] + Self.names(in: file), at: 0)
+        files.insert(Self.candidates(file), at: 0)
     }
 
-    private static func names(in folder: String) -> [String] {
-        ["config.json", ".dockerconfigjson", ".dockercfg"].map { "\(folder)/\($0)" }
+    /// A file, or the names that it may have in a directory.
+    private static func candidates(_ path: String) -> [String] {
+        [path] + ["config.json", ".dockerconfigjson", ".dockercfg"].map { "\(path)/\($0)" }
     }
 
     /// The same with an identity in a cloud; for tests.

@@ -67,7 +67,7 @@ package enum SandboxProbe {
         var available: [IsolationMode] = []
         var reasons: [IsolationMode: String] = [:]
         var remedies: [IsolationMode: String] = [:]
-        let isRootless = geteuid() != 0
+        let (isRootless, canChown) = owner
         do throws(SandboxError) {
             try tryNamespaces(stateDirectory)
             available.append(.namespaces)
@@ -102,7 +102,7 @@ package enum SandboxProbe {
         }
         return IsolationReport(
             available: available, reasons: reasons, remedies: remedies, rootless: isRootless,
-            canChown: !isRootless && !missing.contains(chown.name))
+            canChown: canChown)
     }
 
     private static func tryNamespaces(_ stateDirectory: String) throws(SandboxError) {

@@ -70,11 +70,7 @@ struct Node: Hashable, Sendable {
     /// A name of an open directory, links not followed; `nil` when there is none.
     static func read(_ name: FileName, in directory: Int32, _ path: HostPath) throws(BuildError) -> Node? {
         var status = stat()
-        let result = (name + [0]).withUnsafeBytes { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { characters in
-                characters.baseAddress.map { fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) } ?? -1
-            }
-        }
+        let result = HostPath(bytes: name).withCString { fstatat(directory, $0, &status, AT_SYMLINK_NOFOLLOW) }
         guard result == 0 else {
             if errno == ENOENT { return nil }
             throw path.appending(name).failure("look at the file")
