@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Builds the same contexts with Slipway and its peers, side by side in one run, and writes what it saw as JSON and as a table.
 
-    Benchmarks/compare.py [--rounds N] [--cases small,many,...] [--phases] [--layers] [--json FILE] [--markdown FILE]
+    Benchmarks/compare.py [--rounds N] [--cases small,many,...] [--phases] [--layers] [--kaniko-without-cache]
+                          [--json FILE] [--markdown FILE]
 
 Every tool pushes to a docker-registry of this run on loopback. A cold build starts with no state at all: neither base nor cache.
 The rounds go through the tools in turn, so that what else the machine does meets all of them. Needs root, SLIPWAY_BINARY,
@@ -9,6 +10,7 @@ docker-registry, mmdebstrap and buildah. A kaniko executor and BuildKit take par
 name them (both are built from their sources by `go build -mod=vendor`); kaniko is run in a chroot of its own, and BuildKit's daemon
 is there before a build begins.
 
+--kaniko-without-cache: kaniko neither asks nor fills its cache, which makes its cold builds faster, and all others slower.
 --phases: one more cold build of each case by Slipway, and where its time went. --layers: the memory that a layer of 200 MB and one of
 2 GB take.
 """
@@ -68,10 +70,9 @@ class Kaniko:
     """Rewrites the root that it runs in, so it gets one of its own."""
     name = "kaniko"
 
-    def __init__(self, scratch, registry):
-        self.scratch, self.registry, self.count = scratch, registry, 0
+    def __init__(self, scratch, registry, caches=True):
+        self.scratch, self.registry, self.count, self.runs, self.caches = scratch, registry, 0, 0, caches
         self.binary = os.environ["KANIKO_EXECUTOR"]
-        self.cache = "kaniko-cache-1"
         self.fresh()
 
     def fresh(self):
@@ -79,13 +80,20 @@ class Kaniko:
         self.cache = f"kaniko-cache-{self.count}"
 
     def build(self, context, image):
-        root = f"{self.scratch}/kaniko-root"
+        # Its root is that of a new container; to make it is not kaniko's work.
+        self.runs += 1
+        root = f"{self.scratch}/kaniko-root-{self.runs}"
+        for folder in ["kaniko", "proc", "dev", "workspace", "etc", "tmp"]:
+            os.makedirs(f"{root}/{folder}")
+        shutil.copy(self.binary, f"{root}/kaniko/executor")
+        for file in ["/etc/hosts", "/etc/resolv.conf"]:
+            shutil.copy(file, f"{root}/etc/")
+        os.sync()
+        cache = f" --cache --cache-copy-layers --cache-repo {self.registry.host}/{self.cache}" if self.caches else ""
         return ["unshare", "-m", "--pid", "--fork", "sh", "-ec",
-            f"rm -rf {root}; mkdir -p {root}/kaniko {root}/proc {root}/dev {root}/workspace {root}/etc {root}/tmp\n"
-            f"cp {self.binary} {root}/kaniko/executor; cp /etc/hosts /etc/resolv.conf {root}/etc/\n"
             f"mount --bind {context} {root}/workspace; mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev\n"
             f"exec chroot {root} /kaniko/executor --force --context dir:///workspace --destination {image} --insecure"
-            f" --insecure-pull --cache --cache-copy-layers --cache-repo {self.registry.host}/{self.cache}"]
+            f" --insecure-pull{cache}"]
 
 
 class BuildKit:
@@ -259,6 +267,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--kaniko-without-cache", action="store_true")
     parser.add_argument("--phases", action="store_true")
     parser.add_argument("--layers", action="store_true")
     parser.add_argument("--json")
@@ -275,7 +284,7 @@ def main():
         folder = contexts(scratch, base)
         tools = [Slipway(scratch, registry), Buildah(scratch, registry)]
         if os.environ.get("KANIKO_EXECUTOR"):
-            tools.append(Kaniko(scratch, registry))
+            tools.append(Kaniko(scratch, registry, caches=not options.kaniko_without_cache))
         if os.environ.get("BUILDKITD") and os.environ.get("BUILDCTL"):
             tools.append(BuildKit(scratch, registry))
         for case in options.cases.split(","):
