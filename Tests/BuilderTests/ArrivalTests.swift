@@ -51,33 +51,12 @@ import Testing
         #expect(layers.allSatisfy { $0.hasSuffix(".lock") })
     }
 
-    /// Lists its files when it is told to.
-    private struct SlowContext: BuildContext {
-        let inner: any BuildContext
-        let mayGoOn: @Sendable () async throws -> Void
-
-        var displayName: String { inner.displayName }
-
-        func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
-            try await inner.entries(under: folder)
-        }
-
-        func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
-            do { try await mayGoOn() } catch { throw BuildError(.missingSource, "\(error)") }
-            return try await inner.contentIDs(of: entries)
-        }
-
-        func read(
-            _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
-        ) async throws(BuildError) { try await inner.read(entry, sink) }
-    }
-
     /// Where nothing was built before, the base is there before the context is read.
     @Test func theBaseComesWhileTheContextIsRead() async throws {
         let bench = try await CacheBench()
         let text = "FROM \(bench.base)\nCOPY a /a\nRUN cat /a > /b\n"
         let result = try await bench.build(text, state: "slow") { request in
-            request.context = SlowContext(inner: request.context) {
+            request.context = WrappedContext(inner: request.context) {
                 try await waitUntil("the base is unpacked") { try !bench.directories("slow").isEmpty }
             }
         }
@@ -85,7 +64,7 @@ import Testing
         // A context that cannot be read ends it all, and nothing is left.
         let error = await #expect(throws: BuildError.self) {
             try await bench.build(text, state: "broken") { request in
-                request.context = SlowContext(inner: request.context) { throw BuildError(.missingSource, "no disk") }
+                request.context = WrappedContext(inner: request.context) { throw BuildError(.missingSource, "no disk") }
             }
         }
         #expect(error?.code == .missingSource)

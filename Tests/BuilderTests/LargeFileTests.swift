@@ -7,25 +7,6 @@ import Testing
 
 /// Large files of a directory get their content while the layer is written: nothing of that shows in the image.
 @Suite(.tags(.integration)) struct LargeFileTests {
-    /// A context that is no directory as far as the builder can see: its files are copied at once.
-    private struct PlainContext: BuildContext {
-        let inner: any BuildContext
-
-        var displayName: String { inner.displayName }
-
-        func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
-            try await inner.entries(under: folder)
-        }
-
-        func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
-            try await inner.contentIDs(of: entries)
-        }
-
-        func read(
-            _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
-        ) async throws(BuildError) { try await inner.read(entry, sink) }
-    }
-
     private static func write(_ bench: Workbench, _ path: String, _ letter: String, mode: String = "0644") throws {
         let file = bench.directory.file("context/\(path)")
         try Shell.run([
@@ -66,7 +47,7 @@ import Testing
         guard bench.modes.contains(mode) else { return }
         let deferred = try await bench.build(Self.dockerfile, mode: mode, state: "deferred", tag: "deferred")
         let plain = try await bench.build(Self.dockerfile, mode: mode, state: "plain", tag: "plain") {
-            $0.context = PlainContext(inner: $0.context)
+            $0.context = WrappedContext(inner: $0.context)
         }
         #expect(deferred.image.layers.map(\.descriptor) == plain.image.layers.map(\.descriptor))
         #expect(deferred.image.manifestDigest == plain.image.manifestDigest)

@@ -141,9 +141,10 @@ import Testing
         #expect(again.log.transfers == [])
     }
 
-    /// A layer of the base that only the destination needs.
-    @Test func `a base that is fetched for a push`() async throws {
-        let bench = try await CacheBench()
+    /// An image whose base is in one registry, a second registry, and a builder that reaches both.
+    private static func elsewhere(
+        _ bench: CacheBench
+    ) async throws -> (other: RegistryServer, builder: Builder, image: BuiltImage) {
         let other = try await RegistryServer(directory: bench.bench.directory.file("other"))
         var configuration = bench.access.configuration
         configuration.insecureRegistries.insert(other.host)
@@ -151,6 +152,13 @@ import Testing
             stateDirectory: bench.bench.directory.file("one"),
             registry: RegistryAccess(configuration: configuration, keychain: .empty), report: bench.bench.report)
         let image = try await builder.build(try bench.bench.request("FROM \(bench.base)\nLABEL a=b\n")) { _ in }
+        return (other, builder, image)
+    }
+
+    /// A layer of the base that only the destination needs.
+    @Test func `a base that is fetched for a push`() async throws {
+        let bench = try await CacheBench()
+        let (other, builder, image) = try await Self.elsewhere(bench)
         let log = EventLog()
         _ = try await builder.push(image, to: [try ImageLocation("\(other.host)/app:1")]) { log.append($0) }
         check(log.transfers)
@@ -175,13 +183,7 @@ import Testing
 
     @Test func `transfers that fail`() async throws {
         let bench = try await CacheBench()
-        let other = try await RegistryServer(directory: bench.bench.directory.file("other"))
-        var configuration = bench.access.configuration
-        configuration.insecureRegistries.insert(other.host)
-        let builder = try Builder(
-            stateDirectory: bench.bench.directory.file("one"),
-            registry: RegistryAccess(configuration: configuration, keychain: .empty), report: bench.bench.report)
-        let image = try await builder.build(try bench.bench.request("FROM \(bench.base)\nLABEL a=b\n")) { _ in }
+        let (other, builder, image) = try await Self.elsewhere(bench)
         let layer = image.layers[0].descriptor.digest
         bench.proxy.fail(1_000) { $0.method == "GET" && $0.path.hasSuffix("\(layer)") ? "download" : nil }
         let pull = EventLog()

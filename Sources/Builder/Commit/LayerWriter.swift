@@ -39,11 +39,6 @@ struct LayerWriter {
         }
     }
 
-    private struct FileIdentity: Hashable {
-        let device: UInt64
-        let inode: UInt64
-    }
-
     private func append(
         _ directory: HostPath, _ prefix: [UInt8], _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>,
         _ firstNames: inout [FileIdentity: [UInt8]]
@@ -69,7 +64,7 @@ struct LayerWriter {
             entry.modified = TarEntry.Time(seconds: min(node.modified.seconds, newest))
             let isToldOtherwise = node.modified.nanoseconds != 0 || node.modified.seconds > newest
             if node.links > 1, node.kind != .directory {
-                let identity = FileIdentity(device: node.device, inode: node.inode)
+                let identity = FileIdentity(node)
                 if let first = firstNames[identity] {
                     entry.kind = .hardLink
                     entry.linkName = first

@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Synchronization
 
@@ -9,12 +8,7 @@ import Synchronization
 /// Files are known by their inodes, which cannot be taken by others while they are open here. So whatever an instruction does
 /// to its own files afterwards, what is left of them gets its content, and nothing else does.
 final class DeferredFiles: Sendable {
-    private struct Identity: Hashable {
-        let device: UInt64
-        let inode: UInt64
-    }
-
-    private let files = Mutex<[Identity: DeferredFile]>([:])
+    private let files = Mutex<[FileIdentity: DeferredFile]>([:])
 
     /// Smaller ones cost more to remember than to copy.
     private static let smallest: Int64 = 8 << 20
@@ -30,14 +24,14 @@ final class DeferredFiles: Sendable {
     /// - Parameter file: with its metadata set.
     func add(_ file: DeferredFile) throws(BuildError) {
         guard ftruncate(file.target.raw, off_t(file.size)) == 0 else { throw file.path.failure("make the file") }
-        try file.setTime()
+        try FileCalls.setModified(file.target.raw, file.path, file.modified)
         guard let made = try Node.read(file.target.raw, file.path) else { return }
-        files.withLock { $0[Identity(device: made.device, inode: made.inode)] = file }
+        files.withLock { $0[FileIdentity(made)] = file }
     }
 
     /// The file at a place that waits for its content; it waits no more.
     func take(_ node: Node) -> DeferredFile? {
-        files.withLock { $0.removeValue(forKey: Identity(device: node.device, inode: node.inode)) }
+        files.withLock { $0.removeValue(forKey: FileIdentity(node)) }
     }
 }
 
@@ -49,7 +43,7 @@ final class DeferredFile: Sendable {
     fileprivate let target: FileContent.Descriptor
     fileprivate let path: HostPath
     fileprivate let size: Int64
-    private let modified: Timestamp
+    fileprivate let modified: Timestamp
 
     init(
         from source: consuming FileContent.Descriptor, _ origin: HostPath, to target: consuming FileContent.Descriptor,
@@ -73,13 +67,7 @@ final class DeferredFile: Sendable {
             try body(bytes)
         }
         guard left == 0 else { throw changed }
-        try setTime()
-    }
-
-    fileprivate func setTime() throws(BuildError) {
-        var times = [timespec](
-            repeating: timespec(tv_sec: Int(modified.seconds), tv_nsec: Int(modified.nanoseconds)), count: 2)
-        guard futimens(target.raw, &times) == 0 else { throw path.failure("set the time of the file") }
+        try FileCalls.setModified(target.raw, path, modified)
     }
 
     private var changed: BuildError {

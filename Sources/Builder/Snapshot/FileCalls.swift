@@ -115,12 +115,19 @@ enum FileCalls {
         guard path.withCString({ mknod($0, S_IFCHR, 0) }) == 0 else { throw path.failure("mark the file as removed") }
     }
 
+    /// Times of access and modification.
+    private static func times(_ time: Timestamp) -> [timespec] {
+        Array(repeating: timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds)), count: 2)
+    }
+
+    /// As below, of an open file.
+    static func setModified(_ descriptor: Int32, _ path: HostPath, _ time: Timestamp) throws(BuildError) {
+        guard futimens(descriptor, times(time)) == 0 else { throw path.failure("set the time of the file") }
+    }
+
     static func setModified(_ path: HostPath, _ time: Timestamp) throws(BuildError) {
-        var times = [
-            timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds)),
-            timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds)),
-        ]
-        guard path.withCString({ utimensat(AT_FDCWD, $0, &times, AT_SYMLINK_NOFOLLOW) }) == 0 else {
+        let times = times(time)
+        guard path.withCString({ utimensat(AT_FDCWD, $0, times, AT_SYMLINK_NOFOLLOW) }) == 0 else {
             throw path.failure("set the time of the file")
         }
     }

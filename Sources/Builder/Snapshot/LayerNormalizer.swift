@@ -12,13 +12,6 @@ struct LayerNormalizer {
     private var changedLinks: Set<FileIdentity>?
     private var upper: HostPath?
 
-    private struct FileIdentity: Hashable {
-        let device: UInt64
-        let inode: UInt64
-
-        init(_ node: Node) { (device, inode) = (node.device, node.inode) }
-    }
-
     init(over lowers: LayeredRoot) { self.lowers = lowers }
 
     func normalize(_ upper: HostPath) throws(BuildError) {

@@ -18,6 +18,14 @@ struct Timestamp: Hashable, Sendable, Comparable {
     }
 }
 
+/// One file of this machine, under whichever of its names.
+struct FileIdentity: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+
+    init(_ node: Node) { (device, inode) = (node.device, node.inode) }
+}
+
 /// What the kernel knows of a file, with the owner that the image sees.
 struct Node: Hashable, Sendable {
     enum Kind: Hashable, Sendable {

@@ -107,10 +107,7 @@ struct NodeWriter: Sendable {
         }
         guard fchmod(descriptor, node.mode) == 0 else { throw path.failure("set the mode of the file") }
         try attributes()
-        var times = [node.modified, node.modified].map {
-            timespec(tv_sec: Int($0.seconds), tv_nsec: Int($0.nanoseconds))
-        }
-        guard futimens(descriptor, &times) == 0 else { throw path.failure("set the time of the file") }
+        try FileCalls.setModified(descriptor, path, node.modified)
     }
 
     private static func ownerFailure(_ path: HostPath, _ node: Node) -> BuildError {

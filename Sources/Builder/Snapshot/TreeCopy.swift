@@ -7,11 +7,6 @@ struct TreeCopy {
     /// By device and inode of the source: where the first name went.
     private var firstNames: [FileIdentity: HostPath] = [:]
 
-    private struct FileIdentity: Hashable {
-        let device: UInt64
-        let inode: UInt64
-    }
-
     init(writer: NodeWriter, kept: KeptPaths = .none) {
         self.writer = writer
         self.kept = kept
@@ -20,7 +15,7 @@ struct TreeCopy {
     /// Copies one file to a place where nothing is.
     mutating func copyFile(_ file: LayeredRoot.File, to host: HostPath, as node: Node) throws(BuildError) {
         if file.node.links > 1, file.node.kind != .directory {
-            let identity = FileIdentity(device: file.node.device, inode: file.node.inode)
+            let identity = FileIdentity(file.node)
             if let first = firstNames[identity] {
                 try writer.makeHardLink(host, to: first)
                 return
