@@ -39,13 +39,20 @@ import Testing
         #expect(remains == "")
     }
 
-    @Test func `a layer that does not fit leaves nothing`() throws {
+    /// A file that is copied first, and one that is copied and compressed at the same time.
+    @Test(arguments: [
+        (2, "cannot write the layer", "free space there"), (1, "cannot write the", "disk"),
+    ]) func `a layer that does not fit leaves nothing`(_ files: Int, _ failure: String, _ hint: String) throws {
         let scratch = try TemporaryDirectory("full-layer")
         guard let disk = try SmallDisk(at: scratch.file("state"), megabytes: 16) else { return }
         try Shell.run(["mkdir", scratch.file("context")])
-        // Fits as a file, and not once more as a layer.
-        try Shell.run(["sh", "-c", "head -c 12000000 /dev/urandom > '\(scratch.file("context"))/data'"])
-        try Data("FROM scratch\nCOPY data /\n".utf8).write(to: URL(fileURLWithPath: scratch.file("context/Dockerfile")))
+        // Fits as files, and not once more as a layer.
+        for number in 1...files {
+            let file = scratch.file("context") + "/data\(number)"
+            try Shell.run(["sh", "-c", "head -c \(12_000_000 / files) /dev/urandom > '\(file)'"])
+        }
+        try Data("FROM scratch\nCOPY data* /\n".utf8).write(
+            to: URL(fileURLWithPath: scratch.file("context/Dockerfile")))
         func build() throws -> Shell.Output {
             try Shell.run(
                 [
@@ -54,9 +61,10 @@ import Testing
                 ], allowFailure: true)
         }
         let failed = try build()
-        #expect(failed.status == 1 && failed.stderr.contains("cannot write the layer"), "\(failed)")
-        #expect(failed.stderr.contains("No space left on device") && failed.stderr.contains("free space there"))
+        #expect(failed.status == 1 && failed.stderr.contains(failure), "\(failed)")
+        #expect(failed.stderr.contains("No space left on device") && failed.stderr.contains(hint), "\(failed)")
         #expect(try Shell.run(["find", disk.path, "-name", ".ingest-*"]).stdout == "")
+        #expect(try Shell.run(["find", disk.path + "/builds", "-mindepth", "1"]).stdout == "")
         try disk.grow(toMegabytes: 64)
         let whole = try build()
         #expect(whole.status == 0, "\(whole)")

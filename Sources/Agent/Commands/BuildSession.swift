@@ -75,7 +75,8 @@ struct BuildSession {
     }
 
     /// Asks the registries whether they take the image before a step is done, while the base images come. Where no step has to
-    /// be done, the push itself is soon enough.
+    /// be done, the push itself is soon enough. Of a build that fails, a registry that takes nothing is told of before anything
+    /// else.
     private func checkedBuild(
         _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
         _ outputs: [ImageOutput]
@@ -86,7 +87,12 @@ struct BuildSession {
         let check = PushCheck(builder, pushes)
         var request = request
         request.mayBegin = { () async throws(BuildError) in try await check.answer() }
-        try await build(request, with: builder, to: pushes, names: names, outputs)
+        do {
+            try await build(request, with: builder, to: pushes, names: names, outputs)
+        } catch {
+            try await check.answer()
+            throw error
+        }
     }
 
     private func build(
