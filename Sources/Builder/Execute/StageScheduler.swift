@@ -28,6 +28,7 @@ struct StageScheduler {
         await bases.cancel()
         ahead?.cancel()
         await ahead?.value
+        await runBlocking { scratch.end() }
         return try image.get()
     }
 

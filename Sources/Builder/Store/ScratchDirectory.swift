@@ -43,9 +43,14 @@ final class ScratchDirectory: Sendable {
         do throws(FileSystemError) { try removeTree(directory.text) } catch { throw BuildError(.storage, from: error) }
     }
 
-    deinit {
+    /// Removes the directory now, whoever else still holds it: a thread that worked in it may let go of it later.
+    func end() {
         try? removeTree(path.text)
         unlink(lockPath.text)
+    }
+
+    deinit {
+        end()
         close(lock)
     }
 
