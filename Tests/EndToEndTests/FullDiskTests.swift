@@ -41,7 +41,7 @@ import Testing
 
     /// A file that is copied first, and one that is copied and compressed at the same time.
     @Test(arguments: [
-        (2, "cannot write the layer", "free space there"), (1, "cannot write the", "disk"),
+        (2, "cannot write the layer", "free space there"), (1, "cannot write the", "the state directory"),
     ]) func `a layer that does not fit leaves nothing`(_ files: Int, _ failure: String, _ hint: String) throws {
         let scratch = try TemporaryDirectory("full-layer")
         guard let disk = try SmallDisk(at: scratch.file("state"), megabytes: 16) else { return }
