@@ -16,7 +16,7 @@ struct StepCache: Sendable {
     private func path(_ key: StepKey) -> HostPath { folder.appending(key.digest.encoded) }
 
     /// Whether no step was ever done here.
-    var isEmpty: Bool { (try? FileCalls.names(in: folder).isEmpty) ?? false }
+    var isEmpty: Bool { FileCalls.isEmpty(folder) }
 
     /// The layer that the step made before. Being asked for keeps it from being collected.
     func layer(for key: StepKey) -> Entry? {

@@ -10,7 +10,16 @@ enum FileCalls {
         try names(of: directory.withCString { opendir($0) }, directory)
     }
 
-    /// The same of a directory that is open.
+    /// Whether a directory is there and has nothing in it; however much it has, the first names tell.
+    static func isEmpty(_ directory: HostPath) -> Bool {
+        guard let stream = directory.withCString({ opendir($0) }) else { return false }
+        defer { closedir(stream) }
+        // Two of them are the directory itself and the one above.
+        for _ in 0..<3 where Glibc.readdir(stream) == nil { return true }
+        return false
+    }
+
+    /// The names in a directory that is open.
     static func names(in descriptor: borrowing FileContent.Descriptor, _ directory: HostPath) throws(BuildError)
         -> [FileName]
     {
