@@ -94,6 +94,7 @@ package final class HTTPClient: Sendable {
             }
         } onCancel: {
             cancellation.cancel()
+            if case .stream(let source) = request.body { source.cancel() }
         }
         return try result.get()
     }

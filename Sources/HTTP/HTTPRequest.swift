@@ -7,6 +7,8 @@ package struct HTTPRequest: Sendable {
         case file(path: String, size: Int64)
         /// A part of a file.
         case fileRange(path: String, range: Range<Int64>)
+        /// What is made while it is sent, of a length that nobody knows yet.
+        case stream(any BodySource)
     }
 
     package var method: String
@@ -63,6 +65,16 @@ package struct HTTPResponse: Sendable {
 
     package var status: Int { head.status }
     package var headers: HTTPHeaders { head.headers }
+}
+
+/// Gives a body that is made while it is sent.
+package protocol BodySource: AnyObject, Sendable {
+    /// Waits for bytes behind a position; called on a thread that may block. The same bytes may be asked for again.
+    ///
+    /// - Returns: how many were put into the buffer; 0 at the end; `nil` when no end will come, which stops the transfer.
+    func read(at position: Int64, into buffer: UnsafeMutableRawBufferPointer) -> Int?
+    /// Who waits for bytes, or will, gets `nil`; called on any thread.
+    func cancel()
 }
 
 /// Takes the body of a successful answer as it arrives, on a thread that may block.

@@ -12,6 +12,7 @@ final class Transfer {
     private var file: Int32 = -1
     /// Where the body begins in its file.
     private var bodyStart: Int64 = 0
+    /// -1 while nobody knows it, as libcurl says it.
     private var bodySize: Int64 = 0
     private var sent: Int64 = 0
 
@@ -93,7 +94,7 @@ final class Transfer {
         set(CURLOPT_CONNECTTIMEOUT, configuration.connectTimeout)
         set(CURLOPT_LOW_SPEED_LIMIT, configuration.stallRate)
         set(CURLOPT_LOW_SPEED_TIME, request.stallTimeout ?? configuration.stallTimeout)
-        let isOpenEnded = receiver != nil || bodySize > 1 << 20
+        let isOpenEnded = receiver != nil || bodySize > 1 << 20 || bodySize < 0
         if let timeout = request.timeout ?? (isOpenEnded ? nil : configuration.timeout) {
             set(CURLOPT_TIMEOUT, timeout)
         }
@@ -167,6 +168,7 @@ final class Transfer {
             guard try openFile(path) >= range.upperBound, range.lowerBound >= 0 else {
                 throw HTTPError(.invalidRequest, "\(path) has not the bytes that are to be sent", place: place)
             }
+        case .stream: bodySize = -1
         }
     }
 
@@ -208,7 +210,7 @@ final class Transfer {
             guard let transfer = Transfer.of(context), origin == SEEK_SET, offset >= 0 else { return 1 }
             // libcurl sends a request again by itself when a kept connection breaks. An upload that has begun is not sent
             // twice unseen: its sender asks first what has arrived.
-            if transfer.isFile && transfer.sent > 0 { return 2 }
+            if transfer.isUpload && transfer.sent > 0 { return 2 }
             transfer.sent = Int64(offset)
             return 0
         }
@@ -288,7 +290,7 @@ final class Transfer {
     private var overflow = 0
 
     private func give(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
-        let wanted = Int(min(Int64(buffer.count), bodySize - sent))
+        let wanted = bodySize < 0 ? buffer.count : Int(min(Int64(buffer.count), bodySize - sent))
         guard wanted > 0 else { return 0 }
         switch request.body {
         case .none: return 0
@@ -310,10 +312,17 @@ final class Transfer {
                 advance(count)
                 return count
             }
+        case .stream(let source):
+            guard let count = source.read(at: sent, into: buffer) else {
+                failure = HTTPError(.cancelled, "the body to be sent was given up", place: place)
+                return Int(CURL_READFUNC_ABORT)
+            }
+            advance(count)
+            return count
         }
     }
 
-    private var isFile: Bool { file >= 0 }
+    private var isUpload: Bool { file >= 0 || bodySize < 0 }
 
     private func advance(_ count: Int) {
         sent += Int64(count)

@@ -26,7 +26,8 @@ struct BlobUpload: Sendable {
             return try await chunks(&session, from: 0, chunk)
         }
         do throws(RegistryError) {
-            try await finish(session, body: .file(path: file, size: descriptor.size))
+            try await repository.finish(
+                session, descriptor.digest, place, body: .file(path: file, size: descriptor.size), progress)
         } catch {
             if error.status == 413, descriptor.size > Self.smallChunk {
                 return try await chunks(&session, from: 0, Self.smallChunk)
@@ -76,7 +77,7 @@ struct BlobUpload: Sendable {
                 .unavailable, "the blob was not accepted", place: place,
                 cause: "the registry has more bytes than were sent", isTransient: true)
         }
-        try await finish(session, body: .none)
+        try await repository.finish(session, descriptor.digest, place)
     }
 
     /// Sends a part; returns how many bytes the registry has then.
@@ -92,7 +93,7 @@ struct BlobUpload: Sendable {
             call.sent = { progress(start + $0) }
         }
         let response = try await host.send(call)
-        guard response.head.isSuccess else { throw failure(response) }
+        guard response.head.isSuccess else { throw host.uploadFailure(response, place) }
         try follow(response, &session)
         return UploadSession.received(response) ?? range.upperBound
     }
@@ -102,7 +103,7 @@ struct BlobUpload: Sendable {
         let request = call("GET", session)
         let response = try await host.retry.run { () async throws(RegistryError) in
             let response = try await host.send(request)
-            if response.status >= 500 || response.status == 429 { throw failure(response) }
+            if response.status >= 500 || response.status == 429 { throw host.uploadFailure(response, place) }
             return response
         }
         guard response.head.isSuccess, let received = UploadSession.received(response) else { return nil }
@@ -116,30 +117,38 @@ struct BlobUpload: Sendable {
         session = next
     }
 
-    private func finish(_ session: UploadSession, body: HTTPRequest.Body) async throws(RegistryError) {
-        var call = call("PUT", session)
-        let url = session.url.text
-        do {
-            call.url = try HTTPURL("\(url)\(url.contains("?") ? "&" : "?")digest=\(descriptor.digest)")
-        } catch {
-            throw RegistryError(error, host: host.name, place: place)
-        }
-        call.headers = ["Content-Type": "application/octet-stream"]
-        call.body = body
-        if case .file = body { call.sent = progress }
-        call.stallTimeout = repository.configuration.uploadTimeout
-        let response = try await host.send(call)
-        guard response.status == 201 else { throw failure(response) }
-    }
-
     private func call(_ method: String, _ session: UploadSession) -> RegistryHost.Call {
         var call = repository.call(method, "", scopes: repository.push, place: place)
         call.url = session.url
         return call
     }
+}
 
-    private func failure(_ response: HTTPResponse) -> RegistryError {
-        let failure = host.failure(response, "the blob was not accepted", place)
+extension RemoteRepository {
+    /// Says what was sent, or sends all of it with that.
+    func finish(
+        _ session: UploadSession, _ digest: Digest, _ place: String, body: HTTPRequest.Body = .none,
+        _ progress: (@Sendable (Int64) -> Void)? = nil
+    ) async throws(RegistryError) {
+        var call = call("PUT", "", scopes: push, place: place)
+        let url = session.url.text
+        do {
+            call.url = try HTTPURL("\(url)\(url.contains("?") ? "&" : "?")digest=\(digest)")
+        } catch {
+            throw RegistryError(error, host: host.name, place: place)
+        }
+        call.headers = ["Content-Type": "application/octet-stream"]
+        call.body = body
+        call.sent = progress
+        call.stallTimeout = configuration.uploadTimeout
+        let response = try await host.send(call)
+        guard response.status == 201 else { throw host.uploadFailure(response, place) }
+    }
+}
+
+extension RegistryHost {
+    nonisolated func uploadFailure(_ response: HTTPResponse, _ place: String) -> RegistryError {
+        let failure = failure(response, "the blob was not accepted", place)
         // A session may be lost with the server that had it; a new one helps.
         guard response.status == 404 else { return failure }
         return RegistryError(

@@ -74,6 +74,9 @@ package protocol ImageRepository: Sendable {
         progress: (@Sendable (Int64) -> Void)?
     ) async throws(RegistryError) -> PushOutcome
 
+    /// Begins to send a blob that is made meanwhile; `nil` where that is no gain, or not possible.
+    func stream(_ blob: any GrowingBlob) -> StreamedUpload?
+
     /// Adds a manifest or index and points the tag at it; without a tag it is there by its digest.
     func pushManifest(
         _ bytes: [UInt8], mediaType: MediaType, tag: String?
@@ -109,6 +112,8 @@ extension ImageRepository {
     package func tagList(since stamp: TagListStamp?) async throws(RegistryError) -> TagListAnswer {
         .list(try await tags(), nil)
     }
+
+    package func stream(_ blob: any GrowingBlob) -> StreamedUpload? { nil }
 
     package func deleteTag(_ tag: String) async throws(RegistryError) { throw cannotDelete }
 

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTP
 import OCI
+import Synchronization
 
 /// One registry: where its API is, how it wants to be convinced, and the tokens that it gave.
 ///
@@ -23,6 +24,8 @@ actor RegistryHost {
     nonisolated let options: RegistryConfiguration.HostOptions
     nonisolated let uploads = SharedUploads()
     nonisolated let referrerLists = TaskQueues()
+    /// Whether it did not take a blob while that was made.
+    nonisolated let refusesStreams = Mutex(false)
     private nonisolated let pace: HostPace
     private nonisolated let slots: Slots
     private nonisolated let endpoint: RegistryEndpoint

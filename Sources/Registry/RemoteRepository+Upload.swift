@@ -8,20 +8,31 @@ extension RemoteRepository {
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         progress: (@Sendable (Int64) -> Void)?
     ) async throws(RegistryError) -> PushOutcome {
+        try await pushBlob(descriptor, from: store, mountFrom: sources, streamed: nil, progress: progress)
+    }
+
+    /// - Parameter streamed: the same blob, on its way here since it was made.
+    func pushBlob(
+        _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
+        streamed: StreamedUpload?, progress: (@Sendable (Int64) -> Void)?
+    ) async throws(RegistryError) -> PushOutcome {
         let repository = self
         return try await host.uploads.share("\(path)@\(descriptor.digest)") { () async throws(RegistryError) in
             // Every attempt begins anew, with the question whether the one before arrived after all.
             try await repository.host.retry.run { () async throws(RegistryError) in
-                try await repository.push(descriptor, from: store, mountFrom: sources, progress: progress)
+                try await repository.push(
+                    descriptor, from: store, mountFrom: sources, streamed: streamed, progress: progress)
             }
         }
     }
 
     private func push(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
-        progress: (@Sendable (Int64) -> Void)?
+        streamed: StreamedUpload?, progress: (@Sendable (Int64) -> Void)?
     ) async throws(RegistryError) -> PushOutcome {
+        let place = place(.digest(descriptor.digest))
         if try await isThere(descriptor.digest, scopes: push) { return .existed }
+        if let streamed, try await streamed.finish(descriptor, place, progress) { return .uploaded }
         var session: UploadSession?
         for source in mountable(sources) {
             switch try await mount(descriptor.digest, from: source) {
@@ -34,7 +45,6 @@ extension RemoteRepository {
             case .session(nil): break
             }
         }
-        let place = place(.digest(descriptor.digest))
         let size = await runBlocking { store.size(of: descriptor.digest) }
         guard size == descriptor.size else {
             if let session { await abandon(session) }
@@ -111,7 +121,7 @@ extension RemoteRepository {
         }
     }
 
-    private func open(_ place: String) async throws(RegistryError) -> UploadSession {
+    func open(_ place: String) async throws(RegistryError) -> UploadSession {
         let response = try await host.send(call("POST", "blobs/uploads/", scopes: push, place: place))
         guard response.status == 202 else { throw host.failure(response, "the registry takes no upload", place) }
         guard let session = try UploadSession(response, host, place) else {
@@ -129,7 +139,7 @@ extension RemoteRepository {
     }
 
     /// Tells the registry that an upload will not be continued. It forgets it by itself as well, only later.
-    private func abandon(_ session: UploadSession) async {
+    func abandon(_ session: UploadSession) async {
         var call = call("DELETE", "", scopes: push, place: "\(location)")
         call.url = session.url
         _ = try? await host.send(call)

@@ -65,6 +65,42 @@ import Testing
         #expect(seen.contains(first.image.manifestDigest.description))
     }
 
+    /// A large layer is on its way before anybody knows how long it will be; what the repository has is not said twice.
+    @Test func aLargeLayerLeavesWhileItIsMade() async throws {
+        let bench = try await CacheBench()
+        try bench.bench.write("large")
+        try Shell.run(["sh", "-c", "head -c 9000000 /dev/urandom > \(bench.bench.directory.file("context/large"))"])
+        let text = "FROM \(bench.base)\nCOPY large /large\nRUN cat /large /large > /twice && rm /large\n"
+        let first = try await bench.build(text, state: "one")
+        let sent = first.requests.filter { $0.method == "PATCH" }
+        #expect(sent.count == 2)
+        #expect(sent.allSatisfy { $0.headers["transfer-encoding"] == "chunked" })
+        for (layer, request) in zip(first.image.layers.dropFirst(), sent) {
+            #expect(Digest.sha256(of: request.body) == layer.descriptor.digest)
+            #expect(request.body.count == layer.descriptor.size)
+            let put = first.requests.filter {
+                $0.method == "PUT" && $0.target.contains("digest=\(layer.descriptor.digest)")
+            }
+            #expect(put.count == 1 && put.allSatisfy(\.body.isEmpty))
+        }
+        let seen = try Shell.run([
+            "skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", "docker://\(bench.server.host)/app:1",
+            "oci:\(bench.bench.directory.file("copy")):1",
+        ])
+        #expect(seen.status == 0)
+
+        // Another machine makes the same: what it sent by then is given up.
+        let second = try await bench.build(text, state: "two")
+        #expect(second.trace == "ww")
+        #expect(second.image.layers.map(\.descriptor) == first.image.layers.map(\.descriptor))
+        let digests = second.image.layers.map { "digest=\($0.descriptor.digest)" }
+        #expect(!second.requests.contains { request in digests.contains { request.target.contains($0) } })
+        let opened = second.requests.count { $0.method == "POST" }
+        let closed = second.requests.count { $0.method == "DELETE" }
+        #expect(opened == closed)
+        #expect(second.log.all.contains { if case .blobPushed(_, _, .existed, _) = $0 { true } else { false } })
+    }
+
     @Test func aRefusedUploadEndsTheBuild() async throws {
         let bench = try await CacheBench()
         let refusing = try StubServer { request in

@@ -68,7 +68,7 @@ private final class Gatherer: BodyReceiver {
             switch body {
             case .none: #expect(response.body.isEmpty)
             case .bytes(let bytes): #expect(response.body == bytes)
-            case .file, .fileRange: #expect(response.body == big)
+            case .file, .fileRange, .stream: #expect(response.body == big)
             }
         }
         #expect(sent.withLock { $0 } == 600_000)
@@ -77,6 +77,45 @@ private final class Gatherer: BodyReceiver {
         let wrong = HTTPRequest("PUT", url, body: .file(path: scratch.file("big"), size: 5))
         let error = await #expect(throws: HTTPError.self) { _ = try await client().send(wrong, limit: 1) }
         #expect(error?.code == .invalidRequest)
+    }
+
+    /// A body in pieces of 1000 bytes, which may have no end.
+    private final class Pieces: BodySource {
+        private let content: [UInt8]
+        private let hasEnd: Bool
+
+        init(_ content: [UInt8], hasEnd: Bool = true) { (self.content, self.hasEnd) = (content, hasEnd) }
+
+        func read(at position: Int64, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
+            let piece = content[Int(position)...].prefix(min(1000, buffer.count))
+            buffer.copyBytes(from: piece)
+            return piece.isEmpty && !hasEnd ? nil : piece.count
+        }
+
+        func cancel() {}
+    }
+
+    @Test(arguments: [0, 1, 1000, 70_001])
+    func aBodyOfUnknownLength(_ size: Int) async throws {
+        let server = try StubServer { .answer(200, body: $0.body) }
+        let content = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 2) }
+        let sent = Mutex<Int64>(0)
+        let request = HTTPRequest(
+            "PATCH", try HTTPURL(server.url + "/"), body: .stream(Pieces(content)),
+            sent: { count in sent.withLock { $0 = count } })
+        #expect(try await client().send(request, limit: 100_000).body == content)
+        #expect(sent.withLock { $0 } == size)
+        #expect(server.requests.map { $0.headers["transfer-encoding"] } == ["chunked"])
+    }
+
+    @Test func aBodyThatIsGivenUp() async throws {
+        let server = try StubServer { .answer(200, body: $0.body) }
+        let request = HTTPRequest(
+            "PATCH", try HTTPURL(server.url + "/"), body: .stream(Pieces([1, 2, 3], hasEnd: false)))
+        let error = await #expect(throws: HTTPError.self) { _ = try await client().send(request, limit: 1) }
+        #expect(error?.code == .cancelled)
+        // Half of it is no request.
+        #expect(server.requests.isEmpty)
     }
 
     @Test func credentialsDoNotFollowToAnotherHost() async throws {

@@ -98,7 +98,10 @@ package final class FaultProxy: @unchecked Sendable {
         guard let connection = LoopbackSocket.connect(registry) else { return [] }
         defer { close(connection) }
         var head = "\(request.method) \(request.target) HTTP/1.0\r\n"
-        for (name, value) in request.headers where name != "connection" { head += "\(name): \(value)\r\n" }
+        for (name, value) in request.headers where !["connection", "transfer-encoding"].contains(name) {
+            head += "\(name): \(value)\r\n"
+        }
+        if request.headers["transfer-encoding"] != nil { head += "content-length: \(request.body.count)\r\n" }
         guard LoopbackSocket.send(connection, Array((head + "\r\n").utf8) + request.body) else { return [] }
         var answer: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)

@@ -165,11 +165,39 @@ package final class StubServer: @unchecked Sendable {
             headers[line[..<colon].lowercased()] =
                 line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
         }
-        let length = Int(headers["content-length"] ?? "0") ?? 0
-        while buffer.count < end + 4 + length { guard receive(connection, &buffer) else { return nil } }
-        let body = Array(buffer[(end + 4)..<(end + 4 + length)])
-        buffer.removeFirst(end + 4 + length)
+        buffer.removeFirst(end + 4)
+        var body: [UInt8] = []
+        if headers["transfer-encoding"] == "chunked" {
+            while let chunk = readChunk(connection, &buffer) {
+                if chunk.isEmpty {
+                    return StubRequest(
+                        method: words[0], target: words[1], headers: headers, body: body, connection: number)
+                }
+                body += chunk
+            }
+            return nil
+        }
+        guard let whole = read(Int(headers["content-length"] ?? "0") ?? 0, connection, &buffer) else { return nil }
+        body = whole
         return StubRequest(method: words[0], target: words[1], headers: headers, body: body, connection: number)
+    }
+
+    private static func read(_ count: Int, _ connection: Int32, _ buffer: inout [UInt8]) -> [UInt8]? {
+        while buffer.count < count { guard receive(connection, &buffer) else { return nil } }
+        defer { buffer.removeFirst(count) }
+        return Array(buffer[..<count])
+    }
+
+    /// A piece of a body whose length nobody told before; the last is empty (RFC 9112, section 7.1). Without trailers.
+    private static func readChunk(_ connection: Int32, _ buffer: inout [UInt8]) -> [UInt8]? {
+        var line: [UInt8] = []
+        while line.last != 0x0a {
+            guard let byte = read(1, connection, &buffer) else { return nil }
+            line += byte
+        }
+        let digits = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let size = Int(digits, radix: 16), let chunk = read(size + 2, connection, &buffer) else { return nil }
+        return Array(chunk.dropLast(2))
     }
 
     private static func receive(_ connection: Int32, _ buffer: inout [UInt8]) -> Bool {

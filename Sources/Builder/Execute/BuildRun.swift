@@ -169,10 +169,15 @@ actor BuildRun {
         case .run(let run): upper = try await perform(run, on: &files)
         }
         if !request.ignoredPaths.isEmpty { try leaveOutIgnored(upper) }
+        let stream = uploads?.stream()
+        // Unless it was whole before.
+        defer { stream?.ended(isWhole: false) }
+        let content = builder.store.content
         let (cut, size) = try LayerWriter(
             newest: files.newest, ownership: builder.store.ownership, compression: request.compression
-        ).write(upper, deferred, to: builder.store.content)
-        await append(cut, .built, of: step, to: &files)
+        ).write(upper, deferred, to: stream.map { content.watched(by: $0) } ?? content)
+        stream?.ended(isWhole: true)
+        await append(cut, .built, of: step, to: &files, stream)
         // What the step left is what the next steps stand on, in this build and in later ones.
         if let chain = files.chain { try builder.store.layers.keep(upper, as: chain, size: size, scratch: scratch) }
         builder.store.steps.remember(cut, for: key)
@@ -182,13 +187,14 @@ actor BuildRun {
     }
 
     private func append(
-        _ cut: StepCache.Entry, _ origin: BuiltImage.Layer.Origin, of step: PlannedStep, to files: inout StageFiles
+        _ cut: StepCache.Entry, _ origin: BuiltImage.Layer.Origin, of step: PlannedStep, to files: inout StageFiles,
+        _ stream: LayerStream? = nil
     ) async {
         let layer = BuiltImage.Layer(
             descriptor: cut.descriptor, diffID: cut.diffID, origin: origin,
             createdBy: step.history?.createdBy ?? step.text)
         files.append(layer)
-        await uploads?.begin(layer)
+        await uploads?.begin(layer, stream)
     }
 
     private func key(

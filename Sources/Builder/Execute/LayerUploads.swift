@@ -46,7 +46,16 @@ actor LayerUploads {
     func use(_ bases: BaseFetcher?) { self.bases = bases }
 
     /// Sends a layer to all destinations; nothing happens for those where it is on its way.
-    func begin(_ layer: BuiltImage.Layer) { for location in locations { _ = task(layer, to: location) } }
+    ///
+    /// - Parameter stream: the same layer, if it was sent while it was made.
+    func begin(_ layer: BuiltImage.Layer, _ stream: LayerStream? = nil) {
+        for location in locations { _ = task(layer, to: location, stream?.take(location.repository)) }
+    }
+
+    /// For a layer that is about to be made.
+    nonisolated func stream() -> LayerStream {
+        LayerStream(to: locations.compactMap { try? builder.registry.repository($0.repository) })
+    }
 
     /// How sending a layer ended; it is sent now if it was not before.
     func outcome(of layer: BuiltImage.Layer, to location: ImageLocation) async throws(BuildError)
@@ -74,9 +83,14 @@ actor LayerUploads {
         return found
     }
 
-    private func task(_ layer: BuiltImage.Layer, to location: ImageLocation) -> Task<Outcome, Never> {
+    private func task(
+        _ layer: BuiltImage.Layer, to location: ImageLocation, _ streamed: StreamedUpload? = nil
+    ) -> Task<Outcome, Never> {
         let item = Item(repository: location.repository, digest: layer.descriptor.digest)
-        if let known = tasks[item] { return known }
+        if let known = tasks[item] {
+            if let streamed { Task { await streamed.abandon() } }
+            return known
+        }
         let (builder, progress, bases) = (builder, progress, bases)
         let slots = slots[location.repository]
         let isCancelled = isCancelled
@@ -85,7 +99,7 @@ actor LayerUploads {
             let outcome: Outcome
             do throws(BuildError) {
                 if isCancelled || Task.isCancelled { throw BuildError(.cancelled, "the upload was cancelled") }
-                outcome = .success(try await builder.send(layer, to: location, bases, progress))
+                outcome = .success(try await builder.send(layer, to: location, streamed, bases, progress))
             } catch {
                 outcome = .failure(error)
             }
@@ -117,7 +131,7 @@ extension Builder {
     /// Brings one layer into a repository: not at all when it is there, else by a mount, else from the local store, where
     /// a layer of a base image or of the shared cache is put only then.
     fileprivate func send(
-        _ layer: BuiltImage.Layer, to location: ImageLocation, _ bases: BaseFetcher?,
+        _ layer: BuiltImage.Layer, to location: ImageLocation, _ streamed: StreamedUpload?, _ bases: BaseFetcher?,
         _ progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> BuildEvent.BlobOutcome {
         let remote = try await explained("cannot push to \(location.repository)") { () throws(RegistryError) in
@@ -131,8 +145,12 @@ extension Builder {
         defer { meter.end(isDone: isUploaded) }
         let outcome: PushOutcome
         do throws(RegistryError) {
-            outcome = try await remote.pushBlob(
-                descriptor, from: store.content, mountFrom: sources, progress: meter.moved)
+            if let streamed {
+                outcome = try await streamed.push(descriptor, from: store.content, progress: meter.moved)
+            } else {
+                outcome = try await remote.pushBlob(
+                    descriptor, from: store.content, mountFrom: sources, progress: meter.moved)
+            }
         } catch {
             guard error.code == .contentMissing, let source = sources.first else {
                 throw BuildError(

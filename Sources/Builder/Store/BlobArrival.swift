@@ -66,9 +66,10 @@ final class BlobArrival: IngestWatcher {
 
     /// Waits for bytes behind a place.
     ///
+    /// - Parameter isStopped: asked whenever `news` comes: whether this reader wants no more.
     /// - Returns: how many; 0 at the verified end.
-    fileprivate func available(
-        behind position: Int64, _ news: Blocking.Semaphore
+    func available(
+        behind position: Int64, _ news: Blocking.Semaphore, isStopped: () -> Bool = { false }
     ) throws(ArchiveError) -> (descriptor: Int32, count: Int64) {
         while true {
             let found = state.withLock { state -> (descriptor: Int32, count: Int64, isOver: Bool, isReadable: Bool) in
@@ -76,7 +77,7 @@ final class BlobArrival: IngestWatcher {
                 if state.outcome == nil, state.count <= position { state.waiting.append(news) }
                 return (state.file?.descriptor ?? -1, state.count - position, state.outcome != nil, isReadable)
             }
-            guard found.isReadable else {
+            guard found.isReadable, !isStopped() else {
                 throw ArchiveError(.stream, "the blob cannot be read while it arrives")
             }
             if found.count > 0 || found.isOver { return (found.descriptor, max(0, found.count)) }
