@@ -99,7 +99,7 @@ let package = Package(
                 log,
                 arguments,
             ] + nio),
-        .executableTarget(name: "slipway", dependencies: ["Agent", arguments], swiftSettings: strict),
+        .executableTarget(name: "slipway", dependencies: ["Agent", "CLinux", arguments], swiftSettings: strict),
 
         // Tests: what the suites share, then one suite a module.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),

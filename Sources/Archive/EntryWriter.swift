@@ -48,38 +48,63 @@ struct EntryWriter {
         }
     }
 
-    /// Owner, attributes, mode, time: in this order, because a change of owner takes away file capabilities and setuid,
-    /// a closed mode forbids attributes, and everything changes the time.
     func apply(
         _ entry: TarEntry, to file: borrowing FileHandle, _ summary: inout ExtractionSummary
+    ) throws(FileSystemError) {
+        try apply(Self.attributes(of: entry), of: entry.name, to: file, &summary)
+    }
+
+    /// Gives a directory what it is to have; nothing happens where none is any more.
+    func apply(
+        _ attributes: LayerTree.DirectoryAttributes, to path: [UInt8], in root: Directory,
+        _ summary: inout ExtractionSummary
+    ) throws(FileSystemError) {
+        func open() throws(FileSystemError) -> FileHandle {
+            try root.openFile(path.isEmpty ? [0x2e] : path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        }
+        do throws(FileSystemError) {
+            try apply(attributes, of: path, to: try open(), &summary)
+        } catch {
+            if error.isNotFound || error.code == ELOOP { return }
+            // One that was here before, and that nobody may list.
+            guard error.code == EACCES else { throw error }
+            try root.setMode(path, 0o700)
+            try apply(attributes, of: path, to: try open(), &summary)
+        }
+    }
+
+    /// Owner, attributes, mode, time: in this order, because a change of owner takes away file capabilities and setuid,
+    /// a closed mode forbids attributes, and everything changes the time.
+    private func apply(
+        _ attributes: LayerTree.DirectoryAttributes, of name: [UInt8], to file: borrowing FileHandle,
+        _ summary: inout ExtractionSummary
     ) throws(FileSystemError) {
         let fd = file.fd
         // Most files are made as they are to be: to look is cheaper than to set the same once more.
         let status = try file.status()
         switch ownership {
-        case .apply where status.uid == entry.uid && status.gid == entry.gid: break
+        case .apply where status.uid == attributes.uid && status.gid == attributes.gid: break
         case .apply:
-            guard fchown(fd, entry.uid, entry.gid) == 0 else {
-                throw LayerTree.failure(LayerTree.ownerChange, entry.name, errno)
+            guard fchown(fd, attributes.uid, attributes.gid) == 0 else {
+                throw LayerTree.failure(LayerTree.ownerChange, name, errno)
             }
         case .record:
-            let record = OwnershipRecord(uid: entry.uid, gid: entry.gid)
+            let record = OwnershipRecord(uid: attributes.uid, gid: attributes.gid)
             if record.isNeeded { try ExtendedAttributes.set(OwnershipRecord.attribute, record.text, fd: fd) }
         }
-        try setAttributes(entry.xattrs, &summary) { name, value throws(FileSystemError) in
+        try setAttributes(attributes.xattrs, &summary) { name, value throws(FileSystemError) in
             if ownership == .record, name == OwnershipRecord.markerAttribute {
                 try ExtendedAttributes.setInNamespace(name, value, fd: fd)
             } else {
                 try ExtendedAttributes.set(name, value, fd: fd)
             }
         }
-        // A change of the owner takes away special bits that were there before; none are before this.
-        if status.mode != entry.mode {
-            guard fchmod(fd, entry.mode) == 0 else { throw LayerTree.failure("change the mode", entry.name, errno) }
+        // A change of the owner takes away special bits of files that were there before; none are before this.
+        if status.mode != attributes.mode {
+            guard fchmod(fd, attributes.mode) == 0 else { throw LayerTree.failure("change the mode", name, errno) }
         }
-        var times = [timespec](
-            repeating: timespec(tv_sec: Int(entry.time.seconds), tv_nsec: Int(entry.time.nanoseconds)), count: 2)
-        guard futimens(fd, &times) == 0 else { throw LayerTree.failure("set the time", entry.name, errno) }
+        let time = timespec(tv_sec: Int(attributes.time.seconds), tv_nsec: Int(attributes.time.nanoseconds))
+        guard futimens(fd, [time, time]) == 0 else { throw LayerTree.failure("set the time", name, errno) }
     }
 
     // MARK: Others
@@ -139,23 +164,6 @@ struct EntryWriter {
             }
         }
         try parent.setTime(name, entry.time)
-    }
-
-    func apply(
-        _ attributes: LayerTree.DirectoryAttributes, to path: [UInt8], in root: Directory,
-        _ summary: inout ExtractionSummary
-    ) throws(FileSystemError) {
-        switch ownership {
-        case .apply: try root.setOwner(path, uid: attributes.uid, gid: attributes.gid)
-        case .record:
-            let record = OwnershipRecord(uid: attributes.uid, gid: attributes.gid)
-            if record.isNeeded { try root.setAttribute(path, OwnershipRecord.attribute, record.text) }
-        }
-        try setAttributes(attributes.xattrs, &summary) { name, value throws(FileSystemError) in
-            try root.setAttribute(path, name, value)
-        }
-        try root.setMode(path, attributes.mode)
-        try root.setTime(path, attributes.time)
     }
 
     /// A file of a lower layer again in this one, with everything that it has there.

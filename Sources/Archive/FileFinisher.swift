@@ -12,7 +12,7 @@ final class FileFinisher {
     static let largest = 128 << 10
     private static let batchFiles = 32
     private static let batchBytes = 256 << 10
-    private static let batches = 2
+    private static let batches = 6
 
     private struct Unfinished: Sendable {
         let file: OpenFile

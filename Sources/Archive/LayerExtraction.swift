@@ -79,7 +79,6 @@ struct LayerExtraction {
         // The deepest first: an attribute set below changes nothing above, but a closed directory hides what is in it.
         for (path, attributes) in tree.pending.sorted(by: { $1.key.lexicographicallyPrecedes($0.key) }) {
             try at(path) { () throws(FileSystemError) in
-                guard try tree.root.statusIfPresent(path)?.type == .directory else { return }
                 try writer.apply(attributes, to: path, in: tree.root, &summary)
             }
         }
@@ -114,12 +113,13 @@ struct LayerExtraction {
         _ entry: TarEntry, _ path: [UInt8], _ name: [UInt8], in parent: Directory
     ) throws(ArchiveError) {
         try at(entry) { () throws(FileSystemError) in
-            do throws(FileSystemError) { try parent.makeDirectory(name, mode: 0o700) } catch {
+            let mode = entry.mode & 0o755 | 0o700
+            do throws(FileSystemError) { try parent.makeDirectory(name, mode: mode) } catch {
                 guard error.code == EEXIST, let status = try parent.statusIfPresent(name) else { throw error }
                 if status.type == .directory { return }
                 try parent.remove(name)
                 tree.forget(path)
-                try parent.makeDirectory(name, mode: 0o700)
+                try parent.makeDirectory(name, mode: mode)
                 // What was hidden by the mark, or by the file that stood here, stays hidden.
                 if tree.mode == .overlay { try tree.makeOpaque(path) }
             }

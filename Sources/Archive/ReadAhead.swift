@@ -74,7 +74,7 @@ private final class Handover<Outcome: Sendable>: Sendable {
 package final class Feed: Sendable {
     package static let pieceSize = 256 << 10
 
-    private let queue = BoundedQueue<[UInt8]>(limit: 4)
+    private let queue = BoundedQueue<[UInt8]>(limit: 8)
     /// Pieces that were read, whose memory serves again.
     private let free = Mutex<[[UInt8]]>([])
 

@@ -13,7 +13,10 @@ extension Builder {
         for location in locations where !order.contains(location.repository) { order.append(location.repository) }
         var tagged: [(any ImageRepository, ImageLocation)] = []
         let uploads = image.uploads(to: locations, by: self, progress)
-        for layer in image.layers { await uploads.begin(layer) }
+        let config = BuiltImage.Layer(
+            descriptor: image.manifest.config, diffID: image.manifest.config.digest, origin: .built, createdBy: "")
+        try storing { () throws(ContentStoreError) in _ = try store.content.add(image.configBytes) }
+        for layer in image.layers + [config] { await uploads.begin(layer) }
         async let known = names(of: image, among: locations)
         for repository in order {
             let names = locations.filter { $0.repository == repository }
@@ -22,7 +25,7 @@ extension Builder {
             }
             guard let first = names.first else { continue }
             var destination = PushReport.Destination(location: first, digest: image.manifestDigest)
-            try await pushBlobs(of: image, as: first, by: uploads, &destination)
+            try await pushBlobs(of: image, config, as: first, by: uploads, &destination)
             report.destinations.append(destination)
             tagged += names.map { (remote, $0) }
         }
@@ -54,14 +57,11 @@ extension Builder {
     }
 
     private func pushBlobs(
-        of image: BuiltImage, as location: ImageLocation, by uploads: LayerUploads,
+        of image: BuiltImage, _ config: BuiltImage.Layer, as location: ImageLocation, by uploads: LayerUploads,
         _ destination: inout PushReport.Destination
     ) async throws(BuildError) {
-        let config = image.manifest.config
-        try storing { () throws(ContentStoreError) in _ = try store.content.add(image.configBytes) }
-        let last = BuiltImage.Layer(descriptor: config, diffID: config.digest, origin: .built, createdBy: "")
         var done: Set<Digest> = []
-        for (descriptor, layer) in zip(image.manifest.layers + [config], image.layers + [last])
+        for (descriptor, layer) in zip(image.manifest.layers + [config.descriptor], image.layers + [config])
         where done.insert(descriptor.digest).inserted {
             try Task.checkBuildCancellation()
             switch try await uploads.outcome(of: layer, to: location) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <spawn.h>
@@ -110,6 +111,12 @@ int linux_clone_file(int to, int from) { return ioctl(to, FICLONE, from); }
 
 int linux_begin_writing(int descriptor, int64_t start, int64_t count) {
     return sync_file_range(descriptor, start, count, SYNC_FILE_RANGE_WRITE);
+}
+
+void linux_keep_freed_memory(int bytes) {
+    mallopt(M_TRIM_THRESHOLD, bytes);
+    mallopt(M_MMAP_THRESHOLD, bytes / 2);
+    mallopt(M_ARENA_MAX, 2);
 }
 
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

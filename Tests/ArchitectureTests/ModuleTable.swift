@@ -64,7 +64,7 @@ enum ModuleTable {
                 "Logging",
                 "ArgumentParser", "NIOCore", "NIOPosix", "NIOHTTP1",
             ]),
-        "slipway": Module(layer: 4, mayImport: ["Agent", "ArgumentParser"]),
+        "slipway": Module(layer: 4, mayImport: ["Agent", "CLinux", "ArgumentParser"]),
     ]
 
     /// What every module may import. `Foundation` is not there: it brings 45 MB.

@@ -85,6 +85,10 @@ int linux_clone_file(int to, int from);
 /// sync_file_range with SYNC_FILE_RANGE_WRITE: hidden behind _GNU_SOURCE. Begins to write a part of a file to the disk.
 int linux_begin_writing(int descriptor, int64_t start, int64_t count);
 
+/// mallopt: its header is not in the module. Up to so many freed bytes at the end of the heap are kept for the next to come, and
+/// blocks up to half of that come from the heap; the threads share two heaps.
+void linux_keep_freed_memory(int bytes);
+
 /// eventfd: its header is not in the module. Close-on-exec and non-blocking.
 int linux_eventfd(void);
 
