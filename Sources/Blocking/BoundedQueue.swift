@@ -31,7 +31,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         return isTaken
     }
 
-    /// Said once by whoever puts: nothing more comes.
+    /// Said once, for each thread that takes, by whoever puts: nothing more comes.
     package func end() { news.signal() }
 
     /// Waits for the next element.

@@ -39,19 +39,23 @@ import Testing
         #expect(remains == "")
     }
 
-    /// A file that is copied first, and one that is copied and compressed at the same time.
+    /// Files that are copied first, one that is copied and compressed at the same time, and many that several threads copy.
     @Test(arguments: [
-        (2, "cannot write the layer", "free space there"), (1, "cannot write the", "the state directory"),
-    ]) func `a layer that does not fit leaves nothing`(_ files: Int, _ failure: String, _ hint: String) throws {
+        (2, 12, "cannot write the layer", "free space there"), (1, 12, "cannot write the", "the state directory"),
+        (600, 12, "cannot write the layer", "free space there"), (600, 24, "cannot write the file", "make room"),
+    ])
+    func `a layer that does not fit leaves nothing`(
+        _ files: Int, _ megabytes: Int, _ failure: String, _ hint: String
+    ) throws {
         let scratch = try TemporaryDirectory("full-layer")
         guard let disk = try SmallDisk(at: scratch.file("state"), megabytes: 16) else { return }
-        try Shell.run(["mkdir", scratch.file("context")])
-        // Fits as files, and not once more as a layer.
+        try Shell.run(["mkdir", "-p", scratch.file("context/folder")])
+        // 12 MB fit as files, and not once more as a layer.
         for number in 1...files {
-            let file = scratch.file("context") + "/data\(number)"
-            try Shell.run(["sh", "-c", "head -c \(12_000_000 / files) /dev/urandom > '\(file)'"])
+            let file = scratch.file("context/folder") + "/data\(number)"
+            try Shell.run(["sh", "-c", "head -c \(megabytes * 1_000_000 / files) /dev/urandom > '\(file)'"])
         }
-        try Data("FROM scratch\nCOPY data* /\n".utf8).write(
+        try Data("FROM scratch\nCOPY folder /folder\n".utf8).write(
             to: URL(fileURLWithPath: scratch.file("context/Dockerfile")))
         func build() throws -> Shell.Output {
             try Shell.run(

@@ -20,8 +20,7 @@ struct LayerWriter {
             let blob = BlobSink(store)
             let diff = DiffSink(try LayerCompressor(blob, compression))
             var tar = TarWriter(diff)
-            var firstNames: [FileIdentity: [UInt8]] = [:]
-            try append(upper, [], deferred, to: &tar, &firstNames)
+            try append(upper, deferred, to: &tar)
             try tar.finish()
             let diffID = diff.diffID()
             let (digest, size) = try blob.commit()
@@ -40,67 +39,69 @@ struct LayerWriter {
     }
 
     private func append(
-        _ directory: HostPath, _ prefix: [UInt8], _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>,
-        _ firstNames: inout [FileIdentity: [UInt8]]
+        _ upper: HostPath, _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>
     ) throws {
-        if FileCalls.isOpaque(directory), !prefix.isEmpty {
-            try tar.append(mark(prefix + Array("/.wh..wh..opq".utf8)))
-        }
-        let closed = try FileCalls.unlock(directory, ownership)
-        defer { if let closed { try? FileCalls.setMode(directory, closed) } }
-        for name in try FileCalls.names(in: directory) {
-            let host = directory.appending(name)
-            guard let node = try Node.read(host, ownership), node.kind != .socket else { continue }
-            let path = prefix.isEmpty ? name : prefix + [0x2f] + name
-            guard !name.starts(with: LayerMarks.prefix) else { throw LayerMarks.refusal(of: path) }
-            if node.isWhiteout {
-                let mark = (prefix.isEmpty ? [] : prefix + [0x2f]) + LayerMarks.prefix + name
-                try tar.append(self.mark(mark))
-                continue
+        var firstNames: [FileIdentity: [UInt8]] = [:]
+        var entries = LayerEntries(upper, ownership)
+        while let item = try entries.item() {
+            switch item {
+            case .opaque(let path): try tar.append(mark(path + Array("/.wh..wh..opq".utf8)))
+            case .entry(let entry): try append(entry, deferred, to: &tar, &firstNames)
             }
-            var entry = TarEntry(name: path, kind: kind(of: node), mode: node.mode)
-            entry.uid = node.uid
-            entry.gid = node.gid
-            entry.modified = TarEntry.Time(seconds: min(node.modified.seconds, newest))
-            let isToldOtherwise = node.modified.nanoseconds != 0 || node.modified.seconds > newest
-            if node.links > 1, node.kind != .directory {
-                let identity = FileIdentity(node)
-                if let first = firstNames[identity] {
-                    entry.kind = .hardLink
-                    entry.linkName = first
-                    try tar.append(entry)
-                    continue
-                }
-                firstNames[identity] = path
-            }
-            if node.kind != .symlink { entry.xattrs = try FileCalls.attributes(of: host) }
-            switch node.kind {
-            case .symlink: entry.linkName = try FileCalls.target(ofLink: host)
-            case .characterDevice, .blockDevice:
-                entry.major = node.major
-                entry.minor = node.minor
-            case .file: entry.size = node.size
-            case .directory, .fifo, .socket: break
-            }
-            try tar.append(entry)
-            defer {
-                if isToldOtherwise { try? FileCalls.setModified(host, Timestamp(seconds: entry.modified.seconds)) }
-            }
-            if node.kind == .file, node.size > 0 {
-                try content(of: host, deferred?.take(node)) { (bytes) throws(BuildError) in
-                    do throws(ArchiveError) { try tar.write(bytes) } catch {
-                        throw BuildError(.storage, "cannot write the layer", from: error)
-                    }
-                }
-            }
-            if node.kind == .directory { try append(host, path, deferred, to: &tar, &firstNames) }
         }
     }
 
-    private func content(
-        of host: HostPath, _ deferred: DeferredFile?, _ body: (UnsafeRawBufferPointer) throws(BuildError) -> Void
-    ) throws(BuildError) {
-        if let deferred { try deferred.stream(body) } else { try FileContent.stream(host, body) }
+    private func append(
+        _ found: LayerEntries.Entry, _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>,
+        _ firstNames: inout [FileIdentity: [UInt8]]
+    ) throws {
+        let (node, path, name) = (found.node, found.path, found.name)
+        if node.kind == .socket { return }
+        guard !name.starts(with: LayerMarks.prefix) else { throw LayerMarks.refusal(of: path) }
+        if node.isWhiteout { return try tar.append(mark(path.dropLast(name.count) + LayerMarks.prefix + name)) }
+        var entry = TarEntry(name: path, kind: kind(of: node), mode: node.mode)
+        entry.uid = node.uid
+        entry.gid = node.gid
+        entry.modified = TarEntry.Time(seconds: min(node.modified.seconds, newest))
+        let isToldOtherwise = node.modified.nanoseconds != 0 || node.modified.seconds > newest
+        if node.links > 1, node.kind != .directory {
+            let identity = FileIdentity(node)
+            if let first = firstNames[identity] {
+                entry.kind = .hardLink
+                entry.linkName = first
+                return try tar.append(entry)
+            }
+            firstNames[identity] = path
+        }
+        entry.xattrs = found.attributes
+        switch node.kind {
+        case .symlink: entry.linkName = found.target
+        case .characterDevice, .blockDevice:
+            entry.major = node.major
+            entry.minor = node.minor
+        case .file: entry.size = node.size
+        case .directory, .fifo, .socket: break
+        }
+        try tar.append(entry)
+        if node.kind == .file, node.size > 0 { try append(contentOf: found, deferred?.take(node), to: &tar) }
+        if isToldOtherwise { try? FileCalls.setModified(found.host, Timestamp(seconds: entry.modified.seconds)) }
+    }
+
+    private func append(
+        contentOf found: LayerEntries.Entry, _ deferred: DeferredFile?, to tar: inout TarWriter<DiffSink>
+    ) throws {
+        func write(_ bytes: UnsafeRawBufferPointer) throws(BuildError) {
+            do throws(ArchiveError) { try tar.write(bytes) } catch {
+                throw BuildError(.storage, "cannot write the layer", from: error)
+            }
+        }
+        if let deferred { return try deferred.stream(write) }
+        if let content = found.content {
+            return try content.withUnsafeBytes { bytes in
+                Result { () throws(BuildError) in try write(bytes) }
+            }.get()
+        }
+        try FileContent.stream(found.host, write)
     }
 
     private func mark(_ name: [UInt8]) -> TarEntry {

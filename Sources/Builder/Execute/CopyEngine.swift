@@ -31,7 +31,7 @@ struct CopyEngine<Source: CopySource> {
         let name: FileName
         let item: Source.Item
         var folder: LayeredRoot.Folder?
-        /// The walk made the folder: what is in it is what the walk brought, each name once.
+        /// Nothing was in the folder before: what is in it is what the walk brought, each name once.
         var isOwn = false
     }
 
@@ -132,7 +132,7 @@ struct CopyEngine<Source: CopySource> {
         var staged: HostPath?
         if let staging, node.kind == .file {
             let file = staging.appending("file")
-            try await source.write(item, to: file, as: node, editor.writer)
+            try await source.write(item, to: file, as: node, editor.writer, nil)
             if try ArchiveUnpacker.isArchive(file) {
                 let folder = try directory(at: options.destination, new: options.unpackedFolder)
                 try ArchiveUnpacker(
@@ -157,7 +157,7 @@ struct CopyEngine<Source: CopySource> {
         if let staged {
             try FileCalls.move(staged, to: host)
         } else {
-            try await source.write(item, to: host, as: node, editor.writer)
+            try await source.write(item, to: host, as: node, editor.writer, nil)
         }
     }
 
@@ -166,13 +166,17 @@ struct CopyEngine<Source: CopySource> {
     private mutating func copyChildren(
         of item: Source.Item, to folder: LayeredRoot.Folder, _ filter: SourceFilter
     ) async throws(BuildError) {
-        trail = [Step(name: [], item: item, folder: folder)]
-        try await copyChildren(of: item, below: [], filter)
+        let host = editor.upper.appending(folder.path)
+        trail = [Step(name: [], item: item, folder: folder, isOwn: folder.hosts == [host] && FileCalls.isEmpty(host))]
+        let copies = FileCopies()
+        try await copyChildren(of: item, below: [], filter, copies)
         trail = []
+        // What comes next may look at them.
+        try copies.finish()
     }
 
     private mutating func copyChildren(
-        of item: Source.Item, below prefix: [UInt8], _ filter: SourceFilter
+        of item: Source.Item, below prefix: [UInt8], _ filter: SourceFilter, _ copies: FileCopies
     ) async throws(BuildError) {
         for (name, child) in try source.children(of: item) {
             let path = prefix.isEmpty ? name : prefix + [0x2f] + name
@@ -180,11 +184,12 @@ struct CopyEngine<Source: CopySource> {
             guard source.isDirectory(child) else {
                 guard isTaken else { continue }
                 let folder = try currentFolder()
-                let host =
-                    trail.last?.isOwn == true
-                    ? editor.unusedPlace(name, in: folder) : try editor.place(name, in: folder)
+                // In a folder of its own nothing looks at a name again before the walk is over.
+                let isOwn = trail.last?.isOwn == true
+                let host = isOwn ? editor.unusedPlace(name, in: folder) : try editor.place(name, in: folder)
                 try await source.write(
-                    child, to: host, as: options.applied(to: try source.node(of: child)), editor.writer)
+                    child, to: host, as: options.applied(to: try source.node(of: child)), editor.writer,
+                    isOwn ? copies : nil)
                 continue
             }
             guard isTaken || filter.mayTake(below: path) else { continue }
@@ -199,7 +204,7 @@ struct CopyEngine<Source: CopySource> {
                 node = own
             }
             trail.append(step)
-            try await copyChildren(of: child, below: path, filter)
+            try await copyChildren(of: child, below: path, filter, copies)
             let done = trail.removeLast()
             if let node, let folder = done.folder { try editor.set(folder, node) }
         }

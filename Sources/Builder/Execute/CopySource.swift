@@ -15,7 +15,11 @@ protocol CopySource {
     /// The metadata that the item would have in the image.
     func node(of item: Item) throws(BuildError) -> Node
     /// Makes the file, link or special file in a place where nothing is.
-    mutating func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError)
+    ///
+    /// - Parameter copies: takes files that need not be there at once.
+    mutating func write(
+        _ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter, _ copies: FileCopies?
+    ) async throws(BuildError)
     func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) throws(BuildError)
     /// Files are linked to each other within one source of an instruction, never across: what was written before may be
     /// another file by then.
@@ -100,18 +104,24 @@ struct ContextSource: CopySource {
             modified: Timestamp(seconds: entry.modified ?? createdAt))
     }
 
-    mutating func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError) {
+    mutating func write(
+        _ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter, _ copies: FileCopies?
+    ) async throws(BuildError) {
         if let identity = item.entry.linkIdentity {
             if let first = firstNames[identity] { return try writer.makeHardLink(host, to: first) }
             firstNames[identity] = host
         }
+        let directory = tree.context as? DirectoryContext
         switch item.entry.kind {
         case .file:
-            let descriptor = try FileContent.create(host)
+            if let copies, let directory, item.entry.linkIdentity == nil, !isDeferred(item, node) {
+                return try copies.add(in: host.parent) { [self] () throws(BuildError) in
+                    try copy(item, of: directory, to: host, as: node, writer)
+                }
+            }
+            let descriptor = try FileContent.create(host, mode: node.mode)
             let raw = descriptor.raw
-            if let deferred, item.entry.attributes.isEmpty, deferred.takes(node),
-                let context = tree.context as? DirectoryContext
-            {
+            if let deferred, isDeferred(item, node), let context = directory {
                 try writer.apply(node, toFile: raw, host) {}
                 let origin = context.place(of: item.entry)
                 return try deferred.add(
@@ -129,6 +139,20 @@ struct ContextSource: CopySource {
         case .directory, .unavailable:
             throw BuildError(.context, "cannot copy \(item.entry.path): it is not a file")
         }
+    }
+
+    private func copy(
+        _ item: Item, of directory: DirectoryContext, to host: HostPath, as node: Node, _ writer: NodeWriter
+    ) throws(BuildError) {
+        let descriptor = try FileContent.create(host, mode: node.mode)
+        try FileContent.stream(try directory.open(item.entry), directory.place(of: item.entry)) {
+            (bytes) throws(BuildError) in try FileContent.write(bytes, to: descriptor.raw, host)
+        }
+        try writer.apply(node, toFile: descriptor.raw, host) { copyAttributes(of: item, to: host, writer) }
+    }
+
+    private func isDeferred(_ item: Item, _ node: Node) -> Bool {
+        item.entry.attributes.isEmpty && deferred?.takes(node) == true
     }
 
     /// An attribute that the state directory's file system cannot hold is left out, as other builders do.
@@ -182,8 +206,15 @@ struct LayeredSource: CopySource {
         return node
     }
 
-    mutating func write(_ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter) async throws(BuildError) {
+    mutating func write(
+        _ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter, _ copies: FileCopies?
+    ) async throws(BuildError) {
         guard case .file(let file) = item else { return }
+        if let copies, node.kind == .file, file.node.links == 1 {
+            return try copies.add(in: host.parent) { () throws(BuildError) in
+                try writer.copy(file.host, to: host, node)
+            }
+        }
         try copy.copyFile(file, to: host, as: node)
     }
 

@@ -7,7 +7,16 @@ import Glibc
 enum FileCalls {
     /// The names in a directory, sorted by their bytes.
     static func names(in directory: HostPath) throws(BuildError) -> [FileName] {
-        try names(of: directory.withCString { opendir($0) }, directory)
+        try namesAndKinds(in: directory).map(\.name)
+    }
+
+    /// The names in a directory, sorted by their bytes, and which are those of directories.
+    static func namesAndKinds(in directory: HostPath) throws(BuildError) -> [(name: FileName, isFolder: Bool)] {
+        try names(of: directory.withCString { opendir($0) }, directory).map { (name, type) throws(BuildError) in
+            // Not every file system tells.
+            guard type == DT_UNKNOWN else { return (name, type == DT_DIR) }
+            return (name, try Node.read(directory.appending(name), .apply)?.kind == .directory)
+        }
     }
 
     /// Whether a directory is there and has nothing in it; however much it has, the first names tell.
@@ -28,7 +37,7 @@ enum FileCalls {
         guard own >= 0 else { throw directory.failure("list the directory") }
         let stream = fdopendir(own)
         if stream == nil { close(own) }
-        return try names(of: stream, directory)
+        return try names(of: stream, directory).map(\.name)
     }
 
     static func open(directory: HostPath, following: Bool) throws(BuildError) -> FileContent.Descriptor {
@@ -38,10 +47,12 @@ enum FileCalls {
         return FileContent.Descriptor(raw: descriptor)
     }
 
-    private static func names(of stream: OpaquePointer?, _ directory: HostPath) throws(BuildError) -> [FileName] {
+    private static func names(
+        of stream: OpaquePointer?, _ directory: HostPath
+    ) throws(BuildError) -> [(name: FileName, type: Int)] {
         guard let stream else { throw directory.failure("list the directory") }
         defer { closedir(stream) }
-        var names: [FileName] = []
+        var names: [(name: FileName, type: Int)] = []
         while true {
             errno = 0
             guard let entry = Glibc.readdir(stream) else {
@@ -54,9 +65,9 @@ enum FileCalls {
                 return FileName(UnsafeRawBufferPointer(start: bytes, count: length))
             }
             if name == [0x2e] || name == [0x2e, 0x2e] { continue }
-            names.append(name)
+            names.append((name, Int(entry.pointee.d_type)))
         }
-        return names.sorted { $0.lexicographicallyPrecedes($1) }
+        return names.sorted { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
     /// Runs `body` while the caller may list and change a directory, whatever its mode. Root always may.

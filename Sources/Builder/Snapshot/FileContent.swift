@@ -25,9 +25,12 @@ enum FileContent {
         return Descriptor(raw: descriptor)
     }
 
-    static func create(_ path: HostPath) throws(BuildError) -> Descriptor {
+    /// Makes an empty file that nobody else can write.
+    ///
+    /// - Parameter mode: what it will have in the end; special bits, and what the process's mask forbids, come then.
+    static func create(_ path: HostPath, mode: UInt32 = 0o600) throws(BuildError) -> Descriptor {
         let descriptor = path.withCString {
-            Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+            Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0o755 | 0o600)
         }
         guard descriptor >= 0 else { throw path.failure("make the file") }
         return Descriptor(raw: descriptor)
@@ -67,6 +70,25 @@ enum FileContent {
             if count == 0 { return }
             try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
+    }
+
+    /// All of a small file, and no more than a byte behind what it should have.
+    static func read(_ path: HostPath, expecting size: Int) throws(BuildError) -> [UInt8] {
+        let descriptor = try open(path)
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: size + 1) { buffer, count in
+            while count <= size {
+                let more = Glibc.read(descriptor.raw, buffer.baseAddress?.advanced(by: count), size + 1 - count)
+                if more < 0, errno == EINTR { continue }
+                if more < 0 { failure = errno }
+                count += max(0, more)
+                // Where less came than was asked for, nothing is left.
+                if more <= 0 || count == size { break }
+            }
+        }
+        errno = failure
+        guard failure == 0 else { throw path.failure("read the file") }
+        return bytes
     }
 
     static func read(_ path: HostPath, limit: Int) throws(BuildError) -> [UInt8] {

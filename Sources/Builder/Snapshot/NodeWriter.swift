@@ -63,7 +63,7 @@ struct NodeWriter: Sendable {
         case .symlink:
             try makeSymlink(path, target: try FileCalls.target(ofLink: source), node)
         case .file:
-            let descriptor = try FileContent.create(path)
+            let descriptor = try FileContent.create(path, mode: node.mode)
             try FileContent.copy(source, to: descriptor.raw, path)
             try apply(node, toFile: descriptor.raw, path) { () throws(BuildError) in
                 try copyAttributes(source, to: path)
@@ -100,12 +100,17 @@ struct NodeWriter: Sendable {
     func apply(
         _ node: Node, toFile descriptor: Int32, _ path: HostPath, attributes: () throws(BuildError) -> Void
     ) throws(BuildError) {
+        // Most files are made as they are to be: to look is cheaper than to set the same once more.
+        let made = try Node.read(descriptor, path)
         switch ownership {
+        case .apply where made?.uid == node.uid && made?.gid == node.gid: break
         case .apply:
             guard fchown(descriptor, node.uid, node.gid) == 0 else { throw Self.ownerFailure(path, node) }
         case .record: try RecordedOwner.write(node, to: path)
         }
-        guard fchmod(descriptor, node.mode) == 0 else { throw path.failure("set the mode of the file") }
+        if made?.mode != node.mode {
+            guard fchmod(descriptor, node.mode) == 0 else { throw path.failure("set the mode of the file") }
+        }
         try attributes()
         try FileCalls.setModified(descriptor, path, node.modified)
     }
