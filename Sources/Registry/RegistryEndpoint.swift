@@ -54,7 +54,11 @@ final class RegistryEndpoint: Sendable {
             case .asking(let task, _): return task
             case .open(let secure, let plain):
                 let task = Task {
-                    await Self.answers(secure, client) ? secure : await Self.answers(plain, client) ? plain : secure
+                    switch await Self.answer(at: secure, client) {
+                    case .usable: secure
+                    case .notTLS: plain
+                    case .none: await Self.answer(at: plain, client) == .usable ? plain : secure
+                    }
                 }
                 state = .asking(task, secure: secure)
                 return task
@@ -65,18 +69,26 @@ final class RegistryEndpoint: Sendable {
         state.withLock { $0 = .settled(chosen) }
     }
 
-    /// Whether there is an answer at all, whatever it says.
-    private static func answers(_ address: String, _ client: HTTPClient) async -> Bool {
-        guard let url = try? HTTPURL(address + "v2/") else { return false }
+    private enum Answer {
+        /// There is one, whatever it says.
+        case usable
+        /// There is something that does not know what TLS is.
+        case notTLS
+        case none
+    }
+
+    private static func answer(at address: String, _ client: HTTPClient) async -> Answer {
+        guard let url = try? HTTPURL(address + "v2/") else { return .none }
         do {
             var request = HTTPRequest("GET", url, timeout: 30)
             // A certificate that is not trusted is a reason to fail later, and none to go on without TLS.
             request.verifiesServer = false
             let response = try await client.send(request, limit: 1 << 16)
             // What a TLS server says to who does not speak TLS.
-            return url.isSecure || response.status != 400
+            return url.isSecure || response.status != 400 ? .usable : .none
         } catch {
-            return url.isSecure && error.code == .certificate
+            if url.isSecure, error.code == .certificate { return .usable }
+            return url.isSecure && error.code == .notTLS ? .notTLS : .none
         }
     }
 }

@@ -19,7 +19,7 @@ extension RegistryHost {
         func endless(_ cause: String) -> RegistryError {
             RegistryError(.invalidContent, failing, place: place, cause: cause)
         }
-        var current = if let url = call.url { url } else { try url(call.path, place: place) }
+        var current = try await address(of: call)
         var visited: Set<String> = [current.text]
         var barren = 0
         for _ in 0..<Limits.pages {

@@ -78,6 +78,12 @@ actor RegistryHost {
         }
     }
 
+    /// Where a call goes, once it is known whether there is TLS.
+    nonisolated func address(of call: Call) async throws(RegistryError) -> HTTPURL {
+        await endpoint.settle(client)
+        return if let url = call.url { url } else { try url(call.path, place: call.place) }
+    }
+
     /// Where a `Location` or `Link` of an answer leads. A registry behind a proxy that ends TLS may write its own `http:`
     /// for what is reached by `https:`; that is put right instead of leaving TLS.
     nonisolated func target(of reference: String, from url: HTTPURL, place: String) throws(RegistryError) -> HTTPURL {
@@ -100,9 +106,8 @@ actor RegistryHost {
     nonisolated func send(
         _ call: Call, into receiver: (any BodyReceiver)? = nil
     ) async throws(RegistryError) -> HTTPResponse {
-        await endpoint.settle(client)
+        let target = try await address(of: call)
         let base = try url("", place: call.place)
-        let target = if let url = call.url { url } else { try url(call.path, place: call.place) }
         var request = HTTPRequest(
             call.method, target, headers: call.headers, body: call.body,
             stallTimeout: call.stallTimeout, sent: call.sent)

@@ -102,6 +102,15 @@ import Testing
         #expect(wrong?.code == .unavailable && wrong?.description.contains("wrong-word") == false)
     }
 
+    /// A registry of which nobody said whether it speaks TLS: what it says to a handshake is enough to know.
+    @Test func plainHTTPIsFoundOutWithoutAnotherQuestion() async throws {
+        let server = try StubServer { _ in .text(200, #"{"name":"app","tags":["v1"]}"#) }
+        let repository = try access { $0.plainFallback = [server.host] }
+            .repository(.registry(host: server.host, path: "app"))
+        #expect(try await repository.tags() == ["v1"])
+        #expect(server.requests.map(\.path) == ["/v2/app/tags/list"])
+    }
+
     @Test func mirrorsAreReadAndNeverWritten() async throws {
         let fixture = try await RepositoryFixture(.registry)
         let upstream = try #require(fixture.server).host

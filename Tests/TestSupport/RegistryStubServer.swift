@@ -152,8 +152,11 @@ package final class StubServer: @unchecked Sendable {
                 end = (0...(buffer.count - 4)).first { Array(buffer[$0..<$0 + 4]) == separator }
             }
             if end == nil { guard receive(connection, &buffer) else { return nil } }
-            // The beginning of TLS, which is not spoken here.
-            if buffer.first == 0x16 { return nil }
+            // The beginning of TLS, which is not spoken here: as the servers of Go's library say it.
+            if buffer.first == 0x16 {
+                _ = send(connection, Array("HTTP/1.0 400 Bad Request\r\n\r\nnot an HTTP request\n".utf8))
+                return nil
+            }
         }
         guard let end else { return nil }
         let lines = String(decoding: buffer[..<end], as: UTF8.self).components(separatedBy: "\r\n")
