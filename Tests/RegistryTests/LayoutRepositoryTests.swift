@@ -95,11 +95,11 @@ import Testing
         let fixture = try await RepositoryFixture(.layout)
         let repository = LayoutRepository(path: fixture.scratch.file("layout"))
         try await fixture.push("x", to: repository, tag: "v1")
-        let done = fixture.scratch.file("done")
+        let (done, seen) = (fixture.scratch.file("done"), fixture.scratch.file("seen"))
         let holder = try Server(
             [
                 "flock", repository.path, "sh", "-c",
-                "echo held; while [ ! -e '\(done)' ]; do sleep 0.02; done; cat index.json > seen",
+                "echo held; while [ ! -e '\(done)' ]; do sleep 0.02; done; cat '\(repository.path)/index.json' > '\(seen)'",
             ],
             log: fixture.scratch.file("log"))
         try await waitUntil("the lock is held") { holder.log.contains("held") }
@@ -108,6 +108,9 @@ import Testing
         try Shell.run(["touch", done])
         _ = try await push.value
         #expect(try await repository.tags() == ["v1", "v2"])
+        // While the lock was held, nothing was written.
+        let index = try Shell.run(["cat", seen]).stdout
+        #expect(index.contains(#""v1""#) && !index.contains(#""v2""#))
         holder.stop()
     }
 }
