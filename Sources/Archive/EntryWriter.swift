@@ -62,15 +62,15 @@ struct EntryWriter {
         func open() throws(FileSystemError) -> FileHandle {
             try root.openFile(path.isEmpty ? [0x2e] : path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         }
-        do throws(FileSystemError) {
-            try apply(attributes, of: path, to: try open(), &summary)
-        } catch {
+        let folder: FileHandle
+        do throws(FileSystemError) { folder = try open() } catch {
             if error.isNotFound || error.code == ELOOP { return }
             // One that was here before, and that nobody may list.
             guard error.code == EACCES else { throw error }
             try root.setMode(path, 0o700)
-            try apply(attributes, of: path, to: try open(), &summary)
+            folder = try open()
         }
+        try apply(attributes, of: path, to: folder, &summary)
     }
 
     /// Owner, attributes, mode, time: in this order, because a change of owner takes away file capabilities and setuid,

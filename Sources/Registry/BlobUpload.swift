@@ -82,7 +82,7 @@ struct BlobUpload: Sendable {
 
     /// Sends a part; returns how many bytes the registry has then.
     private func chunk(_ session: inout UploadSession, _ range: Range<Int64>) async throws(RegistryError) -> Int64 {
-        var call = call("PATCH", session)
+        var call = repository.call("PATCH", session, place: place)
         call.headers = [
             "Content-Type": "application/octet-stream",
             "Content-Range": "\(range.lowerBound)-\(range.upperBound - 1)",
@@ -100,7 +100,7 @@ struct BlobUpload: Sendable {
 
     /// What the registry has of an upload, and where it goes on; `nil` when it knows nothing of it.
     private func state(_ session: inout UploadSession) async throws(RegistryError) -> Int64? {
-        let request = call("GET", session)
+        let request = repository.call("GET", session, place: place)
         let response = try await host.retry.run { () async throws(RegistryError) in
             let response = try await host.send(request)
             if response.status >= 500 || response.status == 429 { throw host.uploadFailure(response, place) }
@@ -116,21 +116,22 @@ struct BlobUpload: Sendable {
         if next.leastChunk == 0 { next.leastChunk = session.leastChunk }
         session = next
     }
-
-    private func call(_ method: String, _ session: UploadSession) -> RegistryHost.Call {
-        var call = repository.call(method, "", scopes: repository.push, place: place)
-        call.url = session.url
-        return call
-    }
 }
 
 extension RemoteRepository {
+    /// A call to where an upload goes on.
+    func call(_ method: String, _ session: UploadSession, place: String) -> RegistryHost.Call {
+        var call = call(method, "", scopes: push, place: place)
+        call.url = session.url
+        return call
+    }
+
     /// Says what was sent, or sends all of it with that.
     func finish(
         _ session: UploadSession, _ digest: Digest, _ place: String, body: HTTPRequest.Body = .none,
         _ progress: (@Sendable (Int64) -> Void)? = nil
     ) async throws(RegistryError) {
-        var call = call("PUT", "", scopes: push, place: place)
+        var call = call("PUT", session, place: place)
         let url = session.url.text
         do {
             call.url = try HTTPURL("\(url)\(url.contains("?") ? "&" : "?")digest=\(digest)")

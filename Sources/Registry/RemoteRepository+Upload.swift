@@ -140,8 +140,6 @@ extension RemoteRepository {
 
     /// Tells the registry that an upload will not be continued. It forgets it by itself as well, only later.
     func abandon(_ session: UploadSession) async {
-        var call = call("DELETE", "", scopes: push, place: "\(location)")
-        call.url = session.url
-        _ = try? await host.send(call)
+        _ = try? await host.send(call("DELETE", session, place: "\(location)"))
     }
 }

@@ -95,8 +95,7 @@ package final class StreamedUpload: Sendable {
         let place = "\(repository.location)"
         let opened = try await repository.open(place)
         sent.session = opened
-        var call = repository.call("PATCH", "", scopes: repository.push, place: place)
-        call.url = opened.url
+        var call = repository.call("PATCH", opened, place: place)
         call.headers = ["Content-Type": "application/octet-stream"]
         call.body = .stream(blob)
         call.sent = progress.sent

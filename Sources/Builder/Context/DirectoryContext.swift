@@ -65,6 +65,13 @@ package struct DirectoryContext: BuildContext {
     package func read(
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) {
+        try stream(entry, sink)
+    }
+
+    /// As `read`, for who is on a thread that may block.
+    func stream(
+        _ entry: ContextEntry, _ sink: (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) throws(BuildError) {
         try FileContent.stream(try open(entry), place(of: entry), sink)
     }
 

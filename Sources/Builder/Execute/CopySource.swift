@@ -145,8 +145,8 @@ struct ContextSource: CopySource {
         _ item: Item, of directory: DirectoryContext, to host: HostPath, as node: Node, _ writer: NodeWriter
     ) throws(BuildError) {
         let descriptor = try FileContent.create(host, mode: node.mode)
-        try FileContent.stream(try directory.open(item.entry), directory.place(of: item.entry)) {
-            (bytes) throws(BuildError) in try FileContent.write(bytes, to: descriptor.raw, host)
+        try directory.stream(item.entry) { (bytes) throws(BuildError) in
+            try FileContent.write(bytes, to: descriptor.raw, host)
         }
         try writer.apply(node, toFile: descriptor.raw, host) { copyAttributes(of: item, to: host, writer) }
     }

@@ -1,21 +1,15 @@
 import Blocking
 import ContentStore
-import Glibc
 import OCI
 import Registry
 import Synchronization
 
 /// A layer that is sent to its repositories while it is made, once there is enough of it.
 final class LayerStream: IngestWatcher {
-    private struct State {
-        var isBegun = false
-        var isEnded = false
-        var uploads: [RepositoryLocation: StreamedUpload] = [:]
-    }
-
     private let repositories: [any ImageRepository]
     private let arrival = BlobArrival()
-    private let state = Mutex(State())
+    /// Those that nobody took yet; `nil` until there is enough to begin any.
+    private let uploads = Mutex<[RepositoryLocation: StreamedUpload]?>(nil)
 
     /// What is less is made so soon that the repository is better asked first whether it has it.
     private static let least: Int64 = 4 << 20
@@ -27,12 +21,13 @@ final class LayerStream: IngestWatcher {
     func wrote(_ count: Int64) {
         arrival.wrote(count)
         guard count >= Self.least else { return }
-        state.withLock { state in
-            guard !state.isBegun else { return }
-            state.isBegun = true
+        uploads.withLock { uploads in
+            guard uploads == nil else { return }
+            var begun: [RepositoryLocation: StreamedUpload] = [:]
             for repository in repositories {
-                state.uploads[repository.location] = repository.stream(ArrivingBody(arrival))
+                begun[repository.location] = repository.stream(ArrivingBody(arrival))
             }
+            uploads = begun
         }
     }
 
@@ -41,17 +36,13 @@ final class LayerStream: IngestWatcher {
     /// It is in the store; or it never will be. What is said first holds.
     func ended(isWhole: Bool) {
         arrival.ended(isWhole: isWhole)
-        let wasEnded = state.withLock { state in
-            defer { state.isEnded = true }
-            return state.isEnded
-        }
-        if isWhole || wasEnded { return }
-        for upload in state.withLock(\.uploads).values { Task { await upload.abandon() } }
+        guard !isWhole, let left = uploads.withLock(\.self) else { return }
+        for upload in left.values { Task { await upload.abandon() } }
     }
 
     /// The way to a repository, if it was begun; whoever takes it ends it.
     func take(_ location: RepositoryLocation) -> StreamedUpload? {
-        state.withLock { $0.uploads.removeValue(forKey: location) }
+        uploads.withLock { $0?.removeValue(forKey: location) }
     }
 }
 
@@ -64,14 +55,7 @@ private final class ArrivingBody: GrowingBlob {
     init(_ arrival: BlobArrival) { self.arrival = arrival }
 
     func read(at position: Int64, into buffer: UnsafeMutableRawBufferPointer) -> Int? {
-        let found = try? arrival.available(behind: position, news) { isStopped.load(ordering: .acquiring) }
-        guard let (file, available) = found else { return nil }
-        guard available > 0 else { return 0 }
-        while true {
-            let count = pread(file, buffer.baseAddress, min(buffer.count, Int(available)), off_t(position))
-            if count < 0, errno == EINTR { continue }
-            return count > 0 ? count : nil
-        }
+        try? arrival.read(at: position, into: buffer, news) { isStopped.load(ordering: .acquiring) }
     }
 
     func cancel() {

@@ -7,7 +7,7 @@ import Glibc
 enum FileCalls {
     /// The names in a directory, sorted by their bytes.
     static func names(in directory: HostPath) throws(BuildError) -> [FileName] {
-        try namesAndKinds(in: directory).map(\.name)
+        try names(of: directory.withCString { opendir($0) }, directory).map(\.name)
     }
 
     /// The names in a directory, sorted by their bytes, and which are those of directories.

@@ -9,19 +9,15 @@ import Synchronization
 final class FileCopies {
     typealias Job = @Sendable () throws(BuildError) -> Void
 
-    private struct Batch: Sendable {
-        var jobs: [Job] = []
-    }
-
     /// What all threads know.
     private final class Shared: Sendable {
-        let queue = BoundedQueue<Batch>(limit: 2 * ProcessorCount.value)
+        let queue = BoundedQueue<[Job]>(limit: 2 * ProcessorCount.value)
         let failure = Mutex<BuildError?>(nil)
         let done = Semaphore()
     }
 
     private let shared = Shared()
-    private var batch = Batch()
+    private var batch: [Job] = []
     private var folder: HostPath?
     private var threads = 0
 
@@ -38,9 +34,9 @@ final class FileCopies {
 
     /// - Throws: what happened to an earlier one.
     func add(in folder: HostPath, _ job: @escaping Job) throws(BuildError) {
-        if batch.jobs.count >= (self.folder == folder ? Self.largestBatch : Self.fewest) { try handOver() }
+        if batch.count >= (self.folder == folder ? Self.largestBatch : Self.fewest) { try handOver() }
         self.folder = folder
-        batch.jobs.append(job)
+        batch.append(job)
     }
 
     /// Waits until all are made.
@@ -50,7 +46,7 @@ final class FileCopies {
             end()
         } else {
             Self.run(batch, shared)
-            batch = Batch()
+            batch = []
         }
         if let failure = shared.failure.withLock(\.self) { throw failure }
     }
@@ -63,7 +59,7 @@ final class FileCopies {
                 shared.done.signal()
             }
         }
-        var full = Batch()
+        var full: [Job] = []
         swap(&full, &batch)
         _ = shared.queue.put(full)
         if let failure = shared.failure.withLock(\.self) { throw failure }
@@ -75,8 +71,8 @@ final class FileCopies {
         threads = 0
     }
 
-    private static func run(_ batch: Batch, _ shared: Shared) {
-        for job in batch.jobs {
+    private static func run(_ batch: [Job], _ shared: Shared) {
+        for job in batch {
             if shared.failure.withLock({ $0 != nil }) { return }
             do throws(BuildError) { try job() } catch { shared.failure.withLock { $0 = $0 ?? error } }
         }

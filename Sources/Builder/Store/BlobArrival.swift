@@ -62,14 +62,34 @@ final class BlobArrival: IngestWatcher {
     func giveUp() { update { $0.outcome = $0.outcome ?? .unreadable } }
 
     /// Waits until all of it is in its place, and verified.
-    func waitUntilWhole() throws(ArchiveError) { _ = try available(behind: .max, Blocking.Semaphore()) }
+    func waitUntilWhole() throws(ArchiveError) {
+        _ = try available(behind: .max, Blocking.Semaphore()) { false }
+    }
 
-    /// Waits for bytes behind a place.
+    /// Waits for bytes behind a place, and reads them.
     ///
-    /// - Parameter isStopped: asked whenever `news` comes: whether this reader wants no more.
-    /// - Returns: how many; 0 at the verified end.
-    func available(
-        behind position: Int64, _ news: Blocking.Semaphore, isStopped: () -> Bool = { false }
+    /// - Parameters:
+    ///   - news: the reader's own.
+    ///   - isStopped: asked whenever `news` comes: whether this reader wants no more.
+    /// - Returns: how many were put into the buffer; 0 at the verified end.
+    func read(
+        at position: Int64, into buffer: UnsafeMutableRawBufferPointer, _ news: Blocking.Semaphore,
+        isStopped: () -> Bool = { false }
+    ) throws(ArchiveError) -> Int {
+        let (descriptor, available) = try available(behind: position, news, isStopped)
+        guard available > 0, buffer.count > 0 else { return 0 }
+        while true {
+            let count = pread(
+                descriptor, buffer.baseAddress, min(buffer.count, Int(available)), off_t(position))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Self.unreadable }
+            return count
+        }
+    }
+
+    /// - Returns: how many bytes are behind a place; 0 at the verified end.
+    private func available(
+        behind position: Int64, _ news: Blocking.Semaphore, _ isStopped: () -> Bool
     ) throws(ArchiveError) -> (descriptor: Int32, count: Int64) {
         while true {
             let found = state.withLock { state -> (descriptor: Int32, count: Int64, isOver: Bool, isReadable: Bool) in
@@ -77,12 +97,14 @@ final class BlobArrival: IngestWatcher {
                 if state.outcome == nil, state.count <= position { state.waiting.append(news) }
                 return (state.file?.descriptor ?? -1, state.count - position, state.outcome != nil, isReadable)
             }
-            guard found.isReadable, !isStopped() else {
-                throw ArchiveError(.stream, "the blob cannot be read while it arrives")
-            }
+            guard found.isReadable, !isStopped() else { throw Self.unreadable }
             if found.count > 0 || found.isOver { return (found.descriptor, max(0, found.count)) }
             news.wait()
         }
+    }
+
+    private static var unreadable: ArchiveError {
+        ArchiveError(.stream, "the blob cannot be read while it arrives")
     }
 }
 
@@ -95,15 +117,8 @@ struct ArrivingSource: ~Copyable, ByteSource {
     init(_ arrival: BlobArrival) { self.arrival = arrival }
 
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
-        let (descriptor, available) = try arrival.available(behind: position, news)
-        guard available > 0, buffer.count > 0 else { return 0 }
-        while true {
-            let count = pread(
-                descriptor, buffer.baseAddress, min(buffer.count, Int(available)), off_t(position))
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw ArchiveError(.stream, "the blob cannot be read while it arrives") }
-            position += Int64(count)
-            return count
-        }
+        let count = try arrival.read(at: position, into: buffer, news)
+        position += Int64(count)
+        return count
     }
 }
