@@ -1,4 +1,5 @@
 import Builder
+import Testing
 
 /// Another context that the builder does not know for what it is: no directory, as far as it can see.
 struct WrappedContext: BuildContext {
@@ -20,4 +21,20 @@ struct WrappedContext: BuildContext {
     func read(
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) { try await inner.read(entry, sink) }
+}
+
+extension Workbench {
+    /// Builds with the context as the directory that it is, and as one of another kind, whose files are copied one by one and at
+    /// once: the images must be the same.
+    func buildWithBothKindsOfContext(
+        _ dockerfile: String, mode: BuildMode
+    ) async throws -> (directory: Result, wrapped: Result) {
+        let directory = try await build(dockerfile, mode: mode, state: "directory", tag: "directory")
+        let wrapped = try await build(dockerfile, mode: mode, state: "wrapped", tag: "wrapped") {
+            $0.context = WrappedContext(inner: $0.context)
+        }
+        #expect(directory.image.layers.map(\.descriptor) == wrapped.image.layers.map(\.descriptor))
+        #expect(directory.image.manifestDigest == wrapped.image.manifestDigest)
+        return (directory, wrapped)
+    }
 }

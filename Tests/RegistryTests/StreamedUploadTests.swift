@@ -48,75 +48,57 @@ private final class TestBlob: GrowingBlob {
 
 /// A blob goes to a repository while it is made.
 @Suite(.tags(.integration)) struct StreamedUploadTests {
-    private let scratch: TemporaryDirectory
-    private let store: ContentStore
-    private let content: [UInt8]
-    private let blob: Descriptor
+    private let bench: UploadBench
 
-    init() throws {
-        scratch = try TemporaryDirectory("stream")
-        store = try ContentStore(path: scratch.path)
-        content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 37 >> 3) }
-        blob = Descriptor(mediaType: .ociLayer, of: content)
-    }
-
-    private func repository(
-        _ host: String, adjust: (inout RegistryConfiguration.HostOptions) -> Void = { _ in }
-    ) throws -> any ImageRepository {
-        var configuration = RegistryConfiguration()
-        configuration.insecureRegistries = [host]
-        configuration.retry.pause = .milliseconds(1)
-        var options = RegistryConfiguration.HostOptions()
-        adjust(&options)
-        configuration.hosts[host] = options
-        return try RegistryAccess(configuration: configuration, keychain: .empty)
-            .repository(.registry(host: host, path: "app"))
-    }
+    init() throws { bench = try UploadBench(bytes: 300_000, isStored: false) }
 
     /// The bytes that docker-registry keeps of uploads that are not at their end.
     private func uploads(in folder: String) throws -> [Substring] {
         try Shell.run(["find", folder, "-path", "*/_uploads/*/data"]).stdout.split(separator: "\n")
     }
 
+    /// The upload of a blob of which this much is made.
+    private func begin(_ repository: any ImageRepository, _ count: Int = 200_000) throws -> (TestBlob, StreamedUpload) {
+        let made = TestBlob()
+        made.append(bench.content[..<count])
+        return (made, try #require(repository.stream(made)))
+    }
+
     /// All of the blob, and what it is.
     private func finish(_ made: TestBlob) throws {
-        made.append(content[200_000...])
-        try store.add(content)
+        made.append(bench.content[200_000...])
+        try bench.store.add(bench.content)
         made.end()
     }
 
     @Test func dockerRegistryHasItWhenItIsNamed() async throws {
         let fixture = try await RepositoryFixture(.registry)
         let server = try #require(fixture.server)
-        let repository = try repository(server.host)
-        let made = TestBlob()
-        made.append(content[..<100_000])
-        let upload = try #require(repository.stream(made))
+        let repository = try bench.repository(server.host)
+        let (made, upload) = try begin(repository, 100_000)
         // What was made so far is there before there is more.
         let folder = fixture.scratch.file("registry")
         try await waitUntil("the first part is in the registry") {
             try Shell.run(["find", folder, "-path", "*_uploads*", "-name", "data", "-size", "+90k"]).stdout != ""
         }
-        made.append(content[100_000..<200_000])
+        made.append(bench.content[100_000..<200_000])
         try finish(made)
         let told = Counter()
-        #expect(try await upload.push(blob, from: store) { told.set($0) } == .uploaded)
+        #expect(try await upload.push(bench.blob, from: bench.store) { told.set($0) } == .uploaded)
         #expect(told.value == 300_000)
-        #expect(try await fixture.repository("app").blob(blob, limit: 300_000) == content)
+        #expect(try await fixture.repository("app").blob(bench.blob, limit: 300_000) == bench.content)
         let left = try uploads(in: folder)
         #expect(left == [])
     }
 
     @Test func itIsSentOnceAndNotAgain() async throws {
         let server = try ChunkServer()
-        let repository = try repository(server.host)
-        let made = TestBlob()
-        made.append(content[..<200_000])
-        let upload = try #require(repository.stream(made))
+        let repository = try bench.repository(server.host)
+        let (made, upload) = try begin(repository)
         try finish(made)
-        #expect(try await upload.push(blob, from: store, progress: nil) == .uploaded)
+        #expect(try await upload.push(bench.blob, from: bench.store, progress: nil) == .uploaded)
         let seen = server.seen
-        #expect(seen.content == content)
+        #expect(seen.content == bench.content)
         #expect(seen.requests.sorted() == ["HEAD", "PATCH", "POST", "PUT"])
     }
 
@@ -124,16 +106,14 @@ private final class TestBlob: GrowingBlob {
     @Test func whatIsThereIsNotStoredTwice() async throws {
         let fixture = try await RepositoryFixture(.registry)
         let server = try #require(fixture.server)
-        let repository = try repository(server.host)
-        try store.add(content)
-        _ = try await repository.pushBlob(blob, from: store, mountFrom: [], progress: nil)
-        let made = TestBlob()
-        made.append(content[..<200_000])
-        let upload = try #require(repository.stream(made))
+        let repository = try bench.repository(server.host)
+        try bench.store.add(bench.content)
+        _ = try await repository.pushBlob(bench.blob, from: bench.store, mountFrom: [], progress: nil)
+        let (made, upload) = try begin(repository)
         made.end()
-        #expect(try await upload.push(blob, from: store, progress: nil) == .existed)
+        #expect(try await upload.push(bench.blob, from: bench.store, progress: nil) == .existed)
         let again = TestBlob()
-        again.append(content)
+        again.append(bench.content)
         again.end()
         let other = try #require(repository.stream(again))
         await other.abandon()
@@ -151,23 +131,19 @@ private final class TestBlob: GrowingBlob {
             case "too large": try ChunkServer(.init(mostPatch: 100_000))
             default: try ChunkServer(.init(losesPatch: true))
             }
-        let repository = try repository(server.host)
-        let made = TestBlob()
-        made.append(content[..<200_000])
-        let upload = try #require(repository.stream(made))
+        let repository = try bench.repository(server.host)
+        let (made, upload) = try begin(repository)
         try finish(made)
-        #expect(try await upload.push(blob, from: store, progress: nil) == .uploaded)
-        #expect(server.seen.content == content)
+        #expect(try await upload.push(bench.blob, from: bench.store, progress: nil) == .uploaded)
+        #expect(server.seen.content == bench.content)
         #expect((repository.stream(TestBlob()) == nil) == (fault != "breaks"))
     }
 
     /// What is not made after all is not the registry's fault.
     @Test func whatIsGivenUpLeavesTheWayOpen() async throws {
         let server = try ChunkServer()
-        let repository = try repository(server.host)
-        let made = TestBlob()
-        made.append(content[..<200_000])
-        let upload = try #require(repository.stream(made))
+        let repository = try bench.repository(server.host)
+        let (made, upload) = try begin(repository)
         made.cancel()
         await upload.abandon()
         #expect(!server.seen.requests.contains("PUT"))
@@ -177,17 +153,15 @@ private final class TestBlob: GrowingBlob {
     /// Its maker says that it is something else than what was sent.
     @Test func anotherBlobThanWasSent() async throws {
         let server = try ChunkServer()
-        let repository = try repository(server.host)
-        let made = TestBlob()
-        made.append(content[..<200_000])
+        let repository = try bench.repository(server.host)
+        let (made, upload) = try begin(repository)
         made.end()
-        let upload = try #require(repository.stream(made))
-        try store.add(content)
-        #expect(try await upload.push(blob, from: store, progress: nil) == .uploaded)
-        #expect(server.seen.content == content)
+        try bench.store.add(bench.content)
+        #expect(try await upload.push(bench.blob, from: bench.store, progress: nil) == .uploaded)
+        #expect(server.seen.content == bench.content)
     }
 
     @Test func partsOfASizeAreNotOneStream() throws {
-        #expect(try repository("registry.example") { $0.uploadChunk = 1 << 20 }.stream(TestBlob()) == nil)
+        #expect(try bench.repository("registry.example", chunk: 1 << 20).stream(TestBlob()) == nil)
     }
 }
