@@ -89,7 +89,7 @@ package struct ImagesCommand: AsyncParsableCommand {
             let editor = try RepositoryEditor(configuration)
             let revision = try await editor.fetch()
             let space = id == nil ? namespace : nil
-            found = try await editor.containers(at: revision, console).filter {
+            found = try await editor.containers(at: revision, telling: console.alert).filter {
                 (id ?? $0.workload.description) == $0.workload.description
                     && (space ?? $0.workload.namespace) == $0.workload.namespace
             }

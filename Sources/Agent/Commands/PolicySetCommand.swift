@@ -71,49 +71,9 @@ package struct WorkloadPolicyOptions: ParsableArguments {
                 ? WorkloadResult(workload: id, status: "skipped", updates: ["policies up to date"])
                 : WorkloadResult(workload: id, status: "failed", updates: ["not found in repository"])
         }
-        try WorkloadResult.print(results, verbosity: verbose, outcome, output, console)
+        try WorkloadResultTable(results, of: outcome).print(as: output, verbosity: verbose, on: console)
         if results.contains(where: { $0.status == "failed" }) { throw ExitCode(1) }
         if exitCode, changed.isEmpty { throw ExitCode(3) }
-    }
-}
-
-/// A line of the table that `fluxctl release` and `policy` print.
-struct WorkloadResult: Encodable {
-    var workload: String
-    /// `success`, `skipped`, `failed`, `ignored`.
-    var status: String
-    /// What was changed, or why nothing was.
-    var updates: [String]
-
-    /// From how many `-v` on it is shown.
-    private var verbosity: Int { status == "ignored" ? 2 : status == "skipped" ? 1 : 0 }
-
-    private struct Report: Encodable {
-        var commit: String?
-        var workloads: [WorkloadResult]
-    }
-
-    static func print(
-        _ results: [WorkloadResult], verbosity: Int, _ outcome: RepositoryEditor.Outcome, _ output: OutputFormat,
-        _ console: Console
-    ) throws {
-        switch output {
-        case .json:
-            let report = Report(commit: outcome.commit?.description, workloads: results)
-            console.result(String(decoding: try CanonicalJSON.encode(report), as: UTF8.self))
-        case .text:
-            var table = [["WORKLOAD ", "STATUS ", "UPDATES"]]
-            for result in results where result.verbosity <= verbosity {
-                table.append([result.workload, result.status, result.updates.first ?? ""])
-                for line in result.updates.dropFirst() { table.append(["", "", line]) }
-            }
-            for line in TextTable.lines(table) { console.result(line) }
-        }
-        if let commit = outcome.commit {
-            console.alert("Commit pushed:\t\(commit.short)")
-        } else if outcome.changes.isEmpty {
-            console.alert("Nothing to do")
-        }
     }
 }
 

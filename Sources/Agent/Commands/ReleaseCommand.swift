@@ -127,7 +127,7 @@ package struct ReleaseCommand: AsyncParsableCommand {
             let configuration = try repository.resolved()
             let editor = try RepositoryEditor(configuration)
             let revision = try await editor.fetch()
-            let found = try await editor.containers(at: revision, console)
+            let found = try await editor.containers(at: revision, telling: console.alert)
             let release = Release(
                 wish: try await wish(found, named, editor, revision, configuration, console), named: named,
                 excluded: excluded, force: force)
@@ -151,7 +151,7 @@ package struct ReleaseCommand: AsyncParsableCommand {
             results[index].status = "failed"
             results[index].updates = [skip.reason]
         }
-        try WorkloadResult.print(results, verbosity: verbose, outcome, output, console)
+        try WorkloadResultTable(results, of: outcome).print(as: output, verbosity: verbose, on: console)
         if results.contains(where: { $0.status == "failed" }) { throw ExitCode(1) }
         if !named.isEmpty, missing.count == named.count { throw ExitCode(1) }
         if exitCode, outcome.changes.isEmpty { throw ExitCode(3) }

@@ -321,7 +321,7 @@ extension RepositoryOptions {
             }
             configuration = AgentConfiguration(stateDirectory: Self.defaultStateDirectory)
             var repository = AgentConfiguration.RepositoryConfiguration(
-                name: Self.name(of: repo), url: repo, branch: branch ?? "main")
+                name: AgentConfiguration.RepositoryConfiguration.name(of: repo), url: repo, branch: branch ?? "main")
             repository.aliases = aliases
             configuration.repositories = [repository]
         }
@@ -342,11 +342,6 @@ extension RepositoryOptions {
             }
         }
         return configuration
-    }
-
-    static func name(of url: String) -> String {
-        let last = url.split(separator: "/").last.map(String.init) ?? url
-        return last.hasSuffix(".git") ? String(last.dropLast(4)) : last
     }
 
     /// `$XDG_CACHE_HOME/slipway`: what is there may be lost at any time.

@@ -63,7 +63,7 @@ package struct WorkloadsCommand: AsyncParsableCommand {
         do {
             let editor = try RepositoryEditor(try repository.resolved())
             let revision = try await editor.fetch()
-            let found = try await editor.containers(at: revision, console).filter {
+            let found = try await editor.containers(at: revision, telling: console.alert).filter {
                 (namespace ?? $0.workload.namespace) == $0.workload.namespace
             }
             for (id, containers) in found.grouped {

@@ -83,7 +83,9 @@ package enum ConfigurationFile {
     ) throws(YAMLError) -> AgentConfiguration.RepositoryConfiguration {
         try value.object { (object) throws(YAMLError) in
             let url = try object.required("url").nonEmptyString()
-            let name = try object.optional("name")?.nonEmptyString() ?? RepositoryOptions.name(of: url)
+            let name =
+                try object.optional("name")?.nonEmptyString()
+                ?? AgentConfiguration.RepositoryConfiguration.name(of: url)
             guard name.utf8.allSatisfy({ $0 != UInt8(ascii: "/") && $0 > 0x20 }) else {
                 throw value.error("the name '\(name)' has a slash or a blank in it")
             }

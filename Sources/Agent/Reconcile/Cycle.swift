@@ -1,6 +1,5 @@
 import Diagnostics
 import Git
-import Glibc
 
 /// What a cycle gathers on its way: the report, and the time of each phase.
 struct Cycle {
@@ -89,23 +88,4 @@ struct Cycle {
     }
 
     func finished() -> CycleReport { report }
-}
-
-/// Places where a test lets the process die: `SLIPWAY_FAILPOINT=after:push` ends it by SIGKILL there, as a node's failure
-/// would. Without the variable it does nothing.
-enum Failpoint {
-    private static let name: String? = getenv("SLIPWAY_FAILPOINT").map { String(cString: $0) }
-
-    static func pass(_ place: @autoclosure () -> String) {
-        guard let name, name == place() else { return }
-        kill(getpid(), SIGKILL)
-    }
-}
-
-extension Duration {
-    /// Seconds with their fraction, for reports.
-    package var seconds: Double {
-        let (seconds, attoseconds) = components
-        return Double(seconds) + Double(attoseconds) / 1e18
-    }
 }

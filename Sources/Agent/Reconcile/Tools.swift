@@ -1,7 +1,6 @@
 package import Builder
 package import Forge
 import Git
-import Glibc
 package import Registry
 package import RegistryPoller
 
@@ -44,23 +43,4 @@ package struct Tools: Sendable {
             throw ReconcileError(phase: .publish, underlying: AgentError("interrupted while waiting to push again"))
         }
     }
-}
-
-/// The time of day and waiting, apart so that tests can set them.
-package protocol AgentClock: Sendable {
-    /// Seconds since 1970.
-    var now: Int64 { get }
-    func sleep(for duration: Duration) async throws
-}
-
-package struct SystemClock: AgentClock {
-    package init() {}
-
-    package var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec)
-    }
-
-    package func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
 }

@@ -58,12 +58,16 @@ struct RepositoryEditor: Sendable {
         return files
     }
 
-    /// Every container of every workload of a revision; files that cannot be read are told and passed over.
-    func containers(at revision: Commit, _ console: Console) async throws(AgentError) -> [WorkloadContainer] {
+    /// Every container of every workload of a revision.
+    ///
+    /// - Parameter tell: is told of files that cannot be read and are passed over.
+    func containers(
+        at revision: Commit, telling tell: (String) -> Void
+    ) async throws(AgentError) -> [WorkloadContainer] {
         var containers: [WorkloadContainer] = []
         for file in try await manifests(at: revision) {
             let (found, skipped) = ManifestScan.containers(file: file.path, bytes: file.bytes)
-            for skip in skipped { console.alert("skipped \(skip.file): \(skip.reason)") }
+            for skip in skipped { tell("skipped \(skip.file): \(skip.reason)") }
             containers += found
         }
         return containers
