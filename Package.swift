@@ -89,7 +89,7 @@ let package = Package(
         library("RegistryPoller", ["OCI", "Registry", "Blocking", "FileSystem", "Diagnostics"]),
         library("ManifestUpdater", ["YAML", "OCI", "Diagnostics"]),
 
-        // Layer 4: the agent and the command.
+        // Layer 3: the agent, over the three before.
         library(
             "Agent",
             [
@@ -97,9 +97,20 @@ let package = Package(
                 "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox", "Archive", "FileSystem", "Blocking",
                 "Diagnostics",
                 log,
-                arguments,
             ] + nio),
-        .executableTarget(name: "slipway", dependencies: ["Agent", "CLinux", arguments], swiftSettings: strict),
+
+        // Layer 4: the command line.
+        library(
+            "CommandLine",
+            [
+                "Agent", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
+                "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
+                log,
+                arguments,
+            ]),
+
+        // Layer 5: the process.
+        .executableTarget(name: "slipway", dependencies: ["CommandLine", "CLinux", arguments], swiftSettings: strict),
 
         // Tests: what the suites share, then one suite a module.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -113,6 +124,8 @@ let package = Package(
             ["Builder", "OCI", "Registry", "ContentStore", "Sandbox", "Dockerfile", "Archive", "Diagnostics"]),
         suite("CloudIdentityTests", ["CloudIdentity", "Cryptography", "HTTP", "Diagnostics"]),
         suite("ClusterManifestTests", []),
+        suite(
+            "CommandLineTests", ["CommandLine", "Agent", "Builder", "FileSystem", "OCI", "RegistryPoller", arguments]),
         suite("ContentStoreTests", ["ContentStore", "OCI", "Diagnostics"]),
         suite("DockerfileTests", ["Dockerfile", "Diagnostics"], exclude: ["Golden"]),
         suite("EndToEndTests", ["slipway"], exclude: ["Fixture", "expected.diff"]),

@@ -1,13 +1,13 @@
-import Agent
 import ArgumentParser
+import CommandLine
 
-/// The executable: everything that it does is in `Agent`.
+/// The executable: what it can be told is in `CommandLine`, what it does in `Agent`.
 @main
 struct Slipway {
     static func main() async {
         // While this is the only thread.
         ProcessSettings.apply()
-        let arguments = Invocation.arguments(CommandLine.arguments)
+        let arguments = Invocation.arguments(Swift.CommandLine.arguments)
         Invocation.takeCertificates(for: arguments)
         Invocation.takeIdentities(for: arguments)
         await RootCommand.main(arguments)

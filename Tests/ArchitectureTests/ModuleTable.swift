@@ -56,15 +56,23 @@ enum ModuleTable {
         "ManifestUpdater": Module(layer: 3, mayImport: ["YAML", "OCI", "Diagnostics"]),
 
         "Agent": Module(
-            layer: 4,
+            layer: 3,
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox",
                 "Archive", "FileSystem", "Blocking", "Diagnostics",
-                "Logging",
-                "ArgumentParser", "NIOCore", "NIOPosix", "NIOHTTP1",
+                "Logging", "NIOCore", "NIOPosix", "NIOHTTP1",
             ]),
-        "slipway": Module(layer: 4, mayImport: ["Agent", "CLinux", "ArgumentParser"]),
+
+        "CommandLine": Module(
+            layer: 4,
+            mayImport: [
+                "Agent", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
+                "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
+                "Logging", "ArgumentParser",
+            ]),
+
+        "slipway": Module(layer: 5, mayImport: ["CommandLine", "CLinux", "ArgumentParser"]),
     ]
 
     /// What every module may import. `Foundation` is not there: it brings 45 MB.

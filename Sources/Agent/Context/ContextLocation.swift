@@ -80,6 +80,16 @@ extension ContextLocation {
         package let fetcher: RemoteFetcher
         /// How git hosts are reached; the user's credentials are for the context's host.
         package let git: AgentConfiguration.GitConfiguration
+
+        package init(
+            builder: Builder, stateDirectory: String, fetcher: RemoteFetcher,
+            git: AgentConfiguration.GitConfiguration
+        ) {
+            self.builder = builder
+            self.stateDirectory = stateDirectory
+            self.fetcher = fetcher
+            self.git = git
+        }
     }
 
     /// A context that can be built from.

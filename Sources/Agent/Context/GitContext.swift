@@ -40,8 +40,8 @@ package struct GitContextOptions: Sendable, Hashable {
 }
 
 /// Truth values as Go's `strconv.ParseBool` reads them.
-enum GoBoolean {
-    static func parse(_ text: String) -> Bool? {
+package enum GoBoolean {
+    package static func parse(_ text: String) -> Bool? {
         switch text {
         case "1", "t", "T", "true", "TRUE", "True": true
         case "0", "f", "F", "false", "FALSE", "False": false

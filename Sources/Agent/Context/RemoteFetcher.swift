@@ -33,7 +33,7 @@ package final class RemoteFetcher: RemoteSourceFetcher {
     }
 
     /// Streams a file whose URL is the user's own, and may have a user and a password in it.
-    func fetch(
+    package func fetch(
         _ address: String, limit: Int64,
         into sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) {
@@ -83,7 +83,9 @@ package final class RemoteFetcher: RemoteSourceFetcher {
     }
 
     /// For messages: without what may be secret.
-    static func shown(_ url: String) -> String { (try? HTTPURL(WebUser.split(url).url).description) ?? "the file" }
+    package static func shown(_ url: String) -> String {
+        (try? HTTPURL(WebUser.split(url).url).description) ?? "the file"
+    }
 
     /// `Wed, 21 Oct 2015 07:28:00 GMT` (RFC 9110 section 5.6.7; the two obsolete forms are not taken).
     package static func seconds(ofDate text: String) -> Int64? {

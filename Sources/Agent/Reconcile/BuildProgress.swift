@@ -1,8 +1,8 @@
-import Builder
+package import Builder
 import Synchronization
 
 /// Turns the builder's events into plain lines: steps with their numbers and times, a RUN step's output below its step.
-final class BuildProgress: Sendable {
+package final class BuildProgress: Sendable {
     /// What a stage is doing.
     private struct Work {
         var step = ""
@@ -20,12 +20,12 @@ final class BuildProgress: Sendable {
     private let state = Mutex(State())
     private let say: @Sendable (String) -> Void
 
-    init(say: @escaping @Sendable (String) -> Void) { self.say = say }
+    package init(say: @escaping @Sendable (String) -> Void) { self.say = say }
 
     /// The longest line of output that is shown whole.
     private static let lineLimit = 2_000
 
-    func handle(_ event: BuildEvent) { handle(event, in: "") }
+    package func handle(_ event: BuildEvent) { handle(event, in: "") }
 
     private func handle(_ event: BuildEvent, in stage: String) {
         switch event {
@@ -115,7 +115,7 @@ final class BuildProgress: Sendable {
             text.unicodeScalars.map { $0.value < 0x20 && $0 != "\t" || $0.value == 0x7f ? "\u{FFFD}" : Character($0) })
     }
 
-    static func size(_ bytes: Int64) -> String {
+    package static func size(_ bytes: Int64) -> String {
         switch bytes {
         case ..<1_000: "\(bytes) B"
         case ..<1_000_000: "\(tenths(bytes, 1_000)) kB"

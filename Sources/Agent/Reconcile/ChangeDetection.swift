@@ -25,7 +25,7 @@ struct BuildOrder: Sendable {
 }
 
 /// The branch's commits, newest first, as far back as order matters.
-struct BranchHistory: Sendable {
+package struct BranchHistory: Sendable {
     private let positions: [String: Int]
     let commits: [Commit]
 

@@ -1,11 +1,11 @@
 import Diagnostics
 import Git
 import ManifestUpdater
-import OCI
-import RegistryPoller
+package import OCI
+package import RegistryPoller
 
 /// The images that a repository's workloads could run, each registry repository looked at once.
-struct AvailableImages: Sendable {
+package struct AvailableImages: Sendable {
     private var inventories: [RepositoryLocation: TagInventory] = [:]
     private var problems: [RepositoryLocation: String] = [:]
     private var history = BranchHistory([])
@@ -13,7 +13,7 @@ struct AvailableImages: Sendable {
     init() {}
 
     /// Lists the repositories of these images, several at once. One that cannot be asked has no images and a reason.
-    init(of images: [String], from poller: RegistryPoller, history: BranchHistory) async {
+    package init(of images: [String], from poller: RegistryPoller, history: BranchHistory) async {
         self.history = history
         let locations = Set(images.compactMap { try? ImageLocation($0).repository })
         typealias Answer = (location: RepositoryLocation, inventory: TagInventory?, problem: String?)
@@ -38,7 +38,9 @@ struct AvailableImages: Sendable {
         }
     }
 
-    func problem(of image: String) -> String? { (try? ImageLocation(image)).flatMap { problems[$0.repository] } }
+    package func problem(of image: String) -> String? {
+        (try? ImageLocation(image)).flatMap { problems[$0.repository] }
+    }
 
     private func inventory(of image: String) -> TagInventory? {
         (try? ImageLocation(image)).flatMap { inventories[$0.repository] }
@@ -52,7 +54,7 @@ struct AvailableImages: Sendable {
     }
 
     /// What a filter chooses, whatever runs now: a release may go back.
-    func latest(for image: String, filter: String) throws(PolicyError) -> (tag: String, digest: Digest?)? {
+    package func latest(for image: String, filter: String) throws(PolicyError) -> (tag: String, digest: Digest?)? {
         let policy = try ImagePolicy.parse(filter)
         let chosen = policy.select(from: candidates(for: image), current: nil, allowDowngrade: true, explaining: false)
         guard let tag = chosen.tag else { return nil }
@@ -60,7 +62,7 @@ struct AvailableImages: Sendable {
     }
 
     /// All images, the one that the filter's order puts first at the front; those without a version, or a time, last.
-    func sorted(for image: String, filter: String) -> [TagRecord] {
+    package func sorted(for image: String, filter: String) -> [TagRecord] {
         guard let tags = inventory(of: image)?.tags else { return [] }
         var ranks: [String: Int] = [:]
         for candidate in candidates(for: image) { ranks[candidate.tag] = candidate.rank }

@@ -1,11 +1,11 @@
 import Diagnostics
-import ManifestUpdater
-import OCI
+package import ManifestUpdater
+package import OCI
 import RegistryPoller
 
 /// Which workloads get which images, decided as `fluxctl release` decides it. Pure, once the images are known.
-struct Release: Sendable {
-    enum Wish: Sendable {
+package struct Release: Sendable {
+    package enum Wish: Sendable {
         /// This image, for every container that runs another tag of its repository. The digest is for references that
         /// are pinned.
         case exactly(ImageText, digest: Digest?)
@@ -19,6 +19,13 @@ struct Release: Sendable {
     let excluded: Set<String>
     /// With named workloads: locks and ignores do not count; with a named image: filters do not count.
     let force: Bool
+
+    package init(wish: Wish, named: [String], excluded: Set<String>, force: Bool) {
+        self.wish = wish
+        self.named = named
+        self.excluded = excluded
+        self.force = force
+    }
 
     struct Update: Sendable {
         var container: WorkloadContainer
@@ -112,7 +119,7 @@ struct Release: Sendable {
     }
 
     /// The edits of one file.
-    func update(_ bytes: [UInt8], file: String) -> FileUpdate {
+    package func update(_ bytes: [UInt8], file: String) -> FileUpdate {
         var request = UpdateRequest()
         request.force = true
         for (id, containers) in ManifestScan.containers(file: file, bytes: bytes).0.grouped {
@@ -126,16 +133,16 @@ struct Release: Sendable {
         return ManifestUpdater.update(bytes, file: file, request: request)
     }
 
-    static let notFound = "not found in repository"
+    package static let notFound = "not found in repository"
 
     /// The workloads that were named and are not there.
-    func missing(in containers: [WorkloadContainer]) -> [String] {
+    package func missing(in containers: [WorkloadContainer]) -> [String] {
         let found = Set(containers.grouped.map(\.key))
         return named.filter { !found.contains($0) }
     }
 
     /// The table's lines, in fluxctl's words.
-    func results(_ containers: [WorkloadContainer]) -> [WorkloadResult] {
+    package func results(_ containers: [WorkloadContainer]) -> [WorkloadResult] {
         let grouped = containers.grouped
         var results = grouped.map { id, containers -> WorkloadResult in
             let decision = decide(id, containers)

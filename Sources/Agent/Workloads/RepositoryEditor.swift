@@ -1,15 +1,15 @@
 import Diagnostics
-import Git
-import ManifestUpdater
+package import Git
+package import ManifestUpdater
 
 /// Edits manifests in a repository as fluxctl does: on the branch's head, one commit, pushed with a lease, computed anew
 /// when somebody else was faster.
-struct RepositoryEditor: Sendable {
-    struct Outcome: Sendable {
-        var commit: ObjectID?
-        var changes: [ManifestChange] = []
-        var skipped: [ManifestSkip] = []
-        var met: Set<String> = []
+package struct RepositoryEditor: Sendable {
+    package struct Outcome: Sendable {
+        package var commit: ObjectID?
+        package var changes: [ManifestChange] = []
+        package var skipped: [ManifestSkip] = []
+        package var met: Set<String> = []
     }
 
     let repository: AgentConfiguration.RepositoryConfiguration
@@ -20,7 +20,7 @@ struct RepositoryEditor: Sendable {
     private static let sizeLimit = 16 << 20
 
     /// - Throws: when the configuration does not name exactly one repository, or its mirror cannot be opened.
-    init(_ configuration: AgentConfiguration) throws(AgentError) {
+    package init(_ configuration: AgentConfiguration) throws(AgentError) {
         guard configuration.repositories.count == 1, let repository = configuration.repositories.first else {
             throw AgentError(
                 "the configuration has \(configuration.repositories.count) repositories",
@@ -39,7 +39,7 @@ struct RepositoryEditor: Sendable {
         }
     }
 
-    func fetch() async throws(AgentError) -> Commit {
+    package func fetch() async throws(AgentError) -> Commit {
         try await explained { try await mirror.git.fetch(branch: repository.branch) }
     }
 
@@ -61,7 +61,7 @@ struct RepositoryEditor: Sendable {
     /// Every container of every workload of a revision.
     ///
     /// - Parameter tell: is told of files that cannot be read and are passed over.
-    func containers(
+    package func containers(
         at revision: Commit, telling tell: (String) -> Void
     ) async throws(AgentError) -> [WorkloadContainer] {
         var containers: [WorkloadContainer] = []
@@ -74,7 +74,7 @@ struct RepositoryEditor: Sendable {
     }
 
     /// The branch's commits, for the order of the agent's own images.
-    func history(of revision: Commit) async throws(AgentError) -> BranchHistory {
+    package func history(of revision: Commit) async throws(AgentError) -> BranchHistory {
         let commits = try await explained {
             try await mirror.git.log(from: revision.id, limit: BranchHistory.limit)
         }
@@ -86,7 +86,7 @@ struct RepositoryEditor: Sendable {
     /// - Parameters:
     ///   - user: who asks for it; becomes a trailer.
     ///   - message: for the changes that were made, without trailers.
-    func edit(
+    package func edit(
         dryRun: Bool = false, user: String? = nil, message: @Sendable ([ManifestChange]) -> String,
         _ update: @Sendable (_ path: String, _ bytes: [UInt8]) -> FileUpdate
     ) async throws(AgentError) -> Outcome {

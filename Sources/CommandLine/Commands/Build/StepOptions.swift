@@ -1,0 +1,98 @@
+import Agent
+import ArgumentParser
+import Builder
+import Glibc
+import YAML
+
+/// What `slipway build` says of RUN steps: their SSH agents and limits.
+struct StepOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "An SSH agent for RUN --mount=type=ssh: ID, then the socket of an agent or private keys. Alone, the agent of "
+                + "SSH_AUTH_SOCK. Repeat for several.",
+            valueName: "id[=socket|key[,key]]"))
+    var ssh: [String] = []
+
+    @Option(
+        name: .customLong("step-timeout"),
+        help: ArgumentHelp("How long one RUN step may take, such as 90s, 10m or 1h30m.", valueName: "duration"))
+    var stepTimeout: String?
+
+    @Option(
+        name: .customLong("log-limit"),
+        help: ArgumentHelp(
+            "How much one RUN step may print, such as 500k or 10m; what comes after is dropped. 64m by default.",
+            valueName: "size"))
+    var logLimit: String?
+
+    @Option(
+        name: .customLong("unpack-limit"),
+        help: ArgumentHelp(
+            "How much a compressed layer of a base image, or an archive of ADD or of the context, may unpack to, such as 20g. "
+                + "200 times its size by default, and 1g at least.",
+            valueName: "size"))
+    var unpackLimit: String?
+
+    mutating func validate() throws {
+        if let stepTimeout, DurationText.parse(stepTimeout) == nil {
+            throw ValidationError("--step-timeout '\(stepTimeout)' is no duration: write it as 90s, 10m or 1h30m")
+        }
+        if let logLimit, Self.size(logLimit) == nil {
+            throw ValidationError("--log-limit '\(logLimit)' is no size: write it as 2000000, 500k or 10m")
+        }
+        if let unpackLimit, Self.size(unpackLimit) == nil {
+            throw ValidationError("--unpack-limit '\(unpackLimit)' is no size: write it as 500m or 20g")
+        }
+    }
+
+    /// In bytes.
+    var unpackSize: Int64? { unpackLimit.flatMap(Self.size).map(Int64.init) }
+
+    func apply(to request: inout BuildRequest) throws {
+        for text in ssh {
+            let (id, source) = try Self.agent(text)
+            request.sshAgents[id] = source
+        }
+        if let stepTimeout { request.stepTimeout = DurationText.parse(stepTimeout) }
+        if let limit = logLimit.flatMap(Self.size) { request.stepOutputLimit = limit }
+    }
+
+    /// `default`, `ID=SOCKET` or `ID=KEY,KEY`.
+    private static func agent(_ text: String) throws -> (String, SSHAgentSource) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let id = parts.first, !id.isEmpty else {
+            throw ValidationError("--ssh '\(text)' has no id; write default, or ID=SOCKET, or ID=KEY")
+        }
+        guard parts.count == 2, !parts[1].isEmpty else {
+            guard let socket = getenv("SSH_AUTH_SOCK"), socket.pointee != 0 else {
+                throw ValidationError(
+                    "--ssh \(id): no agent runs here: SSH_AUTH_SOCK is not set; write \(id)=SOCKET or \(id)=KEY")
+            }
+            return (id, .socket(String(cString: socket)))
+        }
+        let paths = parts[1].split(separator: ",").map { TextFile.absolute(String($0)) }
+        var sockets = 0
+        for path in paths {
+            var status = stat()
+            guard stat(path, &status) == 0 else {
+                throw ValidationError("--ssh \(id): \(path): \(String(cString: strerror(errno)))")
+            }
+            if status.st_mode & S_IFMT == S_IFSOCK { sockets += 1 }
+        }
+        if sockets == 0 { return (id, .keys(paths)) }
+        guard paths.count == 1 else { throw ValidationError("--ssh \(id): give one socket, or keys, not both") }
+        return (id, .socket(paths[0]))
+    }
+
+    // MARK: Numbers
+
+    /// Bytes, with `k`, `m` or `g` for powers of 1024.
+    static func size(_ text: String) -> Int? {
+        let shifts: [Character: Int] = ["k": 10, "m": 20, "g": 30]
+        let shift = text.last.flatMap { shifts[Character($0.lowercased())] }
+        guard let value = Int(shift == nil ? text : String(text.dropLast())), value > 0,
+            value <= Int.max >> (shift ?? 0)
+        else { return nil }
+        return value << (shift ?? 0)
+    }
+}

@@ -1,0 +1,145 @@
+import Agent
+package import ArgumentParser
+import OCI
+
+/// `slipway sync`: one cycle now.
+package struct SyncCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "sync",
+        abstract: "Run one cycle now: build what changed, push it, update the manifests, commit.",
+        discussion: """
+            Progress goes to standard error, the result to standard output.
+
+            EXAMPLES
+              slipway sync --repo https://git.example.com/acme/shop.git --branch main
+              slipway sync --repo file:///srv/git/shop.git --branch main --registry-map docker.io=oci:/srv/images
+              slipway sync --config /etc/slipway/agent.yaml --name shop --output json
+            """)
+
+    @OptionGroup var repository: RepositoryOptions
+
+    @Option(help: "How the result is printed: text or json.")
+    var output: OutputFormat = .text
+
+    @Flag(help: "Print no progress.")
+    var quiet = false
+
+    @Flag(name: .customLong("exit-code"), help: "Exit with 3 when there was nothing to do.")
+    var exitCode = false
+
+    package init() {}
+
+    package mutating func run() async throws {
+        let configuration = try repository.resolved()
+        try await CycleRunner(console: Console(isQuiet: quiet), output: output)
+            .run(configuration, dryRun: false, exitCode: exitCode)
+    }
+}
+
+/// `slipway plan`: what a cycle would do.
+package struct PlanCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Show what sync would do: the builds, the tags chosen, the exact diff of the commit.",
+        discussion: """
+            Reads git and the registries; builds, pushes and commits nothing.
+
+            EXAMPLES
+              slipway plan --repo https://git.example.com/acme/shop.git --branch main
+              slipway plan --config /etc/slipway/agent.yaml --exit-code
+            """)
+
+    @OptionGroup var repository: RepositoryOptions
+
+    @Option(help: "How the result is printed: text or json.")
+    var output: OutputFormat = .text
+
+    @Flag(help: "Print no progress.")
+    var quiet = false
+
+    @Flag(name: .customLong("exit-code"), help: "Exit with 3 when there is nothing to do.")
+    var exitCode = false
+
+    package init() {}
+
+    package mutating func run() async throws {
+        let configuration = try repository.resolved()
+        try await CycleRunner(console: Console(isQuiet: quiet), output: output)
+            .run(configuration, dryRun: true, exitCode: exitCode)
+    }
+}
+
+/// Runs the cycle of each configured repository and prints the outcome.
+struct CycleRunner {
+    let console: Console
+    let output: OutputFormat
+
+    func run(_ configuration: AgentConfiguration, dryRun: Bool, exitCode: Bool) async throws {
+        let console = self.console
+        let workshop = try await Workshop.open(configuration) { console.progress($0) }
+        var reports: [CycleReport] = []
+        for repository in configuration.repositories {
+            let reconciler: Reconciler
+            do {
+                reconciler = try await workshop.reconciler(for: repository, dryRun: dryRun) { console.progress($0) }
+            } catch {
+                var report = CycleReport(repository: repository.name, url: repository.name, branch: repository.branch)
+                report.fail(ReconcileError(phase: .sync, underlying: error))
+                reports.append(report)
+                continue
+            }
+            reports.append(await reconciler.cycle())
+            await workshop.tidy(now: SystemClock().now)
+        }
+        let failed = reports.contains { !$0.failures.isEmpty }
+        for report in reports {
+            for failure in report.failures {
+                console.alert("error: \(failure.message)" + (failure.hint.map { "\n  hint: \($0)" } ?? ""))
+            }
+        }
+        if case .text = output { for report in reports { printTimes(report) } }
+        if !failed { console.progress("Done.") }
+        switch output {
+        case .json: console.result(String(decoding: try CanonicalJSON.encode(reports), as: UTF8.self))
+        case .text: for report in reports { printText(report) }
+        }
+        if failed { throw ExitCode(1) }
+        if exitCode, reports.allSatisfy(\.didNothing) { throw ExitCode(3) }
+    }
+
+    private func printText(_ report: CycleReport) {
+        for image in report.images {
+            let names = image.references.joined(separator: " ")
+            if report.dryRun {
+                console.result("would build \(names)")
+                continue
+            }
+            console.result("image \(names) \(image.digest)")
+            for layer in image.layers { console.result("  layer \(layer.digest) \(layer.size) bytes") }
+        }
+        for published in report.commits {
+            let branch = published.branch == report.branch ? "" : " (branch \(published.branch))"
+            console.result("commit \(published.commit) \(published.message.prefix { $0 != "\n" })\(branch)")
+        }
+        for request in report.pullRequests { console.result("pull request \(request.url) \(request.title)") }
+        if report.commits.isEmpty, report.dryRun, let message = report.message {
+            console.result("would commit: \(message.prefix { $0 != "\n" })")
+        }
+        if let diff = report.diff { console.result(diff) }
+        if report.didNothing { console.result("nothing to do") }
+    }
+
+    private func printTimes(_ report: CycleReport) {
+        let steps = report.steps.filter { $0.seconds >= 0.0005 }
+        if !steps.isEmpty {
+            console.progress(
+                "Times: " + steps.map { "\($0.phase.rawValue) \(Self.rounded($0.seconds)) s" }.joined(separator: ", "))
+        }
+    }
+
+    private static func rounded(_ seconds: Double) -> String {
+        let milliseconds = Int((seconds * 1000).rounded())
+        let fraction = String(milliseconds % 1000)
+        return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+    }
+}

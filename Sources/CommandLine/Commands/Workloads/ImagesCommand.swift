@@ -1,0 +1,170 @@
+import Agent
+package import ArgumentParser
+import Diagnostics
+import ManifestUpdater
+import OCI
+import RegistryPoller
+
+/// `slipway images`: `fluxctl list-images`.
+package struct ImagesCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "images",
+        abstract: "List the images that workloads run and could run.",
+        discussion: """
+            Reads the manifests of the branch's head and asks the registries. The newest image comes first, for filters \
+            by semver the highest version; above '-> are the images that are newer than the one in the manifest.
+
+            EXAMPLES
+              slipway images --repo https://git.example.com/acme/shop.git -w shop:deployment/web
+              slipway images --config /etc/slipway/agent.yaml --limit 0 --output json
+            """)
+
+    @OptionGroup var repository: RepositoryOptions
+
+    @Option(
+        name: [.customShort("w"), .long],
+        help: ArgumentHelp("Only this workload: [NAMESPACE:]KIND/NAME.", valueName: "id"))
+    var workload: String?
+
+    @Option(
+        name: [.customShort("n"), .long],
+        help: ArgumentHelp("Only this namespace; with --workload, the one of a name without.", valueName: "name"))
+    var namespace: String?
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("How many images are shown; 0 for all.", valueName: "number"))
+    var limit = 10
+
+    @Flag(name: .customLong("no-headers"), help: "Leave out the line of headers.")
+    var noHeaders = false
+
+    @Option(name: .shortAndLong, help: "How the result is printed: text or json.")
+    var output: OutputFormat = .text
+
+    package init() {}
+
+    package mutating func validate() throws {
+        if limit < 0 { throw ValidationError("--limit \(limit): write 0 for all, or how many") }
+        _ = try identifier()
+    }
+
+    private func identifier() throws -> String? {
+        try workload.map {
+            try WorkloadID.argument($0, flag: "--workload", namespace: namespace ?? "default").description
+        }
+    }
+
+    private struct Row: Encodable {
+        struct Available: Encodable {
+            var tag: String
+            var created: String?
+            var digest: String?
+        }
+
+        struct Container: Encodable {
+            var name: String
+            var image: String
+            var filter: String?
+            var available: [Available]
+            var availableError: String?
+            var availableImagesCount: Int
+            /// What the filter would choose.
+            var latestFiltered: String?
+        }
+
+        var id: String
+        var containers: [Container]
+    }
+
+    package mutating func run() async throws {
+        let console = Console()
+        let id = try identifier()
+        let found: [WorkloadContainer]
+        let images: AvailableImages
+        do throws(AgentError) {
+            let configuration: AgentConfiguration
+            do {
+                configuration = try repository.resolved()
+            } catch {
+                throw error as? AgentError ?? AgentError("\(error)")
+            }
+            let editor = try RepositoryEditor(configuration)
+            let revision = try await editor.fetch()
+            let space = id == nil ? namespace : nil
+            found = try await editor.containers(at: revision, telling: console.alert).filter {
+                (id ?? $0.workload.description) == $0.workload.description
+                    && (space ?? $0.workload.namespace) == $0.workload.namespace
+            }
+            images = await AvailableImages(
+                of: found.map(\.image), from: RegistryPoller(registry: Workshop.registry(configuration)),
+                history: try await editor.history(of: revision))
+        } catch {
+            console.alert("error: \(error)")
+            throw ExitCode(1)
+        }
+        if let id, found.isEmpty {
+            console.alert("error: \(id): not found in repository")
+            throw ExitCode(1)
+        }
+        let rows = found.grouped.map { id, containers in
+            Row(id: id, containers: containers.map { Self.row($0, images) })
+        }
+        switch output {
+        case .json:
+            var rows = rows
+            if limit > 0 {
+                for row in rows.indices {
+                    for container in rows[row].containers.indices {
+                        rows[row].containers[container].available = Array(
+                            rows[row].containers[container].available.prefix(limit))
+                    }
+                }
+            }
+            console.result(String(decoding: try CanonicalJSON.encode(rows), as: UTF8.self))
+        case .text:
+            var table: [[String]] = noHeaders ? [] : [["WORKLOAD", "CONTAINER", "IMAGE", "CREATED"]]
+            for row in rows {
+                for (index, container) in row.containers.enumerated() {
+                    table += lines(container, of: index == 0 ? row.id : "")
+                }
+            }
+            for line in TextTable.lines(table) { console.result(line) }
+        }
+    }
+
+    private static func row(_ found: WorkloadContainer, _ images: AvailableImages) -> Row.Container {
+        let filter = found.filter ?? "glob:*"
+        let available = images.sorted(for: found.image, filter: filter).filter { $0.problem == nil }
+        return Row.Container(
+            name: found.container, image: found.image, filter: found.filter,
+            available: available.map { record in
+                Row.Available(
+                    tag: record.tag, created: record.created.map { CalendarTime(secondsSince1970: $0).rfc3339 },
+                    digest: record.digest?.description)
+            },
+            availableError: available.isEmpty ? images.problem(of: found.image) ?? "image data not available" : nil,
+            availableImagesCount: available.count,
+            latestFiltered: (try? images.latest(for: found.image, filter: filter))??.tag)
+    }
+
+    /// A container's part of the table, with fluxctl's signs.
+    private func lines(_ container: Row.Container, of workload: String) -> [[String]] {
+        let current = ImageText(container.image)
+        var lines = [[workload, container.name, current.name, container.availableError ?? ""]]
+        var isFound = false
+        for (index, image) in container.available.enumerated() {
+            let isCurrent = image.tag == current.tag
+            let sign = isCurrent ? "'->" : isFound ? "   " : "|  "
+            if isCurrent { isFound = true }
+            guard limit == 0 || index < limit || isCurrent else { continue }
+            if limit > 0, index > limit { lines.append(["", "", ": (\(index - limit) image(s) omitted)", ""]) }
+            let created = image.created.flatMap { CreationTime.seconds(rfc3339: $0) }
+            lines.append(
+                [
+                    "", "", "\(sign) \(image.tag)",
+                    created.map { CalendarTime(secondsSince1970: $0).rfc822 } ?? "",
+                ])
+        }
+        if !isFound { lines.append(["", "", "'-> \(current.tag ?? "(untagged)")", "?"]) }
+        return lines
+    }
+}
