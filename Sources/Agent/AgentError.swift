@@ -14,3 +14,16 @@ package struct AgentError: Diagnostic {
         self.hint = hint
     }
 }
+
+/// Runs a step of another module, and tells its failure as the agent's own.
+package func explained<Value>(_ body: () async throws -> Value) async throws(AgentError) -> Value {
+    do {
+        return try await body()
+    } catch let error as AgentError {
+        throw error
+    } catch let error as any Diagnostic {
+        throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
+    } catch {
+        throw AgentError("\(error)")
+    }
+}

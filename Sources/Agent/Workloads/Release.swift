@@ -5,7 +5,7 @@ import RegistryPoller
 
 /// Which workloads get which images, decided as `fluxctl release` decides it. Pure, once the images are known.
 package struct Release: Sendable {
-    package enum Wish: Sendable {
+    package enum Selection: Sendable {
         /// This image, for every container that runs another tag of its repository. The digest is for references that
         /// are pinned.
         case exactly(ImageText, digest: Digest?)
@@ -13,15 +13,15 @@ package struct Release: Sendable {
         case latest(AvailableImages)
     }
 
-    let wish: Wish
+    let selection: Selection
     /// None: all.
     let named: [String]
     let excluded: Set<String>
     /// With named workloads: locks and ignores do not count; with a named image: filters do not count.
     let force: Bool
 
-    package init(wish: Wish, named: [String], excluded: Set<String>, force: Bool) {
-        self.wish = wish
+    package init(selection: Selection, named: [String], excluded: Set<String>, force: Bool) {
+        self.selection = selection
         self.named = named
         self.excluded = excluded
         self.force = force
@@ -45,7 +45,7 @@ package struct Release: Sendable {
     func decide(_ id: String, _ containers: [WorkloadContainer]) -> Decision {
         if !named.isEmpty, !named.contains(id) { return Decision(status: "ignored", reason: "not included") }
         if excluded.contains(id) { return Decision(status: "ignored", reason: "excluded") }
-        if case .exactly(let image, _) = wish, !containers.contains(where: { Self.isSameName($0.image, image) }) {
+        if case .exactly(let image, _) = selection, !containers.contains(where: { Self.isSameName($0.image, image) }) {
             return Decision(status: "ignored", reason: "a different image")
         }
         if named.isEmpty || !force {
@@ -91,7 +91,7 @@ package struct Release: Sendable {
             return .image(ImageText(name: own.name, tag: tag, digest: digest.description).description, tag: tag)
         }
         do throws(PolicyError) {
-            switch wish {
+            switch selection {
             case .exactly(let wanted, let digest):
                 guard Self.isSameName(container.image, wanted), let tag = wanted.tag else { return .none }
                 if !force, let filter = container.filter {

@@ -1,9 +1,10 @@
 import Diagnostics
 package import Git
 package import ManifestUpdater
+import Synchronization
 
-/// Edits manifests in a repository as fluxctl does: on the branch's head, one commit, pushed with a lease, computed anew
-/// when somebody else was faster.
+/// Edits manifests in a repository as fluxctl does: on the branch's accepted head, one commit, published by the same way as
+/// a cycle's, computed anew when somebody else was faster.
 package struct RepositoryEditor: Sendable {
     package struct Outcome: Sendable {
         package var commit: ObjectID?
@@ -12,11 +13,10 @@ package struct RepositoryEditor: Sendable {
         package var met: Set<String> = []
     }
 
-    let repository: AgentConfiguration.RepositoryConfiguration
-    let settings: AgentConfiguration.GitConfiguration
-    let mirror: RepositoryMirror
+    private let git: GitServices
+    private let repository: AgentConfiguration.RepositoryConfiguration
+    private let publisher: Publisher
 
-    private static let attempts = 6
     private static let sizeLimit = 16 << 20
 
     /// - Throws: when the configuration does not name exactly one repository, or its mirror cannot be opened.
@@ -26,124 +26,98 @@ package struct RepositoryEditor: Sendable {
                 "the configuration has \(configuration.repositories.count) repositories",
                 hint: "say which one by --name")
         }
-        self.repository = repository
-        settings = repository.git ?? configuration.git
-        let credentials = try GitAccess.credentials(settings)
-        do {
-            let git = try Mirror(
-                path: "\(configuration.stateDirectory)/git/\(GitAccess.folder(for: repository.url))",
-                url: repository.url, credentials: credentials)
-            mirror = RepositoryMirror(git: git, url: repository.url)
-        } catch {
-            throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
-        }
+        var mirrors = MirrorShelf(stateDirectory: configuration.stateDirectory)
+        try self.init(repository, git: mirrors.services(for: repository, repository.git ?? configuration.git))
     }
 
-    package func fetch() async throws(AgentError) -> Commit {
-        try await explained { try await mirror.git.fetch(branch: repository.branch) }
+    package init(_ repository: AgentConfiguration.RepositoryConfiguration, git: GitServices) {
+        self.git = git
+        self.repository = repository
+        publisher = Publisher(repository: repository, git: git)
+    }
+
+    /// The branch's head, fetched and accepted.
+    package func fetch() async throws(AgentError) -> TrustedHead {
+        try await explained { try await publisher.heads.fetch().head }
     }
 
     /// The manifests of a revision that hold a word, in the order of their paths.
-    func manifests(at revision: Commit) async throws(AgentError) -> [(path: String, bytes: [UInt8])] {
-        let entries = try await explained { try await mirror.git.entries(of: revision.id, recursive: true) }
-        var files: [(path: String, bytes: [UInt8])] = []
-        for entry in entries
+    private func manifests(in files: RevisionFiles) async throws(AgentError) -> [(path: String, bytes: [UInt8])] {
+        var manifests: [(path: String, bytes: [UInt8])] = []
+        for entry in files.tree.entries
         where (entry.mode == .file || entry.mode == .executable) && UpdateRequest.isManifest(entry.path) {
             // A file that is too large holds no manifests that anybody would look at.
-            guard let bytes = try? await mirror.read(entry, limit: Self.sizeLimit),
+            guard let bytes = try? await files.read(entry.path, limit: Self.sizeLimit),
                 ManifestScan.holds("kind", in: bytes)
             else { continue }
-            files.append((entry.path, bytes))
+            manifests.append((entry.path, bytes))
         }
-        return files
+        return manifests
     }
 
-    /// Every container of every workload of a revision.
-    ///
-    /// - Parameter tell: is told of files that cannot be read and are passed over.
+    /// Every container of every workload of a head; files that cannot be read are told and passed over.
     package func containers(
-        at revision: Commit, telling tell: (String) -> Void
+        at head: TrustedHead, alert: (String) -> Void
     ) async throws(AgentError) -> [WorkloadContainer] {
+        let files = RevisionFiles(tree: try await git.revisions.tree(of: head.commit), remote: git.remote)
         var containers: [WorkloadContainer] = []
-        for file in try await manifests(at: revision) {
+        for file in try await manifests(in: files) {
             let (found, skipped) = ManifestScan.containers(file: file.path, bytes: file.bytes)
-            for skip in skipped { tell("skipped \(skip.file): \(skip.reason)") }
+            for skip in skipped { alert("skipped \(skip.file): \(skip.reason)") }
             containers += found
         }
         return containers
     }
 
     /// The branch's commits, for the order of the agent's own images.
-    package func history(of revision: Commit) async throws(AgentError) -> BranchHistory {
-        let commits = try await explained {
-            try await mirror.git.log(from: revision.id, limit: BranchHistory.limit)
-        }
-        return BranchHistory(commits)
+    package func history(of head: TrustedHead) async throws(AgentError) -> BranchHistory {
+        try await git.revisions.history(of: head.commit)
     }
 
     /// Carries out an edit of files.
     ///
-    /// - Parameters:
-    ///   - user: who asks for it; becomes a trailer.
-    ///   - message: for the changes that were made, without trailers.
+    /// - Parameter command: what was asked for; its message is for the changes that were made.
     package func edit(
-        dryRun: Bool = false, user: String? = nil, message: @Sendable ([ManifestChange]) -> String,
-        _ update: @Sendable (_ path: String, _ bytes: [UInt8]) -> FileUpdate
+        dryRun: Bool = false, command: PersonalCommand,
+        _ update: @escaping @Sendable (_ path: String, _ bytes: [UInt8]) -> FileUpdate
     ) async throws(AgentError) -> Outcome {
-        for attempt in 1...Self.attempts {
-            let revision = try await fetch()
+        let found = Mutex(Outcome())
+        let request = ChangeRequest(command: command) { (files) throws(AgentError) in
             var outcome = Outcome()
-            var edits: [String: [UInt8]] = [:]
-            for file in try await manifests(at: revision) {
+            var changes = ChangeSet()
+            for file in try await manifests(in: files) {
                 let result = update(file.path, file.bytes)
                 outcome.changes += result.changes
                 outcome.skipped += result.skipped
                 outcome.met.formUnion(result.met)
-                edits[file.path] = result.bytes
+                if let bytes = result.bytes { changes.files[file.path] = bytes }
             }
-            if edits.isEmpty || dryRun { return outcome }
-            let commit = try await commit(edits, outcome.changes, message(outcome.changes), user, on: revision)
-            let pushed = try await explained {
-                try await mirror.git.push(commit, to: repository.branch, expecting: revision.id)
-            }
-            if case .pushed = pushed {
-                outcome.commit = commit
-                return outcome
-            }
-            // By chance, so that two of us do not meet again.
-            let milliseconds = Int.random(in: 20...(50 << min(attempt, 6)))
-            try await explained { try await Task.sleep(for: .milliseconds(milliseconds)) }
+            changes.updates = outcome.changes.map(CycleReport.Update.init)
+            found.withLock { $0 = outcome }
+            return changes
         }
-        throw AgentError(
-            "others pushed to \(repository.branch) \(Self.attempts) times in a row",
-            hint: "nothing was changed: try again")
+        var report = CycleReport(
+            repository: repository.name, url: git.remote.displayURL, branch: repository.branch)
+        report.dryRun = dryRun
+        let recorder = CycleRecorder(report) { _ in }
+        let head = try await fetch()
+        do {
+            try await publisher.publish([request], from: head, in: recorder)
+        } catch {
+            throw AgentError(error.summary, place: error.underlying.place, cause: error.cause, hint: error.hint)
+        }
+        var outcome = found.withLock { $0 }
+        outcome.commit = recorder.report.commit.flatMap { try? ObjectID(hex: $0) }
+        return outcome
     }
+}
 
-    private func commit(
-        _ edits: [String: [UInt8]], _ changes: [ManifestChange], _ message: String, _ user: String?,
-        on revision: Commit
-    ) async throws(AgentError) -> ObjectID {
-        let now = SystemClock().now
-        let author = Signature(name: settings.authorName, email: settings.authorEmail, time: now)
-        let committer = Signature(
-            name: settings.committerName ?? settings.authorName, email: settings.committerEmail ?? settings.authorEmail,
-            time: now)
-        var body = message
-        while let last = body.last, last.isWhitespace { body.removeLast() }
-        if let skip = settings.commit.ciSkip { body += "\n\n" + skip }
-        var trailers = changes.map { change in
-            CommitTrailer.line(
-                CycleReport.Update(
-                    file: change.file, line: change.line, workload: change.object,
-                    container: change.container.isEmpty ? change.setter : change.container, old: change.old,
-                    new: change.new, reason: ""))
-        }
-        if let user, !user.allSatisfy(\.isWhitespace) { trailers.append(CommitTrailer.line(user: user)) }
-        let text = CommitTrailer.appended(trailers, to: body)
-        return try await explained {
-            try await mirror.git.createCommit(
-                parent: revision.id, edits: edits, message: text, author: author, committer: committer,
-                signingKey: settings.commit.signing)
-        }
+extension CycleReport.Update {
+    /// What a command changed.
+    init(_ change: ManifestChange) {
+        self.init(
+            file: change.file, line: change.line, workload: change.object,
+            container: change.container.isEmpty ? change.setter : change.container, old: change.old,
+            new: change.new, reason: "")
     }
 }

@@ -69,7 +69,7 @@ struct BuildSession {
             isExecutor: isExecutor, cacheDirectory: options.cache.images(isExecutor: isExecutor))
         let builder = try Builder(
             stateDirectory: configuration.stateDirectory, registry: registry,
-            isolation: try await Workshop.isolationWhenAsked(configuration) { reporter.say($0) },
+            isolation: try await MachineIsolation.whenAsked(configuration) { reporter.say($0) },
             unpackLimit: options.steps.unpackSize, fetcher: try fetcher(configuration),
             keptPaths: InPlaceFiles.kept(options, pushes))
         let opened = try await contextLocation().open(try contextTools(builder, configuration))

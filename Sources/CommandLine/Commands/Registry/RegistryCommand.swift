@@ -40,7 +40,7 @@ package struct RegistryClientOptions: ParsableArguments {
         var configuration =
             if let config { try ConfigurationFile.read(config) } else { AgentConfiguration(stateDirectory: "") }
         try registries.apply(to: &configuration)
-        return Workshop.registry(configuration)
+        return Fleet.registry(configuration)
     }
 
     var console: Console { Console(isQuiet: quiet) }

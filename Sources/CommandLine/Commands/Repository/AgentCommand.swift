@@ -42,14 +42,14 @@ package struct AgentCommand: AsyncParsableCommand {
         let log = logger
 
         let health = AgentHealth(metrics: Metrics())
-        let workshop = try await Workshop.open(configuration, sharesScans: true) { log.info("\($0)") }
+        let fleet = try await Fleet.open(configuration, sharesScans: true) { log.info("\($0)") }
         var server: StatusServer?
         if let address = configuration.listen {
             let started = try await StatusServer.start(address: address, health: health)
             log.info("listening", metadata: ["port": "\(started.port)"])
             server = started
         }
-        let loop = AgentLoop(configuration: configuration, workshop: workshop, health: health, logger: logger)
+        let loop = AgentLoop(configuration: configuration, fleet: fleet, health: health, logger: logger)
         let work = Task { await loop.run() }
         let signals = Signals([SIGTERM, SIGINT]) { signal in
             log.notice("stopping", metadata: ["signal": "\(signal)"])

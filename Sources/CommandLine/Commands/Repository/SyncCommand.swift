@@ -76,20 +76,20 @@ struct CycleRunner {
 
     func run(_ configuration: AgentConfiguration, dryRun: Bool, exitCode: Bool) async throws {
         let console = self.console
-        let workshop = try await Workshop.open(configuration) { console.progress($0) }
+        let fleet = try await Fleet.open(configuration) { console.progress($0) }
         var reports: [CycleReport] = []
         for repository in configuration.repositories {
             let reconciler: Reconciler
             do {
-                reconciler = try await workshop.reconciler(for: repository, dryRun: dryRun) { console.progress($0) }
+                reconciler = try await fleet.reconciler(for: repository)
             } catch {
                 var report = CycleReport(repository: repository.name, url: repository.name, branch: repository.branch)
                 report.fail(ReconcileError(phase: .sync, underlying: error))
                 reports.append(report)
                 continue
             }
-            reports.append(await reconciler.cycle())
-            await workshop.tidy(now: SystemClock().now)
+            reports.append(await reconciler.cycle(dryRun: dryRun) { console.progress($0) })
+            await fleet.tidy(now: SystemClock().now)
         }
         let failed = reports.contains { !$0.failures.isEmpty }
         for report in reports {

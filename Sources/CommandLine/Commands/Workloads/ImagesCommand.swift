@@ -88,15 +88,15 @@ package struct ImagesCommand: AsyncParsableCommand {
                 throw error as? AgentError ?? AgentError("\(error)")
             }
             let editor = try RepositoryEditor(configuration)
-            let revision = try await editor.fetch()
+            let head = try await editor.fetch()
             let space = id == nil ? namespace : nil
-            found = try await editor.containers(at: revision, telling: console.alert).filter {
+            found = try await editor.containers(at: head, alert: console.alert).filter {
                 (id ?? $0.workload.description) == $0.workload.description
                     && (space ?? $0.workload.namespace) == $0.workload.namespace
             }
             images = await AvailableImages(
-                of: found.map(\.image), from: RegistryPoller(registry: Workshop.registry(configuration)),
-                history: try await editor.history(of: revision))
+                of: found.map(\.image), from: RegistryPoller(registry: Fleet.registry(configuration)),
+                history: try await editor.history(of: head))
         } catch {
             console.alert("error: \(error)")
             throw ExitCode(1)

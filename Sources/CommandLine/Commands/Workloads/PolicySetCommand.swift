@@ -54,11 +54,11 @@ package struct WorkloadPolicyOptions: ParsableArguments {
         let outcome: RepositoryEditor.Outcome
         do {
             outcome = try await RepositoryEditor(try repository.resolved()).edit(
-                dryRun: dryRun, user: user,
-                message: { changes in
-                    CommitMessage.policies(update, workloads: Set(changes.map(\.object)).sorted(), user: words)
-                },
-                { path, bytes in ManifestUpdater.update(bytes, file: path, policies: update, of: ids) })
+                dryRun: dryRun,
+                command: PersonalCommand(verb: "policy", user: user) { updates in
+                    CommitMessage.policies(update, workloads: Set(updates.map(\.workload)).sorted(), user: words)
+                }
+            ) { path, bytes in ManifestUpdater.update(bytes, file: path, policies: update, of: ids) }
         } catch let error as AgentError {
             console.alert("error: \(error)")
             throw ExitCode(1)

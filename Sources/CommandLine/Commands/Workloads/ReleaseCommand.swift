@@ -127,18 +127,20 @@ package struct ReleaseCommand: AsyncParsableCommand {
         do {
             let configuration = try repository.resolved()
             let editor = try RepositoryEditor(configuration)
-            let revision = try await editor.fetch()
-            let found = try await editor.containers(at: revision, telling: console.alert)
+            let head = try await editor.fetch()
+            let found = try await editor.containers(at: head, alert: console.alert)
             let release = Release(
-                wish: try await wish(found, named, editor, revision, configuration, console), named: named,
+                selection: try await selection(found, named, editor, head, configuration, console), named: named,
                 excluded: excluded, force: force)
             results = release.results(found)
             missing = release.missing(in: found)
             let (message, image) = (message, updateImage)
             outcome = try await editor.edit(
-                dryRun: dryRun, user: user,
-                message: { _ in CommitMessage.release(image: image, workloads: named, user: message) },
-                { path, bytes in release.update(bytes, file: path) })
+                dryRun: dryRun,
+                command: PersonalCommand(verb: "release", user: user) { _ in
+                    CommitMessage.release(image: image, workloads: named, user: message)
+                }
+            ) { path, bytes in release.update(bytes, file: path) }
         } catch let error as AgentError {
             console.alert("error: \(error)")
             throw ExitCode(1)
@@ -159,14 +161,14 @@ package struct ReleaseCommand: AsyncParsableCommand {
     }
 
     /// Asks the registries what has to be known before anything is decided.
-    private func wish(
-        _ found: [WorkloadContainer], _ named: [String], _ editor: RepositoryEditor, _ revision: Commit,
+    private func selection(
+        _ found: [WorkloadContainer], _ named: [String], _ editor: RepositoryEditor, _ head: TrustedHead,
         _ configuration: AgentConfiguration, _ console: Console
-    ) async throws -> Release.Wish {
-        let poller = RegistryPoller(registry: Workshop.registry(configuration))
+    ) async throws -> Release.Selection {
+        let poller = RegistryPoller(registry: Fleet.registry(configuration))
         guard let updateImage else {
             let images = found.filter { named.isEmpty || named.contains($0.workload.description) }.map(\.image)
-            let history = try await editor.history(of: revision)
+            let history = try await editor.history(of: head)
             return .latest(await AvailableImages(of: images, from: poller, history: history))
         }
         let text = ImageText(updateImage)

@@ -63,8 +63,8 @@ package struct WorkloadsCommand: AsyncParsableCommand {
         var rows: [Row] = []
         do {
             let editor = try RepositoryEditor(try repository.resolved())
-            let revision = try await editor.fetch()
-            let found = try await editor.containers(at: revision, telling: console.alert).filter {
+            let head = try await editor.fetch()
+            let found = try await editor.containers(at: head, alert: console.alert).filter {
                 (namespace ?? $0.workload.namespace) == $0.workload.namespace
             }
             for (id, containers) in found.grouped {

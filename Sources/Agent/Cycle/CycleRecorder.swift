@@ -1,0 +1,104 @@
+import Diagnostics
+import Git
+import Synchronization
+
+/// Gathers what a cycle does and decides while it runs: the report, and the time of each phase.
+package final class CycleRecorder: Sendable {
+    private let state: Mutex<CycleReport>
+    /// Whether nothing is built, pushed or committed.
+    package let dryRun: Bool
+    private let line: @Sendable (String) -> Void
+
+    package init(_ report: CycleReport, say: @escaping @Sendable (String) -> Void) {
+        dryRun = report.dryRun
+        state = Mutex(report)
+        line = say
+    }
+
+    /// What is known so far.
+    package var report: CycleReport { state.withLock { $0 } }
+
+    /// A line for people that is not part of the report.
+    func say(_ text: String) { line(text) }
+
+    /// Runs one step: its error gets the phase and the subject, its time goes into the report.
+    func phase<Value>(
+        _ phase: Phase, subject: String? = nil, _ body: () async throws -> Value
+    ) async throws(ReconcileError) -> Value {
+        Failpoint.pass("before:\(phase.rawValue)")
+        let start = ContinuousClock.now
+        defer {
+            let step = CycleReport.Step(
+                phase: phase, subject: subject, seconds: (ContinuousClock.now - start).seconds)
+            state.withLock { $0.steps.append(step) }
+        }
+        do {
+            let value = try await body()
+            Failpoint.pass("after:\(phase.rawValue)")
+            return value
+        } catch let error as ReconcileError {
+            throw error
+        } catch {
+            throw ReconcileError(
+                phase: phase, subject: subject, disposition: Disposition(of: error, in: phase),
+                underlying: error as? any Diagnostic ?? AgentError("\(error)"))
+        }
+    }
+
+    // MARK: Decisions and failures
+
+    func decide(_ subject: String, _ reason: String, remedy: String? = nil) {
+        decide([CycleReport.Decision(subject: subject, reason: reason, remedy: remedy)])
+    }
+
+    func decide(_ decisions: [CycleReport.Decision]) {
+        for decision in decisions {
+            let isNew = state.withLock { report in
+                guard !report.decisions.contains(decision) else { return false }
+                report.decisions.append(decision)
+                return true
+            }
+            guard isNew else { continue }
+            line("\(decision.subject): \(decision.reason)" + (decision.remedy.map { "\n  hint: \($0)" } ?? ""))
+        }
+    }
+
+    func fail(_ error: ReconcileError) { state.withLock { $0.fail(error) } }
+
+    var hasFailures: Bool { state.withLock { !$0.failures.isEmpty } }
+
+    // MARK: What was done
+
+    func started(at revision: Commit) { state.withLock { $0.revision = revision.id.description } }
+
+    func made(_ image: CycleReport.Image) { state.withLock { $0.images.append(image) } }
+
+    /// The commits as they would be, whether they are pushed or not. A race that was lost proposes anew.
+    func propose(_ proposals: [ProposedCommit]) {
+        state.withLock { report in
+            report.updates = proposals.flatMap(\.changes.updates)
+            report.message = proposals.last?.message
+            report.diff = proposals.map(\.diff).joined()
+        }
+    }
+
+    /// - Parameter branch: where the commit went.
+    func pushed(_ proposal: ProposedCommit, to branch: String) {
+        let watched = state.withLock { report in
+            report.commit = proposal.id.description
+            report.commits.append(
+                CycleReport.Published(commit: proposal.id.description, message: proposal.message, branch: branch))
+            return report.branch
+        }
+        for update in proposal.changes.updates {
+            line(
+                "Updated \(update.file):\(update.line) \(update.workload) \(update.container): \(update.old) -> \(update.new)"
+            )
+        }
+        line(
+            "Commit pushed: \(proposal.id.short) \(proposal.subject)" + (branch == watched ? "" : " (branch \(branch))")
+        )
+    }
+
+    func requested(_ pullRequest: CycleReport.PullRequest) { state.withLock { $0.pullRequests.append(pullRequest) } }
+}

@@ -1,0 +1,111 @@
+import Diagnostics
+import Git
+import OCI
+
+/// One cycle over one repository, read top to bottom: from the branch's head and what the registry holds to images, one
+/// commit, and a report of every decision.
+///
+/// The cycle keeps nothing that it could not find again in git and in the registry: killed at any line and started anew
+/// with an empty disk, it goes on where it was.
+package struct Reconciler: Sendable {
+    let repository: AgentConfiguration.RepositoryConfiguration
+    let services: RepositoryServices
+    let builds: BuildDiscovery
+    let updates: UpdateDiscovery
+    let maker: ImageMaker
+    let selector: ImageSelector
+    let publisher: Publisher
+
+    package init(repository: AgentConfiguration.RepositoryConfiguration, services: RepositoryServices) {
+        self.repository = repository
+        self.services = services
+        let git = services.git
+        builds = BuildDiscovery(repository: repository, remote: git.remote, revisions: git.revisions)
+        updates = UpdateDiscovery(repository: repository, revisions: git.revisions)
+        maker = ImageMaker(repository: repository, remote: git.remote, builder: services.builder)
+        selector = ImageSelector(
+            repository: repository, remote: git.remote, goesToBranch: git.settings.pushBranch != nil)
+        publisher = Publisher(repository: repository, git: git)
+    }
+
+    /// - Parameters:
+    ///   - dryRun: builds nothing, pushes nothing, commits nothing; says what would be done.
+    ///   - say: lines for people, while it runs.
+    package func cycle(dryRun: Bool = false, say: @escaping @Sendable (String) -> Void) async -> CycleReport {
+        let cycle = CycleRecorder(report(dryRun: dryRun), say: say)
+        do throws(ReconcileError) {
+            let head = try await sync(in: cycle)
+            let found = try await cycle.phase(.discover) { try await discover(at: head) }
+            cycle.decide(found.builds.decisions + found.skipped)
+            for failure in found.builds.failures { cycle.fail(ReconcileError(failure, in: .discover)) }
+
+            let catalog = TagCatalog(services.tags, reuse: services.reuse)
+            let facts = MakeFacts(
+                tree: found.tree, history: found.history, targets: found.followed.targets, catalog: catalog)
+            await maker.make(found.builds.pipelines, facts, in: cycle)
+
+            guard repository.updatesManifests else {
+                cycle.decide("updates", "rewriting manifests is turned off for this repository")
+                return cycle.report
+            }
+            let built = Set(found.builds.pipelines.flatMap { $0.destinations.map(\.repository) })
+            let choices = await selector.choices(
+                ImageSelector.Facts(
+                    tree: found.tree, followed: found.followed, history: found.history, built: built, catalog: catalog),
+                in: cycle)
+            try await publisher.publish(requests(for: choices), from: head, in: cycle)
+        } catch {
+            cycle.fail(error)
+        }
+        return cycle.report
+    }
+
+    private func report(dryRun: Bool) -> CycleReport {
+        var report = CycleReport(
+            repository: repository.name, url: services.git.remote.displayURL, branch: repository.branch)
+        report.dryRun = dryRun
+        return report
+    }
+
+    /// The branch's head, fetched and accepted.
+    private func sync(in cycle: CycleRecorder) async throws(ReconcileError) -> TrustedHead {
+        cycle.say("Synchronizing with \(services.git.remote.displayURL)")
+        let (head, isRewritten) = try await cycle.phase(.sync) { try await publisher.heads.fetch() }
+        if isRewritten {
+            cycle.say("The branch \(head.branch) was rewritten: the old head is not in its history any more")
+        }
+        cycle.started(at: head.commit)
+        cycle.say("Revision of \(head.branch) to apply is \(head.commit.id.short)")
+        return head
+    }
+
+    /// What the repository asks for at a revision.
+    private struct Discovered: Sendable {
+        let tree: RevisionTree
+        let history: BranchHistory
+        let builds: BuildDiscovery.Found
+        let followed: RevisionCache.Scan
+
+        var skipped: [CycleReport.Decision] {
+            followed.skipped.map { CycleReport.Decision(subject: $0.place, reason: $0.reason) }
+        }
+    }
+
+    private func discover(at head: TrustedHead) async throws(AgentError) -> Discovered {
+        let tree = try await services.git.revisions.tree(of: head.commit)
+        return Discovered(
+            tree: tree, history: try await services.git.revisions.history(of: head.commit), builds: try await builds.builds(in: tree),
+            followed: try await updates.followed(in: tree))
+    }
+
+    /// The choices that go into one commit each.
+    private func requests(for choices: [ImageChoice]) -> [ChangeRequest] {
+        guard !choices.isEmpty else { return [] }
+        switch services.git.settings.commit.grouping {
+        case .cycle: return [ManifestRewriter.request(choices)]
+        case .image:
+            return Dictionary(grouping: choices) { ImageName($0.newImage).name }.sorted { $0.key < $1.key }
+                .map { ManifestRewriter.request($0.value) }
+        }
+    }
+}

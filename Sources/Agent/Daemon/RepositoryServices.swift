@@ -1,0 +1,39 @@
+package import Forge
+
+/// What the players of one repository work with: the effects at the cycle's edges. Fakes stand in for them in tests.
+package struct RepositoryServices: Sendable {
+    package let git: GitServices
+    package let builder: any ImageBuilding
+    package let tags: any TagSource
+    /// Seconds for which a scan of a registry serves other cycles, too.
+    package let reuse: Int64
+
+    package init(git: GitServices, builder: any ImageBuilding, tags: any TagSource, reuse: Int64 = 0) {
+        self.git = git
+        self.builder = builder
+        self.tags = tags
+        self.reuse = reuse
+    }
+}
+
+/// The part of it that reads a repository and writes to it.
+package struct GitServices: Sendable {
+    package let remote: any GitRemote
+    package let revisions: RevisionCache
+    /// How the agent's commits come to be, and to the repository.
+    package let settings: AgentConfiguration.GitConfiguration
+    /// The code host's API; `nil` where no pull requests are asked for.
+    package let forge: (any Forge)?
+    package let clock: any AgentClock
+
+    package init(
+        remote: any GitRemote, settings: AgentConfiguration.GitConfiguration, forge: (any Forge)? = nil,
+        clock: any AgentClock = SystemClock()
+    ) {
+        self.remote = remote
+        revisions = RevisionCache(remote)
+        self.settings = settings
+        self.forge = forge
+        self.clock = clock
+    }
+}

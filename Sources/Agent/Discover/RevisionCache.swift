@@ -1,0 +1,182 @@
+import Dockerfile
+package import Git
+package import ManifestUpdater
+
+/// What is known of the revisions of a repository: their trees, histories, and what their files say.
+///
+/// A file that did not change since it was last looked at is neither read nor parsed again, and a revision that was looked
+/// at last costs nothing. What is handed out are values of the revision that was asked for, whatever else is asked meanwhile.
+package actor RevisionCache {
+    /// What one file says: its images, and its content when it speaks of kaniko.
+    private final class Facts: Sendable {
+        let scan: ScanResult
+        let kaniko: [UInt8]?
+
+        init(scan: ScanResult, kaniko: [UInt8]? = nil) {
+            self.scan = scan
+            self.kaniko = kaniko
+        }
+    }
+
+    private let remote: any GitRemote
+    /// The files that were read last, each entry with what it says; `nil` for those that say nothing.
+    private var examined: (tree: RevisionTree, facts: [Facts?])?
+    private var lastTree: RevisionTree?
+    private var lastScan: (revision: ObjectID, patterns: [String], scan: Scan)?
+    private var lastKaniko: (revision: ObjectID, files: [(path: String, content: [UInt8])])?
+    private var lastHistory: (revision: ObjectID, history: BranchHistory)?
+
+    package init(_ remote: any GitRemote) { self.remote = remote }
+
+    /// Manifests beyond this size are not looked at.
+    static let manifestLimit = 8 << 20
+
+    package func tree(of revision: Commit) async throws(AgentError) -> RevisionTree {
+        if let lastTree, lastTree.revision.id == revision.id { return lastTree }
+        let tree = try await explained {
+            RevisionTree(revision: revision, entries: try await remote.entries(of: revision.id))
+        }
+        lastTree = tree
+        return tree
+    }
+
+    /// The newest commits of the branch, as far back as order matters.
+    package func history(of revision: Commit) async throws(AgentError) -> BranchHistory {
+        if let lastHistory, lastHistory.revision == revision.id { return lastHistory.history }
+        let history = try await explained {
+            BranchHistory(
+                try await remote.log(from: revision.id, limit: BranchHistory.limit, notReachableFrom: nil))
+        }
+        lastHistory = (revision.id, history)
+        return history
+    }
+
+    package struct Scan: Sendable {
+        package var targets: [ImageTarget] = []
+        package var imagePolicies: [FluxImagePolicy] = []
+        package var imageRepositories: [FluxImageRepository] = []
+        package var applications: [ArgoApplication] = []
+        package var skipped: [(place: String, reason: String)] = []
+    }
+
+    /// The annotated and marked images of the manifests that the patterns name, and the policies' objects of all.
+    package func targets(
+        in tree: RevisionTree, matching patterns: [String]
+    ) async throws(AgentError) -> Scan {
+        if let lastScan, lastScan.revision == tree.revision.id, lastScan.patterns == patterns { return lastScan.scan }
+        let filter = try Self.filter(patterns)
+        let facts = try await examine(tree)
+        var scan = Scan()
+        for (entry, known) in zip(tree.entries, facts) {
+            guard let result = known?.scan, !result.isEmpty else { continue }
+            scan.imagePolicies += result.imagePolicies
+            scan.imageRepositories += result.imageRepositories
+            guard filter(entry.path) else { continue }
+            scan.targets += result.targets
+            scan.applications += result.applications
+            scan.skipped += result.skipped.map { (place: $0.place, reason: $0.reason) }
+        }
+        lastScan = (tree.revision.id, patterns, scan)
+        return scan
+    }
+
+    /// The files that speak of kaniko, with their content.
+    package func kanikoFiles(
+        in tree: RevisionTree
+    ) async throws(AgentError) -> [(path: String, content: [UInt8])] {
+        if let lastKaniko, lastKaniko.revision == tree.revision.id { return lastKaniko.files }
+        let facts = try await examine(tree)
+        var files: [(path: String, content: [UInt8])] = []
+        for (entry, known) in zip(tree.entries, facts) {
+            if let content = known?.kaniko { files.append((path: entry.path, content: content)) }
+        }
+        lastKaniko = (tree.revision.id, files)
+        return files
+    }
+
+    // MARK: Reading
+
+    /// Reads what is new, each file once, several at a time. Files that are gone are forgotten.
+    ///
+    /// - Returns: for each entry of the tree what it says.
+    private func examine(_ tree: RevisionTree) async throws(AgentError) -> [Facts?] {
+        if let examined, examined.tree.revision.id == tree.revision.id { return examined.facts }
+        var (facts, new) = taken(from: examined, by: tree)
+        let readings = await remote.read(new.map { tree.entries[$0] }, limit: Self.manifestLimit, Self.reading)
+        for (place, reading) in zip(new, readings) {
+            switch reading {
+            case .facts(let known): facts[place] = known
+            // The mirror itself knows what to do with damaged objects.
+            case .unreadable:
+                let entry = tree.entries[place]
+                facts[place] = Self.facts(entry.path, try await remote.read(entry))
+            }
+        }
+        examined = (tree, facts)
+        return facts
+    }
+
+    /// Goes along two trees side by side: what is known of the entries that did not change, and the places of the files
+    /// that have to be read.
+    private func taken(
+        from old: (tree: RevisionTree, facts: [Facts?])?, by tree: RevisionTree
+    ) -> (facts: [Facts?], new: [Int]) {
+        var facts = [Facts?](repeating: nil, count: tree.entries.count)
+        var new: [Int] = []
+        // Nobody's git writes trees out of order; they are read anew.
+        let old = old.flatMap { $0.tree.isSorted && tree.isSorted ? $0 : nil }
+        var before = 0
+        for (place, entry) in tree.entries.enumerated() {
+            if let old {
+                let known = old.tree.entries
+                while before < known.count, known[before].path != entry.path,
+                    RevisionTree.precedes(known[before].path, entry.path)
+                { before += 1 }
+                if before < known.count, known[before] == entry {
+                    facts[place] = old.facts[before]
+                    before += 1
+                    continue
+                }
+            }
+            if Self.isManifest(entry) { new.append(place) }
+        }
+        return (facts, new)
+    }
+
+    private enum Reading: Sendable {
+        case facts(Facts?)
+        case unreadable
+    }
+
+    private static func reading(_ entry: TreeEntry, _ content: Result<[UInt8], GitError>) -> Reading {
+        switch content {
+        case .success(let bytes): return .facts(facts(entry.path, bytes))
+        case .failure(let error):
+            guard error.code == .tooLarge else { return .unreadable }
+            // Nobody writes such a manifest; it does not stop the others.
+            let reason = "not looked at: more than \(manifestLimit >> 20) MiB"
+            return .facts(Facts(scan: ScanResult(skipping: entry.path, reason: reason)))
+        }
+    }
+
+    private static func facts(_ path: String, _ bytes: [UInt8]) -> Facts? {
+        let scan = ManifestScan.scan(file: path, bytes: bytes)
+        let kaniko = KanikoDiscovery.mayMatter(path: path, bytes: bytes) ? bytes : nil
+        return scan.isEmpty && kaniko == nil ? nil : Facts(scan: scan, kaniko: kaniko)
+    }
+
+    private static func isManifest(_ entry: TreeEntry) -> Bool {
+        (entry.mode == .file || entry.mode == .executable) && UpdateRequest.isManifest(entry.path)
+    }
+
+    /// `updates.paths`: a file is looked at when one of the patterns covers it; no pattern means every file.
+    private static func filter(_ patterns: [String]) throws(AgentError) -> (String) -> Bool {
+        guard !patterns.isEmpty else { return { _ in true } }
+        do {
+            let matcher = try IgnoreMatcher(patterns: patterns)
+            return { matcher.excludes($0) }
+        } catch {
+            throw AgentError("updates.paths: \(error.summary)", hint: error.hint)
+        }
+    }
+}

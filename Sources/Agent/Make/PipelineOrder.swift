@@ -1,0 +1,58 @@
+import Dockerfile
+import OCI
+
+/// Which pipelines of a repository wait for which others: one that pushes to the same repository gets its tag after the
+/// one before, and one whose Dockerfile takes from another's image is built on what that one made. Others go side by side.
+actor PipelineOrder {
+    private var finished: Set<Int> = []
+    private var waiting: [(index: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    private let needs: [Set<Int>]
+
+    /// - Parameter sources: for each pipeline the repositories that its Dockerfile takes from; `nil` where that is not
+    ///   known, which may be any.
+    init(_ pipelines: [Pipeline], sources: [Set<RepositoryLocation>?]) {
+        needs = zip(pipelines.indices, zip(pipelines, sources)).map { index, one in
+            let (pipeline, sources) = one
+            return Set(
+                pipelines.indices.prefix(index).filter { other in
+                    let made = Set(pipelines[other].destinations.map(\.repository))
+                    guard let sources else { return true }
+                    return !made.isDisjoint(with: sources)
+                        || pipeline.destinations.contains { made.contains($0.repository) }
+                })
+        }
+    }
+
+    /// The pipelines that this one needs.
+    func needed(by index: Int) -> Set<Int> { needs[index] }
+
+    /// Returns when all are finished that this one needs.
+    func wait(for index: Int) async {
+        guard !needs[index].isSubset(of: finished) else { return }
+        await withCheckedContinuation { waiting.append((index, $0)) }
+    }
+
+    func finish(_ index: Int) {
+        finished.insert(index)
+        let ready = waiting.filter { needs[$0.index].isSubset(of: finished) }
+        waiting.removeAll { needs[$0.index].isSubset(of: finished) }
+        for entry in ready { entry.continuation.resume() }
+    }
+}
+
+extension Pipeline {
+    /// The image repositories that a Dockerfile takes from; `nil` where it does not say so for sure.
+    func sources(inDockerfile bytes: [UInt8]) -> Set<RepositoryLocation>? {
+        guard contexts.isEmpty, let file = try? Dockerfile.parse(bytes, file: dockerfile),
+            let graph = try? StageGraph.resolve(
+                file, target: target, buildArguments: arguments.map { ($0.name, $0.value) },
+                platform: (platform ?? .host).description)
+        else { return nil }
+        var found: Set<RepositoryLocation> = []
+        for case .image(let name) in graph.externalSources {
+            guard let image = try? ImageLocation(name) else { return nil }
+            found.insert(image.repository)
+        }
+        return found
+    }
+}

@@ -1,0 +1,193 @@
+import Diagnostics
+import Git
+import OCI
+import Template
+
+/// Changes on branches of the agent's own, beside the one that is watched (`git.push.branch`), with their pull requests.
+struct ProposalBranches: Sendable {
+    let repository: AgentConfiguration.RepositoryConfiguration
+    let settings: AgentConfiguration.GitConfiguration
+    let remote: any GitRemote
+    let commits: CommitBuilder
+    let pullRequests: PullRequests?
+
+    /// A change with the branch that it goes to.
+    private struct Plan {
+        let branch: String
+        let changes: ChangeSet
+        let command: PersonalCommand?
+    }
+
+    /// - Returns: the last race that was lost; `nil` when nothing is left to do.
+    func publish(
+        _ requests: [ChangeRequest], on head: TrustedHead, _ files: RevisionFiles, _ template: Template,
+        in cycle: CycleRecorder
+    ) async throws(ReconcileError) -> LostRace? {
+        let plans = try await plan(requests, on: head, files, template, in: cycle)
+        var proposals: [ProposedCommit] = []
+        var lost: LostRace?
+        for plan in plans {
+            let branch = plan.branch
+            let state = try await cycle.phase(.commit, subject: branch) {
+                try await look(at: branch, for: plan.changes, on: head)
+            }
+            switch state {
+            case .upToDate(let tip):
+                cycle.decide("branch \(branch)", "nothing to update: it has this change already (\(tip.short))")
+                let text = try await cycle.phase(.commit, subject: branch) {
+                    try commits.message(of: plan.changes, for: plan.command, on: head.commit)
+                }
+                try await pullRequests?.request(
+                    branch, at: tip, message: text, plan.changes, on: head.commit, in: cycle)
+            case .others(let commit):
+                cycle.decide(
+                    "branch \(branch)",
+                    "not updated: it has a commit of somebody else, \(commit.id.short) '\(commit.subject)'",
+                    remedy: "merge the branch, or remove it")
+            case .replaceable(let old):
+                let proposal = try await cycle.phase(.commit, subject: branch) {
+                    try await commits.commit(plan.changes, for: plan.command, on: CommitBase(head))
+                }
+                proposals.append(proposal)
+                cycle.propose(proposals)
+                if cycle.dryRun { continue }
+                let outcome = try await cycle.phase(.publish, subject: branch) {
+                    try await remote.push(proposal, to: branch, expecting: old, force: old != nil)
+                }
+                if case .rejected(let reason, _) = outcome {
+                    proposals.removeLast()
+                    lost = LostRace(branch: branch, reason: reason)
+                } else {
+                    cycle.pushed(proposal, to: branch)
+                    await note(proposal, in: cycle)
+                    try await pullRequests?.request(
+                        branch, at: proposal.id, message: proposal.message, plan.changes, on: head.commit, in: cycle)
+                }
+            }
+        }
+        // A command says nothing of the branches that policies want.
+        if lost == nil, requests.allSatisfy({ $0.command == nil }) {
+            await removeOutdated(template, wanted: Set(plans.map(\.branch)), on: head, in: cycle)
+        }
+        return lost
+    }
+
+    /// The changes with the branches that they go to. Those for which the template gives one name go there together.
+    private func plan(
+        _ requests: [ChangeRequest], on head: TrustedHead, _ files: RevisionFiles, _ template: Template,
+        in cycle: CycleRecorder
+    ) async throws(ReconcileError) -> [Plan] {
+        var byBranch: [String: ChangeRequest] = [:]
+        var plans: [String: Plan] = [:]
+        for request in requests {
+            var changes = try await cycle.phase(.rewrite) { try await request.changes(on: files) }
+            cycle.decide(changes.decisions)
+            guard !changes.isEmpty else { continue }
+            let branch = try await cycle.phase(.rewrite) { [changes] in
+                try name(of: changes, for: request.command, on: head.commit, template)
+            }
+            if let before = byBranch[branch] {
+                let both = before.followed(by: request)
+                changes = try await cycle.phase(.rewrite) { try await both.changes(on: files) }
+                byBranch[branch] = both
+            } else {
+                byBranch[branch] = request
+            }
+            plans[branch] = Plan(branch: branch, changes: changes, command: request.command)
+        }
+        return plans.values.sorted { $0.branch < $1.branch }
+    }
+
+    private func name(
+        of changes: ChangeSet, for command: PersonalCommand?, on revision: Commit, _ template: Template
+    ) throws -> String {
+        var text: String
+        if let command {
+            // Its own, so that what policies want next does not take its place.
+            let lines = changes.updates.map(CommitTrailer.line).joined(separator: "\n")
+            let digest = Digest.sha256(of: Array(lines.utf8)).encoded.prefix(7)
+            text = "\(template.literalPrefix)\(template.literalPrefix.hasSuffix("/") ? "" : "-")\(command.verb)-\(digest)"
+        } else {
+            text = try template.render(commits.values(of: changes, on: revision))
+        }
+        guard let name = BranchName.made(from: text) else {
+            throw AgentError(
+                "'\(text.prefix(100))' cannot be the name of a branch", place: "git.push.branch",
+                hint: "see git-check-ref-format(1)")
+        }
+        guard name != repository.branch else {
+            throw AgentError(
+                "the commits would go to '\(name)', which is the branch that is watched", place: "git.push.branch",
+                hint: "leave 'push.branch' out for that")
+        }
+        return name
+    }
+
+    private enum BranchState {
+        /// It holds the wanted change, and nothing else.
+        case upToDate(ObjectID)
+        /// It has a commit that is not the agent's: it is left alone.
+        case others(Commit)
+        /// It is not there (`nil`), or holds nothing but the agent's own work, which is older.
+        case replaceable(ObjectID?)
+    }
+
+    private func look(at branch: String, for changes: ChangeSet, on head: TrustedHead) async throws -> BranchState {
+        guard let tip = try await remote.fetchIfPresent(branch: branch) else { return .replaceable(nil) }
+        let ahead = try await remote.log(from: tip.id, limit: 1000, notReachableFrom: head.commit.id)
+        if let other = ahead.first(where: { !CommitTrailer.isOwn($0.message) }) { return .others(other) }
+        guard let base = ahead.last?.parents.first else { return .replaceable(tip.id) }
+        // The same files with the same contents, and none besides: what else happened on the watched branch does not matter.
+        let changed = try await remote.changedPaths(from: base, to: tip.id)
+        guard Set(changed) == Set(changes.files.keys) else { return .replaceable(tip.id) }
+        for (file, bytes) in changes.files {
+            guard let entry = try await remote.entry(at: file, in: tip.id),
+                try await remote.blob(entry.id, limit: 64 << 20) == bytes
+            else { return .replaceable(tip.id) }
+        }
+        return .upToDate(tip.id)
+    }
+
+    /// Removes the agent's branches whose change is done or superseded. Those with a commit of anybody else stay, and those
+    /// with what a person asked for that is not merged.
+    private func removeOutdated(
+        _ template: Template, wanted: Set<String>, on head: TrustedHead, in cycle: CycleRecorder
+    ) async {
+        // Where something failed, a branch may only look superseded.
+        guard !cycle.dryRun, !cycle.hasFailures else { return }
+        let prefix = template.literalPrefix
+        guard !prefix.isEmpty else { return }
+        for (name, _) in await remote.advertisedBranches().sorted(by: { $0.key < $1.key }) {
+            let isOurs = template.isLiteral ? name == prefix : name.hasPrefix(prefix)
+            guard isOurs, !wanted.contains(name), name != repository.branch else { continue }
+            do {
+                guard let tip = try await remote.fetchIfPresent(branch: name) else { continue }
+                let ahead = try await remote.log(from: tip.id, limit: 1000, notReachableFrom: head.commit.id)
+                // A branch that is merged may be somebody's who just made it: the agent's own work shows at its head.
+                guard CommitTrailer.isOwn(tip.message),
+                    ahead.allSatisfy({
+                        CommitTrailer.isOwn($0.message) && !CommitTrailer.isCommand($0.message)
+                    })
+                else { continue }
+                try await pullRequests?.withdraw(name, in: cycle)
+                if try await remote.deleteBranch(name, expecting: tip.id) == .pushed {
+                    cycle.decide("branch \(name)", "removed: its change is merged, or superseded")
+                }
+            } catch {
+                cycle.decide("branch \(name)", "not removed: \(error)")
+            }
+        }
+    }
+
+    /// Attaches the note that Flux v1 would have written. It is for people and their tools: without it nothing is lost.
+    func note(_ proposal: ProposedCommit, in cycle: CycleRecorder) async {
+        guard let reference = settings.commit.notes else { return }
+        do {
+            let text = try FluxNote.json(proposal.changes.updates, subject: proposal.subject)
+            try await remote.pushNote(text, on: proposal, reference: reference)
+        } catch {
+            let words = (error as? any Diagnostic).map { $0.summary + ($0.cause.map { ": \($0)" } ?? "") } ?? "\(error)"
+            cycle.decide("commit \(proposal.id.short)", "no note was attached: \(words)")
+        }
+    }
+}

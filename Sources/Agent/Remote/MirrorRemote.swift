@@ -1,0 +1,136 @@
+import Blocking
+package import Builder
+package import Git
+
+/// A repository by way of its mirror on this machine.
+package struct MirrorRemote: GitRemote {
+    private let mirror: Mirror
+    package let displayURL: String
+
+    /// - Parameter url: as the user wrote it; what could be a secret in it is not shown.
+    package init(_ mirror: Mirror, url: String) {
+        self.mirror = mirror
+        displayURL = ShownURL.mayHoldSecret(url) ? mirror.url.description : url
+    }
+
+    // MARK: Fetching
+
+    package func fetch(branch: String) async throws(GitError) -> FetchedHead {
+        let commit = try await mirror.fetch(branch: branch)
+        return FetchedHead(commit: commit, isRewritten: await mirror.lastFetch?.isRewritten == true)
+    }
+
+    package func fetchIfPresent(branch: String) async throws(GitError) -> Commit? {
+        try await mirror.fetchIfPresent(branch: branch)
+    }
+
+    package func advertisedBranches() async -> [String: ObjectID] { await mirror.advertisedBranches }
+
+    package func verify(
+        _ head: ObjectID, branch: String, by verification: AgentConfiguration.VerificationSettings
+    ) async throws(GitError) {
+        try await mirror.verify(head, branch: branch, mode: verification.mode, trust: verification.trust)
+    }
+
+    // MARK: Reading
+
+    package func commit(_ id: ObjectID) async throws(GitError) -> Commit { try await mirror.commit(id) }
+
+    package func entries(of id: ObjectID) async throws(GitError) -> [TreeEntry] {
+        try await mirror.entries(of: id, recursive: true)
+    }
+
+    package func entry(at path: String, in id: ObjectID) async throws(GitError) -> TreeEntry? {
+        try await mirror.objectID(at: path, in: id)
+    }
+
+    package func blob(_ id: ObjectID, limit: Int) async throws(GitError) -> [UInt8] {
+        try await mirror.blob(id, limit: limit)
+    }
+
+    package func read<Value: Sendable>(
+        _ entries: [TreeEntry], limit: Int,
+        _ body: @escaping @Sendable (TreeEntry, Result<[UInt8], GitError>) -> Value
+    ) async -> [Value] {
+        let workers = entries.count < 64 ? 1 : max(1, ProcessorCount.value)
+        let mirror = mirror
+        let parts = await withTaskGroup(of: (Int, [Value]).self) { group in
+            for worker in 0..<workers {
+                group.addTask {
+                    let values = await runBlocking {
+                        let reader = Result { () throws(GitError) in try mirror.reader() }
+                        return stride(from: worker, to: entries.count, by: workers).map { place in
+                            let bytes = Result { () throws(GitError) in
+                                try reader.get().blob(entries[place].id, limit: limit)
+                            }
+                            return body(entries[place], bytes)
+                        }
+                    }
+                    return (worker, values)
+                }
+            }
+            var parts = [[Value]](repeating: [], count: workers)
+            for await (worker, values) in group { parts[worker] = values }
+            return parts
+        }
+        return entries.indices.map { parts[$0 % workers][$0 / workers] }
+    }
+
+    package func log(
+        from id: ObjectID, limit: Int, notReachableFrom old: ObjectID?
+    ) async throws(GitError) -> [Commit] {
+        try await mirror.log(from: id, limit: limit, notReachableFrom: old)
+    }
+
+    package func changedPaths(from old: ObjectID?, to new: ObjectID) async throws(GitError) -> [String] {
+        try await mirror.changedPaths(from: old, to: new)
+    }
+
+    package func diff(from old: ObjectID?, to new: ObjectID) async throws(GitError) -> String {
+        try await mirror.diff(from: old, to: new)
+    }
+
+    package func context(
+        _ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry]
+    ) -> any BuildContext {
+        GitTreeContext(mirror: mirror, tree: tree, root: root, replacing: replaced)
+    }
+
+    // MARK: Writing
+
+    package func createCommit(_ draft: CommitDraft, on base: CommitBase) async throws(GitError) -> ObjectID {
+        try await mirror.createCommit(
+            parent: base.commit.id, edits: draft.files, message: draft.message, author: draft.author,
+            committer: draft.committer, signingKey: draft.signingKey)
+    }
+
+    package func push(
+        _ proposal: ProposedCommit, to branch: String, expecting: ObjectID?, force: Bool
+    ) async throws(GitError) -> PushOutcome {
+        try await mirror.push(proposal.id, to: branch, expecting: expecting, force: force)
+    }
+
+    package func deleteBranch(_ branch: String, expecting: ObjectID) async throws(GitError) -> PushOutcome {
+        try await mirror.deleteBranch(branch, expecting: expecting)
+    }
+
+    package func pushNote(
+        _ text: String, on proposal: ProposedCommit, reference: String
+    ) async throws(GitError) {
+        try await mirror.pushNote(
+            text, on: proposal.id, reference: reference, author: proposal.author, committer: proposal.committer)
+    }
+}
+
+/// A URL for messages: nothing of it where something could be a secret.
+enum ShownURL {
+    static func text(_ url: String) -> String { mayHoldSecret(url) ? "(its URL may hold a secret)" : url }
+
+    /// A query, a password, or over HTTP a user name, which may be a token. SSH's user is no secret.
+    static func mayHoldSecret(_ url: String) -> Bool {
+        if url.contains("?") { return true }
+        guard let at = url.lastIndex(of: "@") else { return false }
+        guard url.hasPrefix("ssh://") else { return url.contains("://") }
+        return url[..<at].dropFirst("ssh://".count).contains(":")
+    }
+}

@@ -1,0 +1,44 @@
+import Git
+import OCI
+
+/// The mirrors that are open, each for the entries that read one URL with the same credentials.
+package struct MirrorShelf {
+    private let stateDirectory: String
+    private var open: [String: Mirror] = [:]
+
+    package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
+
+    /// What the players of an entry read and write by.
+    package mutating func services(
+        for repository: AgentConfiguration.RepositoryConfiguration, _ git: AgentConfiguration.GitConfiguration
+    ) throws(AgentError) -> GitServices {
+        let credentials = try GitAccess.credentials(git)
+        let forge = try GitAccess.forge(git, url: repository.url)
+        let folder = Self.folder(for: repository.url, git)
+        let mirror: Mirror
+        if let known = open[folder] {
+            mirror = known
+        } else {
+            do {
+                mirror = try Mirror(
+                    path: "\(stateDirectory)/git/\(folder)", url: repository.url, credentials: credentials)
+            } catch {
+                throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
+            }
+            open[folder] = mirror
+        }
+        return GitServices(remote: MirrorRemote(mirror, url: repository.url), settings: git, forge: forge)
+    }
+
+    /// A name of its own for each URL and each way to read it. What the files of credentials hold is not in it.
+    static func folder(for url: String, _ git: AgentConfiguration.GitConfiguration) -> String {
+        let way: [String?] = [
+            git.username, git.passwordFile, git.tokenFile, git.sshKey, git.sshPassphraseFile, git.knownHosts, git.caFile,
+            git.proxy, git.proxyCredentialsFile, git.usesSSHAgent ? nil : "no agent",
+        ]
+        let folder = GitAccess.folder(for: url)
+        guard way.contains(where: { $0 != nil }) else { return folder }
+        let text = way.map { $0.map { "\($0.utf8.count):\($0)" } ?? "-" }.joined(separator: ",")
+        return folder + "-" + Digest.sha256(of: Array(text.utf8)).encoded.prefix(8)
+    }
+}

@@ -1,0 +1,91 @@
+import Diagnostics
+import ManifestUpdater
+import OCI
+import RegistryPoller
+
+/// Containers of workloads that are annotated: Flux v1's words, Slipway's own, and Keel's.
+struct AnnotatedWorkloads: UpdateSource {
+    let items: [ImageTarget]
+    let repository: AgentConfiguration.RepositoryConfiguration
+    /// Whether changes go to a branch where people look at them before they are merged.
+    let goesToBranch: Bool
+    let answerer: ImageAnswerer
+
+    func subject(of target: ImageTarget) -> String {
+        "\(target.file):\(target.location.line) \(target.workload) \(target.container)"
+    }
+
+    func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
+        guard target.held == nil, let location = try? Written.location(target.image, at: target.location),
+            let policy = try? policy(of: target, location),
+            let platforms = try? Written.platforms(target.options.platforms, at: target.location)
+        else { return nil }
+        let isByNames = answerer.needsNamesOnly(policy, location.repository, platforms)
+        return TagCatalog.ScanRequest(location: location.repository, isComplete: !isByNames, platforms: platforms)
+    }
+
+    func inquiry(for target: ImageTarget) async throws(AgentError) -> Inquiry {
+        if let held = target.held {
+            guard case .notAnImage(let reason) = held else { return .left("not updated: \(held)") }
+            throw AgentError(
+                "'\(target.image)' cannot be updated", place: "\(target.location)", cause: reason,
+                hint: "write REPOSITORY:TAG, or take the annotation away")
+        }
+        let image = try Written.location(target.image, at: target.location)
+        if case .keel(let keel) = target.source, let pattern = keel.monitorContainers {
+            let expression: RegularExpression
+            do { expression = try RegularExpression(pattern) } catch {
+                throw AgentError(
+                    error.summary, place: target.location.description, cause: error.cause, hint: error.hint)
+            }
+            guard expression.matches(target.container) else {
+                return .left("not updated: keel.sh/monitorContainers leaves this container out")
+            }
+        }
+        var question = ImageQuestion(image: image, policy: try policy(of: target, image))
+        if question.policy.needsCurrent, image.tag == nil { question.image.tag = "latest" }
+        question.needsDigest = target.options.pinsDigest || ImageText(target.image).digest != nil
+        question.platforms = try Written.platforms(target.options.platforms, at: target.location)
+        for text in target.options.requires {
+            question.requires.append(try Written.location(text, at: target.location).repository)
+        }
+        return .ask(Inquiry.Asked(question: question, place: .target(target)))
+    }
+
+    func outcome(
+        for target: ImageTarget, _ asked: Inquiry.Asked, _ chosen: ChosenTag
+    ) throws(AgentError) -> SelectionOutcome {
+        let tag = chosen.tag
+        var new = ImageText(name: ImageText(target.image).name, tag: tag)
+        if asked.question.needsDigest {
+            guard let digest = chosen.digest else {
+                return .left("not updated: the digest of \(new) is not known")
+            }
+            new.digest = digest.description
+        }
+        guard new.description != target.image else {
+            return .left("nothing to update: \(tag) runs already and is \(chosen.reason)")
+        }
+        if target.options.needsApproval, !goesToBranch, target.options.approvedTag != tag {
+            return .left(
+                "waits for approval: \(tag) is \(chosen.reason); annotate slipway.dev/approved.\(target.container): "
+                    + "\"\(tag)\", or let changes go to a branch ('git.push.branch')")
+        }
+        return .chosen(
+            ImageChoice(place: .target(target), tag: tag, newImage: new.description, reason: chosen.reason))
+    }
+
+    private func policy(of target: ImageTarget, _ image: ImageLocation) throws(AgentError) -> ImagePolicy {
+        let override = repository.policies.first { $0.image == image.repository }?.policy
+        return try Written.policy(at: target.location) { () throws(PolicyError) in
+            guard case .keel(let keel) = target.source else {
+                return try ImagePolicy.parse(target.policy ?? override ?? "glob:*")
+            }
+            var specification = PolicySpecification(dialect: .keel)
+            try specification.read(keel.text)
+            specification.matchTag = keel.matchTag
+            specification.matchPreRelease = keel.matchPreRelease
+            return try ImagePolicy(specification)
+        }
+    }
+}

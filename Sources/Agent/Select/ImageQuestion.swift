@@ -1,0 +1,133 @@
+import OCI
+import RegistryPoller
+
+/// What is to be known of an image repository: which tag a policy chooses there.
+struct ImageQuestion: Sendable {
+    /// The repository, and the tag in use where one is known.
+    var image: ImageLocation
+    var policy: ImagePolicy
+    /// What the image has to exist for; with none, any image counts.
+    var platforms: [Platform] = []
+    /// Repositories that must have the tag, too.
+    var requires: [RepositoryLocation] = []
+    /// Whether the tag's digest is wanted.
+    var needsDigest = false
+    /// What a person took back here.
+    var takenBack: TakenBack?
+}
+
+struct ImageAnswer: Sendable {
+    var tag: String?
+    var digest: Digest?
+    var reason: String
+    /// The value that a person took back and that this tag would bring back, or is not newer than.
+    var heldFor: TakenBack.Value?
+}
+
+/// Answers questions from what the registries hold.
+struct ImageAnswerer: Sendable {
+    /// Repositories whose images the agent itself builds.
+    let built: Set<RepositoryLocation>
+    let history: BranchHistory
+    let catalog: TagCatalog
+
+    func answer(_ question: ImageQuestion) async throws(AgentError) -> ImageAnswer {
+        let repository = question.image.repository
+        let byNames = needsNamesOnly(question.policy, repository, question.platforms)
+        let inventory = try await explained {
+            byNames
+                ? try await catalog.names(of: repository)
+                : try await catalog.inventory(of: repository, platforms: question.platforms)
+        }
+        var missing: [String: String] = [:]
+        for other in question.requires {
+            let names = try await explained { try await catalog.names(of: other) }
+            let tags = Set(names.tags.map(\.tag))
+            for record in inventory.tags where !tags.contains(record.tag) {
+                missing[record.tag] = "\(other.familiar), which it requires, has no such tag"
+            }
+        }
+        var candidates =
+            built.contains(repository)
+            ? CandidateOrder.ranked(inventory.tags, position: history.position)
+            : inventory.tags.map { TagCandidate($0) }
+        if !missing.isEmpty {
+            for index in candidates.indices {
+                if let problem = missing[candidates[index].tag] { candidates[index].problem = problem }
+            }
+        }
+        var answer: ImageAnswer
+        if byNames {
+            answer = try await choose(question, among: candidates)
+        } else {
+            let selection = question.policy.select(from: candidates, current: question.image.tag, explaining: false)
+            answer = ImageAnswer(tag: selection.tag, reason: selection.reason)
+            if question.needsDigest, let tag = selection.tag {
+                // What is written has to be where the tag points now, not at the last scan.
+                answer.digest = try await explained { try await catalog.look(at: tag, in: repository) }.digest
+            }
+        }
+        answer.heldFor = Self.held(answer, for: question, among: candidates)
+        return answer
+    }
+
+    /// Whether the names of a repository's tags are enough for a policy.
+    func needsNamesOnly(_ policy: ImagePolicy, _ repository: RepositoryLocation, _ platforms: [Platform]) -> Bool {
+        !policy.needsCreationTime && !built.contains(repository) && platforms.isEmpty
+    }
+
+    /// Images that are looked at in vain before it is given up until the next cycle.
+    private static let attempts = 20
+
+    /// A policy that goes by the tags' names needs no more than their list, and then a look at the one image that it
+    /// chooses: a tag is written into a manifest only when its image is there.
+    private func choose(
+        _ question: ImageQuestion, among candidates: [TagCandidate]
+    ) async throws(AgentError) -> ImageAnswer {
+        var candidates = candidates
+        var passedOver: [String] = []
+        while true {
+            var selection = question.policy.select(from: candidates, current: question.image.tag, explaining: false)
+            if !passedOver.isEmpty { selection.reason += " (passed over: \(passedOver.joined(separator: "; ")))" }
+            guard let tag = selection.tag, tag != question.image.tag || question.needsDigest else {
+                return ImageAnswer(tag: selection.tag, reason: selection.reason)
+            }
+            let record = try await explained { try await catalog.look(at: tag, in: question.image.repository) }
+            guard let problem = record.problem else {
+                return ImageAnswer(tag: tag, digest: record.digest, reason: selection.reason)
+            }
+            passedOver.append("\(tag): \(problem)")
+            if passedOver.count == Self.attempts {
+                return ImageAnswer(
+                    reason: "the images of \(Self.attempts) tags cannot be used; the best of them is \(passedOver[0])")
+            }
+            for index in candidates.indices where candidates[index].tag == tag { candidates[index].problem = problem }
+        }
+    }
+
+    // MARK: Holds
+
+    /// The value that a person took back, when the answer would bring it back or is no newer: a person wins until
+    /// something newer appears.
+    private static func held(
+        _ answer: ImageAnswer, for question: ImageQuestion, among candidates: [TagCandidate]
+    ) -> TakenBack.Value? {
+        guard let takenBack = question.takenBack, let tag = answer.tag else { return nil }
+        let text = ImageLocation(
+            repository: question.image.repository, tag: tag, digest: question.needsDigest ? answer.digest : nil)
+        if let value = takenBack.value(broughtBackBy: "\(text)") { return value }
+        guard takenBack.isCurrent, let newest = takenBack.newest, let old = ImageVersion(newest.text).tag, old != tag
+        else { return nil }
+        let known = candidates.first { $0.tag == old }
+        if known == nil, let before = TagSeries(old), let after = TagSeries(tag), before.prefix == after.prefix {
+            return after.number > before.number ? nil : newest
+        }
+        guard let chosen = candidates.first(where: { $0.tag == tag }) else { return nil }
+        // An image that is gone counts as made when it was written.
+        var contest = [known ?? TagCandidate(tag: old, created: newest.time), chosen]
+        contest[0].problem = nil
+        if known == nil { contest[1].rank = nil }
+        let better = question.policy.select(from: contest, current: nil, allowDowngrade: true, explaining: false).tag
+        return better == tag ? nil : newest
+    }
+}

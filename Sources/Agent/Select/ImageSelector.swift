@@ -1,0 +1,96 @@
+import Diagnostics
+import Git
+import ManifestUpdater
+import OCI
+import RegistryPoller
+
+/// Chooses the image of each place that is followed.
+struct ImageSelector: Sendable {
+    let repository: AgentConfiguration.RepositoryConfiguration
+    let remote: any GitRemote
+    /// Whether changes go to a branch where people look at them before they are merged.
+    let goesToBranch: Bool
+
+    /// What a cycle knows when it chooses.
+    struct Facts: Sendable {
+        let tree: RevisionTree
+        let followed: RevisionCache.Scan
+        let history: BranchHistory
+        /// Repositories whose images the agent itself builds.
+        let built: Set<RepositoryLocation>
+        let catalog: TagCatalog
+    }
+
+    /// A place whose policy or image is wrong is its own failure; the others go on.
+    func choices(_ facts: Facts, in cycle: CycleRecorder) async -> [ImageChoice] {
+        let followed = facts.followed
+        if followed.targets.isEmpty, followed.applications.isEmpty {
+            cycle.decide(
+                "updates", "no workload is annotated",
+                remedy: "annotate one with fluxcd.io/automated: \"true\" to have its images updated")
+        }
+        let answerer = ImageAnswerer(built: facts.built, history: facts.history, catalog: facts.catalog)
+        let workloads = AnnotatedWorkloads(
+            items: followed.targets.filter { !$0.isMarker }, repository: repository, goesToBranch: goesToBranch,
+            answerer: answerer)
+        let markers = FluxMarkers(
+            items: followed.targets.filter(\.isMarker), imagePolicies: followed.imagePolicies,
+            imageRepositories: followed.imageRepositories, built: facts.built)
+        let (images, wrong) = ArgoApplications.items(of: followed.applications)
+        let applications = ArgoApplications(
+            items: images, repository: repository, tree: facts.tree, remote: remote)
+        await facts.catalog.prefetch(
+            Set(workloads.items.compactMap(workloads.scan) + markers.items.compactMap(markers.scan)))
+        let tail = SelectionTail(answerer: answerer, tree: facts.tree, cycle: cycle)
+        var choices = await tail.choices(from: workloads)
+        choices += await tail.choices(from: markers)
+        cycle.decide(wrong)
+        choices += await tail.choices(from: applications)
+        return choices
+    }
+}
+
+/// What is done with every item of every dialect: ask, hold back, tell, fail.
+private struct SelectionTail {
+    let answerer: ImageAnswerer
+    let tree: RevisionTree
+    let cycle: CycleRecorder
+
+    func choices<Source: UpdateSource>(from source: Source) async -> [ImageChoice] {
+        var choices: [ImageChoice] = []
+        for item in source.items {
+            let subject = source.subject(of: item)
+            do throws(ReconcileError) {
+                let outcome = try await cycle.phase(.select, subject: subject) {
+                    try await self.outcome(of: item, source)
+                }
+                switch outcome {
+                case .left(let reason): cycle.decide(subject, reason)
+                case .chosen(let choice): choices.append(choice)
+                }
+            } catch {
+                cycle.fail(error)
+            }
+        }
+        return choices
+    }
+
+    private func outcome<Source: UpdateSource>(
+        of item: Source.Item, _ source: Source
+    ) async throws(AgentError) -> SelectionOutcome {
+        switch try await source.inquiry(for: item) {
+        case .left(let reason): return .left(reason)
+        case .ask(var asked):
+            asked.question.takenBack = answerer.history.written.takenBack(
+                at: asked.place.written, current: asked.place.current, isGone: { tree.entry($0) == nil })
+            let answer = try await answerer.answer(asked.question)
+            guard let tag = answer.tag else { return .left("not updated: \(answer.reason)") }
+            let outcome = try source.outcome(
+                for: item, asked, ChosenTag(tag: tag, digest: answer.digest, reason: answer.reason))
+            guard case .chosen = outcome, let value = answer.heldFor else { return outcome }
+            return .left(
+                "held: a person took back \(value.text), which \(value.commit.short) wrote; "
+                    + "\(tag) waits until something newer appears, or for 'slipway release'")
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Diagnostics
+import ManifestUpdater
+import OCI
+import RegistryPoller
+
+/// One dialect in which a repository says what is to be followed. It turns facts into questions, and answers into choices;
+/// asking, holding back, telling and failing are `ImageSelector`'s, the same for all.
+protocol UpdateSource: Sendable {
+    associatedtype Item: Sendable
+
+    /// What is followed, in the order of the files.
+    var items: [Item] { get }
+    /// What messages call an item.
+    func subject(of item: Item) -> String
+    /// What will be asked of which repository, as far as that can be told at a glance.
+    func scan(of item: Item) -> TagCatalog.ScanRequest?
+    /// What is to be known for an item.
+    func inquiry(for item: Item) async throws(AgentError) -> Inquiry
+    /// What the place will say.
+    func outcome(for item: Item, _ asked: Inquiry.Asked, _ chosen: ChosenTag) throws(AgentError) -> SelectionOutcome
+}
+
+extension UpdateSource {
+    func scan(of item: Item) -> TagCatalog.ScanRequest? { nil }
+}
+
+/// What a dialect makes of an item.
+enum Inquiry: Sendable {
+    /// There is nothing to ask, for this reason.
+    case left(String)
+    case ask(Asked)
+
+    struct Asked: Sendable {
+        var question: ImageQuestion
+        /// Where the answer goes.
+        let place: ImageChoice.Place
+    }
+}
+
+/// A tag that a policy chose and nothing holds back.
+struct ChosenTag: Sendable {
+    let tag: String
+    let digest: Digest?
+    let reason: String
+}
+
+/// Errors of texts in manifests, with their places.
+enum Written {
+    static func platforms(_ texts: [String], at place: SourceLocation) throws(AgentError) -> [Platform] {
+        var platforms: [Platform] = []
+        for text in texts {
+            do {
+                platforms.append(try Platform(text))
+            } catch {
+                throw AgentError(error.summary, place: place.description, hint: error.hint)
+            }
+        }
+        return platforms
+    }
+
+    static func location(_ text: String, at place: SourceLocation) throws(AgentError) -> ImageLocation {
+        do {
+            return try ImageLocation(text)
+        } catch {
+            throw AgentError(
+                "'\(text)' is no image reference", place: place.description,
+                cause: error.cause ?? error.summary, hint: "write REPOSITORY:TAG")
+        }
+    }
+
+    static func policy(
+        at place: SourceLocation, _ body: () throws(PolicyError) -> ImagePolicy
+    ) throws(AgentError) -> ImagePolicy {
+        do {
+            return try body()
+        } catch {
+            throw AgentError(error.summary, place: place.description, cause: error.cause, hint: error.hint)
+        }
+    }
+}
