@@ -97,13 +97,14 @@ let package = Package(
                 "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox", "Archive", "FileSystem", "Blocking",
                 "Diagnostics",
                 log,
-            ] + nio),
+            ]),
 
-        // Layer 4: the command line.
+        // Layer 4: what the agent shows, and the command line.
+        library("Server", ["Agent"] + nio),
         library(
             "CommandLine",
             [
-                "Agent", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
+                "Agent", "Server", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
                 "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
                 log,
                 arguments,

@@ -61,13 +61,14 @@ enum ModuleTable {
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox",
                 "Archive", "FileSystem", "Blocking", "Diagnostics",
-                "Logging", "NIOCore", "NIOPosix", "NIOHTTP1",
+                "Logging",
             ]),
 
+        "Server": Module(layer: 4, mayImport: ["Agent", "NIOCore", "NIOPosix", "NIOHTTP1"]),
         "CommandLine": Module(
             layer: 4,
             mayImport: [
-                "Agent", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
+                "Agent", "Server", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
                 "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
                 "Logging", "ArgumentParser",
             ]),

@@ -2,6 +2,7 @@ import Agent
 package import ArgumentParser
 import Glibc
 import Logging
+import Server
 
 /// `slipway agent`: the daemon.
 package struct AgentCommand: AsyncParsableCommand {

@@ -1,3 +1,4 @@
+package import Agent
 import NIOCore
 import NIOHTTP1
 import NIOPosix
