@@ -114,7 +114,12 @@ let package = Package(
         .executableTarget(name: "slipway", dependencies: ["CommandLine", "CLinux", arguments], swiftSettings: strict),
 
         // Tests: what the suites share, then one suite a module.
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", path: "Tests/TestSupport", exclude: ["AgentFakes"], swiftSettings: strict),
+        .target(
+            name: "AgentFakes",
+            dependencies: ["Agent", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "RegistryPoller"],
+            path: "Tests/TestSupport/AgentFakes", swiftSettings: strict),
         suite(
             "AgentTests",
             ["Agent", "Builder", "ContentStore", "FileSystem", "Git", "OCI", "Registry", "RegistryPoller", "Sandbox"]),
@@ -141,6 +146,9 @@ let package = Package(
             "RegistryPollerTests", ["RegistryPoller", "Registry", "OCI", "ContentStore", "Diagnostics"],
             exclude: ["Golden"]),
         suite("RegistryTests", ["Registry", "CloudIdentity", "OCI", "ContentStore", "HTTP", "Diagnostics"]),
+        suite(
+            "ReconcileTests",
+            ["Agent", "AgentFakes", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "RegistryPoller", "Template"]),
         suite("SandboxTests", ["Sandbox"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),

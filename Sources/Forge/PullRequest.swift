@@ -15,6 +15,20 @@ package struct PullRequest: Sendable, Equatable {
     package var head: String
     /// GitHub's name for it in GraphQL.
     var node: String?
+
+    package init(number: Int, url: String, state: State, title: String, body: String, head: String) {
+        self.init(number: number, url: url, state: state, title: title, body: body, head: head, node: nil)
+    }
+
+    init(number: Int, url: String, state: State, title: String, body: String, head: String, node: String?) {
+        self.number = number
+        self.url = url
+        self.state = state
+        self.title = title
+        self.body = body
+        self.head = head
+        self.node = node
+    }
 }
 
 /// A pull request as it is to be.

@@ -25,6 +25,17 @@ package struct Commit: Hashable, Sendable, Identifiable {
     /// The whole message. Bytes that are not UTF-8 appear as U+FFFD.
     package var message: String
 
+    package init(
+        id: ObjectID, tree: ObjectID, parents: [ObjectID], author: Signature, committer: Signature, message: String
+    ) {
+        self.id = id
+        self.tree = tree
+        self.parents = parents
+        self.author = author
+        self.committer = committer
+        self.message = message
+    }
+
     /// The message's first line.
     package var subject: String {
         String(message.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: true).first ?? "")

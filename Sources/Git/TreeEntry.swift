@@ -37,7 +37,7 @@ package struct TreeEntry: Hashable, Sendable {
     /// Set only where `path` had to be repaired.
     private var rawPath: [UInt8]?
 
-    init(pathBytes: [UInt8], mode: Mode, id: ObjectID) {
+    package init(pathBytes: [UInt8], mode: Mode, id: ObjectID) {
         if let text = String(validating: pathBytes, as: UTF8.self) {
             path = text
         } else {

@@ -94,7 +94,8 @@ package struct Reconciler: Sendable {
     private func discover(at head: TrustedHead) async throws(AgentError) -> Discovered {
         let tree = try await services.git.revisions.tree(of: head.commit)
         return Discovered(
-            tree: tree, history: try await services.git.revisions.history(of: head.commit), builds: try await builds.builds(in: tree),
+            tree: tree, history: try await services.git.revisions.history(of: head.commit),
+            builds: try await builds.builds(in: tree),
             followed: try await updates.followed(in: tree))
     }
 

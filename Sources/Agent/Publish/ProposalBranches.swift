@@ -105,8 +105,8 @@ struct ProposalBranches: Sendable {
         if let command {
             // Its own, so that what policies want next does not take its place.
             let lines = changes.updates.map(CommitTrailer.line).joined(separator: "\n")
-            let digest = Digest.sha256(of: Array(lines.utf8)).encoded.prefix(7)
-            text = "\(template.literalPrefix)\(template.literalPrefix.hasSuffix("/") ? "" : "-")\(command.verb)-\(digest)"
+            let digest = Digest.sha256(of: Array(lines.utf8)).encoded.prefix(Self.digestLength)
+            text = "\(Self.commandPrefix(template.literalPrefix))\(command.verb)-\(digest)"
         } else {
             text = try template.render(commits.values(of: changes, on: revision))
         }
@@ -121,6 +121,20 @@ struct ProposalBranches: Sendable {
                 hint: "leave 'push.branch' out for that")
         }
         return name
+    }
+
+    private static let digestLength = 7
+
+    private static func commandPrefix(_ prefix: String) -> String {
+        prefix.isEmpty || prefix.hasSuffix("/") ? prefix : prefix + "-"
+    }
+
+    /// Whether a name is one that `name(of:)` gives to a command's branch.
+    private static func isOfCommand(_ name: String, prefix: String) -> Bool {
+        let prefix = commandPrefix(prefix)
+        let parts = name.dropFirst(prefix.count).split(separator: "-", omittingEmptySubsequences: false)
+        return name.hasPrefix(prefix) && parts.count == 2 && parts[1].count == digestLength
+            && parts[1].utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     private enum BranchState {
@@ -158,7 +172,9 @@ struct ProposalBranches: Sendable {
         let prefix = template.literalPrefix
         guard !prefix.isEmpty else { return }
         for (name, _) in await remote.advertisedBranches().sorted(by: { $0.key < $1.key }) {
-            let isOurs = template.isLiteral ? name == prefix : name.hasPrefix(prefix)
+            let isOurs =
+                template.isLiteral
+                ? name == prefix || Self.isOfCommand(name, prefix: prefix) : name.hasPrefix(prefix)
             guard isOurs, !wanted.contains(name), name != repository.branch else { continue }
             do {
                 guard let tip = try await remote.fetchIfPresent(branch: name) else { continue }

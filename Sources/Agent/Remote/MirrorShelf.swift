@@ -33,7 +33,8 @@ package struct MirrorShelf {
     /// A name of its own for each URL and each way to read it. What the files of credentials hold is not in it.
     static func folder(for url: String, _ git: AgentConfiguration.GitConfiguration) -> String {
         let way: [String?] = [
-            git.username, git.passwordFile, git.tokenFile, git.sshKey, git.sshPassphraseFile, git.knownHosts, git.caFile,
+            git.username, git.passwordFile, git.tokenFile, git.sshKey, git.sshPassphraseFile, git.knownHosts,
+            git.caFile,
             git.proxy, git.proxyCredentialsFile, git.usesSSHAgent ? nil : "no agent",
         ]
         let folder = GitAccess.folder(for: url)

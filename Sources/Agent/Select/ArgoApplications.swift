@@ -120,7 +120,8 @@ struct ArgoApplications: UpdateSource {
             !$0.isEmpty
         }
         let complete = specification
-        let policy = try Written.policy(at: application.location) { () throws(PolicyError) in try ImagePolicy(complete) }
+        let policy = try Written.policy(at: application.location) { () throws(PolicyError) in try ImagePolicy(complete)
+        }
         return (policy, isDigest)
     }
 

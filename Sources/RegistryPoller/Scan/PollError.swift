@@ -21,6 +21,15 @@ package struct PollError: Diagnostic, Equatable {
     /// Whether the same scan may succeed a moment later.
     package let isTransient: Bool
 
+    package init(_ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, isTransient: Bool) {
+        self.code = code
+        self.summary = summary
+        self.place = place
+        self.cause = cause
+        hint = nil
+        self.isTransient = isTransient
+    }
+
     init(_ code: Code, _ error: RegistryError, of location: RepositoryLocation, tag: String? = nil) {
         self.code = error.code == .cancelled ? .cancelled : code
         summary = tag.map { "tag '\(printable($0))' cannot be read" } ?? "the tags cannot be listed"

@@ -1,0 +1,84 @@
+import Agent
+import AgentFakes
+import Git
+import OCI
+import Template
+
+/// A repository, its host, a registry and a builder in memory, and the agent's cycles over them.
+final class World {
+    let host = FakeGitHost()
+    let registry = FakeRegistry()
+    let builder: FakeBuilder
+    let forge = InMemoryForge()
+    let clock = FakeClock(isEager: true)
+    var repository = AgentConfiguration.RepositoryConfiguration(
+        name: "shop", url: "https://git.example.com/acme/shop.git", branch: "main")
+    var git = AgentConfiguration.GitConfiguration()
+
+    init() { builder = FakeBuilder(registry) }
+
+    func services() -> RepositoryServices {
+        RepositoryServices(
+            git: GitServices(
+                remote: FakeGitRemote(host), settings: git, forge: git.pullRequest == nil ? nil : forge, clock: clock),
+            builder: builder, tags: registry)
+    }
+
+    /// One cycle of an agent that was just started on an empty disk.
+    func cycle(dryRun: Bool = false) async -> CycleReport {
+        await Reconciler(repository: repository, services: services()).cycle(dryRun: dryRun) { _ in }
+    }
+
+    func editor() -> RepositoryEditor { RepositoryEditor(repository, git: services().git) }
+
+    /// A workload that follows an image by a policy.
+    static func deployment(_ name: String, image: String, policy: String = "semver:*") -> String {
+        """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata:
+          name: \(name)
+          namespace: shop
+          annotations:
+            fluxcd.io/automated: "true"
+            fluxcd.io/tag.app: \(policy)
+        spec:
+          template:
+            spec:
+              containers:
+                - name: app
+                  image: \(image)   # followed
+
+        """
+    }
+
+    /// A pipeline in `.slipway.yaml`.
+    static func builds(_ entries: (name: String, tags: String)...) -> String {
+        "builds:\n"
+            + entries.map { entry in
+                """
+                  - name: \(entry.name)
+                    context: \(entry.name)
+                    destinations: [registry.example.com/acme/\(entry.name)]
+                    tags: ["\(entry.tags)"]
+
+                """
+            }.joined()
+    }
+
+    /// The image that a manifest names.
+    func image(of name: String, on branch: String = "main") -> String? {
+        host.text("deploy/\(name).yaml", on: branch)?.split(separator: "\n").first { $0.contains("image:") }
+            .map { line in
+                line.split(separator: "image: ")[1].split(separator: " ").first.map(String.init) ?? ""
+            }
+    }
+
+    func person(sets name: String, to image: String, policy: String = "semver:*") {
+        host.commit(["deploy/\(name).yaml": Self.deployment(name, image: image, policy: policy)])
+    }
+}
+
+extension CycleReport {
+    func reason(_ part: String) -> String? { decisions.first { $0.subject.contains(part) }?.reason }
+}

@@ -1,0 +1,81 @@
+import Agent
+package import OCI
+package import RegistryPoller
+import Synchronization
+
+/// A registry in memory: repositories with tags.
+package final class FakeRegistry: TagSource {
+    private struct State {
+        var repositories: [RepositoryLocation: [String: TagRecord]] = [:]
+        var failures: [RepositoryLocation: PollError] = [:]
+        var scans = 0
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    static func location(_ name: String) -> RepositoryLocation {
+        guard let location = try? RepositoryLocation(name) else { preconditionFailure("no repository: \(name)") }
+        return location
+    }
+
+    /// Somebody pushes an image.
+    ///
+    /// - Parameter content: what tells images of one tag apart.
+    package func push(_ name: String, _ tag: String, created: Int64 = 0, content: String? = nil) {
+        add(
+            TagRecord(
+                tag: tag, digest: .sha256(of: Array("\(name):\(content ?? tag)".utf8)), created: created),
+            to: Self.location(name))
+    }
+
+    package func add(_ record: TagRecord, to location: RepositoryLocation) {
+        state.withLock { $0.repositories[location, default: [:]][record.tag] = record }
+    }
+
+    package func delete(_ name: String, _ tag: String) {
+        state.withLock { $0.repositories[Self.location(name)]?[tag] = nil }
+    }
+
+    /// Lets a repository be unreachable, or not any more.
+    package func fail(_ name: String, with error: PollError?) {
+        state.withLock { $0.failures[Self.location(name)] = error }
+    }
+
+    package func tags(_ name: String) -> [String] {
+        state.withLock { ($0.repositories[Self.location(name)] ?? [:]).keys.sorted() }
+    }
+
+    package func record(_ name: String, _ tag: String) -> TagRecord? {
+        state.withLock { $0.repositories[Self.location(name)]?[tag] }
+    }
+
+    func record(of digest: Digest, in location: RepositoryLocation) -> TagRecord? {
+        state.withLock { $0.repositories[location]?.values.first { $0.digest == digest } }
+    }
+
+    /// How many lists of tags were asked for.
+    package var scans: Int { state.withLock { $0.scans } }
+
+    package func scan(
+        _ location: RepositoryLocation, needsCreationTime: Bool, platforms: [Platform], reuse: Int64
+    ) async throws(PollError) -> TagInventory {
+        let (records, failure) = state.withLock { state in
+            state.scans += 1
+            return (state.repositories[location] ?? [:], state.failures[location])
+        }
+        if let failure { throw failure }
+        let tags = records.values.sorted { $0.tag < $1.tag }
+        return TagInventory(
+            repository: location, tags: needsCreationTime ? tags : tags.map { TagRecord(tag: $0.tag) })
+    }
+
+    package func look(
+        at tag: String, in location: RepositoryLocation, platforms: [Platform]
+    ) async throws(PollError) -> TagRecord {
+        let (record, failure) = state.withLock { ($0.repositories[location]?[tag], $0.failures[location]) }
+        if let failure { throw failure }
+        return record ?? TagRecord(tag: tag, problem: "the registry has no manifest for it")
+    }
+}
