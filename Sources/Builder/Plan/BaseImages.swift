@@ -60,6 +60,7 @@ actor BaseImages {
         let resolved: ResolvedImage?
         do throws(RegistryError) {
             resolved = try await registry.resolve(location, platform: platform, knowing: store)
+            try resolved?.checkLayers()
         } catch {
             return .failure(
                 BuildError(
