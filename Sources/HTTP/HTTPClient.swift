@@ -4,7 +4,7 @@ import Synchronization
 /// A client over libcurl. Transfers run on threads that may block, each with a handle that keeps its connection, so that
 /// consecutive requests to a host share one.
 ///
-/// Redirections are followed here and not by libcurl: GET and HEAD anywhere (never from `https:` to `http:`), with
+/// Redirections are followed here and not by libcurl, as far as `TransportPolicy` lets them: GET and HEAD to any host, with
 /// credentials only as long as scheme, host and port stay the same; requests with a body only within their origin.
 package final class HTTPClient: Sendable {
     package let configuration: HTTPConfiguration
@@ -34,16 +34,13 @@ package final class HTTPClient: Sendable {
     private func follow(
         _ request: HTTPRequest, receiver: (any BodyReceiver)?, limit: Int
     ) async throws(HTTPError) -> HTTPResponse {
+        try configuration.transport.check(request.url)
         var request = request
         for _ in 0...configuration.maximumRedirects {
             let response = try await perform(request, receiver: receiver, limit: limit)
             guard let location = Self.redirection(response, of: request) else { return response }
-            let target = try request.url.resolving(location)
-            if request.url.isSecure && !target.isSecure {
-                throw HTTPError(
-                    .redirect, "a redirection from https to http is not followed", place: "\(request.url)",
-                    cause: "it leads to \(target)")
-            }
+            let target = try Self.target(location, of: request)
+            try configuration.transport.check(target, namedBy: request.url)
             if target.origin != request.url.origin {
                 guard request.method == "GET" || request.method == "HEAD" else {
                     throw HTTPError(
@@ -66,14 +63,19 @@ package final class HTTPClient: Sendable {
         }
     }
 
+    private static func target(_ location: String, of request: HTTPRequest) throws(HTTPError) -> HTTPURL {
+        do throws(HTTPError) {
+            return try request.url.resolving(location)
+        } catch {
+            throw HTTPError(
+                error.code == .tooLarge ? .tooLarge : .redirect, "a redirection cannot be followed",
+                place: "\(request.url)", cause: error.cause ?? error.summary)
+        }
+    }
+
     private func perform(
         _ request: HTTPRequest, receiver: (any BodyReceiver)?, limit: Int
     ) async throws(HTTPError) -> HTTPResponse {
-        if !request.url.isSecure && !configuration.allowsPlainHTTP(request.url) {
-            throw HTTPError(
-                .plainHTTPRefused, "plain HTTP is not allowed to \(request.url.authority)", place: "\(request.url)",
-                hint: "declare the host as insecure when it is meant to be reached without encryption")
-        }
         await slots.acquire()
         defer { slots.release() }
         let cancellation = Cancellation()

@@ -23,7 +23,7 @@ package struct HTTPConfiguration: Sendable {
 
     package enum PlainHTTP: Sendable, Hashable {
         case everywhere
-        /// Only these: `host:port`, or `host` for all its ports.
+        /// Only these: `host:port`, `host` for all its ports, `*` for all that do not speak TLS.
         case hosts(Set<String>)
     }
 
@@ -35,7 +35,7 @@ package struct HTTPConfiguration: Sendable {
     /// needed.
     package var systemBundle: String?
     package var plainHTTP = PlainHTTP.hosts([])
-    /// Whether plain HTTP is allowed with this machine and private networks too.
+    /// Whether plain HTTP is allowed with this machine and private networks too, where no answer named them.
     package var allowsPlainHTTPLocally = false
     package var proxies = Proxies()
     /// Seconds to resolve, connect and shake hands.
@@ -62,11 +62,7 @@ package struct HTTPConfiguration: Sendable {
         return found
     }
 
-    func allowsPlainHTTP(_ url: HTTPURL) -> Bool {
-        if allowsPlainHTTPLocally, LocalHost.contains(url.host) { return true }
-        return switch plainHTTP {
-        case .everywhere: true
-        case .hosts(let hosts): hosts.contains("\(url.host):\(url.port)") || hosts.contains(url.host)
-        }
+    package var transport: TransportPolicy {
+        TransportPolicy(plainHTTP: plainHTTP, allowsPlainHTTPLocally: allowsPlainHTTPLocally)
     }
 }

@@ -7,7 +7,7 @@ package struct HTTPError: Diagnostic, Equatable {
     package enum Code: Sendable, Hashable {
         /// The request cannot be sent as it is: the URL, a header, the file of its body.
         case invalidRequest
-        /// The URL is `http:` and its host is not declared as insecure.
+        /// The URL is `http:`, and its host is not declared as insecure or speaks TLS (`TransportPolicy`).
         case plainHTTPRefused
         case cannotResolve
         case cannotConnect
@@ -38,13 +38,20 @@ package struct HTTPError: Diagnostic, Equatable {
     package let place: String?
     package let cause: String?
     package let hint: String?
+    /// The host, as the `Host` header has it, that the error is about. After a redirection it is not the one that was asked
+    /// for.
+    package let host: String?
 
-    package init(_ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil) {
+    package init(
+        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil,
+        host: String? = nil
+    ) {
         self.code = code
         self.summary = summary
         self.place = place
         self.cause = cause
         self.hint = hint
+        self.host = host
     }
 
     /// Whether the same request may succeed when sent again a moment later.

@@ -341,7 +341,7 @@ final class Transfer {
         let cause = text.isEmpty ? String(cString: curl_easy_strerror(code)) : text
         let authority = request.url.authority
         func error(_ code: HTTPError.Code, _ summary: String, hint: String? = nil) -> HTTPError {
-            HTTPError(code, summary, place: place, cause: cause, hint: hint)
+            HTTPError(code, summary, place: place, cause: cause, hint: hint, host: authority)
         }
         switch code {
         case CURLE_ABORTED_BY_CALLBACK where cancellation.isCancelled:
@@ -406,8 +406,8 @@ final class Transfer {
         if cause.contains("certificate required") || cause.contains("bad certificate") {
             return HTTPError(
                 .tls, "\(authority) wants another client certificate", place: place, cause: cause,
-                hint: "name a certificate and its key for this host that the server trusts")
+                hint: "name a certificate and its key for this host that the server trusts", host: authority)
         }
-        return HTTPError(.tls, "no secure connection to \(authority)", place: place, cause: cause)
+        return HTTPError(.tls, "no secure connection to \(authority)", place: place, cause: cause, host: authority)
     }
 }

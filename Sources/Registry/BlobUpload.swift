@@ -132,12 +132,7 @@ extension RemoteRepository {
         _ progress: (@Sendable (Int64) -> Void)? = nil
     ) async throws(RegistryError) {
         var call = call("PUT", session, place: place)
-        let url = session.url.text
-        do {
-            call.url = try HTTPURL("\(url)\(url.contains("?") ? "&" : "?")digest=\(digest)")
-        } catch {
-            throw RegistryError(error, host: host.name, place: place)
-        }
+        call.url = try host.answers.url(session.url, adding: "digest=\(digest)", place: place)
         call.headers = ["Content-Type": "application/octet-stream"]
         call.body = body
         call.sent = progress

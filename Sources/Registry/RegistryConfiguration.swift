@@ -103,16 +103,8 @@ package struct RegistryConfiguration: Sendable {
         var http = HTTPConfiguration()
         http.userAgent = userAgent
         http.systemBundle = systemBundle
-        if insecureRegistries.contains("*") || plainFallback.contains("*") {
-            // Which hosts are meant is decided where their address is chosen.
-            http.plainHTTP = .everywhere
-        } else {
-            // The token service of an insecure registry may be at another port of its host.
-            http.plainHTTP = .hosts(
-                insecureRegistries.union(plainFallback).reduce(into: []) {
-                    $0.formUnion([$1.lowercased(), Self.name(of: $1.lowercased())])
-                })
-        }
+        // Each host for itself: a token service at another port of the host is another one.
+        http.plainHTTP = .hosts(Set(insecureRegistries.union(plainFallback).map(Self.key)))
         http.allowsPlainHTTPLocally = fallsBackToPlainLocally
         http.skipsVerification = skipsAllTLSVerification
         for host in skipTLSVerify { http.trust[Self.key(host), default: .init()].skipsVerification = true }

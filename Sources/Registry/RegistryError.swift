@@ -70,15 +70,19 @@ extension RegistryError {
     /// A directory was read as a file.
     var isDirectory: Bool { code == .io && cause == String(cString: strerror(EISDIR)) }
 
-    /// A request to a registry's host that got no answer.
-    init(_ error: HTTPError, host: String, place: String) {
+    /// A request to a registry's host, or to where that led, that got no answer.
+    ///
+    /// - Parameters:
+    ///   - host: the registry's; the error may be about another.
+    ///   - summary: what the error's own summary is the cause of.
+    init(_ error: HTTPError, host: String, place: String, summary: String? = nil) {
+        let host = error.host.map(RegistryConfiguration.canonical) ?? host
         let code: Code
         var hint = error.hint
         switch error.code {
         case .notTLS:
             code = .tls
-            hint =
-                "the registry seems to speak plain HTTP; if that is meant, declare it: --insecure-registry \(host)"
+            hint = "\(host) seems to speak plain HTTP; if that is meant, declare it: \(Self.declaration(host))"
         case .certificate:
             code = .tls
             hint =
@@ -87,7 +91,7 @@ extension RegistryError {
         case .tls: code = .tls
         case .plainHTTPRefused:
             code = .plainHTTPRefused
-            hint = "if that is meant, declare the host: --insecure-registry \(host)"
+            if error.host != nil { hint = "if that is meant, declare it: \(Self.declaration(host))" }
         case .cancelled: code = .cancelled
         case .tooLarge, .redirect: code = .invalidContent
         case .invalidRequest: code = .io
@@ -98,7 +102,14 @@ extension RegistryError {
             }
         }
         self.init(
-            code, error.summary, place: place, cause: error.cause, hint: hint, isTransient: error.isTransient)
+            code, summary ?? error.summary, place: place,
+            cause: summary == nil ? error.cause : error.cause ?? error.summary, hint: hint,
+            isTransient: error.isTransient)
+    }
+
+    /// How a host is declared as one that speaks plain HTTP.
+    private static func declaration(_ host: String) -> String {
+        "--insecure-registry \(host), or 'insecure: true' for it under 'registries' in the configuration"
     }
 
     /// The content store on this machine failed.

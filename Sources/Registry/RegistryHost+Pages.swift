@@ -23,7 +23,6 @@ extension RegistryHost {
         var visited: Set<String> = [current.text]
         var barren = 0
         for _ in 0..<Limits.pages {
-            call.url = current
             let request = call
             let isConditional = call.headers["If-None-Match"] != nil
             let response = try await retry.run { () async throws(RegistryError) in
@@ -41,11 +40,11 @@ extension RegistryHost {
             }
             barren = try take(response) == 0 ? barren + 1 : 0
             guard let link = LinkHeader.next(response.headers.all("Link")) else { return true }
-            let next = try target(of: link, from: current, place: place)
-            guard next.origin == current.origin else { throw endless("the list continues at another host, \(next)") }
-            guard visited.insert(next.text).inserted else { throw endless("its pages lead back to one of them") }
+            let next = try answers.url(link, for: .page, from: current, place: place)
+            guard visited.insert(next.url.text).inserted else { throw endless("its pages lead back to one of them") }
             guard barren < Limits.emptyPages else { throw endless("\(barren) pages in a row bring nothing new") }
-            current = next
+            current = next.url
+            call.url = next
             // What a page was when it was read says nothing of another page.
             call.headers.remove("If-None-Match")
         }

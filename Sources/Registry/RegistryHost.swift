@@ -10,7 +10,7 @@ import Synchronization
 actor RegistryHost {
     private enum Scheme: Hashable {
         case basic
-        case bearer(realm: HTTPURL, service: String?)
+        case bearer(realm: AnsweredURL, service: String?)
     }
 
     private struct Token {
@@ -30,6 +30,7 @@ actor RegistryHost {
     private nonisolated let slots: Slots
     private nonisolated let endpoint: RegistryEndpoint
     private nonisolated let client: HTTPClient
+    nonisolated let answers: AnswerPolicy
     private let keychain: Keychain
     private var scheme: Scheme?
     /// Found credentials by repository: a helper program may take a second, and a push makes many requests.
@@ -48,6 +49,7 @@ actor RegistryHost {
         slots = Slots(options.concurrency)
         self.endpoint = endpoint
         self.client = client
+        answers = AnswerPolicy(registry: name, transport: client.configuration.transport)
         self.keychain = keychain
         self.retry = retry
     }
@@ -57,7 +59,7 @@ actor RegistryHost {
         var method: String
         /// Below `/v2/`; or `url`, which the registry named.
         var path = ""
-        var url: HTTPURL?
+        var url: AnsweredURL?
         var headers = HTTPHeaders()
         var body = HTTPRequest.Body.none
         /// The repository whose credentials count.
@@ -81,25 +83,7 @@ actor RegistryHost {
     /// Where a call goes, once it is known whether there is TLS.
     nonisolated func address(of call: Call) async throws(RegistryError) -> HTTPURL {
         await endpoint.settle(client)
-        return if let url = call.url { url } else { try url(call.path, place: call.place) }
-    }
-
-    /// Where a `Location` or `Link` of an answer leads. A registry behind a proxy that ends TLS may write its own `http:`
-    /// for what is reached by `https:`; that is put right instead of leaving TLS.
-    nonisolated func target(of reference: String, from url: HTTPURL, place: String) throws(RegistryError) -> HTTPURL {
-        do {
-            let target = try url.resolving(reference)
-            guard url.isSecure, !target.isSecure, target.host == url.host, target.port == 80 || target.port == url.port
-            else { return target }
-            return try url.resolving(Self.pathAndQuery(target))
-        } catch {
-            throw RegistryError(error, host: name, place: place)
-        }
-    }
-
-    private static func pathAndQuery(_ url: HTTPURL) -> String {
-        let rest = url.text.dropFirst("http://".count)
-        return rest.firstIndex(of: "/").map { String(rest[$0...]) } ?? "/"
+        return if let url = call.url { url.url } else { try url(call.path, place: call.place) }
     }
 
     /// Sends a call once, with the credentials that it needs; repeats it only to bring credentials that were asked for.
@@ -116,12 +100,13 @@ actor RegistryHost {
         while true {
             var authorization: String?
             // An upload may continue at another host, which has no right to the credentials.
-            if request.url.origin == base.origin {
+            if AnswerPolicy.mayHaveCredentials(request.url, of: base) {
                 authorization = try await self.authorization(call, scopes)
                 request.headers["Authorization"] = authorization
             }
             let response = try await exchange(request, call, receiver)
-            guard response.status == 401, response.head.url.origin == base.origin, attempt <= 2 else { return response }
+            guard response.status == 401, AnswerPolicy.mayHaveCredentials(response.head.url, of: base), attempt <= 2
+            else { return response }
             guard try await learn(from: response, used: authorization, call, &scopes) else { return response }
             attempt += 1
         }
@@ -188,14 +173,7 @@ actor RegistryHost {
     ) async throws(RegistryError) -> Bool {
         let challenges = response.headers.all("WWW-Authenticate").flatMap(Challenge.parse)
         if let bearer = challenges.first(where: { $0.scheme == "bearer" }), let text = bearer.parameters["realm"] {
-            let realm: HTTPURL
-            do {
-                realm = try HTTPURL(text)
-            } catch {
-                throw RegistryError(
-                    .invalidContent, "the registry names a token service that cannot be used", place: call.place,
-                    cause: error.cause, status: 401)
-            }
+            let realm = try answers.url(text, for: .token, from: response.head.url, place: call.place)
             let new = Scheme.bearer(realm: realm, service: bearer.parameters["service"])
             let asked = bearer.parameters["scope"]?.split(separator: " ").map(String.init) ?? []
             let missing = asked.filter { !scopes.contains($0) && !Self.covers(scopes, $0) }
@@ -265,7 +243,7 @@ actor RegistryHost {
     }
 
     private func token(
-        _ realm: HTTPURL, _ service: String?, _ scopes: [String], _ call: Call
+        _ realm: AnsweredURL, _ service: String?, _ scopes: [String], _ call: Call
     ) async throws(RegistryError) -> Token {
         let key = scopes.joined(separator: " ")
         if let task = pending[key] { return try await task.value.get() }
@@ -273,7 +251,7 @@ actor RegistryHost {
             do throws(RegistryError) {
                 return .success(
                     try await retry.run { () async throws(RegistryError) in
-                        try await self.requestToken(realm, service, scopes, call)
+                        try await self.requestToken(realm.url, service, scopes, call)
                     })
             } catch {
                 return .failure(error)

@@ -2,14 +2,14 @@ import HTTP
 
 /// Where an upload goes on, as the last answer about it said.
 struct UploadSession: Sendable {
-    var url: HTTPURL
+    var url: AnsweredURL
     /// Bytes that a chunk must at least have, except for the last (`OCI-Chunk-Min-Length`).
     var leastChunk: Int64 = 0
 
     /// `nil` when the answer names no place.
     init?(_ response: HTTPResponse, _ host: RegistryHost, _ place: String) throws(RegistryError) {
         guard let location = response.headers["Location"] else { return nil }
-        url = try host.target(of: location, from: response.head.url, place: place)
+        url = try host.answers.url(location, for: .upload, from: response.head.url, place: place)
         leastChunk = response.headers["OCI-Chunk-Min-Length"].flatMap { Int64($0) } ?? 0
     }
 

@@ -60,7 +60,7 @@ package final class RegistryServer: Sendable {
 
             """
         if options.tls {
-            try Self.makeCertificates(in: directory, days: options.isExpired ? -1 : 2)
+            try TestCertificates.make(in: directory, days: options.isExpired ? -1 : 2)
             let clients = options.clientAuthority.map { ", clientcas: [\($0)]" } ?? ""
             text += "  tls: {certificate: \(directory)/server.pem, key: \(directory)/server.key\(clients)}\n"
         }
@@ -107,22 +107,6 @@ package final class RegistryServer: Sendable {
             guard server.isRunning else { throw TestSupportError("docker-registry ended: \(log)") }
             return Server.accepts(port: port)
         }
-    }
-
-    /// A certificate authority and a certificate for 127.0.0.1 and localhost.
-    private static func makeCertificates(in directory: String, days: Int) throws {
-        let extensions = "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
-        try extensions.write(toFile: "\(directory)/extensions", atomically: true, encoding: .utf8)
-        let new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        try Shell.run(
-            new + ["-x509", "-days", "2", "-subj", "/CN=Test CA", "-keyout", "ca.key", "-out", "ca.pem"], in: directory)
-        try Shell.run(
-            new + ["-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr"], in: directory)
-        try Shell.run(
-            [
-                "openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", "\(days)", "-extfile", "extensions", "-out", "server.pem",
-            ], in: directory)
     }
 }
 
