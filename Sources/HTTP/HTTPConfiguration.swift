@@ -47,8 +47,9 @@ package struct HTTPConfiguration: Sendable {
     /// a receiver or of a large body is as long as its bytes move.
     package var timeout = 300
     package var maximumRedirects = 10
-    /// Bytes of all header lines of one answer.
+    /// Bytes of all header lines of one answer, and of one of them.
     package var headerLimit = 1 << 18
+    package var headerLineLimit = 1 << 16
     /// Transfers at the same time.
     package var concurrency = 24
     /// Connections kept open when idle.

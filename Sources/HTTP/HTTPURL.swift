@@ -11,6 +11,9 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     package let port: Int
     package let path: String
 
+    /// Bytes that a URL may have. Servers take 8 KiB of a request's line; signed URLs of storage services have up to 4 KiB.
+    package static let longest = 16 << 10
+
     package init(_ text: String) throws(HTTPError) {
         try self.init(text, relativeTo: nil)
     }
@@ -23,6 +26,11 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     private init(_ text: String, relativeTo base: HTTPURL?) throws(HTTPError) {
         func invalid(_ cause: String?) -> HTTPError {
             HTTPError(.invalidRequest, "a URL cannot be used", place: base?.description, cause: cause)
+        }
+        guard text.utf8.count <= Self.longest else {
+            throw HTTPError(
+                .tooLarge, "a URL is too long", place: base?.description,
+                cause: "it has \(text.utf8.count) bytes where at most \(Self.longest) are taken")
         }
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
             throw invalid("it has spaces or control characters")
@@ -61,8 +69,11 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
     /// What two URLs must share for one to see the other's credentials.
     package var origin: String { "\(scheme)://\(host):\(port)" }
 
-    /// For messages: queries carry tokens and signatures, so they are left out.
-    package var description: String { "\(scheme)://\(authority)\(path)" }
+    /// For messages: queries carry tokens and signatures, so they are left out, and long paths are cut.
+    package var description: String {
+        let isLong = path.utf8.count > 512
+        return "\(scheme)://\(authority)\(isLong ? path.prefix(512) + "…" : path[...])"
+    }
 
     var isLoopback: Bool {
         host == "localhost" || host.hasSuffix(".localhost") || host.hasPrefix("127.") || host == "[::1]"

@@ -231,6 +231,10 @@ final class Transfer {
                 .tooLarge, "the answer's headers exceed \(configuration.headerLimit) bytes", place: place)
             return false
         }
+        guard bytes.count <= configuration.headerLineLimit else {
+            failure = tooLong(bytes)
+            return false
+        }
         let line = String(decoding: bytes, as: UTF8.self)
         if line.hasPrefix("HTTP/") {
             // Of an interim answer (100, 103) nothing is kept.
@@ -245,6 +249,14 @@ final class Transfer {
             headers.add(String(line[..<colon]), Self.trimmed(line[line.utf8.index(after: colon)...]))
         }
         return true
+    }
+
+    private func tooLong(_ line: UnsafeRawBufferPointer) -> HTTPError {
+        let isToken = { (byte: UInt8) in byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: ":") }
+        let name = String(decoding: line.prefix(64).prefix(while: isToken), as: UTF8.self)
+        return HTTPError(
+            .tooLarge, "a header of the answer is too long", place: place,
+            cause: "\(name) has \(line.count) bytes where at most \(configuration.headerLineLimit) are taken")
     }
 
     private static func trimmed(_ text: Substring) -> String {
@@ -344,6 +356,13 @@ final class Transfer {
             HTTPError(code, summary, place: place, cause: cause, hint: hint, host: authority)
         }
         switch code {
+        // libcurl gathers a line before it shows it: 100 KiB at most, then it is out of that memory, or, since version 8.6, says
+        // CURLE_TOO_LARGE.
+        case CURLE_OUT_OF_MEMORY where status != 0 && !isHeadComplete,
+            CURLcode(rawValue: 100) where status != 0 && !isHeadComplete:
+            return HTTPError(
+                .tooLarge, "a header of the answer is too long", place: place,
+                cause: "it has more than \(configuration.headerLineLimit) bytes", host: authority)
         case CURLE_ABORTED_BY_CALLBACK where cancellation.isCancelled:
             return HTTPError(.cancelled, "the request was cancelled", place: place)
         case _ where cause.contains("CONNECT tunnel failed") || cause.contains("CONNECT phase"):

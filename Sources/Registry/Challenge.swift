@@ -12,7 +12,7 @@ struct Challenge: Hashable, Sendable {
         var challenges: [Challenge] = []
         var scheme: String?
         var parameters: [String: String] = [:]
-        var rest = Array(text.utf8.prefix(16 << 10))[...]
+        var rest = Array(text.utf8)[...]
 
         func isSeparator(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == UInt8(ascii: ",") }
         func finish() {

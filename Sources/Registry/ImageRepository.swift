@@ -135,6 +135,8 @@ enum Limits {
     static let tagPage = 16 << 20
     static let tags = 4_000_000
     static let entityTag = 256
+    /// Of a `WWW-Authenticate` header.
+    static let challenge = 16 << 10
     static let referrers = 100_000
     /// Pages of one list, and pages in a row that bring nothing new.
     static let pages = 50_000

@@ -171,7 +171,7 @@ actor RegistryHost {
     private func learn(
         from response: HTTPResponse, used: String?, _ call: Call, _ scopes: inout [String]
     ) async throws(RegistryError) -> Bool {
-        let challenges = response.headers.all("WWW-Authenticate").flatMap(Challenge.parse)
+        let challenges = try challenges(response, call.place)
         if let bearer = challenges.first(where: { $0.scheme == "bearer" }), let text = bearer.parameters["realm"] {
             let realm = try answers.url(text, for: .token, from: response.head.url, place: call.place)
             let new = Scheme.bearer(realm: realm, service: bearer.parameters["service"])
@@ -198,6 +198,17 @@ actor RegistryHost {
             return true
         }
         return false
+    }
+
+    private func challenges(_ response: HTTPResponse, _ place: String) throws(RegistryError) -> [Challenge] {
+        let values = response.headers.all("WWW-Authenticate")
+        if let long = values.first(where: { $0.utf8.count > Limits.challenge }) {
+            throw RegistryError(
+                .invalidContent, "the registry asks for credentials in a way that cannot be used", place: place,
+                cause: "WWW-Authenticate has \(long.utf8.count) bytes where at most \(Limits.challenge) are taken",
+                status: 401)
+        }
+        return values.flatMap(Challenge.parse)
     }
 
     /// Whether `repository:app:pull` is granted by a wider `repository:app:pull,push`.

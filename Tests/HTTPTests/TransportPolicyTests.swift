@@ -1,3 +1,4 @@
+import Diagnostics
 import TestSupport
 import Testing
 
@@ -64,5 +65,13 @@ import Testing
         for source in ["http://10.9.9.9/", "https://secure/"] {
             #expect(try !isAllowed(url, from: source, policy([], locally: true)))
         }
+    }
+
+    @Test func `a URL is bounded, and shorter in messages`() throws {
+        let long = "http://host/" + String(repeating: "a", count: HTTPURL.longest)
+        let error = #expect(throws: HTTPError.self) { _ = try HTTPURL(long) }
+        #expect(error?.code == .tooLarge && error?.description.utf8.count ?? 0 < 200)
+        let url = try HTTPURL(String(long.prefix(8000)))
+        #expect(url.text.utf8.count == 8000 && url.description.utf8.count < 600)
     }
 }
