@@ -9,24 +9,27 @@ package import OCI
 package struct ContentStore: Sendable {
     package let path: String
     private let temporaryFolder: String
+    /// Whether other users of the machine may read it.
+    private let isPublic: Bool
     private var watcher: (any IngestWatcher)?
 
-    /// Opens a store, creating its directories, and removes what interrupted processes left in `ingest/`.
+    /// Opens a store for this user alone, creating its directories, and removes what interrupted processes left in `ingest/`.
     package init(path: String) throws(ContentStoreError) {
-        try self.init(path: path, temporaryFolder: "\(path)/ingest")
+        try self.init(path: path, temporaryFolder: "\(path)/ingest", isPublic: false)
     }
 
     /// The blobs of an OCI image layout. Unfinished content lies in the layout's directory under a hidden name, so that
     /// there are no directories that other tools do not expect.
     package init(layout path: String) throws(ContentStoreError) {
-        try self.init(path: path, temporaryFolder: path)
+        try self.init(path: path, temporaryFolder: path, isPublic: true)
     }
 
-    private init(path: String, temporaryFolder: String) throws(ContentStoreError) {
+    private init(path: String, temporaryFolder: String, isPublic: Bool) throws(ContentStoreError) {
         self.path = path
         self.temporaryFolder = temporaryFolder
-        try Self.makeDirectories("\(path)/blobs/\(Digest.Algorithm.sha256.rawValue)")
-        try Self.makeDirectories(temporaryFolder)
+        self.isPublic = isPublic
+        try makeDirectories("\(path)/blobs/\(Digest.Algorithm.sha256.rawValue)")
+        try makeDirectories(temporaryFolder)
         Ingest.removeAbandoned(in: temporaryFolder)
     }
 
@@ -91,7 +94,7 @@ package struct ContentStore: Sendable {
 
     /// Begins to add content. The algorithm is that of the name under which it will be kept.
     package func ingest(_ algorithm: Digest.Algorithm = .sha256) throws(ContentStoreError) -> Ingest {
-        if algorithm != .sha256 { try Self.makeDirectories("\(path)/blobs/\(algorithm.rawValue)") }
+        if algorithm != .sha256 { try makeDirectories("\(path)/blobs/\(algorithm.rawValue)") }
         return try Ingest(store: self, folder: temporaryFolder, algorithm: algorithm, watcher: watcher)
     }
 
@@ -118,13 +121,17 @@ package struct ContentStore: Sendable {
         throw .system("remove a blob", path(of: digest))
     }
 
-    private static func makeDirectories(_ path: String) throws(ContentStoreError) {
-        if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+    /// The mode of what is committed.
+    var fileMode: mode_t { isPublic ? 0o644 : 0o600 }
+
+    private func makeDirectories(_ path: String) throws(ContentStoreError) {
+        let mode: mode_t = isPublic ? 0o755 : 0o700
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
             throw .system("create a directory", path)
         }
         try makeDirectories(String(path[..<slash]))
-        if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+        if mkdir(path, mode) == 0 || errno == EEXIST { return }
         throw .system("create a directory", path)
     }
 }

@@ -104,7 +104,7 @@ package struct Ingest: ~Copyable {
             }
         }
         let target = store.path(of: digest)
-        guard fchmod(file, 0o644) == 0, fsync(file) == 0 else { throw .system("write a blob", path) }
+        guard fchmod(file, store.fileMode) == 0, fsync(file) == 0 else { throw .system("write a blob", path) }
         guard rename(path, target) == 0 else { throw .system("rename a blob", target) }
         isCommitted = true
         return (digest, size)

@@ -106,16 +106,13 @@ package enum SandboxProbe {
     }
 
     private static func tryNamespaces(_ stateDirectory: String) throws(SandboxError) {
-        var made = ""
-        for part in stateDirectory.split(separator: "/") {
-            made += "/\(part)"
-            mkdir(made, 0o755)
-        }
+        // Where that fails, so does the probe, and opening the store says why.
+        _ = try? StateDirectory(stateDirectory)
         let base = "\(stateDirectory)/probe-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let directories = [base, base + "/lower", base + "/upper", base + "/work"]
         // With what overlayfs leaves in `work`, in directories without permissions.
         defer { try? removeTree(base) }
-        for path in directories where mkdir(path, 0o755) != 0 { throw SandboxError(.root, errno) }
+        for path in directories where mkdir(path, 0o700) != 0 { throw SandboxError(.root, errno) }
         var step = SandboxStep(mode: .namespaces, arguments: ["probe"])
         step.root = .overlay(lowers: [base + "/lower"], upper: base + "/upper", work: base + "/work")
         _ = try SandboxProcess(step, stop: StopSignal(), isProbe: true).run { _, _ in }

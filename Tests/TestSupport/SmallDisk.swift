@@ -10,7 +10,7 @@ package final class SmallDisk {
         self.path = path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let mount = try Shell.run(
-            ["mount", "-t", "tmpfs", "-o", "size=\(megabytes)m", "slipway-test", path], allowFailure: true)
+            ["mount", "-t", "tmpfs", "-o", "size=\(megabytes)m,mode=0700", "slipway-test", path], allowFailure: true)
         if mount.status != 0 {
             print("skipped: a full disk needs the right to mount a tmpfs: \(mount.stderr)")
             return nil

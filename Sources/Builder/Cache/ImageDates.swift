@@ -19,6 +19,6 @@ struct ImageDates: Sendable {
 
     /// A date that cannot be written costs the next image its digest, and nothing else.
     func remember(_ date: Int64, of key: ContentKey) {
-        try? AtomicFile.write(Array("\(date)".utf8), to: path(key).text)
+        try? AtomicFile.write(Array("\(date)".utf8), to: path(key).text, mode: 0o600)
     }
 }

@@ -33,7 +33,7 @@ struct LayerIndex: Sendable {
 
     func remember(_ descriptor: Descriptor, of diffID: Digest) throws(BuildError) {
         do {
-            try AtomicFile.write(try CanonicalJSON.encode(descriptor), to: path(diffID).text)
+            try AtomicFile.write(try CanonicalJSON.encode(descriptor), to: path(diffID).text, mode: 0o600)
         } catch let error as FileSystemError {
             throw BuildError(.storage, "cannot write the index of a layer", from: error)
         } catch {

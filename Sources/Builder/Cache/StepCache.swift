@@ -41,6 +41,6 @@ struct StepCache: Sendable {
     /// An entry that cannot be written costs the next build time, and nothing else.
     func remember(_ entry: Entry, for key: StepKey) {
         guard let bytes = try? CanonicalJSON.encode(entry) else { return }
-        try? AtomicFile.write(bytes, to: path(key).text)
+        try? AtomicFile.write(bytes, to: path(key).text, mode: 0o600)
     }
 }

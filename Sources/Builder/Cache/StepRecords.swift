@@ -11,7 +11,7 @@ struct StepRecords: Sendable {
 
     /// A record that cannot be written costs an explanation, and nothing else.
     func remember(_ record: StepRecord, for key: StepKey) {
-        try? AtomicFile.write(Array(record.text.utf8), to: folder.appending(key.digest.encoded).text)
+        try? AtomicFile.write(Array(record.text.utf8), to: folder.appending(key.digest.encoded).text, mode: 0o600)
     }
 
     /// Keeps a record from being collected.

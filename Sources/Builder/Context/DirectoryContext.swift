@@ -1,5 +1,6 @@
 import Blocking
 import CLinux
+import FileSystem
 import Glibc
 import OCI
 
@@ -36,8 +37,10 @@ package struct DirectoryContext: BuildContext {
             index = nil
             return
         }
-        let folder = stateDirectory + "/contexts"
-        try FileCalls.makeDirectories(folder)
+        let folder: String
+        do throws(StateDirectoryError) { folder = try StateDirectory(stateDirectory).folder("contexts") } catch {
+            throw BuildError(.storage, from: error)
+        }
         index = ContextIndex(folder: folder, context: path)
     }
 

@@ -106,15 +106,6 @@ enum FileCalls {
         guard path.withCString({ mkdir($0, mode) }) == 0 else { throw path.failure("make the directory") }
     }
 
-    /// Makes a directory and those above it; does nothing when it is there.
-    static func makeDirectories(_ path: String) throws(BuildError) {
-        var made = ""
-        for part in path.split(separator: "/") {
-            made += "/" + part
-            if mkdir(made, 0o755) != 0 && errno != EEXIST { throw HostPath(made).failure("make the directory") }
-        }
-    }
-
     static func removeFile(_ path: HostPath) throws(BuildError) {
         guard path.withCString({ unlink($0) }) == 0 else { throw path.failure("remove the file") }
     }

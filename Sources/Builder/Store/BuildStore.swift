@@ -1,8 +1,10 @@
 import ContentStore
+import FileSystem
 import Glibc
 import Sandbox
 
 /// The builder's part of the state directory. It is a cache: everything in it can be deleted between builds.
+/// Files of images lie in it as they are, setuid programs too: `StateDirectory` keeps other users out.
 ///
 ///     content/   blobs by digest
 ///     layers/    unpacked layers by chain id, for overlays
@@ -11,7 +13,7 @@ import Sandbox
 ///     dates/     when images were made, by the keys of their content
 ///     indexes/   the files' names of layers, by the digests of their content
 ///     builds/    scratch of running builds
-///     caches/    RUN --mount=type=cache
+///     caches/    RUN --mount=type=cache, a directory for each namespace
 ///     remote/    what servers called the files that ADD fetched
 ///     contexts/  what the files of directories held
 ///
@@ -41,14 +43,15 @@ struct BuildStore: Sendable {
         ownership = canChown ? .apply : .record
         // What is owned by subordinate ids means something only under the same map of them.
         let map = IdentityMap.mark.map { "@" + $0 } ?? ""
-        buildsFolder = absolute + "/builds" + map
-        cachesFolder = absolute + "/caches" + map
-        let layersFolder = absolute + "/layers" + map
-        try FileCalls.makeDirectories(layersFolder)
-        try FileCalls.makeDirectories(buildsFolder)
-        try FileCalls.makeDirectories(cachesFolder)
-        for name in ["steps", "records", "dates", "indexes", "remote"] {
-            try FileCalls.makeDirectories(absolute + "/" + name)
+        let layersFolder: String
+        do throws(StateDirectoryError) {
+            let state = try StateDirectory(absolute)
+            buildsFolder = try state.folder("builds" + map)
+            cachesFolder = try state.folder("caches" + map)
+            layersFolder = try state.folder("layers" + map)
+            for name in ["content", "steps", "records", "dates", "indexes", "remote"] { _ = try state.folder(name) }
+        } catch {
+            throw BuildError(.storage, from: error)
         }
         do { content = try ContentStore(path: absolute + "/content") } catch {
             throw BuildError(.storage, from: error)

@@ -68,9 +68,15 @@ struct LayerDirectories: Sendable {
         let lock = isLocked ? nil : try self.lock(entry)
         defer { if let lock { close(lock) } }
         if files(in: entry) != nil { return }
-        let old = try scratch.makeDirectory("old-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        let old = try newEntry("old", in: scratch)
         if Self.rename(entry, to: old), Self.rename(made, to: entry) { return }
         throw entry.failure(failure)
+    }
+
+    /// A directory that becomes an entry, or what was one.
+    private func newEntry(_ purpose: String, in scratch: ScratchDirectory) throws(BuildError) -> HostPath {
+        let name = purpose + "-" + String(UInt64.random(in: .min ... .max), radix: 36)
+        return try scratch.makeDirectory(name, mode: 0o700)
     }
 
     private static func rename(_ path: HostPath, to place: HostPath) -> Bool {
@@ -97,7 +103,7 @@ struct LayerDirectories: Sendable {
         let lock = try lock(place, isAwaited: arrival == nil)
         defer { close(lock) }
         if let present = directory(of: chain) { return present }
-        let made = try scratch.makeDirectory("unpack-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        let made = try newEntry("unpack", in: scratch)
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
         let diff = arrival.map { DiffSource(of: layer, arriving: $0, limit: limit) }
@@ -123,7 +129,7 @@ struct LayerDirectories: Sendable {
         of index: Descriptor, for layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath],
         scratch: ScratchDirectory, content: ContentStore, limit: UnpackLimit
     ) throws(BuildError) -> HostPath {
-        let made = try scratch.makeDirectory("tree-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        let made = try newEntry("tree", in: scratch)
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
         let shown = BuiltImage.Layer(
@@ -142,7 +148,7 @@ struct LayerDirectories: Sendable {
     func keep(
         _ upper: HostPath, as chain: Digest, size: Int64, scratch: ScratchDirectory
     ) throws(BuildError) {
-        let made = try scratch.makeDirectory("keep-" + String(UInt64.random(in: .min ... .max), radix: 36))
+        let made = try newEntry("keep", in: scratch)
         try FileCalls.move(upper, to: made.appending("fs"))
         try note(size, in: made)
         try put(made, at: entry(chain), scratch: scratch, "keep the layer")

@@ -33,9 +33,11 @@ final class ScratchDirectory: Sendable {
     }
 
     /// A new empty directory inside.
-    func makeDirectory(_ name: String) throws(BuildError) -> HostPath {
+    ///
+    /// - Parameter mode: of one that becomes an image's root, what a root has.
+    func makeDirectory(_ name: String, mode: UInt32 = 0o755) throws(BuildError) -> HostPath {
         let directory = path.appending(name)
-        try FileCalls.makeDirectory(directory)
+        try FileCalls.makeDirectory(directory, mode: mode)
         return directory
     }
 
