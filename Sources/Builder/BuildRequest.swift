@@ -65,6 +65,9 @@ package struct BuildRequest: Sendable {
     package var stepOutputLimit = 64 << 20
     /// Processes that a RUN step may have at a time.
     package var stepProcessLimit = 4096
+    /// Whose the caches of `RUN --mount=type=cache` are, such as a repository's URL without credentials. Builds of other namespaces
+    /// see neither the caches nor the layers of steps that used them.
+    package var cacheNamespace = ""
     /// Values of `RUN --mount=type=secret`, by id.
     package var secrets: [String: [UInt8]] = [:]
     /// The agents of `RUN --mount=type=ssh`, by id.

@@ -7,6 +7,8 @@ struct StepHasher {
     let contexts: PlanContexts
     /// What stands for another stage: its number in the plan's key, its content in a step's.
     let stageNames: [Int: String]
+    /// Whose cache mounts a step would get; `nil` in the plan's key, which is compared within one repository only.
+    var cacheNamespace: String?
 
     func add(_ step: PlannedStep, to hasher: inout KeyHasher) async throws(BuildError) {
         hasher.add(step.history?.createdBy)
@@ -110,17 +112,33 @@ struct StepHasher {
         for mount in run.mounts {
             hasher.add(mount.target)
             hasher.note(.part, "the mount at \(mount.target)", StepRecord.short("\(mount.kind)"))
-            guard case .bind(let origin, let path, let isReadOnly) = mount.kind else {
-                // Secrets and caches count by their names, never by what they hold.
+            switch mount.kind {
+            case .bind(let origin, let path, let isReadOnly):
+                hasher.add(["bind", "\(isReadOnly)"])
+                try await add(path, of: origin, to: &hasher)
+            case .cache(let cache):
+                hasher.add(["cache", cache.id, "\(cache.mode) \(cache.uid) \(cache.gid)", "\(cache.isReadOnly)"])
+                if let cacheNamespace {
+                    hasher.add(["of", cacheNamespace])
+                    hasher.note(.part, "whose cache is mounted at \(mount.target)", StepRecord.short(cacheNamespace))
+                }
+                if let seed = mount.seed {
+                    hasher.add("from")
+                    try await add(seed.source, of: seed.from, to: &hasher)
+                }
+            case .tmpfs, .ssh, .secret:
+                // Secrets count by their names, never by what they hold.
                 hasher.add("\(mount.kind)")
-                continue
-            }
-            hasher.add(["bind", path, "\(isReadOnly)"])
-            if let source = try await contextSource(origin, to: &hasher) {
-                var selection = ContentSelection(source: source)
-                try await selection.add(path: path, to: &hasher)
             }
         }
+    }
+
+    /// What a mount shows of another file system.
+    private func add(_ path: String, of origin: CopyOrigin, to hasher: inout KeyHasher) async throws(BuildError) {
+        hasher.add(path)
+        guard let source = try await contextSource(origin, to: &hasher) else { return }
+        var selection = ContentSelection(source: source)
+        try await selection.add(path: path, to: &hasher)
     }
 
     /// The context that has to be looked into; other origins are told by their digest or name.

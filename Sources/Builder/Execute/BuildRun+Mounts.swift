@@ -44,32 +44,29 @@ extension BuildRun {
         return held
     }
 
-    private static func cacheName(_ id: String) -> String {
-        String(Digest.sha256(of: Array(id.utf8)).encoded.prefix(32))
+    private var caches: CacheMounts {
+        CacheMounts(in: builder.store.cachesFolder, namespace: request.cacheNamespace)
     }
 
     /// Waits for the caches that a step wants for itself, in one order for all steps: two of them never wait for each other.
     private func lockCaches(
         of step: RunStep, _ mode: IsolationMode, _ held: inout HeldMounts
     ) throws(BuildError) {
-        var ids: [String] = []
+        var names: Set<String> = []
         for mount in step.mounts {
-            guard case .cache(let id, _, _, _, _, let isLocked) = mount.kind else { continue }
+            guard case .cache(let cache) = mount.kind else { continue }
+            let name = CacheMounts.name(of: cache, seed: mount.seed)
             // Where nothing can be mounted, the cache itself moves into the root: one step at a time can have it, once.
-            guard isLocked || mode != .namespaces else { continue }
-            if mode != .namespaces, ids.contains(id) {
+            guard cache.isLocked || mode != .namespaces else { continue }
+            if !names.insert(name).inserted, mode != .namespaces {
                 throw BuildError(
-                    .unsupported, "the cache '\(id)' is mounted twice, which isolation by \(mode.rawValue) cannot do",
+                    .unsupported,
+                    "the cache '\(cache.id)' is mounted twice, which isolation by \(mode.rawValue) cannot do",
                     cause: "nothing can be mounted there; the cache is moved to its target",
                     hint: "mount it once, or build where user namespaces are allowed")
             }
-            if !ids.contains(id) { ids.append(id) }
         }
-        for name in ids.map(Self.cacheName).sorted() {
-            let path = HostPath(builder.store.cachesFolder).appending(name + ".lock")
-            guard let lock = FileLock.hold(path, blocking: true) else { throw path.failure("lock the file") }
-            held.locks.append(lock)
-        }
+        for name in names.sorted() { held.locks.append(try caches.lock(name, for: .use)) }
     }
 
     private func prepare(
@@ -90,27 +87,9 @@ extension BuildRun {
                 value, to: file, Node(kind: .file, mode: mode, uid: uid, gid: gid, size: 0, modified: .init(seconds: 0))
             )
             return SandboxStep.Mount(.bind(source: file.text), target: mount.target, isReadOnly: true)
-        case .cache(let id, let folderMode, let uid, let gid, let isReadOnly, _):
-            let name = Self.cacheName(id)
-            let folder = HostPath(builder.store.cachesFolder)
-            let directory = folder.appending(name)
-            // Another stage, or another build, may want the same one at this moment.
-            let makingPath = folder.appending(name + ".making")
-            guard let making = FileLock.hold(makingPath, blocking: true) else {
-                throw makingPath.failure("lock the file")
-            }
-            defer { close(making) }
-            if try Node.read(directory, .apply) == nil {
-                let node = Node(directoryMode: folderMode, uid: uid, gid: gid)
-                if let seed = mount.seed {
-                    let copy = try await materialise(seed.source, of: seed.from)
-                    try NodeWriter(ownership: builder.store.ownership).apply(node, to: copy)
-                    try FileCalls.move(copy, to: directory)
-                } else {
-                    try NodeWriter(ownership: builder.store.ownership).makeDirectory(directory, node)
-                }
-            }
-            return SandboxStep.Mount(.bind(source: directory.text), target: mount.target, isReadOnly: isReadOnly)
+        case .cache(let cache):
+            let directory = try await directory(of: cache, seed: mount.seed)
+            return SandboxStep.Mount(.bind(source: directory.text), target: mount.target, isReadOnly: cache.isReadOnly)
         case .ssh(let id, let socketMode, let uid, let gid, let isRequired):
             guard let source = request.sshAgents[id] else {
                 guard isRequired else { return nil }
@@ -130,6 +109,27 @@ extension BuildRun {
             let copy = try await materialise(source, of: origin)
             return SandboxStep.Mount(.bind(source: copy.text), target: mount.target, isReadOnly: isReadOnly)
         }
+    }
+
+    /// A cache's directory, made now if nobody made it before.
+    private func directory(
+        of cache: CacheMount, seed: (from: CopyOrigin, source: String)?
+    ) async throws(BuildError) -> HostPath {
+        let name = CacheMounts.name(of: cache, seed: seed)
+        let directory = caches.directory(name)
+        let making = try caches.lock(name, for: .making)
+        defer { close(making) }
+        guard try Node.read(directory, .apply) == nil else { return directory }
+        let node = Node(directoryMode: cache.mode, uid: cache.uid, gid: cache.gid)
+        let writer = NodeWriter(ownership: builder.store.ownership)
+        if let seed {
+            let copy = try await materialise(seed.source, of: seed.from)
+            try writer.apply(node, to: copy)
+            try FileCalls.move(copy, to: directory)
+        } else {
+            try writer.makeDirectory(directory, node)
+        }
+        return directory
     }
 
     /// A copy of a file or folder of another file system: what is written to it is forgotten with the build.

@@ -107,7 +107,7 @@ struct StepMount: Sendable {
     enum Kind: Sendable {
         case tmpfs(size: Int64?)
         case bind(from: CopyOrigin, source: String, isReadOnly: Bool)
-        case cache(id: String, mode: UInt32, uid: UInt32, gid: UInt32, isReadOnly: Bool, isLocked: Bool)
+        case cache(CacheMount)
         /// The socket of an SSH agent.
         case ssh(id: String, mode: UInt32, uid: UInt32, gid: UInt32, isRequired: Bool)
         case secret(id: String, variable: String?, mode: UInt32, uid: UInt32, gid: UInt32, isRequired: Bool)
@@ -118,6 +118,18 @@ struct StepMount: Sendable {
     var seed: (from: CopyOrigin, source: String)?
     /// Absolute; empty for a secret that is only a variable.
     var target: String
+}
+
+/// A directory that outlives the step.
+struct CacheMount: Sendable, Hashable {
+    var id: String
+    /// Of the directory, when it is new.
+    var mode: UInt32
+    var uid: UInt32
+    var gid: UInt32
+    var isReadOnly: Bool
+    /// Whether one step at a time has it.
+    var isLocked: Bool
 }
 
 /// Where COPY takes files from.

@@ -186,9 +186,11 @@ struct StagePlanner {
             }
             return StepMount(
                 kind: .cache(
-                    id: (request.buildArgument("BUILDKIT_CACHE_MOUNT_NS").map { $0 + "/" } ?? "") + mount.cacheID,
-                    mode: mount.mode ?? 0o755, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
-                    isReadOnly: mount.isReadOnly, isLocked: mount.sharing != .shared), seed: seed, target: try target())
+                    CacheMount(
+                        id: (request.buildArgument("BUILDKIT_CACHE_MOUNT_NS").map { $0 + "/" } ?? "") + mount.cacheID,
+                        mode: mount.mode ?? 0o755, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
+                        isReadOnly: mount.isReadOnly, isLocked: mount.sharing != .shared)), seed: seed,
+                target: try target())
         case .secret:
             var resolved = mount
             resolved.target = mount.secretTarget ?? ""

@@ -47,6 +47,7 @@ struct StoreCollector {
             freed += item.size
         }
         try forgetSteps(before: oldest)
+        try CacheMounts.removeUnnamed(in: HostPath(store.cachesFolder))
         for name in ["contexts", "records", "dates", "indexes"] {
             try removeOld(in: HostPath(store.path + "/" + name), before: oldest)
         }

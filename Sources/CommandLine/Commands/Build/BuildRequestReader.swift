@@ -24,6 +24,7 @@ struct BuildRequestReader {
         } else if image.reproducible {
             request.date(by: 0)
         }
+        request.cacheNamespace = Self.cacheNamespace(opened, options.context.context)
         request.contextRoot = String(PodFiles.clean(options.context.subPath ?? "").dropFirst())
         try await readDockerfile(&request, opened, fetcher)
         request.buildArguments = try image.buildArguments.map(buildArgument)
@@ -48,6 +49,14 @@ struct BuildRequestReader {
         try options.steps.apply(to: &request)
         request.jobs = options.jobs
         return request
+    }
+
+    /// Whose cache mounts the build has: those of the repository or of the directory; builds of one archive have them in common.
+    private static func cacheNamespace(_ opened: ContextLocation.Opened, _ context: String?) -> String {
+        if let revision = opened.revision { return "git " + revision.repository }
+        if let directory = opened.directory { return "directory " + TextFile.absolute(directory) }
+        // What follows a '?' is often a signature that is another one each time.
+        return "archive " + (context?.prefix { $0 != "?" } ?? "-")
     }
 
     /// A name alone takes the value from the environment; without one there, kaniko's executor takes an empty text.
