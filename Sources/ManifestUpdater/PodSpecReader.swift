@@ -19,17 +19,31 @@ package struct PodSpec: Sendable, Equatable {
 package struct PodContainer: Sendable, Equatable {
     package var name: String
     package var image: String
-    package var command: [String]
-    package var args: [String]
+    package var commandWords: [Word]
+    package var argWords: [Word]
     package var environment: [EnvironmentVariable]
+    /// Where `envFrom` takes whole ConfigMaps and Secrets from; `nil` when it takes none. Which variables these hold, only
+    /// the cluster knows.
+    package var environmentSource: SourceLocation?
     package var workingDirectory: String?
     package var volumeMounts: [VolumeMount]
     package var location: SourceLocation
 
+    package var command: [String] { commandWords.map(\.text) }
+    package var args: [String] { argWords.map(\.text) }
+
+    /// One element of `command` or `args`, as it is written.
+    package struct Word: Sendable, Equatable {
+        package var text: String
+        package var location: SourceLocation
+    }
+
     package struct EnvironmentVariable: Sendable, Equatable {
         package var name: String
-        /// `nil` for `valueFrom`.
+        /// As it is written: references to other variables are not expanded. Empty when neither `value` nor `valueFrom` is
+        /// given, as in Kubernetes; `nil` for `valueFrom`.
         package var value: String?
+        package var location: SourceLocation
     }
 
     package struct VolumeMount: Sendable, Equatable {
@@ -83,17 +97,24 @@ package enum PodSpecReader {
 
         private func container(_ node: YAMLNode) -> PodContainer {
             PodContainer(
-                name: text(node["name"]) ?? "", image: text(node["image"]) ?? "", command: texts(node["command"]),
-                args: texts(node["args"]),
-                environment: (node["env"]?.items ?? []).compactMap { item in
-                    text(item["name"]).map { .init(name: $0, value: text(item["value"])) }
-                },
+                name: text(node["name"]) ?? "", image: text(node["image"]) ?? "", commandWords: words(node["command"]),
+                argWords: words(node["args"]),
+                environment: (node["env"]?.items ?? []).compactMap(variable),
+                environmentSource: node["envFrom"]?.items?.first.map(location),
                 workingDirectory: text(node["workingDir"]),
                 volumeMounts: (node["volumeMounts"]?.items ?? []).compactMap { item in
                     guard let name = text(item["name"]), let path = text(item["mountPath"]) else { return nil }
                     return .init(name: name, mountPath: path, subPath: text(item["subPath"]))
                 },
                 location: location(node))
+        }
+
+        private func variable(_ node: YAMLNode) -> PodContainer.EnvironmentVariable? {
+            guard let name = text(node["name"]) else { return nil }
+            // Kubernetes looks at `valueFrom` only where the value is empty.
+            let value = text(node["value"]) ?? ""
+            let isElsewhere = value.isEmpty && node["valueFrom"].map { !$0.isNull } ?? false
+            return .init(name: name, value: isElsewhere ? nil : value, location: location(node))
         }
 
         private func volume(_ node: YAMLNode) -> PodVolume {
@@ -110,8 +131,8 @@ package enum PodSpecReader {
             return node.text
         }
 
-        private func texts(_ node: YAMLNode?) -> [String] {
-            (node?.items ?? []).compactMap { text($0) }
+        private func words(_ node: YAMLNode?) -> [PodContainer.Word] {
+            (node?.items ?? []).compactMap { item in text(item).map { .init(text: $0, location: location(item)) } }
         }
     }
 }

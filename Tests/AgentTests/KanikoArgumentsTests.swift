@@ -65,7 +65,7 @@ import Testing
     func `a clone`(command: [String], path: String) {
         var files = files()
         files.learn(command: command, workingDirectory: nil)
-        #expect(files.checkouts == [path])
+        #expect(files.checkouts.map(\.path) == [path])
     }
 
     @Test func `a clone of something else is not taken for this repository`() {

@@ -73,6 +73,12 @@ import Testing
 
     @Test(arguments: [
         ("[\"--context=git://github.com/other/thing.git\", \"-d=a/b:1\"]", "is another repository"),
+        ("[\"--context=git://github.com/other/shop.git\", \"-d=a/b:1\"]", "is another repository"),
+        (
+            "[\"--context=https://t0ken@github.com/other/shop.git\", \"-d=a/b:1\"]",
+            "https://github.com/other/shop.git is"
+        ),
+        ("[\"--dockerfile=https://h.example.com/Dockerfile\", \"-d=a/b:1\"]", "not in this repository"),
         ("[\"--context=git://github.com/acme/shop.git#refs/heads/dev\", \"-d=a/b:1\"]", "this is branch main"),
         ("[\"--context=s3://bucket/context.tar.gz\", \"-d=a/b:1\"]", "not in this repository"),
         ("[\"--context=dir:///workspace\", \"-d=<user>/<repo>\"]", "no image reference"),

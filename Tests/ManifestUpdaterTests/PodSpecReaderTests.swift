@@ -1,3 +1,4 @@
+import Diagnostics
 import ManifestUpdater
 import TestSupport
 import Testing
@@ -7,7 +8,8 @@ import YAML
 struct PodSpecReaderTests {
     private static let pod = """
         {metadata: {annotations: {a: b}}, spec: {initContainers: [{name: i, image: git, command: [git, clone, u], workingDir: /w}],
-          containers: [{name: c, image: x:1, args: [--a, 1], env: [{name: A, value: "1"}, {name: B, valueFrom: {}}],
+          containers: [{name: c, image: x:1, args: [--a, 1], env: [{name: A, value: "1"}, {name: B, valueFrom: {}}, {name: C}],
+            envFrom: [{secretRef: {name: s}}],
             volumeMounts: [{name: v, mountPath: /w, subPath: s}]}],
           volumes: [{name: v, emptyDir: {}}, {secret: {}, name: s}, {name: g, gitRepo: {repository: r, revision: abc, directory: .}}, {name: p, persistentVolumeClaim: {claimName: c}}, {name: n}]}}
         """
@@ -49,8 +51,13 @@ struct PodSpecReaderTests {
         let container = try #require(pod.containers.first)
         #expect(container.name == "c" && container.image == "x:1")
         #expect(container.args == ["--a", "1"])
-        #expect(container.environment.map(\.name) == ["A", "B"])
-        #expect(container.environment.map(\.value) == ["1", nil])
+        #expect(container.environment.map(\.name) == ["A", "B", "C"])
+        #expect(container.environment.map(\.value) == ["1", nil, ""])
+        let line = container.location.line
+        #expect(container.environment.map(\.location.line) == [line, line, line])
+        #expect(container.argWords.map(\.location.line) == [line, line])
+        #expect(container.environmentSource?.line == line + 1)
+        #expect(git.environmentSource == nil)
         #expect(container.volumeMounts.map { [$0.name, $0.mountPath, $0.subPath] } == [["v", "/w", "s"]])
         #expect(pod.volumes.map(\.kind) == ["emptyDir", "secret", "gitRepo", "persistentVolumeClaim", ""])
         #expect(pod.volumes[2].gitRepository == "r" && pod.volumes[2].gitRevision == "abc")

@@ -1,3 +1,5 @@
+package import Diagnostics
+
 /// The command line of a kaniko executor, as it stands in the `args` of a Job or a Pod.
 ///
 /// Every flag of kaniko 1.24 and of its living fork is known here with what becomes of it; an unknown one is refused,
@@ -17,34 +19,66 @@ package struct KanikoArguments: Sendable, Equatable {
     package var notes: [String] = []
 
     package struct Refusal: Error, Sendable, Equatable {
-        package let reason: String
-        package let remedy: String?
+        package var reason: String
+        package var remedy: String?
+        /// Of the argument; `nil` where the arguments have no place in a file.
+        package var location: SourceLocation?
     }
 
     package init(parsing arguments: [String]) throws(Refusal) {
-        var rest = arguments[...]
-        while let argument = rest.popFirst() {
-            guard argument.hasPrefix("-"), argument != "-" else {
-                throw Refusal(
-                    reason: "the executor's argument '\(argument)' is no flag", remedy: "remove it from the args")
+        try self.init(parsing: arguments.map { KanikoWord(text: $0) })
+    }
+
+    /// - Throws: also where a flag that matters has a value of which only the cluster knows.
+    init(parsing words: [KanikoWord]) throws(Refusal) {
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            do throws(Refusal) {
+                try parse(word, &rest)
+            } catch {
+                var error = error
+                error.location = error.location ?? word.location
+                throw error
             }
-            guard let (token, known) = KanikoFlags.executor.token(argument), let flag = known else {
-                throw Refusal(
-                    reason: "unknown executor flag '\(argument.prefix { $0 != "=" })'",
-                    remedy: "declare this build in the agent's configuration under 'builds:'")
-            }
-            let value: String
-            if let attached = token.value {
-                value = attached
-            } else if !flag.form.takesValue {
-                value = "true"
-            } else if let next = rest.popFirst() {
-                value = next
-            } else {
-                throw Refusal(reason: "executor flag '--\(token.name)' has no value", remedy: nil)
-            }
-            try apply(flag, name: token.name, value: value)
         }
+    }
+
+    private mutating func parse(_ word: KanikoWord, _ rest: inout ArraySlice<KanikoWord>) throws(Refusal) {
+        let argument = word.text
+        guard argument.hasPrefix("-"), argument != "-" else {
+            if let unknown = word.unknown { throw Self.refusal("an argument of the executor", unknown) }
+            throw Refusal(
+                reason: "the executor's argument '\(argument)' is no flag", remedy: "remove it from the args")
+        }
+        guard let (token, known) = KanikoFlags.executor.token(argument), let flag = known else {
+            throw Refusal(
+                reason: "unknown executor flag '\(argument.prefix { $0 != "=" })'",
+                remedy: "declare this build in the agent's configuration under 'builds:'")
+        }
+        var value = word
+        if let attached = token.value {
+            value.text = attached
+        } else if !flag.form.takesValue {
+            value.text = "true"
+        } else if let next = rest.popFirst() {
+            value = next
+        } else {
+            throw Refusal(reason: "executor flag '--\(token.name)' has no value", remedy: nil)
+        }
+        if flag.treatment == .honoured, let unknown = value.unknown {
+            var refusal = Self.refusal("executor flag '--\(token.name)'", unknown)
+            refusal.location = value.location
+            throw refusal
+        }
+        try apply(flag, name: token.name, value: value.text)
+    }
+
+    private static func refusal(_ subject: String, _ unknown: ContainerEnvironment.Unknown) -> Refusal {
+        Refusal(
+            reason: "\(subject) uses \(unknown.reference), \(unknown.reason)",
+            remedy: unknown.variable.map { "give \($0) a 'value' in the container's 'env', or " }.map {
+                $0 + "declare this build under 'builds:' in .slipway.yaml"
+            } ?? "write the value itself, or declare this build under 'builds:' in .slipway.yaml")
     }
 
     private mutating func apply(_ flag: KanikoFlag, name: String, value: String) throws(Refusal) {

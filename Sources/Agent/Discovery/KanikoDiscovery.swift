@@ -57,7 +57,7 @@ package struct KanikoDiscovery: Sendable {
         }
         for pod in pods {
             for container in pod.containers where Self.isExecutor(container) {
-                let origin = "\(file) (\(pod.workload.kind) \(pod.workload.name), container \(container.name))"
+                let origin = Self.origin(container, in: pod, at: file)
                 do {
                     if let pipeline = try pipeline(of: container, in: pod, file: file, origin: origin) {
                         found.pipelines.append(pipeline)
@@ -65,17 +65,16 @@ package struct KanikoDiscovery: Sendable {
                 } catch {
                     found.skipped.append(
                         SkippedBuild(
-                            origin: origin, reason: error.reason, remedy: error.remedy, isError: error.isError))
+                            origin: Self.origin(container, in: pod, at: error.location?.description ?? file),
+                            reason: error.reason, remedy: error.remedy, isError: error.isError))
                 }
             }
         }
         return found
     }
 
-    struct Unusable: Error {
-        let reason: String
-        var remedy: String?
-        var isError = true
+    private static func origin(_ container: PodContainer, in pod: PodSpec, at place: String) -> String {
+        "\(place) (\(pod.workload.kind) \(pod.workload.name), container \(container.name))"
     }
 
     static func isExecutor(_ container: PodContainer) -> Bool {
@@ -90,229 +89,79 @@ package struct KanikoDiscovery: Sendable {
 
     private func pipeline(
         of container: PodContainer, in pod: PodSpec, file: String, origin: String
-    ) throws(Unusable) -> Pipeline? {
-        let arguments: KanikoArguments
-        do {
-            arguments = try KanikoArguments(parsing: Self.executorArguments(container))
-        } catch {
-            throw Unusable(reason: error.reason, remedy: error.remedy)
-        }
-        if arguments.noPush { throw Unusable(reason: "--no-push: nothing would be published", isError: false) }
+    ) throws(UnusableBuild) -> Pipeline? {
+        let (command, arguments) = try Self.call(of: container)
+        if arguments.noPush { throw UnusableBuild(reason: "--no-push: nothing would be published", isError: false) }
         guard !arguments.destinations.isEmpty else {
-            throw Unusable(reason: "no --destination", remedy: "name the image with --destination=REPOSITORY:TAG")
+            throw UnusableBuild(reason: "no --destination", remedy: "name the image with --destination=REPOSITORY:TAG")
         }
         var destinations: [Pipeline.Destination] = []
         for text in arguments.destinations { destinations.append(try Self.destination(text)) }
-        let place = try locate(arguments, container: container, pod: pod)
+        let finder = KanikoContextFinder(
+            branch: branch, tree: tree, isSameRepository: { Self.isSameRepository($0, as: repositoryURLs) })
+        let place = try finder.context(
+            of: arguments, calledIn: command.workingDirectory, container: container, pod: pod)
         var platform: Platform?
         if let text = arguments.platform {
             do {
                 platform = try Platform(text)
-            } catch { throw Unusable(reason: "--custom-platform: \(error.description)") }
+            } catch { throw UnusableBuild(reason: "--custom-platform: \(error.description)") }
         }
         return Pipeline(
-            name: "\(pod.workload.name)/\(container.name)", origin: origin, contextPath: place.context,
+            name: "\(pod.workload.name)/\(container.name)", origin: origin, contextPath: place.directory,
             dockerfile: place.dockerfile, target: arguments.target, arguments: arguments.buildArguments,
             labels: arguments.labels, annotations: arguments.annotations, platform: platform,
             destinations: destinations, notes: arguments.notes + place.notes)
     }
 
-    /// The executor's own arguments: after `/kaniko/executor` in the command, or in a shell text; references to the
-    /// container's environment (`$(NAME)`) replaced as the kubelet does.
-    static func executorArguments(_ container: PodContainer) -> [String] {
-        var words = container.command + container.args
-        if let text = words.first(where: { $0.contains("/kaniko/executor") && $0.contains(" ") }) {
-            words = PodFiles.shellWords(text)
+    private static func call(
+        of container: PodContainer
+    ) throws(UnusableBuild) -> (KanikoCommand, KanikoArguments) {
+        let command: KanikoCommand
+        do {
+            command = try KanikoCommand(container)
+        } catch {
+            throw UnusableBuild(
+                reason: error.reason, remedy: "declare these builds under 'builds:' in .slipway.yaml",
+                location: error.location)
         }
-        if let program = words.firstIndex(where: { $0.hasSuffix("/executor") || $0 == "executor" }) {
-            words.removeSubrange(...program)
+        do {
+            return (command, try KanikoArguments(parsing: command.words))
+        } catch {
+            throw UnusableBuild(reason: error.reason, remedy: error.remedy, location: error.location)
         }
-        let environment = Dictionary(
-            container.environment.compactMap { variable in variable.value.map { (variable.name, $0) } },
-            uniquingKeysWith: { $1 })
-        return words.map { expand($0, environment) }
     }
 
-    private static func expand(_ text: String, _ environment: [String: String]) -> String {
-        var result = ""
-        var rest = text[...]
-        while let dollar = rest.firstIndex(of: "$") {
-            result += rest[..<dollar]
-            rest = rest[rest.index(after: dollar)...]
-            if rest.first == "$" {
-                result.append("$")
-                rest = rest.dropFirst()
-            } else if rest.first == "(", let close = rest.firstIndex(of: ")") {
-                let name = String(rest[rest.index(after: rest.startIndex)..<close])
-                result += environment[name] ?? "$(\(name))"
-                rest = rest[rest.index(after: close)...]
-            } else {
-                result.append("$")
-            }
-        }
-        return result + rest
-    }
-
-    private static func destination(_ text: String) throws(Unusable) -> Pipeline.Destination {
+    private static func destination(_ text: String) throws(UnusableBuild) -> Pipeline.Destination {
         let location: ImageLocation
         do {
             location = try ImageLocation(text)
         } catch {
-            throw Unusable(
+            throw UnusableBuild(
                 reason: "--destination=\(text) is no image reference: \(error.cause ?? error.summary)",
                 remedy: "replace the placeholder by REPOSITORY:TAG")
         }
         guard location.digest == nil else {
-            throw Unusable(reason: "--destination=\(text) names a digest", remedy: "name a tag")
+            throw UnusableBuild(reason: "--destination=\(text) names a digest", remedy: "name a tag")
         }
         return Pipeline.Destination(repository: location.repository, naming: .literal(location.tag ?? "latest"))
     }
 
-    // MARK: From the pod's paths to the repository's
-
-    private struct Place {
-        var context: String
-        var dockerfile: String
-        var notes: [String] = []
-    }
-
-    private func locate(
-        _ arguments: KanikoArguments, container: PodContainer, pod: PodSpec
-    ) throws(Unusable) -> Place {
-        let context = arguments.context
-        if context.hasPrefix("git://") || context.hasPrefix("https://") && context.contains(".git") {
-            return try locateInGit(arguments)
-        }
-        for scheme in ["tar://", "s3://", "gs://", "https://", "http://"] where context.hasPrefix(scheme) {
-            throw Unusable(
-                reason: "--context=\(context) is not in this repository",
-                remedy: "declare the build under 'builds:' with a directory of the repository as its context",
-                isError: false)
-        }
-        return try locateInPod(arguments, container: container, pod: pod)
-    }
-
-    private func locateInGit(_ arguments: KanikoArguments) throws(Unusable) -> Place {
-        let parts = arguments.context.split(separator: "#", omittingEmptySubsequences: false).map(String.init)
-        guard isSameRepository(parts[0]) else {
-            throw Unusable(
-                reason: "--context=\(parts[0]) is another repository than this one",
-                remedy: "if it is this one under another address, add it to the repository's 'aliases'",
-                isError: false)
-        }
-        if parts.count > 2 {
-            throw Unusable(reason: "the context is pinned to commit \(parts[2])", isError: false)
-        }
-        if parts.count > 1, !parts[1].isEmpty {
-            let ref = parts[1]
-            let name = ref.hasPrefix("refs/heads/") ? String(ref.dropFirst(11)) : ref
-            guard name == branch else {
-                throw Unusable(reason: "the context is \(ref), and this is branch \(branch)", isError: false)
-            }
-        }
-        let directory = Self.repositoryPath(arguments.contextSubPath)
-        let dockerfile = Self.repositoryPath(arguments.dockerfile)
-        let candidates = [directory.isEmpty ? dockerfile : "\(directory)/\(dockerfile)", dockerfile]
-        guard let found = candidates.first(where: tree.isFile) else {
-            throw Unusable(reason: "the repository has no Dockerfile '\(candidates[0])' at this revision")
-        }
-        return Place(context: directory, dockerfile: found)
-    }
-
-    private func locateInPod(
-        _ arguments: KanikoArguments, container: PodContainer, pod: PodSpec
-    ) throws(Unusable) -> Place {
-        var text = arguments.context
-        if text.hasPrefix("dir://") { text.removeFirst(6) }
-        let home = container.workingDirectory ?? "/"
-        let context = PodFiles.clean(PodFiles.join(home, text) + "/" + arguments.contextSubPath)
-        let dockerfiles =
-            arguments.dockerfile.hasPrefix("/")
-            ? [PodFiles.clean(arguments.dockerfile)]
-            : [PodFiles.clean("\(context)/\(arguments.dockerfile)"), PodFiles.clean("\(home)/\(arguments.dockerfile)")]
-        var files = PodFiles(exists: tree.isFile, isSameRepository: isSameRepository)
-        for other in pod.initContainers {
-            files.learn(command: other.command + other.args, workingDirectory: other.workingDirectory)
-        }
-        for mount in container.volumeMounts {
-            guard let volume = pod.volumes.first(where: { $0.name == mount.name }), let url = volume.gitRepository
-            else { continue }
-            files.learn(gitVolume: url, at: "\(mount.mountPath)/\(volume.gitDirectory ?? "")")
-        }
-        if let (pod, path) = dockerfiles.lazy.compactMap({ pod in files.downloads[pod].map { (pod, $0) } }).first {
-            // Only single files were downloaded; their directory in the repository holds at least them.
-            let slash = path.lastIndex(of: "/")
-            return Place(
-                context: slash.map { String(path[..<$0]) } ?? "", dockerfile: path,
-                notes: ["\(pod) of the pod is \(path) of the repository, which an init container downloads"])
-        }
-        if let other = files.foreign.first(where: { PodFiles.relative(context, to: $0.key) != nil }) {
-            throw Unusable(
-                reason: "the context is cloned from another repository, \(other.value)",
-                remedy: "if it is this one under another address, add it to the repository's 'aliases'",
-                isError: false)
-        }
-        let mounts = container.volumeMounts.filter { PodFiles.relative(context, to: $0.mountPath) != nil }
-            .sorted { $0.mountPath.count > $1.mountPath.count }
-        if let mount = mounts.first, let volume = pod.volumes.first(where: { $0.name == mount.name }),
-            ["configMap", "secret", "projected", "downwardAPI"].contains(volume.kind)
-        {
-            throw Unusable(
-                reason: "the context \(context) is a \(volume.kind) of the cluster, not part of this repository",
-                remedy: "declare the build under 'builds:' in the agent's configuration", isError: false)
-        }
-        // What nobody filled in sight is taken to hold the repository, as kaniko's own guide fills it by hand.
-        for root in files.checkouts + mounts.map(\.mountPath) + [context] {
-            guard let directory = PodFiles.relative(context, to: root),
-                directory.isEmpty || tree.isDirectory(directory)
-            else { continue }
-            for pod in dockerfiles {
-                guard let path = PodFiles.relative(pod, to: root), tree.isFile(path) else { continue }
-                let isKnown = files.checkouts.contains(root)
-                return Place(
-                    context: directory, dockerfile: path,
-                    notes: isKnown ? [] : ["\(root) of the pod is taken to be the root of this repository"])
-            }
-        }
-        throw Unusable(
-            reason: "\(dockerfiles[0]) of the pod is no file of this repository at this revision",
-            remedy: "declare the build under 'builds:' in the agent's configuration, or in .slipway.yaml")
-    }
-
-    private static func repositoryPath(_ path: String) -> String { String(PodFiles.clean(path).dropFirst()) }
-
-    private func isSameRepository(_ url: String) -> Bool { Self.isSameRepository(url, as: repositoryURLs) }
-
     /// Whether a URL names the repository that has these addresses.
     static func isSameRepository(_ url: String, as repositoryURLs: [String]) -> Bool {
-        let name = Self.comparable(url)
-        return repositoryURLs.contains { other in
-            let other = Self.comparable(other)
-            // The same host and path; or the same owner and name, for a mirror under another host.
-            return other == name || Self.tail(other) == Self.tail(name)
-        }
+        let address = RepositoryAddress(url)
+        return repositoryURLs.contains { RepositoryAddress($0).isSame(as: address) }
     }
+}
 
-    /// Host and path without scheme, user, port, `.git` and final slash, in lower case.
-    private static func comparable(_ url: String) -> String {
-        var text = url.lowercased()[...]
-        if let scheme = text.firstRange(of: "://") {
-            text = text[scheme.upperBound...]
-        } else if let colon = text.firstIndex(of: ":"), !text[..<colon].contains("/") {
-            text = text[..<colon] + "/" + text[text.index(after: colon)...]
-        }
-        if let at = text.firstIndex(of: "@"), !text[..<at].contains("/") { text = text[text.index(after: at)...] }
-        text = text.prefix { $0 != "#" && $0 != "?" }
-        while text.hasSuffix("/") { text = text.dropLast() }
-        if text.hasSuffix(".git") { text = text.dropLast(4) }
-        var components = text.split(separator: "/").map(String.init)
-        if let host = components.first, let colon = host.firstIndex(of: ":") { components[0] = String(host[..<colon]) }
-        return components.joined(separator: "/")
-    }
-
-    private static func tail(_ url: String) -> String {
-        url.split(separator: "/").suffix(1).joined(separator: "/")
-    }
+/// Why a container that calls the executor makes no build here.
+struct UnusableBuild: Error {
+    let reason: String
+    var remedy: String?
+    /// Whether somebody has to act.
+    var isError = true
+    /// Of what is to be changed; `nil` for the container as a whole.
+    var location: SourceLocation?
 }
 
 extension [UInt8] {

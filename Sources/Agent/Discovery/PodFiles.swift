@@ -1,15 +1,25 @@
+import ManifestUpdater
+
 /// Where the files of a build pod come from, in terms of the repository.
 ///
 /// A kaniko pod sees directories: a volume that an init container filled by `git clone` or by downloading single files,
 /// a `gitRepo` volume, or a claim that somebody filled by hand. Building without the pod needs the way back from such a
 /// path to the repository.
 package struct PodFiles: Sendable {
-    /// A directory of the pod that is (assumed to be) a checkout of the repository.
-    package private(set) var checkouts: [String] = []
+    /// A directory of the pod that holds the repository, or a directory of it.
+    struct Checkout: Sendable, Equatable {
+        var path: String
+        /// The directory of the repository; empty for its root.
+        var directory = ""
+        /// The branch, tag or commit that is checked out; `nil`: the default branch.
+        var revision: String?
+    }
+
+    private(set) var checkouts: [Checkout] = []
     /// Single files of the pod that were downloaded from the repository: pod path → repository path.
-    package private(set) var downloads: [String: String] = [:]
+    private(set) var downloads: [String: String] = [:]
     /// Clones of something else, by directory.
-    package private(set) var foreign: [String: String] = [:]
+    private(set) var foreign: [String: String] = [:]
 
     private let exists: @Sendable (String) -> Bool
     private let isSameRepository: @Sendable (String) -> Bool
@@ -24,14 +34,57 @@ package struct PodFiles: Sendable {
 
     private static let separators: Set<String> = ["&&", "||", ";", "|", "&"]
 
-    /// Reads the command of an init container.
-    package mutating func learn(command: [String], workingDirectory: String?) {
+    /// Reads what another container of the pod puts into the volumes that it shares with `container`.
+    mutating func learn(_ other: PodContainer, for container: PodContainer) {
+        let environment = ContainerEnvironment(other)
+        var own = PodFiles(exists: exists, isSameRepository: isSameRepository)
+        own.learn(
+            command: (other.command + other.args).map { word in
+                let text = environment.expand(word)
+                // A token in a URL may be unknown.
+                return text.unknown.isEmpty ? text.text : word
+            }, workingDirectory: other.workingDirectory)
+        func views(_ path: String) -> [Checkout] {
+            Self.views(of: path, in: other.volumeMounts, from: container.volumeMounts)
+        }
+        for checkout in own.checkouts {
+            checkouts += views(checkout.path).map {
+                Checkout(path: $0.path, directory: $0.directory, revision: checkout.revision)
+            }
+        }
+        for (path, url) in own.foreign { for view in views(path) { foreign[view.path] = url } }
+        for (path, file) in own.downloads {
+            for view in views(path) where view.directory.isEmpty { downloads[view.path] = file }
+        }
+    }
+
+    /// Where a container sees what another one has at a path: the same volume may be mounted elsewhere, or a directory of it.
+    private static func views(
+        of path: String, in mounts: [PodContainer.VolumeMount], from others: [PodContainer.VolumeMount]
+    ) -> [Checkout] {
+        let mount = mounts.filter { relative(path, to: $0.mountPath) != nil }.max {
+            clean($0.mountPath).count < clean($1.mountPath).count
+        }
+        // Not in a volume: nobody else would see it. The manifest is taken to mean the same path.
+        guard let mount, let below = relative(path, to: mount.mountPath) else { return [Checkout(path: path)] }
+        let inVolume = clean("\(mount.subPath ?? "")/\(below)")
+        return others.filter { $0.name == mount.name }.compactMap { other in
+            let top = clean(other.subPath ?? "")
+            if let below = relative(inVolume, to: top) {
+                return Checkout(path: clean("\(other.mountPath)/\(below)"))
+            }
+            return relative(top, to: inVolume).map { Checkout(path: clean(other.mountPath), directory: $0) }
+        }
+    }
+
+    /// Reads the command of a container.
+    mutating func learn(command: [String], workingDirectory: String?) {
         var words = command
         // sh -c 'text': the text's words.
         if let flag = command.firstIndex(where: { $0.hasPrefix("-") && $0.hasSuffix("c") && !$0.hasPrefix("--") }),
             flag > 0, command[flag - 1].hasSuffix("sh"), command.indices.contains(flag + 1)
         {
-            words = Self.shellWords(command[flag + 1])
+            words = ShellWords.split(command[flag + 1]).map(\.text)
         }
         var directory = workingDirectory ?? "/"
         for statement in words.split(whereSeparator: { Self.separators.contains($0) }) {
@@ -52,31 +105,52 @@ package struct PodFiles: Sendable {
         }
     }
 
-    package mutating func learn(gitVolume repository: String, at path: String) {
-        record(clone: repository, at: path)
+    /// A `gitRepo` volume. Without a directory, the checkout has one of the repository's name, as `git clone` makes it.
+    mutating func learn(gitVolume volume: PodVolume, at path: String) {
+        guard let url = volume.gitRepository else { return }
+        let directory = volume.gitDirectory ?? Self.directory(ofClone: url)
+        let revision = volume.gitRevision ?? ""
+        record(clone: url, at: "\(path)/\(directory)", revision: revision.isEmpty ? nil : revision)
     }
 
     private mutating func learnClone(_ words: [String], in directory: String) {
         var operands: [String] = []
-        var skip = false
-        for word in words where word != "--" {
-            if skip {
-                skip = false
-            } else if word.hasPrefix("-") {
-                // Options of `git clone` with a separate value.
-                skip = ["-b", "--branch", "--depth", "-o", "--origin", "--reference", "-c", "--config"].contains(word)
-            } else {
-                operands.append(word)
+        var revision: String?
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            let option = word.prefix { $0 != "=" }
+            switch word {
+            case "-b", "--branch": revision = rest.popFirst()
+            // Options of `git clone` with a value of their own.
+            case "--depth", "-o", "--origin", "--reference", "-c", "--config", "-u", "--upload-pack", "-j", "--jobs",
+                "--filter", "--separate-git-dir", "--template", "--server-option", "--shallow-since",
+                "--shallow-exclude":
+                _ = rest.popFirst()
+            case _ where option == "--branch": revision = String(word.dropFirst(option.count + 1))
+            case _ where word.hasPrefix("-b") && !word.hasPrefix("--") && word.count > 2:
+                revision = String(word.dropFirst(2))
+            case _ where word.hasPrefix("-"): break
+            default: operands.append(word)
             }
         }
         guard let url = operands.first else { return }
-        let name = url.split(separator: "/").last.map { $0.hasSuffix(".git") ? $0.dropLast(4) : $0 } ?? ""
-        record(clone: url, at: Self.join(directory, operands.count > 1 ? operands[1] : String(name)))
+        record(
+            clone: url, at: Self.join(directory, operands.count > 1 ? operands[1] : Self.directory(ofClone: url)),
+            revision: revision)
     }
 
-    private mutating func record(clone url: String, at path: String) {
+    private static func directory(ofClone url: String) -> String {
+        let name = url.split(separator: "/").last.map { $0.hasSuffix(".git") ? $0.dropLast(4) : $0 } ?? ""
+        return String(name)
+    }
+
+    private mutating func record(clone url: String, at path: String, revision: String?) {
         let path = Self.clean(path)
-        if isSameRepository(url) { checkouts.append(path) } else { foreign[path] = url }
+        if isSameRepository(url) {
+            checkouts.append(Checkout(path: path, revision: revision))
+        } else {
+            foreign[path] = url
+        }
     }
 
     /// A raw file's address ends with its path in the repository: `…/OWNER/NAME/BRANCH/docker/Dockerfile`. The longest
@@ -97,55 +171,6 @@ package struct PodFiles: Sendable {
     }
 
     private static func isURL(_ word: String) -> Bool { word.hasPrefix("http://") || word.hasPrefix("https://") }
-
-    /// Splits a shell text into words and operators; quotes group, expansions stay as they are written.
-    static func shellWords(_ text: String) -> [String] {
-        var words: [String] = []
-        var word = ""
-        var started = false
-        var quote: Character?
-        var escaped = false
-        func close() {
-            if started { words.append(word) }
-            word = ""
-            started = false
-        }
-        for character in text {
-            if escaped {
-                word.append(character)
-                escaped = false
-            } else if let open = quote {
-                if character == open {
-                    quote = nil
-                } else if character == "\\", open == "\"" {
-                    escaped = true
-                } else {
-                    word.append(character)
-                }
-            } else {
-                switch character {
-                case "\\": (escaped, started) = (true, true)
-                case "'", "\"": (quote, started) = (character, true)
-                case " ", "\t": close()
-                case "\n", "\r\n":
-                    close()
-                    words.append(";")
-                case ";", "&", "|":
-                    if !started, let last = words.last, last == String(character), character != ";" {
-                        words[words.count - 1] = last + last
-                    } else {
-                        close()
-                        words.append(String(character))
-                    }
-                default:
-                    word.append(character)
-                    started = true
-                }
-            }
-        }
-        close()
-        return words
-    }
 
     package static func join(_ base: String, _ path: String) -> String {
         path.hasPrefix("/") ? path : base + "/" + path
