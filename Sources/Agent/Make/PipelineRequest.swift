@@ -27,7 +27,7 @@ struct PipelineRequest: Sendable {
             context: remote.context(tree, root: root, replacing: [:]), platform: pipeline.platform ?? .host,
             createdAt: source.committer.time)
         request.fileTimes = .ofBase
-        request.cacheNamespace = "git " + tools.mirror.displayURL
+        request.cacheNamespace = "git " + remote.displayURL
         let prefix = root.isEmpty ? "" : root + "/"
         // A Dockerfile outside of its context is allowed; the builder is then handed its text.
         request.dockerfile =
