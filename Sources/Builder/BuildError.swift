@@ -33,11 +33,16 @@ package struct BuildError: Diagnostic, Equatable {
     package var place: String?
     package var cause: String?
     package var hint: String?
+    /// Whether the same build may succeed a moment later although its code says that it lies in what is built: another machine
+    /// did not answer, the disk was full.
+    package var isTransient = false
 
     package init(
-        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil
+        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil,
+        isTransient: Bool = false
     ) {
         self.code = code
+        self.isTransient = isTransient
         self.summary = summary
         self.place = place
         self.cause = cause

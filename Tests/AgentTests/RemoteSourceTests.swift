@@ -164,6 +164,28 @@ import Testing
         #expect(files["context/x"]?.hasPrefix("-rw-r--r-- 0/0 ") == true)
     }
 
+    @Test(arguments: [
+        ("/400", true), ("/401", true), ("/403", true), ("/404", false), ("/410", false), ("/429", true),
+        ("/500", true),
+        ("/503", true),
+    ])
+    func `whether a file that cannot be fetched may be there a moment later`(path: String, isTransient: Bool)
+        async throws
+    {
+        let bench = try await Bench()
+        let server = try StubServer { request in .text(Int(request.path.dropFirst()) ?? 200, "no") }
+        let error = await #expect(throws: BuildError.self) {
+            _ = try await bench.build("FROM scratch\nADD \(server.url)\(path) /x\n")
+        }
+        #expect(error?.code == .missingSource)
+        #expect(error?.isTransient == isTransient)
+        server.stop()
+        let away = await #expect(throws: BuildError.self) {
+            _ = try await bench.build("FROM scratch\nADD \(server.url)\(path) /x\n")
+        }
+        #expect(away?.isTransient == true)
+    }
+
     @Test func boundsWhatItFetches() async throws {
         let bench = try await Bench()
         let server = try StubServer { _ in .answer(200, body: [UInt8](repeating: 0, count: 100_000)) }

@@ -49,8 +49,10 @@ package actor GitSources {
         } catch let error as BuildError {
             throw error
         } catch let error as GitError {
-            throw BuildError(
+            var failure = BuildError(
                 error.code == .cancelled ? .cancelled : .missingSource, "cannot fetch the git repository", from: error)
+            failure.isTransient = ![.notFound, .branchNotFound, .invalid, .unsupported].contains(error.code)
+            throw failure
         } catch {
             throw BuildError(.missingSource, "cannot fetch the git repository", cause: "\(error)")
         }

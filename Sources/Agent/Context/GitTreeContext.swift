@@ -67,7 +67,7 @@ package struct GitTreeContext: BuildContext {
                     contentID: "git:\(file.id)")
             }
         } catch {
-            throw BuildError(.context, "cannot read the git tree", place: file.path, from: error)
+            throw Self.ofMirror(BuildError(.context, "cannot read the git tree", place: file.path, from: error))
         }
     }
 
@@ -92,7 +92,7 @@ package struct GitTreeContext: BuildContext {
                     return Result { () throws(BuildError) in try sink(bytes) }
                 }
             } catch {
-                throw BuildError(.context, "cannot read the file", place: entry.path, from: error)
+                throw Self.ofMirror(BuildError(.context, "cannot read the file", place: entry.path, from: error))
             }
             try outcome.get()
         }
@@ -103,9 +103,16 @@ package struct GitTreeContext: BuildContext {
         bytes.count < 1_024 && bytes.starts(with: "version https://git-lfs.github.com/spec/".utf8)
     }
 
+    /// The mirror is a cache: a damaged one is made anew, and then the same build may succeed.
+    private static func ofMirror(_ error: BuildError) -> BuildError {
+        var error = error
+        error.isTransient = true
+        return error
+    }
+
     private func reader() throws(BuildError) -> ObjectReader {
         do { return try mirror.reader() } catch {
-            throw BuildError(.context, "cannot open the mirror", from: error)
+            throw Self.ofMirror(BuildError(.context, "cannot open the mirror", from: error))
         }
     }
 }

@@ -49,6 +49,7 @@ package final class RemoteFetcher: RemoteSourceFetcher {
     ) async throws(BuildError) -> RemoteFileAnswer {
         let receiver = SinkReceiver(limit: request.sizeLimit, sink)
         let shown: String
+        var isGone = false
         do throws(HTTPError) {
             let url = try HTTPURL(request.url)
             shown = url.description
@@ -64,14 +65,18 @@ package final class RemoteFetcher: RemoteSourceFetcher {
                     etag: response.headers["ETag"],
                     lastModified: response.headers["Last-Modified"].flatMap(Self.seconds(ofDate:)))
             }
+            isGone = response.status == 404 || response.status == 410
             throw HTTPError(
                 .other, "the server answers with status \(response.status)", place: shown,
                 hint: response.status == 401 || response.status == 403 ? hint(url.host) : nil)
         } catch {
             if let failure = receiver.failure { throw failure }
-            throw BuildError(
+            var failure = BuildError(
                 error.code == .cancelled ? .cancelled : .missingSource,
                 "cannot fetch \(RemoteFetcher.shown(request.url))", from: Self.advised(error))
+            // A wrong URL, or a file that is not there, is the Dockerfile's. All else is the other machine's, or the way to it.
+            failure.isTransient = !isGone && error.code != .invalidRequest
+            throw failure
         }
     }
 

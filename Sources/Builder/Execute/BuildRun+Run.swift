@@ -220,7 +220,9 @@ extension BuildRun {
             }
         } catch {
             let isCancelled = error.stage == .supervision && error.number == ECANCELED
-            throw BuildError(isCancelled ? .cancelled : .step, "the step could not be run", from: error)
+            var failure = BuildError(isCancelled ? .cancelled : .step, "the step could not be run", from: error)
+            failure.isTransient = Self.shortages.contains(error.number)
+            throw failure
         }
         if result.isOutputTruncated {
             progress(.note("the step printed more than \(request.stepOutputLimit) bytes; the rest is not shown"))
@@ -251,6 +253,9 @@ extension BuildRun {
         var cause = command
         let output = tail.text
         if !output.isEmpty { cause += "\n" + output.split(separator: "\n").map { "  | \($0)" }.joined(separator: "\n") }
-        throw BuildError(.step, what, cause: cause, hint: hint)
+        throw BuildError(.step, what, cause: cause, hint: hint, isTransient: result.exit == .storageFull)
     }
+
+    /// What the machine may have again a moment later: memory, processes, files, room on the disk.
+    private static let shortages: Set<Int32> = [ENOMEM, EAGAIN, EMFILE, ENFILE, ENOSPC, EDQUOT, EIO]
 }
