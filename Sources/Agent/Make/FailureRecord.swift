@@ -28,19 +28,11 @@ package struct FailureRecord: Sendable, Equatable, Codable {
 
         /// - Parameter code: a word for programs.
         package init(code: String, _ error: some Diagnostic) {
-            self.code = Self.short(code, 100)
-            summary = Self.short(error.summary, 1_000)
-            place = error.place.map { Self.short($0, 1_000) }
-            cause = error.cause.map { Self.short($0, 4_000) }
-            hint = error.hint.map { Self.short($0, 1_000) }
-        }
-
-        /// The end says more than the middle: a step's output is part of a cause.
-        private static func short(_ text: String, _ limit: Int) -> String {
-            guard text.utf8.count > limit else { return text }
-            let head = String(decoding: text.utf8.prefix(limit / 4), as: UTF8.self)
-            let tail = String(decoding: text.utf8.suffix(limit - limit / 4), as: UTF8.self)
-            return "\(head) … \(tail)"
+            self.code = BoundedText.ends(of: code, limit: 100)
+            summary = BoundedText.ends(of: error.summary, limit: 1_000)
+            place = error.place.map { BoundedText.ends(of: $0, limit: 1_000) }
+            cause = error.cause.map { BoundedText.ends(of: $0, limit: 4_000) }
+            hint = error.hint.map { BoundedText.ends(of: $0, limit: 1_000) }
         }
     }
 }

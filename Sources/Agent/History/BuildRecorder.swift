@@ -1,0 +1,57 @@
+import Synchronization
+
+/// Takes down what a build says and does. All of it returns at once: nothing waits for the disk.
+package final class BuildRecorder: Sendable {
+    package let id: BuildID
+    private let state: Mutex<BuildRecord>
+    /// `nil` where the log cannot be written: the build goes on without.
+    let log: LogWriter?
+
+    init(_ record: BuildRecord, log: LogWriter?) {
+        id = record.id
+        state = Mutex(record)
+        self.log = log
+    }
+
+    /// As it stands now.
+    package var record: BuildRecord { state.withLock { $0 } }
+
+    /// Appends a line to the log.
+    package func say(_ line: String) { log?.append(line) }
+
+    /// Notes a step, or what became of it: there is one of each stage and index.
+    package func note(_ step: BuildRecord.Step) {
+        var step = step
+        step.text = BoundedText.ends(of: step.text, limit: 2_000)
+        state.withLock { record in
+            if let index = record.steps.lastIndex(where: { $0.stage == step.stage && $0.index == step.index }) {
+                record.steps[index] = step
+            } else if record.steps.count < BuildRecord.listLimit {
+                record.steps.append(step)
+            }
+        }
+    }
+
+    package func note(_ layer: BuildRecord.Layer) {
+        var layer = layer
+        layer.createdBy = layer.createdBy.map { BoundedText.ends(of: $0, limit: 2_000) }
+        state.withLock { record in
+            if record.layers.count < BuildRecord.listLimit { record.layers.append(layer) }
+        }
+    }
+
+    /// What turned out only when the build was planned.
+    package func set(contentKey: String, names: [String]) {
+        state.withLock { record in
+            record.description.contentKey = contentKey
+            record.description.names = Array(names.prefix(100))
+        }
+    }
+
+    func change(_ body: (inout BuildRecord) -> Void) -> BuildRecord {
+        state.withLock { record in
+            body(&record)
+            return record
+        }
+    }
+}
