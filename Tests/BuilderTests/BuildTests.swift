@@ -185,6 +185,7 @@ import Testing
             #expect(error?.code == .step)
             #expect(error?.place == "Dockerfile:3:1")
             #expect(error?.summary.contains("exit code 7") == true)
+            #expect(error?.isTransient == false)
             #expect(error?.cause?.contains("to-stderr") == true)
         }
         #expect(!FileManager.default.fileExists(atPath: bench.directory.file("out")))

@@ -178,6 +178,7 @@ import Testing
             }
             let text = "\(String(describing: error))"
             #expect(text.contains("of the disk free") || text.contains("No space left"), "\(text)")
+            #expect(error?.isTransient == true)
         }
         // What it wrote is gone, and others build on.
         let after = try await bench.build("FROM busybox\nRUN echo x > /a\n", mode: mode, state: "small/state")

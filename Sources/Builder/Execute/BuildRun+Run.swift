@@ -253,7 +253,16 @@ extension BuildRun {
         var cause = command
         let output = tail.text
         if !output.isEmpty { cause += "\n" + output.split(separator: "\n").map { "  | \($0)" }.joined(separator: "\n") }
-        throw BuildError(.step, what, cause: cause, hint: hint, isTransient: result.exit == .storageFull)
+        // A command may notice the full disk before we do.
+        throw BuildError(
+            .step, what, cause: cause, hint: hint, isTransient: result.exit == .storageFull || isStorageShort)
+    }
+
+    private var isStorageShort: Bool {
+        var status = statvfs()
+        guard statvfs(builder.store.path, &status) == 0 else { return false }
+        let free = Int64(clamping: status.f_bavail).multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
+        return !free.overflow && free.partialValue < storageReserve
     }
 
     /// What the machine may have again a moment later: memory, processes, files, room on the disk.
