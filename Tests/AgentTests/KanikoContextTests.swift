@@ -226,6 +226,7 @@ import Testing
             ["args: [--destination=a/b:1, --label=x=$(MISSING)]", "envFrom: [{secretRef: {name: s}}]"], "j.yaml:13:",
             "'envFrom' takes"
         ),
+        (["args: [--destination=a/b:1, --no-push=$(TOKEN)]"], "j.yaml:13:", "'--no-push' uses $(TOKEN)"),
         (["args: [--destination=a/b:1, --target=$(DB_SERVICE_HOST)]"], "j.yaml:13:", "Service"),
         (
             ["command: [sh, -c, \"/kaniko/executor --destination=a/b:1 --build-arg='T=$(TOKEN)'\"]"], "j.yaml:13:",
@@ -258,7 +259,11 @@ import Testing
     @Test(arguments: [
         (["args: ['--destination=$(FULL)', '--build-arg=A=$$(TOKEN)', '--label=l=$(NONE)']"], "A=$(TOKEN)"),
         // What does not matter here may be unknown.
-        (["args: ['--destination=$(FULL)', --cache-repo=$(TOKEN), --verbosity, $(TOKEN), --build-arg=A=a]"], "A=a"),
+        (
+            [
+                "args: ['--destination=$(FULL)', --cache-repo=$(TOKEN), --cleanup=$(TOKEN), --insecure=$(TOKEN), --verbosity, $(TOKEN), --build-arg=A=a]"
+            ], "A=a"
+        ),
         (["command: [sh, -c, 'set -e; /kaniko/executor -d r/$TAG --build-arg \"A=${TAG} x\" && echo done']"], "A=v7 x"),
         (
             [

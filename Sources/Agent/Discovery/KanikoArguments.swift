@@ -70,6 +70,8 @@ package struct KanikoArguments: Sendable, Equatable {
             refusal.location = value.location
             throw refusal
         }
+        // What has no effect here may say what it will.
+        if value.unknown != nil, !flag.form.takesValue { value.text = "true" }
         try apply(flag, name: token.name, value: value.text)
     }
 
