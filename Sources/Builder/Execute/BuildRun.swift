@@ -207,7 +207,7 @@ actor BuildRun {
             step, at: site, on: files.chain, base: files.base.map { "\($0.name)@\($0.image.manifestDigest)" },
             times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
             variant: request.layerVariant, isRecorded: isRecorded,
-            hasher: StepHasher(plan: plan, contexts: contexts, stageNames: names))
+            hasher: StepHasher(plan: plan, contexts: contexts, stageNames: names, countsReaders: true))
     }
 
     /// Something has to be done that no build did before: then the stages that stand on this one will need their base
