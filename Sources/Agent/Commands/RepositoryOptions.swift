@@ -1,4 +1,5 @@
 import ArgumentParser
+import Builder
 import Git
 import Glibc
 import OCI
@@ -328,7 +329,7 @@ extension RepositoryOptions {
         for text in contexts {
             let (name, value) = try RegistryOptions.pair(text, flag: "--build-context")
             for index in configuration.repositories.indices {
-                configuration.repositories[index].contexts[name] = value
+                configuration.repositories[index].contexts[name] = try NamedContext(value)
             }
         }
         if let stateDirectory { configuration.stateDirectory = TextFile.absolute(stateDirectory) }

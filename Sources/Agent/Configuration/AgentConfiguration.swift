@@ -1,3 +1,5 @@
+package import Builder
+package import Git
 package import OCI
 package import Registry
 package import Sandbox
@@ -14,6 +16,7 @@ package struct AgentConfiguration: Sendable {
     package var registries: [RegistryEntry] = []
     /// A `config.json` with registry credentials; `nil` for Docker's own places.
     package var dockerConfig: String?
+    package var builds = BuildsConfiguration()
     package var repositories: [RepositoryConfiguration] = []
 
     package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
@@ -24,6 +27,14 @@ package struct AgentConfiguration: Sendable {
 
         /// `nil`: the strongest that the machine allows.
         package var mode: IsolationMode? { IsolationMode(rawValue: rawValue) }
+    }
+
+    /// What holds for the builds of all repositories.
+    package struct BuildsConfiguration: Sendable {
+        /// Other git repositories for which each repository's own git credentials may be used.
+        package var credentials: [RepositoryPlace] = []
+
+        package init() {}
     }
 
     /// What holds for one registry host.
@@ -67,7 +78,8 @@ package struct AgentConfiguration: Sendable {
         package var updatePaths: [String] = []
         package var policies: [PolicyOverride] = []
         /// Named contexts for every build of the repository (`--build-context`).
-        package var contexts: [String: String] = [:]
+        package var contexts: [String: NamedContext] = [:]
+        package var allowed = AllowedImages()
 
         package init(name: String, url: String, branch: String) {
             self.name = name

@@ -1,9 +1,18 @@
+import Builder
 import OCI
+import RegistryPoller
 package import YAML
 
 /// Reads `agent.yaml`. Every error names file, line and column; an unknown key is refused with the nearest known one.
 package enum ConfigurationFile {
     private static let limit = 1 << 20
+
+    /// The keys at the top, and those of a repository's entry.
+    static let keys = [
+        "stateDirectory", "interval", "listen", "isolation", "dockerConfig", "git", "registries", "builds",
+        "repositories",
+        "name", "url", "branch", "aliases", "contexts", "allowed", "discover", "updates", "policies",
+    ]
 
     package static func read(_ path: String) throws -> AgentConfiguration {
         try parse(try TextFile.read(path, limit: limit), file: path)
@@ -26,6 +35,10 @@ package enum ConfigurationFile {
             configuration.dockerConfig = try object.optional("dockerConfig")?.nonEmptyString()
             if let value = object.optional("git") { configuration.git = try GitReader.git(value) }
             if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
+            try object.optional("builds")?.object { (builds) throws(YAMLError) in
+                configuration.builds.credentials =
+                    try builds.optional("credentials")?.list(AllowedReader.place) ?? []
+            }
             let repositories = try object.required("repositories")
             let git = configuration.git
             configuration.repositories = try repositories.list { (item) throws(YAMLError) in
@@ -92,11 +105,12 @@ package enum ConfigurationFile {
             if let value = object.optional("interval") { repository.interval = try interval(value) }
             if let value = object.optional("git") { repository.git = try GitReader.git(value, over: git) }
             repository.aliases = try object.optional("aliases")?.strings() ?? []
-            for (name, text) in try object.optional("contexts")?.stringEntries() ?? [] {
-                repository.contexts[name] = text
+            for (name, value) in try object.optional("contexts")?.entries() ?? [] {
+                repository.contexts[name] = try OperatorScope.namedContext(value)
             }
+            if let value = object.optional("allowed") { repository.allowed = try AllowedReader.allowed(value) }
             if let builds = object.optional("builds") {
-                repository.builds = try PipelineReader.pipelines(in: builds)
+                repository.builds = try PipelineReader<OperatorScope>.pipelines(in: builds)
             }
             try object.optional("discover")?.object { (discover) throws(YAMLError) in
                 if let kaniko = discover.optional("kaniko") { repository.discoversKaniko = try kaniko.bool() }
@@ -114,8 +128,14 @@ package enum ConfigurationFile {
         try value.object { (object) throws(YAMLError) in
             let image = try object.required("image")
             return AgentConfiguration.PolicyOverride(
-                image: try PipelineReader.repositoryLocation(image),
-                policy: try PipelineReader.policy(try object.required("policy")))
+                image: try OperatorScope.repository(image), policy: try policyText(try object.required("policy")))
         }
+    }
+
+    /// A policy's text, checked.
+    private static func policyText(_ value: YAMLValue) throws(YAMLError) -> String {
+        let text = try value.nonEmptyString()
+        do { _ = try ImagePolicy.parse(text) } catch { throw value.error(error.summary, hint: error.hint) }
+        return text
     }
 }

@@ -80,7 +80,7 @@ package enum GitAccess {
         return String(decoding: name.prefix(60), as: UTF8.self) + "-" + digest
     }
 
-    private static func environment(_ name: String) -> String? {
+    static func environment(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 

@@ -31,7 +31,7 @@ package struct KanikoDiscovery: Sendable {
     }
 
     package struct Found: Sendable {
-        package var pipelines: [Pipeline] = []
+        package var pipelines: [RepositoryPipeline] = []
         package var skipped: [SkippedBuild] = []
     }
 
@@ -90,7 +90,7 @@ package struct KanikoDiscovery: Sendable {
 
     private func pipeline(
         of container: PodContainer, in pod: PodSpec, file: String, origin: String
-    ) throws(Unusable) -> Pipeline? {
+    ) throws(Unusable) -> RepositoryPipeline? {
         let arguments: KanikoArguments
         do {
             arguments = try KanikoArguments(parsing: Self.executorArguments(container))
@@ -101,7 +101,7 @@ package struct KanikoDiscovery: Sendable {
         guard !arguments.destinations.isEmpty else {
             throw Unusable(reason: "no --destination", remedy: "name the image with --destination=REPOSITORY:TAG")
         }
-        var destinations: [Pipeline.Destination] = []
+        var destinations: [RepositoryPipeline.Destination] = []
         for text in arguments.destinations { destinations.append(try Self.destination(text)) }
         let place = try locate(arguments, container: container, pod: pod)
         var platform: Platform?
@@ -110,7 +110,7 @@ package struct KanikoDiscovery: Sendable {
                 platform = try Platform(text)
             } catch { throw Unusable(reason: "--custom-platform: \(error.description)") }
         }
-        return Pipeline(
+        return RepositoryPipeline(
             name: "\(pod.workload.name)/\(container.name)", origin: origin, contextPath: place.context,
             dockerfile: place.dockerfile, target: arguments.target, arguments: arguments.buildArguments,
             labels: arguments.labels, annotations: arguments.annotations, platform: platform,
@@ -153,19 +153,25 @@ package struct KanikoDiscovery: Sendable {
         return result + rest
     }
 
-    private static func destination(_ text: String) throws(Unusable) -> Pipeline.Destination {
-        let location: ImageLocation
+    private static func destination(_ text: String) throws(Unusable) -> RepositoryPipeline.Destination {
+        guard !text.hasPrefix("oci:") else {
+            throw Unusable(
+                reason: "--destination=\(text) is a directory of the agent's machine, where a repository may not write",
+                remedy: "name an image of a registry")
+        }
+        let image: Reference
         do {
-            location = try ImageLocation(text)
+            image = try Reference(text)
         } catch {
             throw Unusable(
                 reason: "--destination=\(text) is no image reference: \(error.cause ?? error.summary)",
                 remedy: "replace the placeholder by REPOSITORY:TAG")
         }
-        guard location.digest == nil else {
+        guard image.digest == nil else {
             throw Unusable(reason: "--destination=\(text) names a digest", remedy: "name a tag")
         }
-        return Pipeline.Destination(repository: location.repository, naming: .literal(location.tag ?? "latest"))
+        return RepositoryPipeline.Destination(
+            repository: RegistryRepository(image), naming: .literal(image.tag ?? "latest"))
     }
 
     // MARK: From the pod's paths to the repository's

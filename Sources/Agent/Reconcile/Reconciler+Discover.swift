@@ -34,10 +34,11 @@ extension Reconciler {
     func discover(at revision: Commit) async throws(AgentError) -> Discovered {
         let tree = try await tools.index.tree(of: revision, in: tools.mirror)
         var found = Discovered()
-        let builds = try await pipelines(in: tree)
+        var builds = try await pipelines(in: tree)
+        builds.keep(allowedBy: repository.allowed, of: repository.name)
         found.pipelines = builds.pipelines.map { pipeline in
             var pipeline = pipeline
-            pipeline.contexts.merge(repository.contexts) { own, _ in own }
+            pipeline.contexts.merge(repository.contexts.mapValues { .configured($0) }) { own, _ in own }
             return pipeline
         }
         for skipped in builds.skipped {
@@ -63,16 +64,16 @@ extension Reconciler {
     }
 
     /// In this order of precedence: the agent's configuration, `.slipway.yaml`, kaniko manifests.
-    private func pipelines(in tree: RevisionTree) async throws(AgentError) -> KanikoDiscovery.Found {
+    private func pipelines(in tree: RevisionTree) async throws(AgentError) -> FoundBuilds {
         if !repository.builds.isEmpty {
-            return KanikoDiscovery.Found(pipelines: repository.builds)
+            return FoundBuilds(pipelines: repository.builds)
         }
         if let file = tree.file(RepositoryFile.path) {
             let bytes = try await tools.mirror.read(file)
             do {
-                return KanikoDiscovery.Found(pipelines: try RepositoryFile.builds(in: bytes))
+                return FoundBuilds(pipelines: try RepositoryFile.builds(in: bytes).map { Pipeline(admitting: $0) })
             } catch {
-                return KanikoDiscovery.Found(
+                return FoundBuilds(
                     skipped: [
                         SkippedBuild(
                             origin: error.place ?? RepositoryFile.path,
@@ -80,16 +81,14 @@ extension Reconciler {
                     ])
             }
         }
-        guard repository.discoversKaniko else { return KanikoDiscovery.Found() }
+        guard repository.discoversKaniko else { return FoundBuilds() }
         let discovery = KanikoDiscovery(
             repositoryURLs: [repository.url] + repository.aliases, branch: repository.branch,
             tree: KanikoDiscovery.Tree(
                 isFile: { tree.file($0) != nil }, isDirectory: { tree.isDirectory($0) }))
-        var found = KanikoDiscovery.Found()
+        var found = FoundBuilds()
         for bytes in try await tools.index.kanikoFiles(in: tree, of: tools.mirror) {
-            let builds = discovery.builds(in: bytes.path, bytes: bytes.content)
-            found.pipelines += builds.pipelines
-            found.skipped += builds.skipped
+            found.add(discovery.builds(in: bytes.path, bytes: bytes.content))
         }
         return found
     }

@@ -114,8 +114,7 @@ extension Reconciler {
                 if let entry = try await tools.mirror.git.objectID(at: path, in: old) { replaced[path] = entry }
             }
             guard !replaced.isEmpty else { return nil }
-            var request = request
-            request.context = gitContext(tree, pipeline, replacing: replaced)
+            let request = try self.request(request, for: pipeline, over: tree, replacing: replaced)
             return try await tools.builder.contentKey(request).description
         }
     }
@@ -137,7 +136,8 @@ extension Reconciler {
     private static func deployedTags(of repository: RepositoryLocation, in targets: [ImageTarget]) -> Set<String> {
         Set(
             targets.compactMap { target in
-                guard let image = try? ImageLocation(target.image), image.repository == repository else { return nil }
+                guard let image = try? Reference(target.image), ImageLocation(image).repository == repository
+                else { return nil }
                 return image.tag
             })
     }

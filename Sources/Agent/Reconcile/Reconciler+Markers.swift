@@ -41,10 +41,12 @@ extension Reconciler {
                 "allow it under spec.accessFrom, for all namespaces by matchLabels: {} or by kubernetes.io/metadata.name"
             )
         }
-        guard let image = try? ImageLocation(repository.image), image.tag == nil, image.digest == nil else {
+        guard let image = (try? Reference(repository.image)).map({ ImageLocation($0) }), image.tag == nil,
+            image.digest == nil
+        else {
             throw refuse(
                 "the image repository \(space):\(repository.name) has the image '\(repository.image)'",
-                repository.location, "write the name without scheme, tag and digest")
+                repository.location, "write a registry's repository, without scheme, tag and digest")
         }
         let current = Self.current(target, among: found.targets)
         var question = ImageQuestion(
@@ -81,7 +83,7 @@ extension Reconciler {
         let repository = found.imageRepositories.first {
             $0.name == policy.repositoryName && ($0.namespace ?? space) == space && !$0.isSuspended
         }
-        return repository.flatMap { try? ImageLocation($0.image) }?.repository
+        return repository.flatMap { try? Reference($0.image) }.map { ImageLocation($0).repository }
     }
 
     private static func policy(

@@ -158,9 +158,10 @@ extension Reconciler {
         return platforms
     }
 
+    /// A manifest's image: one of a registry, never a directory of this machine.
     static func location(_ text: String, at place: SourceLocation) throws(AgentError) -> ImageLocation {
         do {
-            return try ImageLocation(text)
+            return ImageLocation(try Reference(text))
         } catch {
             throw AgentError(
                 "'\(text)' is no image reference", place: place.description,
