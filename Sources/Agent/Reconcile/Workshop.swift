@@ -11,8 +11,12 @@ package actor Workshop {
     private let configuration: AgentConfiguration
     package nonisolated let registry: RegistryAccess
     private let builder: Builder
+    private let fetcher: RemoteFetcher
     private let poller: RegistryPoller
+    /// By the entries' names.
     private var tools: [String: Tools] = [:]
+    /// By URL: entries for several branches of a repository share one.
+    private var mirrors: [String: Mirror] = [:]
     /// Whether a scan of a registry serves the cycles of several repositories: in the agent, where all come back soon.
     private let sharesScans: Bool
 
@@ -23,26 +27,26 @@ package actor Workshop {
         let registry = registry(configuration)
         let report = try await isolation(configuration, say: say)
         let fetcher = RemoteFetcher(
-            stateDirectory: configuration.stateDirectory,
-            credentials: try GitAccess.credentials(configuration.git),
-            trusted: TrustedHosts(of: configuration.repositories.map(\.url)),
-            usesKeysEverywhere: false)
+            stateDirectory: configuration.stateDirectory, credentials: GitCredentials(), scope: .repository(""))
         do {
             let builder = try Builder(
                 stateDirectory: configuration.stateDirectory, registry: registry, report: report, fetcher: fetcher)
             return Workshop(
-                configuration: configuration, registry: registry, builder: builder, sharesScans: sharesScans)
+                configuration: configuration, registry: registry, builder: builder, fetcher: fetcher,
+                sharesScans: sharesScans)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }
     }
 
     private init(
-        configuration: AgentConfiguration, registry: RegistryAccess, builder: Builder, sharesScans: Bool
+        configuration: AgentConfiguration, registry: RegistryAccess, builder: Builder, fetcher: RemoteFetcher,
+        sharesScans: Bool
     ) {
         self.configuration = configuration
         self.registry = registry
         self.builder = builder
+        self.fetcher = fetcher
         self.sharesScans = sharesScans
         poller = RegistryPoller(registry: registry, directory: "\(configuration.stateDirectory)/inventory")
     }
@@ -101,7 +105,7 @@ package actor Workshop {
         for repository: AgentConfiguration.RepositoryConfiguration, dryRun: Bool,
         say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> Reconciler {
-        let key = repository.url
+        let key = repository.name
         let opened: Tools
         if let known = tools[key] {
             opened = known
@@ -117,17 +121,35 @@ package actor Workshop {
         _ = try? await builder.collect(StoreLimits(), now: now, every: .seconds(600))
     }
 
+    private func mirror(of url: String, _ credentials: GitCredentials) throws(GitError) -> Mirror {
+        if let known = mirrors[url] { return known }
+        let mirror = try Mirror(
+            path: "\(configuration.stateDirectory)/git/\(GitAccess.folder(for: url))", url: url,
+            credentials: credentials)
+        mirrors[url] = mirror
+        return mirror
+    }
+
+    /// What the builds of a repository fetch, they fetch as that repository.
+    private func fetcher(
+        for repository: AgentConfiguration.RepositoryConfiguration, _ credentials: GitCredentials
+    ) -> RemoteFetcher {
+        fetcher.with(
+            credentials: credentials,
+            scope: .repository(
+                repository.url, granting: configuration.builds.credentials + repository.allowed.credentials))
+    }
+
     private func open(_ repository: AgentConfiguration.RepositoryConfiguration) async throws(AgentError) -> Tools {
         let git = repository.git ?? configuration.git
         let credentials = try GitAccess.credentials(git)
         let forge = try GitAccess.forge(git, url: repository.url)
         do {
-            let mirror = try Mirror(
-                path: "\(configuration.stateDirectory)/git/\(GitAccess.folder(for: repository.url))",
-                url: repository.url, credentials: credentials)
+            let mirror = try mirror(of: repository.url, credentials)
             return Tools(
                 mirror: RepositoryMirror(git: mirror, url: repository.url), registry: registry,
-                builder: builder, poller: poller, index: ManifestIndex(), git: git, forge: forge,
+                builder: builder.with(fetcher: fetcher(for: repository, credentials)), poller: poller,
+                index: ManifestIndex(), git: git, forge: forge,
                 reuse: sharesScans ? (repository.interval ?? configuration.interval).components.seconds / 2 : 0)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
