@@ -32,6 +32,14 @@ import Testing
         }
     }
 
+    /// What a base image wants done is content as well.
+    @Test func `no trigger of a base image names one`() async throws {
+        let layout = try await Workbench()
+        let bench = try await Workbench(onBuild: ["COPY --from=\(layout.base) /etc/passwd /stolen"])
+        let error = await #expect(throws: BuildError.self) { try await bench.build("FROM busybox\n") }
+        #expect(error?.summary.contains("cannot name an OCI layout") == true, "\(String(describing: error))")
+    }
+
     @Test func `a frontend is not fetched`() async throws {
         let bench = try await Workbench()
         let result = try await bench.build("# syntax=oci:/no/such/layout:1\nFROM busybox\nLABEL a=b\n")

@@ -23,7 +23,8 @@ import Testing
         var layout: String { loop.scratch.file("layout") }
 
         func sync(
-            _ files: [String: String], entry: String = "", top: String = "", url: String? = nil, state: String = "state"
+            _ files: [String: String], entry: String = "", others: String = "", top: String = "", url: String? = nil,
+            state: String = "state"
         ) throws -> (report: [String: Any], text: String) {
             try loop.repository.commit(files.mapValues { Optional($0) })
             let configuration = """
@@ -36,6 +37,7 @@ import Testing
                     url: "\(url ?? loop.repository.path)"
                     branch: main
                 \(entry.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
+                  \(others)
                 """
             let file = loop.scratch.file("agent.yaml")
             try Data(configuration.utf8).write(to: URL(fileURLWithPath: file))
@@ -285,6 +287,13 @@ import Testing
             entry: "allowed: {credentials: ['\(server.url)']}",
             top: git, url: url)
         #expect((own["images"] as? [Any])?.count == 1, "\(alone)")
+
+        // Two entries of one repository, of which one has the grant, in one process.
+        let (first, both) = try bench.sync(
+            ["f": "3"], entry: "allowed: {credentials: ['\(server.url)']}",
+            others: "- {name: other, url: '\(url)', branch: main}", top: git, url: url)
+        #expect((first["images"] as? [Any])?.count == 1, "\(both)")
+        #expect(both.contains("builds.credentials"), "\(both)")
     }
 
     @Test func `registries that the repository may not use`() throws {
