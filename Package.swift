@@ -117,7 +117,11 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         suite(
             "AgentTests",
-            ["Agent", "Builder", "ContentStore", "FileSystem", "Git", "OCI", "Registry", "RegistryPoller", "Sandbox"]),
+            [
+                "Agent", "Builder", "ContentStore", "FileSystem", "Git", "OCI", "Registry", "RegistryPoller", "Sandbox",
+                "YAML",
+                log,
+            ]),
         suite("ArchitectureTests", []),
         suite("ArchiveTests", ["Archive", "CZlib", "FileSystem", "Diagnostics"]),
         suite(

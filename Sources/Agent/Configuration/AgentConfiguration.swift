@@ -9,6 +9,7 @@ package struct AgentConfiguration: Sendable {
     package var interval: Duration = .seconds(60)
     /// Where the status server listens, `HOST:PORT`; `nil` for none.
     package var listen: String?
+    package var log = LogSettings()
     package var isolation: IsolationChoice = .auto
     package var git = GitConfiguration()
     package var registries: [RegistryEntry] = []

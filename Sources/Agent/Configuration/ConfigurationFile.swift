@@ -22,6 +22,7 @@ package enum ConfigurationFile {
             }
             if let value = object.optional("interval") { configuration.interval = try interval(value) }
             configuration.listen = try object.optional("listen")?.nonEmptyString()
+            if let value = object.optional("log") { configuration.log = try LogSettings.read(value) }
             if let value = object.optional("isolation") { configuration.isolation = try value.choice() }
             configuration.dockerConfig = try object.optional("dockerConfig")?.nonEmptyString()
             if let value = object.optional("git") { configuration.git = try GitReader.git(value) }

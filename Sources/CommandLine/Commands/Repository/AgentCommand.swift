@@ -4,6 +4,8 @@ import Glibc
 import Logging
 import Server
 
+extension LogFormat: ExpressibleByArgument {}
+
 /// `slipway agent`: the daemon.
 package struct AgentCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -23,23 +25,29 @@ package struct AgentCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where the status server listens.", valueName: "host:port"))
     var listen: String?
 
+    @Option(name: .customLong("log-format"), help: "How the log is written: logfmt or json.")
+    var logFormat: LogFormat?
+
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
-    var logLevel: String = "info"
+    var logLevel: String?
 
     package init() {}
 
     package mutating func validate() throws {
-        guard Logger.Level(rawValue: logLevel) != nil else {
-            throw ValidationError("--log-level '\(logLevel)' is none of the levels")
+        if let logLevel, Logger.Level(rawValue: logLevel) == nil {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--log-level '\(logLevel)' is unknown; use one of \(levels)")
         }
     }
 
     package mutating func run() async throws {
         var configuration = try repository.resolved()
         if let listen { configuration.listen = listen }
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
-        var logger = Logger(label: "slipway")
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+        if let logFormat { configuration.log.format = logFormat }
+        if let level = logLevel.flatMap({ Logger.Level(rawValue: $0) }) { configuration.log.level = level }
+        let (settings, output) = (configuration.log, LogOutput())
+        LoggingSystem.bootstrap { _ in AgentLogHandler(settings, output: output) }
+        let logger = Logger(label: "slipway")
         let log = logger
 
         let health = AgentHealth(metrics: Metrics())
