@@ -118,8 +118,9 @@ let package = Package(
         suite(
             "AgentTests",
             [
-                "Agent", "Builder", "ContentStore", "FileSystem", "Git", "OCI", "Registry", "RegistryPoller", "Sandbox",
-                "YAML",
+                "Agent", "Builder", "ContentStore", "Diagnostics", "FileSystem", "Git", "OCI", "Registry",
+                "RegistryPoller",
+                "Sandbox", "YAML",
                 log,
             ]),
         suite("ArchitectureTests", []),

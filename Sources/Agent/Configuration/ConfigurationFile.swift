@@ -3,15 +3,18 @@ package import YAML
 
 /// Reads `agent.yaml`. Every error names file, line and column; an unknown key is refused with the nearest known one.
 package enum ConfigurationFile {
-    private static let limit = 1 << 20
+    static let limit = 1 << 20
 
     package static func read(_ path: String) throws -> AgentConfiguration {
         try parse(try TextFile.read(path, limit: limit), file: path)
     }
 
-    package static func parse(_ bytes: [UInt8], file: String) throws(YAMLError) -> AgentConfiguration {
+    /// - Parameter ignored: paths of values that are passed over, to find what else is wrong.
+    package static func parse(
+        _ bytes: [UInt8], file: String, ignoring ignored: Set<String> = []
+    ) throws(YAMLError) -> AgentConfiguration {
         var configuration = AgentConfiguration(stateDirectory: "/var/lib/slipway")
-        guard let document = try YAMLValue.document(bytes, file: file) else {
+        guard let document = try YAMLValue.document(bytes, file: file, ignoring: ignored) else {
             throw YAMLError(
                 code: .missingKey, summary: "the file is empty", location: nil, path: "", excerpt: nil,
                 hint: "'repositories:' with a 'url' is the least; config/agent.yaml shows the rest")

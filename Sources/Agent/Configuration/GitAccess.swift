@@ -84,7 +84,7 @@ package enum GitAccess {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    private static func firstKey() -> String? {
+    static func firstKey() -> String? {
         guard let home = environment("HOME") else { return nil }
         return ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" }.first { access($0, R_OK) == 0 }
     }
