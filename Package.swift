@@ -122,7 +122,12 @@ let package = Package(
             path: "Tests/TestSupport/AgentFakes", swiftSettings: strict),
         suite(
             "AgentTests",
-            ["Agent", "Builder", "ContentStore", "FileSystem", "Git", "OCI", "Registry", "RegistryPoller", "Sandbox"]),
+            [
+                "Agent", "Builder", "ContentStore", "Diagnostics", "FileSystem", "Git", "OCI", "Registry",
+                "RegistryPoller",
+                "Sandbox", "YAML",
+                log,
+            ]),
         suite("ArchitectureTests", []),
         suite("ArchiveTests", ["Archive", "CZlib", "FileSystem", "Diagnostics"]),
         suite(

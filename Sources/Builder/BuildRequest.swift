@@ -41,6 +41,8 @@ package struct BuildRequest: Sendable {
     package var buildsUnusedStages = false
     package var buildArguments: [(String, String)] = []
     package var namedContexts: [String: NamedContext] = [:]
+    /// The images that the Dockerfile may name; `nil`: any.
+    package var allowedBases: AllowedBases?
     package var platform: Platform
     /// Added to the image's labels, over those of the Dockerfile.
     package var labels: [(String, String)] = []
@@ -122,7 +124,7 @@ package enum NamedContext: Sendable {
 
     var stageName: String? { if case .stage(let name) = self { name } else { nil } }
 
-    /// Reads the command line's form: `docker-image://REF`, `oci-layout:///PATH[:TAG][@DIGEST]`, `target:STAGE`, a git
+    /// Reads the form of the command line and of the agent's configuration, whose author may read this machine: `docker-image://REF`, `oci-layout:///PATH[:TAG][@DIGEST]`, `target:STAGE`, a git
     /// repository, a URL or a directory.
     package init(_ text: String) throws(BuildError) {
         func location(_ name: String) throws(BuildError) -> ImageLocation {

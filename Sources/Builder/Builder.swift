@@ -11,7 +11,7 @@ package struct Builder: Sendable {
     let store: BuildStore
     let registry: RegistryAccess
     let isolation: Isolation
-    let fetcher: (any RemoteSourceFetcher)?
+    private(set) var fetcher: (any RemoteSourceFetcher)?
     let unpackLimit: UnpackLimit
     /// The root for isolation in place, and what in it is neither removed nor replaced, besides mounts.
     let inPlace: (root: String, kept: [String])
@@ -46,6 +46,13 @@ package struct Builder: Sendable {
         try self.init(
             stateDirectory: stateDirectory, registry: registry, isolation: Isolation(report), unpackLimit: unpackLimit,
             fetcher: fetcher, inPlaceRoot: inPlaceRoot)
+    }
+
+    /// The same builder, over the same store, that fetches with another's rights.
+    package func with(fetcher: any RemoteSourceFetcher) -> Builder {
+        var copy = self
+        copy.fetcher = fetcher
+        return copy
     }
 
     /// The blobs that builds and pulls left on this machine.

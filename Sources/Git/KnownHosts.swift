@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 
 /// The lines of known_hosts files (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"), for verifying an SSH server's key.
 ///
@@ -64,6 +65,25 @@ struct KnownHosts: Sendable {
         let type = Self.type(ofKey: key)
         let types = Set(trusted.map(\.type))
         return types.contains(type) ? .mismatch : .otherTypes(types.sorted())
+    }
+
+    /// The types of the keys that are recorded for a server and not revoked, sorted.
+    func types(host: String, port: Int) -> [String] {
+        let name = Self.name(host: host, port: port)
+        let matching = lines.filter { Self.matches($0.hosts, name) }
+        let revoked = Set(matching.filter(\.isRevoked).map(\.key))
+        return Set(matching.filter { !$0.isRevoked && !revoked.contains($0.key) }.map(\.type)).sorted()
+    }
+
+    /// Where keys are recorded when nothing else is said: the user's file and the system's.
+    static var standardFiles: [String] {
+        let home = getenv("HOME").map { String(cString: $0) } ?? ""
+        return [home + "/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
+    }
+
+    /// What prints a server's keys.
+    static func scanCommand(host: String, port: Int) -> String {
+        "ssh-keyscan\(port == 22 ? "" : " -p \(port)") \(host)"
     }
 
     /// How known_hosts names a server: the bare host for port 22, otherwise `[host]:port`.

@@ -13,7 +13,7 @@ package actor Mirror {
     package nonisolated let path: String
     /// What it mirrors, without secrets.
     package nonisolated let url: RemoteURL
-    let credentials: GitCredentials
+    private(set) var credentials: GitCredentials
     private let lock: MirrorLock
     var repository: Repository
     /// A read met damage: the next fetch starts from nothing.
@@ -38,6 +38,9 @@ package actor Mirror {
         lock = try MirrorLock(path: path)
         repository = try Self.open(path, origin: self.url)
     }
+
+    /// Takes other credentials from now on: those of a file that changed.
+    package func use(_ credentials: GitCredentials) { self.credentials = credentials }
 
     /// The existing mirror when it is sound and of the same remote, otherwise a new one.
     private static func open(_ path: String, origin: RemoteURL) throws(GitError) -> Repository {

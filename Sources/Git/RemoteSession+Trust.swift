@@ -1,6 +1,5 @@
 import CGit2
 import FoundationEssentials
-import Glibc
 
 /// Verifying that the remote is the one that we mean.
 extension RemoteSession {
@@ -48,16 +47,14 @@ extension RemoteSession {
     }
 
     private var knownHostsFiles: [String] {
-        if let paths = credentials.knownHostsPaths { return paths }
-        let home = getenv("HOME").map { String(cString: $0) } ?? ""
-        return [home + "/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
+        credentials.knownHostsPaths ?? KnownHosts.standardFiles
     }
 
     private func hostKeyError(
         _ verdict: KnownHosts.Verdict, name: String, type: String, fingerprint: String, files: [String]
     ) -> GitError {
         guard case .ssh(_, let host, let port) = url.transport else { return GitError(.hostKeyUnknown, "no SSH host") }
-        let scan = "ssh-keyscan\(port == 22 ? "" : " -p \(port)") \(host)"
+        let scan = KnownHosts.scanCommand(host: host, port: port)
         let list = files.joined(separator: ", ")
         let first = files.first ?? "known_hosts"
         let add = "after comparing the fingerprint with the one that the server's operator publishes, add the key: "

@@ -125,7 +125,7 @@ package struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
         return (String(host), number)
     }
 
-    private static func decoded(_ text: Substring) -> String {
+    static func decoded(_ text: Substring) -> String {
         var bytes: [UInt8] = []
         var input = Array(text.utf8)[...]
         while let byte = input.popFirst() {

@@ -141,9 +141,13 @@ struct Scanner {
             return .notAnImage("'\(image.prefix(80))' holds a placeholder")
         }
         do {
-            _ = try ImageLocation(image)
+            _ = try Reference(image)
             return nil
         } catch {
+            if image.hasPrefix("oci:") {
+                return .notAnImage(
+                    "'\(image.prefix(80))' is a directory of the agent's machine, which a repository may not read")
+            }
             return .notAnImage("'\(image.prefix(80))' is no image reference")
         }
     }

@@ -1,4 +1,7 @@
 /// Where images are kept: a repository of a registry, or an OCI image layout on disk.
+///
+/// Who may write a layout's path reads and writes files of this machine, so this is for what the operator says: flags and the
+/// agent's configuration. What a watched repository says is a `RegistryRepository` or a `Reference`.
 package enum RepositoryLocation: Hashable, Sendable, CustomStringConvertible {
     /// `host` may have a port; `path` is the repository's full name (`library/nginx`).
     case registry(host: String, path: String)
@@ -8,11 +11,7 @@ package enum RepositoryLocation: Hashable, Sendable, CustomStringConvertible {
     /// Parses `[HOST/]PATH` or `oci:DIRECTORY`, without tag and digest.
     package init(_ text: String) throws(OCIError) {
         let image = try ImageLocation(text)
-        guard image.tag == nil, image.digest == nil else {
-            throw OCIError(
-                .invalidReference, "'\(printable(text))' names an image where a repository is wanted",
-                hint: "leave out the tag and the digest")
-        }
+        guard image.tag == nil, image.digest == nil else { throw Self.namesAnImage(text) }
         self = image.repository
     }
 
@@ -47,6 +46,7 @@ package struct ImageLocation: Hashable, Sendable, CustomStringConvertible {
         self.digest = digest
     }
 
+    /// The only way from what a repository may name to what the operator may.
     package init(_ reference: Reference) {
         self.init(
             repository: .registry(host: reference.registry, path: reference.repository), tag: reference.tag,

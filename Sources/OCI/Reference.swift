@@ -21,7 +21,13 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
     package let tag: String?
     package let digest: Digest?
 
+    /// - Throws: also for `oci:…`, which begins a layout's path wherever layouts are allowed; it is a host's name nowhere.
     package init(_ text: String) throws(OCIError) {
+        guard !text.hasPrefix("oci:") else {
+            throw Self.invalid(
+                text, "it is the path of an OCI layout on this machine, and only an image of a registry can stand here",
+                hint: "push the image to a registry and write HOST/PATH:TAG")
+        }
         var rest = text[...]
         if let at = rest.utf8.firstIndex(of: UInt8(ascii: "@")) {
             do {

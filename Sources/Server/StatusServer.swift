@@ -13,14 +13,7 @@ package struct StatusServer: Sendable {
     ///
     /// - Parameter address: `HOST:PORT`; port 0 takes a free one.
     package static func start(address: String, health: AgentHealth) async throws(AgentError) -> StatusServer {
-        guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else {
-            throw AgentError(
-                "'\(address)' is no address to listen on", place: "listen", hint: "write HOST:PORT, as in 0.0.0.0:8080")
-        }
-        var host = String(address[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        let place = try ListenAddress(address)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let channel = try await ServerBootstrap(group: group)
@@ -34,7 +27,7 @@ package struct StatusServer: Sendable {
                         try channel.pipeline.syncOperations.addHandler(StatusHandler(health: health))
                     }
                 }
-                .bind(host: host.isEmpty ? "0.0.0.0" : host, port: port).get()
+                .bind(host: place.host, port: place.port).get()
             return StatusServer(channel: channel, group: group)
         } catch {
             try? await group.shutdownGracefully()
@@ -105,8 +98,7 @@ private final class StatusHandler: ChannelInboundHandler {
         case "/healthz": return (.ok, plain, "ok\n")
         case "/readyz":
             let readiness = health.readiness
-            return readiness.isReady
-                ? (.ok, plain, "ready\n") : (.serviceUnavailable, plain, "not ready: \(readiness.problem)\n")
+            return (readiness.isReady ? .ok : .serviceUnavailable, plain, readiness.text + "\n")
         case "/metrics": return (.ok, "text/plain; version=0.0.4; charset=utf-8", health.metrics.text)
         case "/api/v1/status": return (.ok, "application/json", health.statusJSON)
         default: return (.notFound, plain, "there are /healthz, /readyz, /metrics and /api/v1/status\n")

@@ -15,10 +15,13 @@ package struct YAMLValue: Sendable {
         let file: String
         let bytes: [UInt8]
         let lines: LineIndex
+        /// Paths of values that are as if they were not there.
+        let ignored: Set<String>
 
-        init(file: String, bytes: [UInt8]) {
+        init(file: String, bytes: [UInt8], ignored: Set<String>) {
             self.file = file
             self.bytes = bytes
+            self.ignored = ignored
             lines = LineIndex(bytes)
         }
     }
@@ -30,12 +33,15 @@ package struct YAMLValue: Sendable {
     }
 
     /// The only document of a file; `nil` when the file holds nothing but blanks and comments.
+    ///
+    /// - Parameter ignored: paths of values that are passed over as if they were not there, so that a file with several
+    ///   mistakes can be read beyond the first.
     package static func document(
-        _ bytes: [UInt8], file: String, limits: YAMLLimits = .standard
+        _ bytes: [UInt8], file: String, limits: YAMLLimits = .standard, ignoring ignored: Set<String> = []
     ) throws(YAMLError) -> YAMLValue? {
         let documents = try YAMLStream.parse(bytes, file: file, limits: limits).filter { $0.root != nil }
         guard let root = documents.first?.root else { return nil }
-        let value = YAMLValue(node: root, path: "", source: Source(file: file, bytes: bytes))
+        let value = YAMLValue(node: root, path: "", source: Source(file: file, bytes: bytes, ignored: ignored))
         if documents.count > 1, let second = documents[1].root {
             throw YAMLValue(node: second, path: "", source: value.source)
                 .error(.type, "a second document, where one is expected", hint: "remove the '---' and what follows it")
@@ -144,7 +150,8 @@ extension YAMLValue {
     package func items() throws(YAMLError) -> [YAMLValue] {
         if isNull { return [] }
         guard let items = node.items else { throw mismatch("a list", hint: "start each item with '- '") }
-        return items.enumerated().map { child($1, "[\($0)]") }
+        let values = items.enumerated().map { child($1, "[\($0)]") }
+        return source.ignored.isEmpty ? values : values.filter { !source.ignored.contains($0.path) }
     }
 
     /// A list, each item decoded.
@@ -174,7 +181,8 @@ extension YAMLValue {
         var result: [(key: String, value: YAMLValue)] = []
         for pair in node.mergedPairs {
             guard let key = pair.key.text else { continue }
-            result.append((key: key, value: child(pair.value, step(to: key))))
+            let value = child(pair.value, step(to: key))
+            if !source.ignored.contains(value.path) { result.append((key: key, value: value)) }
         }
         return result
     }
@@ -201,7 +209,8 @@ extension YAMLValue {
         for pair in node.pairs ?? [] where pair.key.text == nil {
             throw child(pair.key, "").error(.type, "a key must be a text")
         }
-        guard let pair = node.duplicateKey, let key = pair.key.text else { return }
+        guard let pair = node.duplicateKey, let key = pair.key.text, !source.ignored.contains(path + step(to: key))
+        else { return }
         throw child(pair.key, step(to: key)).error(.duplicateKey, "is set twice", hint: "keep one of the two")
     }
 

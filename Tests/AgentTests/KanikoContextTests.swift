@@ -282,6 +282,6 @@ import Testing
         let found = found(job(call))
         let pipeline = try #require(found.pipelines.first, "\(found.skipped)")
         #expect(pipeline.arguments.map { "\($0.name)=\($0.value)" } == [argument])
-        #expect(pipeline.destinations.map(\.repository) == [.registry(host: "docker.io", path: "r/v7")])
+        #expect(pipeline.destinations.map(\.repository.description) == ["docker.io/r/v7"])
     }
 }

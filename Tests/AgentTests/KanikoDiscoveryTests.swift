@@ -49,7 +49,7 @@ import Testing
         #expect(pipeline.target == "run")
         #expect(pipeline.arguments == [BuildArgument(name: "A", value: "b c")])
         #expect(pipeline.destinations.map(\.naming) == [.literal("v1"), .literal("latest")])
-        #expect(pipeline.destinations.first?.repository == .registry(host: "docker.io", path: "acme/shop"))
+        #expect(pipeline.destinations.first?.repository.description == "docker.io/acme/shop")
         #expect(pipeline.origin == "ci/build.yaml (Pod build, container kaniko)")
     }
 

@@ -26,8 +26,7 @@ import Testing
                 report: await SandboxProbe.probe(stateDirectory: directory.file("probe")),
                 fetcher: RemoteFetcher(
                     stateDirectory: state, credentials: GitCredentials(usesSSHAgent: false),
-                    trusted: TrustedHosts(of: []),
-                    usesKeysEverywhere: false))
+                    scope: .repository("https://git.example.com/acme/shop.git")))
             try FileManager.default.createDirectory(
                 atPath: directory.file("context"), withIntermediateDirectories: true)
         }

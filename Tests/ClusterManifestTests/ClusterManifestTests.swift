@@ -138,6 +138,8 @@ import Testing
         "{interval: 1h30m, repositories: [{url: 'git@host:a.git', branch: b, builds: [{destinations: [a/b]}]}]}",
         "{registries: [{host: docker.io, map: 'oci:/srv'}], repositories: [{url: x, policies: [{image: a, policy: 'v*'}]}]}",
         "repositories: [{url: x, builds: [{destinations: [a], context: a/b, args: {N: 1}, tags: ['v{build.number}-a']}]}]",
+        "{builds: {credentials: ['https://h/a']}, repositories: [{url: x, allowed: {destinations: ['r.io/a/**'], bases: []}}]}",
+        "repositories: [{url: x, allowed: {bases: [localhost/a, 'localhost:5000/*', '*.r.io/a', '**', 'oci:/srv/**']}}]",
     ])
     func `what is valid`(yaml: String) throws {
         #expect(try Cluster.problems(yaml, "schema", Self.schema) == [])
@@ -153,6 +155,9 @@ import Testing
         "repositories: [{url: x, builds: [{destinations: [a], dockerfile: /b}]}]",
         "repositories: [{url: x, builds: [{destinations: [a], tags: ['{nothing}']}]}]",
         "repositories: [{url: x, policies: [{image: a, policy: 'regexp:.*'}]}]",
+        "repositories: [{url: x, allowed: {destinations: ['acme/*']}}]",
+        "repositories: [{url: x, allowed: {bases: [nginx]}}]",
+        "repositories: [{url: x, allowed: {tags: [a]}}]", "{builds: [], repositories: [{url: x}]}",
         "{repositories: [{url: x}], registries: [{map: [a]}]}", "{repositories: [{url: x}], git: {password: x}}",
     ])
     func `what is not valid`(yaml: String) throws {

@@ -33,5 +33,6 @@ import Testing
         #expect(try get("/api/v1/status").body.contains("exampleorg/site:v4"))
         server.stop()
         #expect(server.log.contains("stopped"), "\(server.log)")
+        #expect(server.log.split(separator: "\n").allSatisfy { $0.hasPrefix("time=") }, "\(server.log)")
     }
 }

@@ -9,7 +9,7 @@ import Testing
 /// Whole cycles in process: what is built, chosen and committed, and what is left alone.
 @Suite(.tags(.unit)) struct CycleTests {
     @Test func `a commit becomes an image, and the image becomes a commit`() async throws {
-        let world = World()
+        let world = try await World()
         world.host.commit([
             ".slipway.yaml": World.builds(("web", "v{build.number}")), "web/Dockerfile": "FROM scratch",
             "deploy/web.yaml": World.deployment("web", image: "registry.example.com/acme/web:v0", policy: "glob:v*"),
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func `only the pipeline whose content changed is built`() async throws {
-        let world = World()
+        let world = try await World()
         world.host.commit([
             ".slipway.yaml": World.builds(("web", "v{build.number}"), ("api", "v{build.number}")),
             "web/Dockerfile": "FROM scratch", "api/Dockerfile": "FROM scratch",
@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test func `independent pipelines are built side by side, dependent ones in their order`() async throws {
-        let world = World()
+        let world = try await World()
         world.host.commit([
             ".slipway.yaml": World.builds(("web", "v1"), ("api", "v1"), ("base", "v1"), ("top", "v1")),
             "web/Dockerfile": "FROM scratch", "api/Dockerfile": "FROM scratch", "base/Dockerfile": "FROM scratch",
@@ -64,13 +64,13 @@ import Testing
     }
 
     @Test func `a dry run builds, pushes and commits nothing, and tells what would be`() async throws {
-        let world = World()
+        let world = try await World()
         world.registry.push("acme/web", "1.1.0")
         world.host.commit([
             ".slipway.yaml": World.builds(("web", "v{build.number}")), "web/Dockerfile": "FROM scratch",
             "deploy/web.yaml": World.deployment("web", image: "acme/web:1.0.0"),
         ])
-        let report = await world.cycle(dryRun: true)
+        let report = await world.cycle(.plan)
         #expect(world.builder.built.isEmpty)
         #expect(world.host.messages().count == 1)
         #expect(report.images.first?.references == ["registry.example.com/acme/web:v1"])
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func `a failing build is its own: others are built, and what is there is rolled out`() async throws {
-        let world = World()
+        let world = try await World()
         world.registry.push("acme/db", "2.0.0")
         world.host.commit([
             ".slipway.yaml": World.builds(("web", "v1"), ("api", "v1")), "web/Dockerfile": "FROM scratch",
@@ -117,7 +117,7 @@ import Testing
     func `a declaration that cannot be understood is a failure with its place`(
         path: String, text: String, place: String
     ) async throws {
-        let world = World()
+        let world = try await World()
         world.host.commit([path: text, "web/Dockerfile": "FROM scratch"])
         let report = await world.cycle()
         let failure = try #require(report.failures.first)
@@ -127,7 +127,7 @@ import Testing
     }
 
     @Test func `a policy that does not parse is a failure of its place, and others go on`() async throws {
-        let world = World()
+        let world = try await World()
         for name in ["web", "api"] { world.registry.push("acme/\(name)", "1.1.0") }
         world.host.commit([
             "deploy/web.yaml": World.deployment("web", image: "acme/web:1.0.0", policy: "semver:not-a-range"),
@@ -141,7 +141,7 @@ import Testing
     }
 
     @Test func `a registry that is away fails the places that need it`() async throws {
-        let world = World()
+        let world = try await World()
         world.registry.push("acme/api", "1.1.0")
         world.registry.fail(
             "acme/web", with: PollError(.list, "the tags cannot be listed", cause: "503", isTransient: true))
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test func `each image gets a commit of its own when that is wanted`() async throws {
-        let world = World()
+        let world = try await World()
         world.git.commit.grouping = .image
         for name in ["web", "api"] { world.registry.push("acme/\(name)", "1.1.0") }
         world.host.commit([

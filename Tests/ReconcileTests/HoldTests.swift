@@ -5,15 +5,15 @@ import Testing
 
 /// What a person takes back stays taken back, until something newer appears or the person lets go.
 @Suite(.tags(.unit)) struct HoldTests {
-    private static func world(_ tags: String...) -> World {
-        let world = World()
+    private static func world(_ tags: String...) async throws -> World {
+        let world = try await World()
         for tag in tags { world.registry.push("acme/web", tag) }
         world.host.commit(["deploy/web.yaml": World.deployment("web", image: "acme/web:1.0.0")])
         return world
     }
 
     @Test func `a revert of the agent's commit holds, with the reason, until something newer appears`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         #expect(world.image(of: "web") == "acme/web:1.1.0")
         world.host.revertHead()
@@ -32,7 +32,7 @@ import Testing
 
     @Test(arguments: ["1.0.5", "1.2.0-rc.1", "0.9.0"])
     func `another value of a person's holds`(tag: String) async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         world.person(sets: "web", to: "acme/web:\(tag)")
         _ = await world.cycle()
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func `what was taken back does not come again when the newer image goes away`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         world.host.revertHead()
         world.registry.push("acme/web", "1.2.0")
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func `an image that was taken back and deleted still holds what is older`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         world.host.revertHead()
         world.registry.delete("acme/web", "1.1.0")
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func `a release lets go`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         world.host.revertHead()
         _ = await world.cycle()
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func `a release of an older image is a person's word`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         _ = try await world.release("web", "acme/web:1.0.0")
         _ = await world.cycle()
@@ -88,14 +88,14 @@ import Testing
     }
 
     @Test func `a value that the agent never wrote holds nothing`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         world.person(sets: "web", to: "acme/web:0.5.0")
         _ = await world.cycle()
         #expect(world.image(of: "web") == "acme/web:1.1.0")
     }
 
     @Test func `a revert of the revert lets go`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         world.host.revertHead()
         world.host.revertHead()
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func `a workload that moves to another file takes its past along`() async throws {
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         _ = await world.cycle()
         world.host.commit([
             "deploy/web.yaml": nil, "apps/web.yaml": World.deployment("web", image: "acme/web:1.0.0"),
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test func `images of the agent's own are held by the order of their commits`() async throws {
-        let world = World()
+        let world = try await World()
         world.host.commit([
             ".slipway.yaml": World.builds(("web", "v{build.number}")), "web/Dockerfile": "FROM scratch",
             "deploy/web.yaml": World.deployment("web", image: "registry.example.com/acme/web:v0", policy: "glob:v*"),
@@ -134,7 +134,7 @@ import Testing
     @Test(arguments: 0..<60)
     func `nobody's word is undone`(seed: UInt64) async throws {
         var random = SplitMix(state: seed)
-        let world = Self.world("1.0.0", "1.1.0")
+        let world = try await Self.world("1.0.0", "1.1.0")
         var minor = 1
         /// Values of the agent's that a person replaced, and did not ask for again since.
         var takenBack: Set<String> = []

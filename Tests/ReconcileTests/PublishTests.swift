@@ -8,15 +8,15 @@ import Testing
 
 /// Others push while the agent does.
 @Suite(.tags(.unit)) struct PublishTests {
-    private static func world() -> World {
-        let world = World()
+    private static func world() async throws -> World {
+        let world = try await World()
         world.registry.push("acme/web", "1.1.0")
         world.host.commit(["deploy/web.yaml": World.deployment("web", image: "acme/web:1.0.0")])
         return world
     }
 
     @Test func `a lost race is run again on the new head, and keeps what the other pushed`() async throws {
-        let world = Self.world()
+        let world = try await Self.world()
         world.host.beforeNextPush { [host = world.host] in host.commit(["README": "hello"]) }
         let report = await world.cycle()
         #expect(report.failures.isEmpty)
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func `a person who changes the same line meanwhile wins`() async throws {
-        let world = Self.world()
+        let world = try await Self.world()
         world.host.beforeNextPush { [host = world.host] in
             host.commit(["deploy/web.yaml": World.deployment("web", image: "acme/web:1.0.5")])
         }
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func `after six lost races it is left to the next cycle`() async throws {
-        let world = Self.world()
+        let world = try await Self.world()
         for number in 1...6 {
             world.host.beforeNextPush { [host = world.host] in host.commit(["file\(number)": "x"]) }
         }
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func `a command loses and wins its races the same way`() async throws {
-        let world = Self.world()
+        let world = try await Self.world()
         world.host.beforeNextPush { [host = world.host] in host.commit(["README": "hello"]) }
         let outcome = try await world.lock("web")
         #expect(outcome.commit == world.host.head()?.id)
@@ -60,15 +60,15 @@ import Testing
 
     // MARK: Other branches
 
-    private static func branched() throws -> World {
-        let world = world()
+    private static func branched() async throws -> World {
+        let world = try await world()
         world.git.push.branch = try Template("slipway/update", name: "branch")
         world.git.pullRequest = AgentConfiguration.PullRequestSettings(host: .gitea)
         return world
     }
 
     @Test func `changes go to a branch with one pull request, once`() async throws {
-        let world = try Self.branched()
+        let world = try await Self.branched()
         for _ in 1...3 { _ = await world.cycle() }
         #expect(world.image(of: "web") == "acme/web:1.0.0")
         #expect(world.image(of: "web", on: "slipway/update") == "acme/web:1.1.0")
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func `a command's branch is its own, and cycles leave it there until it is merged`() async throws {
-        let world = try Self.branched()
+        let world = try await Self.branched()
         _ = await world.cycle()
         _ = try await world.lock("web")
         #expect(world.host.branches.count == 3)
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test func `a branch with a person's commit is left alone`() async throws {
-        let world = try Self.branched()
+        let world = try await Self.branched()
         _ = await world.cycle()
         world.host.commit(["README": "by hand"], to: "slipway/update")
         world.registry.push("acme/web", "1.2.0")

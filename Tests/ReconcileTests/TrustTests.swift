@@ -6,8 +6,8 @@ import Testing
 
 /// No path leads from a head that was not accepted to a commit.
 @Suite(.tags(.unit)) struct TrustTests {
-    private static func world(signed: Bool) -> World {
-        let world = World()
+    private static func world(signed: Bool) async throws -> World {
+        let world = try await World()
         world.git.verification.mode = .head
         world.git.verification.trust.allowedSignersFile = "/etc/slipway/allowed_signers"
         world.git.commit.signing = SigningKey(format: .ssh, keyFile: "/etc/slipway/key")
@@ -24,7 +24,7 @@ import Testing
         func run(_ world: World) async throws {
             switch self {
             case .cycle, .plan:
-                let report = await world.cycle(dryRun: self == .plan)
+                let report = await world.cycle(self == .plan ? .plan : .complete)
                 if let failure = report.failures.first { throw AgentError(failure.message) }
             case .automate:
                 _ = try await world.edit { path, bytes in World.policies(["automated": "true"], path, bytes) }
@@ -41,7 +41,7 @@ import Testing
 
     @Test(arguments: Path.allCases)
     func `a head that is not signed is neither read nor committed on`(path: Path) async throws {
-        let world = Self.world(signed: false)
+        let world = try await Self.world(signed: false)
         let error = await #expect(throws: AgentError.self) { try await path.run(world) }
         #expect(error.map { "\($0)".contains("not accepted") } == true)
         #expect(world.host.messages().count == 1)
@@ -49,7 +49,7 @@ import Testing
 
     @Test(arguments: Path.allCases)
     func `on a signed head every path works, and its commits are signed`(path: Path) async throws {
-        let world = Self.world(signed: true)
+        let world = try await Self.world(signed: true)
         try await path.run(world)
         // The next cycle accepts what was committed.
         let next = await world.cycle()
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func `an unsigned commit that is pushed in the middle of a race is not built on`() async throws {
-        let world = Self.world(signed: true)
+        let world = try await Self.world(signed: true)
         world.host.beforeNextPush { [host = world.host] in host.commit(["README": "evil"], signed: false) }
         let report = await world.cycle()
         #expect(report.failures.map(\.phase) == [.sync])
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func `a commit of ours that the rule would not accept is not pushed`() async throws {
-        let world = Self.world(signed: true)
+        let world = try await Self.world(signed: true)
         world.git.commit.signing = nil
         let report = await world.cycle()
         #expect(report.failures.map(\.phase) == [.commit])

@@ -3,6 +3,7 @@ import AgentFakes
 import Git
 import OCI
 import Template
+import TestSupport
 
 /// A repository, its host, a registry and a builder in memory, and the agent's cycles over them.
 final class World {
@@ -10,23 +11,34 @@ final class World {
     let registry = FakeRegistry()
     let builder: FakeBuilder
     let forge = InMemoryForge()
+    let dispatcher = BuildDispatcher()
     let clock = FakeClock(isEager: true)
     var repository = AgentConfiguration.RepositoryConfiguration(
         name: "shop", url: "https://git.example.com/acme/shop.git", branch: "main")
     var git = AgentConfiguration.GitConfiguration()
 
-    init() { builder = FakeBuilder(registry) }
+    let queue: BuildQueue
+    let failures: FailureMemory
+    private let disk: TemporaryDirectory
+
+    init() async throws {
+        builder = FakeBuilder(registry)
+        disk = try TemporaryDirectory("world")
+        queue = BuildQueue(concurrency: 8, clock: clock)
+        failures = await FailureMemory(directory: disk.path, random: { 0 })
+    }
 
     func services() -> RepositoryServices {
         RepositoryServices(
             git: GitServices(
                 remote: FakeGitRemote(host), settings: git, forge: git.pullRequest == nil ? nil : forge, clock: clock),
-            builder: builder, tags: registry)
+            builds: BuildServices(builder: builder, queue: queue, dispatcher: dispatcher, failures: failures),
+            tags: registry)
     }
 
     /// One cycle of an agent that was just started on an empty disk.
-    func cycle(dryRun: Bool = false) async -> CycleReport {
-        await Reconciler(repository: repository, services: services()).cycle(dryRun: dryRun) { _ in }
+    func cycle(_ mode: CycleMode = .complete) async -> CycleReport {
+        await Reconciler(repository: repository, services: services()).cycle(mode) { _ in }
     }
 
     func editor() -> RepositoryEditor { RepositoryEditor(repository, git: services().git) }

@@ -1,3 +1,5 @@
+package import Builder
+package import Git
 package import OCI
 package import Registry
 package import Sandbox
@@ -9,11 +11,13 @@ package struct AgentConfiguration: Sendable {
     package var interval: Duration = .seconds(60)
     /// Where the status server listens, `HOST:PORT`; `nil` for none.
     package var listen: String?
+    package var log = LogSettings()
     package var isolation: IsolationChoice = .auto
     package var git = GitConfiguration()
     package var registries: [RegistryEntry] = []
     /// A `config.json` with registry credentials; `nil` for Docker's own places.
     package var dockerConfig: String?
+    package var builds = BuildsConfiguration()
     package var repositories: [RepositoryConfiguration] = []
 
     package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
@@ -24,6 +28,36 @@ package struct AgentConfiguration: Sendable {
 
         /// `nil`: the strongest that the machine allows.
         package var mode: IsolationMode? { IsolationMode(rawValue: rawValue) }
+    }
+
+    /// What holds for the builds of all repositories.
+    package struct BuildsConfiguration: Sendable {
+        /// Other git repositories for which each repository's own git credentials may be used.
+        package var credentials: [RepositoryPlace] = []
+        /// How many builds may run at once in the whole agent.
+        package var concurrency = BuildQueue.defaultConcurrency
+        /// How long one RUN step may take.
+        package var stepTimeout: Duration = .seconds(3_600)
+        /// Bytes of output that a RUN step may print.
+        package var logLimit: Int?
+        /// Bytes that a layer or an archive may unpack to.
+        package var unpackLimit: Int64?
+        /// The step cache that machines share.
+        package var cacheRepository: RepositoryLocation?
+        /// How long what is in a cache counts.
+        package var cacheTTL: Duration?
+
+        package init() {}
+
+        /// What a request says by these settings.
+        func apply(to request: inout BuildRequest, now: Int64) {
+            request.stepTimeout = stepTimeout
+            if let logLimit { request.stepOutputLimit = logLimit }
+            guard let cacheRepository else { return }
+            var cache = RemoteCache(repository: cacheRepository, now: now)
+            cache.age = cacheTTL
+            request.remoteCache = cache
+        }
     }
 
     /// What holds for one registry host.
@@ -67,7 +101,8 @@ package struct AgentConfiguration: Sendable {
         package var updatePaths: [String] = []
         package var policies: [PolicyOverride] = []
         /// Named contexts for every build of the repository (`--build-context`).
-        package var contexts: [String: String] = [:]
+        package var contexts: [String: NamedContext] = [:]
+        package var allowed = AllowedImages()
 
         package init(name: String, url: String, branch: String) {
             self.name = name

@@ -1,17 +1,29 @@
+import Builder
 import OCI
+import RegistryPoller
 package import YAML
 
 /// Reads `agent.yaml`. Every error names file, line and column; an unknown key is refused with the nearest known one.
 package enum ConfigurationFile {
-    private static let limit = 1 << 20
+    static let limit = 1 << 20
+
+    /// The keys at the top, and those of a repository's entry.
+    static let keys = [
+        "stateDirectory", "interval", "listen", "isolation", "dockerConfig", "git", "registries", "builds", "log",
+        "repositories",
+        "name", "url", "branch", "aliases", "contexts", "allowed", "discover", "updates", "policies",
+    ]
 
     package static func read(_ path: String) throws -> AgentConfiguration {
         try parse(try TextFile.read(path, limit: limit), file: path)
     }
 
-    package static func parse(_ bytes: [UInt8], file: String) throws(YAMLError) -> AgentConfiguration {
+    /// - Parameter ignored: paths of values that are passed over, to find what else is wrong.
+    package static func parse(
+        _ bytes: [UInt8], file: String, ignoring ignored: Set<String> = []
+    ) throws(YAMLError) -> AgentConfiguration {
         var configuration = AgentConfiguration(stateDirectory: "/var/lib/slipway")
-        guard let document = try YAMLValue.document(bytes, file: file) else {
+        guard let document = try YAMLValue.document(bytes, file: file, ignoring: ignored) else {
             throw YAMLError(
                 code: .missingKey, summary: "the file is empty", location: nil, path: "", excerpt: nil,
                 hint: "'repositories:' with a 'url' is the least; config/agent.yaml shows the rest")
@@ -22,10 +34,12 @@ package enum ConfigurationFile {
             }
             if let value = object.optional("interval") { configuration.interval = try interval(value) }
             configuration.listen = try object.optional("listen")?.nonEmptyString()
+            if let value = object.optional("log") { configuration.log = try LogSettings.read(value) }
             if let value = object.optional("isolation") { configuration.isolation = try value.choice() }
             configuration.dockerConfig = try object.optional("dockerConfig")?.nonEmptyString()
             if let value = object.optional("git") { configuration.git = try GitReader.git(value) }
             if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
+            if let value = object.optional("builds") { configuration.builds = try BuildsReader.builds(value) }
             let repositories = try object.required("repositories")
             let git = configuration.git
             configuration.repositories = try repositories.list { (item) throws(YAMLError) in
@@ -94,11 +108,12 @@ package enum ConfigurationFile {
             if let value = object.optional("interval") { repository.interval = try interval(value) }
             if let value = object.optional("git") { repository.git = try GitReader.git(value, over: git) }
             repository.aliases = try object.optional("aliases")?.strings() ?? []
-            for (name, text) in try object.optional("contexts")?.stringEntries() ?? [] {
-                repository.contexts[name] = text
+            for (name, value) in try object.optional("contexts")?.entries() ?? [] {
+                repository.contexts[name] = try OperatorScope.namedContext(value)
             }
+            if let value = object.optional("allowed") { repository.allowed = try AllowedReader.allowed(value) }
             if let builds = object.optional("builds") {
-                repository.builds = try PipelineReader.pipelines(in: builds)
+                repository.builds = try PipelineReader<OperatorScope>.pipelines(in: builds)
             }
             try object.optional("discover")?.object { (discover) throws(YAMLError) in
                 if let kaniko = discover.optional("kaniko") { repository.discoversKaniko = try kaniko.bool() }
@@ -116,8 +131,14 @@ package enum ConfigurationFile {
         try value.object { (object) throws(YAMLError) in
             let image = try object.required("image")
             return AgentConfiguration.PolicyOverride(
-                image: try PipelineReader.repositoryLocation(image),
-                policy: try PipelineReader.policy(try object.required("policy")))
+                image: try OperatorScope.repository(image), policy: try policyText(try object.required("policy")))
         }
+    }
+
+    /// A policy's text, checked.
+    private static func policyText(_ value: YAMLValue) throws(YAMLError) -> String {
+        let text = try value.nonEmptyString()
+        do { _ = try ImagePolicy.parse(text) } catch { throw value.error(error.summary, hint: error.hint) }
+        return text
     }
 }

@@ -80,11 +80,11 @@ package enum GitAccess {
         return String(decoding: name.prefix(60), as: UTF8.self) + "-" + digest
     }
 
-    private static func environment(_ name: String) -> String? {
+    static func environment(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    private static func firstKey() -> String? {
+    static func firstKey() -> String? {
         guard let home = environment("HOME") else { return nil }
         return ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" }.first { access($0, R_OK) == 0 }
     }

@@ -1,11 +1,21 @@
 import Diagnostics
-package import OCI
-import RegistryPoller
+import OCI
 package import YAML
 
-/// Reads `builds:`, the same in the agent's configuration and in a repository's own file.
-package enum PipelineReader {
-    package static func pipelines(in value: YAMLValue) throws(YAMLError) -> [Pipeline] {
+/// A scope whose declarations are written in YAML.
+package protocol ReadableScope: BuildScope {
+    static func repository(_ value: YAMLValue) throws(YAMLError) -> Repository
+    static func context(_ value: YAMLValue) throws(YAMLError) -> Context
+    /// The short form that people write.
+    static func familiar(_ repository: Repository) -> String
+}
+
+/// Reads `builds:`, which has the same form in the agent's configuration and in a repository's own file; what may stand in
+/// it is the scope's.
+package enum PipelineReader<Scope: ReadableScope> {
+    package typealias Declaration = BuildDeclaration<Scope>
+
+    package static func pipelines(in value: YAMLValue) throws(YAMLError) -> [Declaration] {
         var names: Set<String> = []
         return try value.list { (item) throws(YAMLError) in
             let pipeline = try pipeline(item)
@@ -16,24 +26,24 @@ package enum PipelineReader {
         }
     }
 
-    private static func pipeline(_ value: YAMLValue) throws(YAMLError) -> Pipeline {
+    private static func pipeline(_ value: YAMLValue) throws(YAMLError) -> Declaration {
         try value.object { (object) throws(YAMLError) in
             let context = try path(object.optional("context")) ?? ""
             let dockerfile = try path(object.optional("dockerfile"))
             let repositories = try object.required("destinations")
-            let locations = try repositories.list(repositoryLocation)
+            let locations = try repositories.list { (item) throws(YAMLError) in try Scope.repository(item) }
             guard let first = locations.first else {
                 throw repositories.error("there is no destination", hint: "name a repository, without a tag")
             }
             var tags = try object.optional("tags")?.list(template)
             if tags == nil { tags = [try defaultTemplate(value)] }
             guard let tags, !tags.isEmpty else { throw repositories.error("'tags' is empty") }
-            var pipeline = Pipeline(
-                name: try object.optional("name")?.nonEmptyString() ?? "\(first.familiar)",
+            var pipeline = Declaration(
+                name: try object.optional("name")?.nonEmptyString() ?? Scope.familiar(first),
                 origin: value.location.description, contextPath: context,
                 dockerfile: dockerfile ?? (context.isEmpty ? "Dockerfile" : "\(context)/Dockerfile"),
                 destinations: locations.flatMap { location in
-                    tags.map { Pipeline.Destination(repository: location, naming: .template($0)) }
+                    tags.map { Declaration.Destination(repository: location, naming: .template($0)) }
                 })
             pipeline.target = try object.optional("target")?.nonEmptyString()
             pipeline.arguments = try pairs(object.optional("args"))
@@ -45,8 +55,8 @@ package enum PipelineReader {
                     throw value.error(error.summary, hint: error.hint)
                 }
             }
-            for (name, text) in try object.optional("contexts")?.stringEntries() ?? [] {
-                pipeline.contexts[name] = text
+            for (name, value) in try object.optional("contexts")?.entries() ?? [] {
+                pipeline.contexts[name] = try Scope.context(value)
             }
             pipeline.isMutable = try object.optional("mutable")?.bool() ?? false
             return pipeline
@@ -67,13 +77,6 @@ package enum PipelineReader {
         return String(PodFiles.clean(text).dropFirst())
     }
 
-    package static func repositoryLocation(_ value: YAMLValue) throws(YAMLError) -> RepositoryLocation {
-        let text = try value.nonEmptyString()
-        do throws(OCIError) { return try RepositoryLocation(text) } catch {
-            throw value.error(error.summary, hint: error.hint)
-        }
-    }
-
     private static func template(_ value: YAMLValue) throws(YAMLError) -> TagTemplate {
         let text = try value.nonEmptyString()
         do { return try TagTemplate(text) } catch { throw value.error(error.reason) }
@@ -83,12 +86,5 @@ package enum PipelineReader {
         do { return try TagTemplate("{branch}-{commit.time}-{commit.short}") } catch {
             throw value.error(error.reason)
         }
-    }
-
-    /// A policy's text, checked.
-    static func policy(_ value: YAMLValue) throws(YAMLError) -> String {
-        let text = try value.nonEmptyString()
-        do { _ = try ImagePolicy.parse(text) } catch { throw value.error(error.summary, hint: error.hint) }
-        return text
     }
 }

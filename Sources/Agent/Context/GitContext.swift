@@ -131,7 +131,7 @@ package struct GitContext: Sendable, Hashable {
         }
         if skipsTLSVerification { credentials.insecureSkipTLSVerify = true }
         return GitSources(
-            folder: tools.stateDirectory + "/git-sources", credentials: credentials,
-            trusted: TrustedHosts(of: [locator.remote]), usesKeysEverywhere: true)
+            mirrors: SourceMirrors(folder: tools.stateDirectory + "/git-sources"), credentials: credentials,
+            scope: .person(for: [locator.remote]))
     }
 }

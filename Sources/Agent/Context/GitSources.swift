@@ -4,30 +4,27 @@ import FileSystem
 import Git
 
 /// Revisions of other people's repositories, with their submodules, from mirrors that later builds use again.
-package actor GitSources {
-    private let folder: String
+package struct GitSources: Sendable {
+    private let mirrors: SourceMirrors
     private let credentials: GitCredentials
-    private let trusted: TrustedHosts
-    private let usesKeysEverywhere: Bool
-    private var mirrors: [String: OpenMirror] = [:]
+    private let scope: CredentialScope
 
     /// How deep submodules may hold submodules, and how many there may be in all.
     private static let depthLimit = 10
     private static let countLimit = 200
 
-    init(folder: String, credentials: GitCredentials, trusted: TrustedHosts, usesKeysEverywhere: Bool) {
-        self.folder = folder
+    init(mirrors: SourceMirrors, credentials: GitCredentials, scope: CredentialScope) {
+        self.mirrors = mirrors
         self.credentials = credentials
-        self.trusted = trusted
-        self.usesKeysEverywhere = usesKeysEverywhere
+        self.scope = scope
     }
 
     func checkOut(_ request: GitTreeRequest) async throws(BuildError) -> GitTree {
         let locator = request.locator
         do {
             let url = try Self.network(locator.remote)
-            let open = try mirror(of: locator.remote, url, request.authorization)
-            let revision = try await open.mirror.fetch(revision: locator.reference)
+            let open = try await mirror(of: locator.remote, url, request.authorization)
+            let revision = try await fetch(locator.reference, from: open, url)
             try verify(revision, locator)
             var count = 0
             var context: any BuildContext = try await tree(
@@ -35,7 +32,7 @@ package actor GitSources {
             )
             var mounts: [[UInt8]: (any BuildContext)?] = [:]
             if request.keepsGitDirectory, locator.folder.isEmpty {
-                let copy = try GitDirectory(below: folder)
+                let copy = try GitDirectory(below: mirrors.folder)
                 try await open.mirror.makeGitDirectory(
                     at: copy.path, of: revision, remote: open.mirror.url.description)
                 mounts[Array(".git".utf8)] = try HeldContext(DirectoryContext(path: copy.path), holding: copy)
@@ -83,46 +80,28 @@ package actor GitSources {
 
     // MARK: Mirrors
 
-    private func mirror(
-        of remote: String, _ url: RemoteURL, _ authorization: GitTreeRequest.Authorization?
-    ) throws(GitError) -> OpenMirror {
-        if let known = mirrors[remote] { return known }
-        let path = "\(folder)/\(GitAccess.folder(for: remote))"
-        let own = credentials(for: remote, url, authorization)
-        do throws(GitError) {
-            let opened = OpenMirror(try Mirror(path: path, url: remote, credentials: own), temporary: nil)
-            mirrors[remote] = opened
-            return opened
-        } catch {
-            guard error.code == .locked else { throw error }
-            // Another process builds with it: work on a copy of our own, once.
-            let copy = try GitDirectory(below: folder)
-            let opened = OpenMirror(try Mirror(path: copy.path, url: remote, credentials: own), temporary: copy)
-            mirrors[remote] = opened
-            return opened
+    private func fetch(
+        _ revision: String?, from open: OpenMirror, _ url: RemoteURL
+    ) async throws(GitError) -> RemoteRevision {
+        do throws(GitError) { return try await open.mirror.fetch(revision: revision) } catch {
+            guard error.code == .authentication, scope.refuses(url) else { throw error }
+            throw GitError(
+                error.code, error.summary, place: error.place,
+                cause: "the agent's git credentials are for the repository that it watches, and this is another one",
+                hint: "grant it by 'builds.credentials' or 'allowed.credentials' in the agent's configuration")
         }
     }
 
-    private func credentials(
-        for remote: String, _ url: RemoteURL, _ authorization: GitTreeRequest.Authorization?
-    ) -> GitCredentials {
-        var own = credentials
-        if !trusted.contains(remote, url) {
-            own.username = nil
-            own.password = nil
-            own.token = nil
-            own.headers = []
-            if !usesKeysEverywhere {
-                own.sshKeyPath = nil
-                own.usesSSHAgent = false
-            }
-        }
+    private func mirror(
+        of remote: String, _ url: RemoteURL, _ authorization: GitTreeRequest.Authorization?
+    ) async throws(GitError) -> OpenMirror {
+        var own = scope.limited(credentials, to: remote, url)
         switch authorization {
         case .token(let token): own.token = token
         case .header(let value): own.headers.append("Authorization: " + value)
         case nil: break
         }
-        return own
+        return try await mirrors.mirror(of: remote, credentials: own)
     }
 
     // MARK: Trees
@@ -197,8 +176,8 @@ package actor GitSources {
         let url = try Self.network(target)
         // What was given for the repository's host is for no other.
         let isTrusted = TrustedHosts(of: [remote]).contains(target, url)
-        let inner = try mirror(of: target, url, isTrusted ? request.authorization : nil)
-        let revision = try await inner.mirror.fetch(revision: "\(module.id)")
+        let inner = try await mirror(of: target, url, isTrusted ? request.authorization : nil)
+        let revision = try await fetch("\(module.id)", from: inner, url)
         return try await tree(
             of: revision.commit, in: inner, remote: target, folder: folder, request, depth: depth + 1, &count)
     }
@@ -230,133 +209,4 @@ package struct TrustedHosts: Sendable {
     }
 
     private static func isPlain(_ remote: String) -> Bool { remote.lowercased().hasPrefix("http://") }
-}
-
-/// A mirror, and its directory when that is for this build alone.
-final class OpenMirror: Sendable {
-    let mirror: Mirror
-    private let temporary: GitDirectory?
-
-    init(_ mirror: Mirror, temporary: GitDirectory?) {
-        self.mirror = mirror
-        self.temporary = temporary
-    }
-}
-
-/// A directory that goes with its last user.
-final class GitDirectory: Sendable {
-    let path: String
-
-    init(below folder: String) throws(GitError) {
-        path = "\(folder)/tmp-\(String(UInt64.random(in: .min ... .max), radix: 36))"
-    }
-
-    deinit {
-        try? removeTree(path)
-        try? removeTree(path + ".lock")
-    }
-}
-
-/// A context that keeps something alive.
-struct HeldContext<Held: Sendable>: BuildContext {
-    private let base: any BuildContext
-    private let held: Held
-
-    init(_ base: any BuildContext, holding held: Held) {
-        self.base = base
-        self.held = held
-    }
-
-    var displayName: String { base.displayName }
-
-    func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
-        try await base.entries(under: folder)
-    }
-
-    func read(
-        _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
-    ) async throws(BuildError) {
-        try await base.read(entry, sink)
-        withExtendedLifetime(held) {}
-    }
-}
-
-/// `.gitmodules`: https://git-scm.com/docs/gitmodules
-enum SubmoduleFile {
-    /// Addresses by path.
-    static func addresses(_ bytes: [UInt8]) -> [String: String] {
-        var found: [String: String] = [:]
-        var path: String?
-        var address: String?
-        func end() {
-            if let path, let address { found[path] = address }
-            path = nil
-            address = nil
-        }
-        for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {
-            let text = trimmed(line)
-            if text.hasPrefix("[") {
-                end()
-                continue
-            }
-            guard let equals = text.firstIndex(of: "=") else { continue }
-            let value = Self.value(trimmed(text[text.index(after: equals)...]))
-            switch trimmed(text[..<equals]).lowercased() {
-            case "path": path = value.hasSuffix("/") ? String(value.dropLast()) : value
-            case "url": address = value
-            default: break
-            }
-        }
-        end()
-        return found
-    }
-
-    private static func trimmed(_ text: Substring) -> Substring {
-        var text = text
-        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return text
-    }
-
-    /// Quotes and escapes removed, and a comment behind.
-    private static func value(_ text: Substring) -> String {
-        var result = ""
-        var isQuoted = false
-        var isEscaped = false
-        for character in text {
-            if isEscaped {
-                result.append(character)
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else if character == "\"" {
-                isQuoted.toggle()
-            } else if !isQuoted, character == "#" || character == ";" {
-                break
-            } else {
-                result.append(character)
-            }
-        }
-        return isQuoted ? result : String(trimmed(result[...]))
-    }
-
-    /// `../other.git` is beside the repository that says so.
-    static func resolve(_ address: String, against remote: String) -> String {
-        guard address.hasPrefix("./") || address.hasPrefix("../") else { return address }
-        var base = remote[...]
-        while base.hasSuffix("/") { base.removeLast() }
-        var rest = address[...]
-        while true {
-            if rest.hasPrefix("./") {
-                rest = rest.dropFirst(2)
-            } else if rest.hasPrefix("../") {
-                rest = rest.dropFirst(3)
-                guard let cut = base.lastIndex(where: { $0 == "/" || $0 == ":" }) else { break }
-                base = base[..<cut]
-            } else {
-                break
-            }
-        }
-        return base + "/" + rest
-    }
 }

@@ -9,21 +9,29 @@ import Synchronization
 /// Gets files over HTTP and revisions over git, for ADD and for named contexts.
 package final class RemoteFetcher: RemoteSourceFetcher {
     private let client: HTTPClient
+    private let mirrors: SourceMirrors
     private let git: GitSources
 
     /// - Parameters:
-    ///   - credentials: for git; used with hosts of `trusted` only. A Dockerfile may name any host.
-    ///   - usesKeysEverywhere: SSH keys are used with all hosts: whoever builds sits before the machine.
-    package init(
-        stateDirectory: String, credentials: GitCredentials, trusted: TrustedHosts, usesKeysEverywhere: Bool
-    ) {
+    ///   - credentials: for git; used within the scope only. A Dockerfile may name any host.
+    package convenience init(stateDirectory: String, credentials: GitCredentials, scope: CredentialScope) {
         var configuration = HTTPConfiguration()
         configuration.userAgent = Version.userAgent
         configuration.plainHTTP = .everywhere
-        client = HTTPClient(configuration)
-        git = GitSources(
-            folder: stateDirectory + "/git-sources", credentials: credentials, trusted: trusted,
-            usesKeysEverywhere: usesKeysEverywhere)
+        self.init(
+            client: HTTPClient(configuration), mirrors: SourceMirrors(folder: stateDirectory + "/git-sources"),
+            credentials: credentials, scope: scope)
+    }
+
+    private init(client: HTTPClient, mirrors: SourceMirrors, credentials: GitCredentials, scope: CredentialScope) {
+        self.client = client
+        self.mirrors = mirrors
+        git = GitSources(mirrors: mirrors, credentials: credentials, scope: scope)
+    }
+
+    /// Another builder's fetcher, with its own credentials, over the same connections and open mirrors.
+    package func with(credentials: GitCredentials, scope: CredentialScope) -> RemoteFetcher {
+        RemoteFetcher(client: client, mirrors: mirrors, credentials: credentials, scope: scope)
     }
 
     package func fetch(

@@ -2,24 +2,46 @@ import Diagnostics
 import Git
 import Synchronization
 
+/// A line of progress, for people.
+package struct ProgressLine: Sendable {
+    package let text: String
+    /// Whether it tells of something that happens, and not only of what is looked at.
+    package let isEvent: Bool
+
+    package init(_ text: String, isEvent: Bool = false) {
+        self.text = text
+        self.isEvent = isEvent
+    }
+}
+
 /// Gathers what a cycle does and decides while it runs: the report, and the time of each phase.
 package final class CycleRecorder: Sendable {
     private let state: Mutex<CycleReport>
     /// Whether nothing is built, pushed or committed.
     package let dryRun: Bool
-    private let line: @Sendable (String) -> Void
+    private let tell: @Sendable (ProgressLine) -> Void
 
-    package init(_ report: CycleReport, say: @escaping @Sendable (String) -> Void) {
+    package init(_ report: CycleReport, say: @escaping @Sendable (ProgressLine) -> Void) {
         dryRun = report.dryRun
         state = Mutex(report)
-        line = say
+        tell = say
+    }
+
+    /// A recorder for what goes on beside the cycle, with the same listener.
+    func apart() -> CycleRecorder {
+        let report = report
+        return CycleRecorder(
+            CycleReport(repository: report.repository, url: report.url, branch: report.branch), say: tell)
     }
 
     /// What is known so far.
     package var report: CycleReport { state.withLock { $0 } }
 
     /// A line for people that is not part of the report.
-    func say(_ text: String) { line(text) }
+    func say(_ text: String) { tell(ProgressLine(text)) }
+
+    /// The same of something that happens.
+    func announce(_ text: String) { tell(ProgressLine(text, isEvent: true)) }
 
     /// Runs one step: its error gets the phase and the subject, its time goes into the report.
     func phase<Value>(
@@ -59,7 +81,7 @@ package final class CycleRecorder: Sendable {
                 return true
             }
             guard isNew else { continue }
-            line("\(decision.subject): \(decision.reason)" + (decision.remedy.map { "\n  hint: \($0)" } ?? ""))
+            say("\(decision.subject): \(decision.reason)" + (decision.remedy.map { "\n  hint: \($0)" } ?? ""))
         }
     }
 
@@ -70,6 +92,8 @@ package final class CycleRecorder: Sendable {
     // MARK: What was done
 
     func started(at revision: Commit) { state.withLock { $0.revision = revision.id.description } }
+
+    func isPending(_ build: CycleReport.Pending) { state.withLock { $0.pending.append(build) } }
 
     func made(_ image: CycleReport.Image) { state.withLock { $0.images.append(image) } }
 
@@ -91,11 +115,11 @@ package final class CycleRecorder: Sendable {
             return report.branch
         }
         for update in proposal.changes.updates {
-            line(
+            announce(
                 "Updated \(update.file):\(update.line) \(update.workload) \(update.container): \(update.old) -> \(update.new)"
             )
         }
-        line(
+        announce(
             "Commit pushed: \(proposal.id.short) \(proposal.subject)" + (branch == watched ? "" : " (branch \(branch))")
         )
     }

@@ -49,16 +49,26 @@ package struct CycleReport: Codable, Sendable {
         package var title: String
     }
 
+    /// A build that is under way while the cycle goes on.
+    package struct Pending: Codable, Sendable, Hashable {
+        package var pipeline: String
+        /// Whether it is of older content than the revision's.
+        package var isOutdated: Bool
+    }
+
     /// A decision not to act, with its reason.
     package struct Decision: Codable, Sendable, Hashable {
         package var subject: String
         package var reason: String
         package var remedy: String?
+        /// Whether a person's word is what holds it back.
+        package var isHold: Bool?
 
-        package init(subject: String, reason: String, remedy: String? = nil) {
+        package init(subject: String, reason: String, remedy: String? = nil, isHold: Bool = false) {
             self.subject = subject
             self.reason = reason
             self.remedy = remedy
+            self.isHold = isHold ? true : nil
         }
     }
 
@@ -68,6 +78,13 @@ package struct CycleReport: Codable, Sendable {
         package var message: String
         package var hint: String?
         package var disposition: Disposition
+        /// How often a build failed in a row, and since when; seconds since 1970.
+        package var attempts: Int?
+        package var since: Int64?
+        /// When it is tried again; `nil`: at the next cycle, or not before its content changes.
+        package var nextAt: Int64?
+        /// Whether it failed in an earlier cycle and was not tried again in this one.
+        package var isRemembered: Bool?
     }
 
     package struct Step: Codable, Sendable {
@@ -82,6 +99,8 @@ package struct CycleReport: Codable, Sendable {
     /// The commit that was worked on.
     package var revision: String?
     package var images: [Image] = []
+    /// Builds that the cycle did not wait for.
+    package var pending: [Pending] = []
     package var updates: [Update] = []
     package var decisions: [Decision] = []
     package var failures: [Failure] = []
@@ -110,7 +129,8 @@ package struct CycleReport: Codable, Sendable {
         failures.append(
             Failure(
                 phase: error.phase, subject: error.subject, message: message, hint: error.hint,
-                disposition: error.disposition))
+                disposition: error.disposition, attempts: error.remembered?.attempts, since: error.remembered?.since,
+                nextAt: error.remembered?.nextAt, isRemembered: error.remembered.flatMap { $0.isNew ? nil : true }))
     }
 
     private static func message(_ error: ReconcileError) -> String {

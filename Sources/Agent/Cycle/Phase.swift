@@ -1,3 +1,4 @@
+import Builder
 import Git
 
 /// The steps of a cycle, in their order.
@@ -18,6 +19,10 @@ extension Disposition {
     init(of error: any Error, in phase: Phase) {
         if let error = error as? GitError, [.unverified, .signing, .hostKeyMismatch].contains(error.code) {
             self = .stalled
+            return
+        }
+        if let error = error as? BuildError {
+            self = FailureKind(error) == .input ? .stalled : .retry
             return
         }
         switch phase {

@@ -2,6 +2,16 @@ import Diagnostics
 import Git
 import OCI
 
+/// How far a cycle goes.
+package enum CycleMode: Sendable, Equatable {
+    /// Builds nothing, pushes nothing, commits nothing; says what would be done.
+    case plan
+    /// Waits for its builds and rolls them out.
+    case complete
+    /// Hands builds to the queue and goes on with what the registry has; their end begins another cycle.
+    case background
+}
+
 /// One cycle over one repository, read top to bottom: from the branch's head and what the registry holds to images, one
 /// commit, and a report of every decision.
 ///
@@ -22,17 +32,18 @@ package struct Reconciler: Sendable {
         let git = services.git
         builds = BuildDiscovery(repository: repository, remote: git.remote, revisions: git.revisions)
         updates = UpdateDiscovery(repository: repository, revisions: git.revisions)
-        maker = ImageMaker(repository: repository, remote: git.remote, builder: services.builder)
+        maker = ImageMaker(
+            repository: repository, git: git, builds: services.builds, settings: services.settings)
         selector = ImageSelector(
             repository: repository, remote: git.remote, goesToBranch: git.settings.pushBranch != nil)
         publisher = Publisher(repository: repository, git: git)
     }
 
     /// - Parameters:
-    ///   - dryRun: builds nothing, pushes nothing, commits nothing; says what would be done.
+    ///   - mode: whether anything is done, and whether builds are waited for.
     ///   - say: lines for people, while it runs.
-    package func cycle(dryRun: Bool = false, say: @escaping @Sendable (String) -> Void) async -> CycleReport {
-        let cycle = CycleRecorder(report(dryRun: dryRun), say: say)
+    package func cycle(_ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void) async -> CycleReport {
+        let cycle = CycleRecorder(report(dryRun: mode == .plan), say: say)
         do throws(ReconcileError) {
             let head = try await sync(in: cycle)
             let found = try await cycle.phase(.discover) { try await discover(at: head) }
@@ -42,7 +53,7 @@ package struct Reconciler: Sendable {
             let catalog = TagCatalog(services.tags, reuse: services.reuse)
             let facts = MakeFacts(
                 tree: found.tree, history: found.history, targets: found.followed.targets, catalog: catalog)
-            await maker.make(found.builds.pipelines, facts, in: cycle)
+            await maker.make(found.builds.pipelines, facts, waits: mode == .complete, in: cycle)
 
             guard repository.updatesManifests else {
                 cycle.decide("updates", "rewriting manifests is turned off for this repository")

@@ -1,11 +1,12 @@
+import OCI
 import Synchronization
 
-/// What the status server answers with; written by the agent's loop, read by requests.
+/// What is told of the running agent: whether it is ready, and how each repository is doing. Written by the loop, read by
+/// requests.
 package final class AgentHealth: Sendable {
     private struct State {
-        var isReady = false
-        var problem = "no cycle has ended yet"
-        var reports: [String: String] = [:]
+        var waiting: Set<String>?
+        var repositories: [String: RepositoryStatus] = [:]
     }
 
     private let state = Mutex(State())
@@ -13,25 +14,55 @@ package final class AgentHealth: Sendable {
 
     package init(metrics: Metrics) { self.metrics = metrics }
 
-    /// Ready once every repository's mirror could be fetched at least once.
-    package func set(ready: Bool, problem: String) {
-        state.withLock {
-            $0.isReady = ready
-            $0.problem = problem
-        }
-    }
-
-    package func set(report json: String, repository: String) {
-        state.withLock { $0.reports[repository] = json }
-    }
-
-    package var readiness: (isReady: Bool, problem: String) { state.withLock { ($0.isReady, $0.problem) } }
-
-    /// The last report of each repository, as one JSON object.
-    package var statusJSON: String {
+    /// Which repositories there are from now on.
+    func expect(_ statuses: [RepositoryStatus]) {
         state.withLock { state in
-            let members = state.reports.sorted { $0.key < $1.key }.map(\.value)
-            return "[" + members.joined(separator: ",") + "]\n"
+            let names = Set(statuses.map(\.repository))
+            if state.waiting == nil { state.waiting = names }
+            state.waiting?.formIntersection(names)
+            for name in state.repositories.keys where !names.contains(name) { state.repositories[name] = nil }
+            for status in statuses where state.repositories[status.repository] == nil {
+                state.repositories[status.repository] = status
+            }
         }
+    }
+
+    func update(_ repository: String, _ change: (inout RepositoryStatus) -> Void) {
+        let status = state.withLock { state -> RepositoryStatus? in
+            guard var status = state.repositories[repository] else { return nil }
+            change(&status)
+            state.repositories[repository] = status
+            return status
+        }
+        if let status { metrics.record(status) }
+    }
+
+    /// The first attempt at a repository was made, however it ended, or takes so long that nobody waits for it.
+    func attempted(_ repository: String) { state.withLock { _ = $0.waiting?.remove(repository) } }
+
+    package func status(of repository: String) -> RepositoryStatus? { state.withLock { $0.repositories[repository] } }
+
+    /// In the order of their names.
+    package var statuses: [RepositoryStatus] {
+        state.withLock { $0.repositories.values.sorted { $0.repository < $1.repository } }
+    }
+
+    /// Ready: the configuration is read, and the first attempts are made. A repository that fails makes nobody wait.
+    package var readiness: (isReady: Bool, text: String) {
+        let (waiting, statuses) = state.withLock { ($0.waiting, $0.repositories.values.map(\.self)) }
+        guard let waiting else { return (false, "not ready: the agent is starting") }
+        guard waiting.isEmpty else {
+            return (false, "not ready: not yet looked at: \(waiting.sorted().joined(separator: ", "))")
+        }
+        let bad = statuses.filter { $0.state == .failing || $0.state == .stalled }
+            .sorted { $0.repository < $1.repository }
+        guard !bad.isEmpty else { return (true, "ready") }
+        let words = bad.prefix(20).map { "\($0.repository): \($0.state.rawValue)" }.joined(separator: ", ")
+        return (true, "ready; " + words + (bad.count > 20 ? ", …" : ""))
+    }
+
+    /// All repositories as a JSON list.
+    package var statusJSON: String {
+        (try? CanonicalJSON.encode(statuses)).map { String(decoding: $0, as: UTF8.self) + "\n" } ?? "[]\n"
     }
 }

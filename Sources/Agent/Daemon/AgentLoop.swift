@@ -1,97 +1,161 @@
-import Diagnostics
 import FileSystem
 package import Logging
 import OCI
 
-/// The daemon: every repository on its own interval, a status server beside them, until it is told to stop.
-package struct AgentLoop: Sendable {
-    private let configuration: AgentConfiguration
-    private let fleet: Fleet
+/// The daemon: every repository on its own interval, builds beside them, until it is told to stop.
+package actor AgentLoop {
+    private var configuration: AgentConfiguration
+    private var fleet: Fleet
     private let health: AgentHealth
     private let logger: Logger
     private let clock: any AgentClock
+    private let random: @Sendable () -> Double
+    private var watchers: [String: RepositoryWatcher] = [:]
+    private var isStopping = false
 
     package init(
         configuration: AgentConfiguration, fleet: Fleet, health: AgentHealth, logger: Logger,
-        clock: any AgentClock = SystemClock()
+        clock: any AgentClock = SystemClock(),
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
         self.configuration = configuration
         self.fleet = fleet
         self.health = health
         self.logger = logger
         self.clock = clock
+        self.random = random
     }
 
-    /// Runs until the task is cancelled; a cycle that is under way then ends first.
-    package func run() async {
-        let progress = Progress(repositories: configuration.repositories.map(\.name), health: health)
+    /// How long the first look at a repository may hold up that the agent is ready.
+    private static let patience = Duration.seconds(60)
+
+    /// Begins to watch all repositories.
+    package func begin() async {
+        let now = clock.now
+        health.expect(configuration.repositories.map { RepositoryStatus($0, since: now) })
+        await fleet.builds.dispatcher.whenBuildEnds { [weak self] key in await self?.trigger(key.repository) }
+        for repository in configuration.repositories { await watch(repository) }
+        let (clock, health, names) = (clock, health, configuration.repositories.map(\.name))
+        Task {
+            try? await clock.sleep(for: Self.patience)
+            for name in names { health.attempted(name) }
+        }
+    }
+
+    private func watch(_ repository: AgentConfiguration.RepositoryConfiguration) async {
+        let watcher = RepositoryWatcher(
+            repository, interval: repository.interval ?? configuration.interval, fleet: fleet, health: health,
+            clock: clock, logger: logger, random: random)
+        watchers[repository.name] = watcher
+        await watcher.begin()
+    }
+
+    /// How long steps may take to end.
+    private static let grace = Duration.seconds(8)
+
+    /// Ends: idle waits at once, running builds by cancelling them. What was cut off is done by the next process.
+    package func stop() async {
+        guard !isStopping else { return }
+        isStopping = true
+        let (watchers, dispatcher, clock) = (Array(watchers.values), fleet.builds.dispatcher, clock)
         await withTaskGroup(of: Void.self) { group in
-            for repository in configuration.repositories {
-                group.addTask { await watch(repository, progress) }
+            group.addTask {
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await dispatcher.close() }
+                    for watcher in watchers { group.addTask { await watcher.stop() } }
+                }
             }
+            group.addTask { try? await clock.sleep(for: Self.grace) }
+            // Whoever is not done by then is ended with the process.
+            _ = await group.next()
+            group.cancelAll()
         }
     }
 
-    private func watch(
-        _ repository: AgentConfiguration.RepositoryConfiguration, _ progress: Progress
-    ) async {
-        let interval = repository.interval ?? configuration.interval
-        while !Task.isCancelled {
-            // A cycle is never cut off half-way: it runs in a task of its own that cancellation does not reach.
-            let report = await Task { await cycle(repository) }.value
-            await progress.ended(report)
-            await fleet.tidy(now: clock.now)
-            do {
-                // Spread, so that many agents and repositories do not ask at the same moment.
-                try await clock.sleep(for: interval * Double.random(in: 0.9...1.1))
-            } catch {
-                return
-            }
+    // MARK: Reload
+
+    /// Takes another configuration: entries that are new or changed begin anew once their cycle has ended, those that are
+    /// gone end. Builds that are under way go on.
+    ///
+    /// - Returns: what the new configuration says and only a restart brings about.
+    /// - Throws: when the new configuration cannot be used; then all stays as it was.
+    package func reload(
+        _ new: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> [String] {
+        var new = new
+        var notes: [String] = []
+        if new.stateDirectory != configuration.stateDirectory {
+            notes.append("stateDirectory stays \(configuration.stateDirectory) until the agent is restarted")
+            new.stateDirectory = configuration.stateDirectory
         }
+        if new.listen != configuration.listen {
+            notes.append("listen stays \(configuration.listen ?? "off") until the agent is restarted")
+        }
+        fleet = try await fleet.reloaded(new, say: say)
+        configuration = new
+        let old = watchers
+        watchers = [:]
+        await withTaskGroup(of: Void.self) { group in
+            for watcher in old.values { group.addTask { await watcher.stop() } }
+        }
+        let now = clock.now
+        health.expect(new.repositories.map { RepositoryStatus($0, since: now) })
+        for repository in new.repositories { await watch(repository) }
+        health.metrics.add("slipway_reloads_total", 1, [("result", "success")])
+        return notes
     }
 
-    private func cycle(_ repository: AgentConfiguration.RepositoryConfiguration) async -> CycleReport {
-        var logger = logger
-        logger[metadataKey: "repository"] = "\(repository.name)"
-        let log = logger
-        let start = ContinuousClock.now
-        let report: CycleReport
-        do {
-            report = try await fleet.reconciler(for: repository).cycle { log.info("\($0)") }
-        } catch {
-            var failed = CycleReport(repository: repository.name, url: repository.name, branch: repository.branch)
-            failed.fail(ReconcileError(phase: .sync, underlying: error))
-            report = failed
+    /// A configuration could not be read.
+    package func reloadFailed() { health.metrics.add("slipway_reloads_total", 1, [("result", "failure")]) }
+
+    // MARK: Requests
+
+    /// Something may have changed in a repository.
+    package func trigger(_ name: String) async { await watchers[name]?.trigger() }
+
+    /// Runs a cycle that waits for its builds, or one that does nothing, for the repositories named; none: for all.
+    ///
+    /// - Throws: when there is no such repository.
+    package func cycle(
+        _ names: [String], _ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void
+    ) async throws(AgentError) -> [CycleReport] {
+        var reports: [CycleReport] = []
+        for name in names.isEmpty ? configuration.repositories.map(\.name) : names {
+            reports.append(await (try watcher(name)).cycle(mode, say: say))
         }
-        for failure in report.failures {
-            logger.error(
-                "\(failure.message)",
-                metadata: ["phase": "\(failure.phase.rawValue)", "hint": "\(failure.hint ?? "")"])
-        }
-        health.metrics.record(
-            report, seconds: (ContinuousClock.now - start).seconds, now: Double(clock.now))
-        if let json = try? CanonicalJSON.encode(report) {
-            health.set(report: String(decoding: json, as: UTF8.self), repository: repository.name)
-            // For `cat` and for a restarted agent's status page; nothing is decided by it.
-            try? AtomicFile.write(json, to: "\(configuration.stateDirectory)/status-\(repository.name).json")
-        }
-        return report
+        return reports
     }
 
-    /// Ready once each repository could be read.
-    private actor Progress {
-        private var waiting: Set<String>
-        private let health: AgentHealth
+    /// Lets what failed be tried again at once.
+    ///
+    /// - Parameter pipeline: `nil`: all of the repository's.
+    /// - Returns: whether anything had failed.
+    package func retry(_ name: String, pipeline: String?) async throws(AgentError) -> Bool {
+        let watcher = try watcher(name)
+        let isKnown = await fleet.builds.failures.forget(repository: name, pipeline: pipeline)
+        await watcher.trigger()
+        return isKnown
+    }
 
-        init(repositories: [String], health: AgentHealth) {
-            waiting = Set(repositories)
-            self.health = health
+    /// Edits manifests by the mirror that is open.
+    package func editor(for name: String) async throws(AgentError) -> RepositoryEditor {
+        guard let repository = configuration.repositories.first(where: { $0.name == name }) else {
+            throw unknown(name)
         }
+        return RepositoryEditor(repository, git: try await fleet.reconciler(for: repository).services.git)
+    }
 
-        func ended(_ report: CycleReport) {
-            if report.revision != nil { waiting.remove(report.repository) }
-            let names = waiting.sorted().joined(separator: ", ")
-            health.set(ready: waiting.isEmpty, problem: "not yet read: \(names)")
-        }
+    /// Where images are looked up for a release.
+    package nonisolated func status() -> [RepositoryStatus] { health.statuses }
+
+    private func watcher(_ name: String) throws(AgentError) -> RepositoryWatcher {
+        guard let watcher = watchers[name] else { throw unknown(name) }
+        return watcher
+    }
+
+    private func unknown(_ name: String) -> AgentError {
+        let names = configuration.repositories.map(\.name).sorted()
+        let shown = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
+        return AgentError("the agent watches no repository '\(name)'", hint: "it watches \(shown)")
     }
 }

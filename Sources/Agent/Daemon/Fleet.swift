@@ -1,5 +1,6 @@
 import Builder
 import Git
+import OCI
 package import Registry
 import RegistryPoller
 
@@ -10,10 +11,12 @@ import RegistryPoller
 package actor Fleet {
     private let configuration: AgentConfiguration
     package nonisolated let registry: RegistryAccess
-    private let builder: any ImageBuilding
+    package nonisolated let builds: BuildServices
+    private let builder: Builder
+    private let fetcher: RemoteFetcher
     private let poller: RegistryPoller
+    private let mirrors: MirrorShelf
     private var reconcilers: [String: Reconciler] = [:]
-    private var mirrors: MirrorShelf
     /// Whether a scan of a registry serves the cycles of several repositories: in the agent, where all come back soon.
     private let sharesScans: Bool
 
@@ -21,32 +24,56 @@ package actor Fleet {
     package static func open(
         _ configuration: AgentConfiguration, sharesScans: Bool = false, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> Fleet {
-        let registry = registry(configuration)
+        let directory = configuration.stateDirectory
+        let (builder, fetcher) = try await builder(configuration, say: say)
+        let builds = BuildServices(
+            builder: EmbeddedBuilder(builder: builder), queue: BuildQueue(concurrency: configuration.builds.concurrency),
+            failures: await FailureMemory(directory: directory), history: await HistoryStore(directory: directory))
+        return Fleet(
+            configuration: configuration, builds: builds, builder: builder, fetcher: fetcher,
+            mirrors: MirrorShelf(stateDirectory: directory), sharesScans: sharesScans)
+    }
+
+    /// The fleet of another configuration with the same state directory. Mirrors stay open, and builds that are under way
+    /// go on.
+    package func reloaded(
+        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> Fleet {
+        let (builder, fetcher) = try await Self.builder(configuration, say: say)
+        await builds.queue.setConcurrency(configuration.builds.concurrency)
+        return Fleet(
+            configuration: configuration, builds: builds.with(builder: EmbeddedBuilder(builder: builder)),
+            builder: builder, fetcher: fetcher, mirrors: mirrors, sharesScans: sharesScans)
+    }
+
+    private static func builder(
+        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> (Builder, RemoteFetcher) {
         let report = try await MachineIsolation.report(configuration, say: say)
+        // Of nobody: each repository's builds get one of their own.
         let fetcher = RemoteFetcher(
-            stateDirectory: configuration.stateDirectory,
-            credentials: try GitAccess.credentials(configuration.git),
-            trusted: TrustedHosts(of: configuration.repositories.map(\.url)),
-            usesKeysEverywhere: false)
-        do {
+            stateDirectory: configuration.stateDirectory, credentials: GitCredentials(), scope: .repository(""))
+        do throws(BuildError) {
             let builder = try Builder(
-                stateDirectory: configuration.stateDirectory, registry: registry, report: report, fetcher: fetcher)
-            return Fleet(
-                configuration: configuration, registry: registry, builder: EmbeddedBuilder(builder: builder),
-                sharesScans: sharesScans)
+                stateDirectory: configuration.stateDirectory, registry: registry(configuration), report: report,
+                unpackLimit: configuration.builds.unpackLimit, fetcher: fetcher)
+            return (builder, fetcher)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }
     }
 
     private init(
-        configuration: AgentConfiguration, registry: RegistryAccess, builder: any ImageBuilding, sharesScans: Bool
+        configuration: AgentConfiguration, builds: BuildServices, builder: Builder, fetcher: RemoteFetcher,
+        mirrors: MirrorShelf, sharesScans: Bool
     ) {
         self.configuration = configuration
-        self.registry = registry
+        self.builds = builds
         self.builder = builder
+        self.fetcher = fetcher
+        self.mirrors = mirrors
         self.sharesScans = sharesScans
-        mirrors = MirrorShelf(stateDirectory: configuration.stateDirectory)
+        registry = Self.registry(configuration)
         poller = RegistryPoller(registry: registry, directory: "\(configuration.stateDirectory)/inventory")
     }
 
@@ -60,17 +87,32 @@ package actor Fleet {
     /// The reconciler of one entry; it stays for the next cycle, with its mirror open.
     package func reconciler(
         for repository: AgentConfiguration.RepositoryConfiguration
-    ) throws(AgentError) -> Reconciler {
+    ) async throws(AgentError) -> Reconciler {
         if let known = reconcilers[repository.name] { return known }
         let git = repository.git ?? configuration.git
         let services = RepositoryServices(
-            git: try mirrors.services(for: repository, git), builder: builder, tags: poller,
+            git: try await mirrors.services(for: repository, git),
+            builds: builds.with(builder: try builder(for: repository, git)), tags: poller,
+            settings: configuration.builds,
             reuse: sharesScans ? (repository.interval ?? configuration.interval).components.seconds / 2 : 0)
         let reconciler = Reconciler(repository: repository, services: services)
         reconcilers[repository.name] = reconciler
         return reconciler
     }
 
+    /// What the builds of a repository fetch, they fetch as that repository.
+    private func builder(
+        for repository: AgentConfiguration.RepositoryConfiguration, _ git: AgentConfiguration.GitConfiguration
+    ) throws(AgentError) -> any ImageBuilding {
+        let own = fetcher.with(
+            credentials: try GitAccess.credentials(git),
+            scope: .repository(
+                repository.url, granting: configuration.builds.credentials + repository.allowed.credentials))
+        return EmbeddedBuilder(builder: builder.with(fetcher: own))
+    }
+
     /// Removes what earlier builds left and nobody used for long, now and then.
-    package func tidy(now: Int64) async { await builder.collectGarbage(now: now) }
+    package func tidy(now: Int64) async {
+        await builds.builder.collectGarbage(olderThan: configuration.builds.cacheTTL, now: now)
+    }
 }

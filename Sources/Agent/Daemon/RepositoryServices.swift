@@ -3,15 +3,21 @@ package import Forge
 /// What the players of one repository work with: the effects at the cycle's edges. Fakes stand in for them in tests.
 package struct RepositoryServices: Sendable {
     package let git: GitServices
-    package let builder: any ImageBuilding
+    package let builds: BuildServices
     package let tags: any TagSource
+    /// What holds for the builds of all repositories.
+    package let settings: AgentConfiguration.BuildsConfiguration
     /// Seconds for which a scan of a registry serves other cycles, too.
     package let reuse: Int64
 
-    package init(git: GitServices, builder: any ImageBuilding, tags: any TagSource, reuse: Int64 = 0) {
+    package init(
+        git: GitServices, builds: BuildServices, tags: any TagSource,
+        settings: AgentConfiguration.BuildsConfiguration = AgentConfiguration.BuildsConfiguration(), reuse: Int64 = 0
+    ) {
         self.git = git
-        self.builder = builder
+        self.builds = builds
         self.tags = tags
+        self.settings = settings
         self.reuse = reuse
     }
 }

@@ -16,6 +16,15 @@ package struct BuildDiscovery: Sendable {
         /// Declarations that somebody has to mend.
         var failures: [AgentError] = []
 
+        mutating func leaveOut(_ skipped: SkippedBuild) {
+            if skipped.isError {
+                failures.append(AgentError(skipped.reason, place: skipped.origin, hint: skipped.remedy))
+            } else {
+                decisions.append(
+                    CycleReport.Decision(subject: skipped.origin, reason: skipped.reason, remedy: skipped.remedy))
+            }
+        }
+
         var isEmpty: Bool { pipelines.isEmpty && decisions.isEmpty && failures.isEmpty }
     }
 
@@ -28,8 +37,9 @@ package struct BuildDiscovery: Sendable {
                     remedy:
                         "declare one under 'builds:' in .slipway.yaml, or keep a kaniko Job or Pod in the repository"))
         }
+        keepAllowed(&found)
         for index in found.pipelines.indices {
-            found.pipelines[index].contexts.merge(repository.contexts) { own, _ in own }
+            found.pipelines[index].contexts.merge(repository.contexts.mapValues { .configured($0) }) { own, _ in own }
         }
         return found
     }
@@ -40,7 +50,7 @@ package struct BuildDiscovery: Sendable {
         if let file = tree.file(RepositoryFile.path) {
             let bytes = try await remote.read(file)
             do {
-                return Found(pipelines: try RepositoryFile.builds(in: bytes))
+                return Found(pipelines: try RepositoryFile.builds(in: bytes).map { Pipeline(admitting: $0) })
             } catch {
                 return Found(failures: [
                     AgentError(
@@ -60,18 +70,22 @@ package struct BuildDiscovery: Sendable {
         var found = Found()
         for file in try await revisions.kanikoFiles(in: tree) {
             let builds = discovery.builds(in: file.path, bytes: file.content)
-            found.pipelines += builds.pipelines
-            for skipped in builds.skipped {
-                if skipped.isError {
-                    found.failures.append(
-                        AgentError(skipped.reason, place: skipped.origin, hint: skipped.remedy))
-                } else {
-                    found.decisions.append(
-                        CycleReport.Decision(
-                            subject: skipped.origin, reason: skipped.reason, remedy: skipped.remedy))
-                }
-            }
+            found.pipelines += builds.pipelines.map { Pipeline(admitting: $0) }
+            for skipped in builds.skipped { found.leaveOut(skipped) }
         }
         return found
+    }
+
+    /// Leaves out the builds that would push where the operator does not let this repository push.
+    private func keepAllowed(_ found: inout Found) {
+        var kept: [Pipeline] = []
+        for pipeline in found.pipelines {
+            if let problem = repository.allowed.problem(with: pipeline, of: repository.name) {
+                found.leaveOut(problem)
+            } else {
+                kept.append(pipeline)
+            }
+        }
+        found.pipelines = kept
     }
 }

@@ -95,6 +95,10 @@ package struct KanikoArguments: Sendable, Equatable {
         case .transport:
             notes.append(
                 "--\(name) is not taken from the repository: only the agent's own configuration sets transport")
+        case .local:
+            notes.append(
+                "--\(name) is not taken from the repository: it names a file or a cache of the pod, and a repository may "
+                    + "name none of the agent's")
         case .refused(let reason):
             throw Refusal(
                 reason: "executor flag '--\(name)': \(reason)",

@@ -31,7 +31,7 @@ package struct KanikoDiscovery: Sendable {
     }
 
     package struct Found: Sendable {
-        package var pipelines: [Pipeline] = []
+        package var pipelines: [RepositoryPipeline] = []
         package var skipped: [SkippedBuild] = []
     }
 
@@ -89,13 +89,13 @@ package struct KanikoDiscovery: Sendable {
 
     private func pipeline(
         of container: PodContainer, in pod: PodSpec, file: String, origin: String
-    ) throws(UnusableBuild) -> Pipeline? {
+    ) throws(UnusableBuild) -> RepositoryPipeline? {
         let (command, arguments) = try Self.call(of: container)
         if arguments.noPush { throw UnusableBuild(reason: "--no-push: nothing would be published", isError: false) }
         guard !arguments.destinations.isEmpty else {
             throw UnusableBuild(reason: "no --destination", remedy: "name the image with --destination=REPOSITORY:TAG")
         }
-        var destinations: [Pipeline.Destination] = []
+        var destinations: [RepositoryPipeline.Destination] = []
         for text in arguments.destinations { destinations.append(try Self.destination(text)) }
         let finder = KanikoContextFinder(
             branch: branch, tree: tree, isSameRepository: { Self.isSameRepository($0, as: repositoryURLs) })
@@ -107,7 +107,7 @@ package struct KanikoDiscovery: Sendable {
                 platform = try Platform(text)
             } catch { throw UnusableBuild(reason: "--custom-platform: \(error.description)") }
         }
-        return Pipeline(
+        return RepositoryPipeline(
             name: "\(pod.workload.name)/\(container.name)", origin: origin, contextPath: place.directory,
             dockerfile: place.dockerfile, target: arguments.target, arguments: arguments.buildArguments,
             labels: arguments.labels, annotations: arguments.annotations, platform: platform,
@@ -132,19 +132,25 @@ package struct KanikoDiscovery: Sendable {
         }
     }
 
-    private static func destination(_ text: String) throws(UnusableBuild) -> Pipeline.Destination {
-        let location: ImageLocation
+    private static func destination(_ text: String) throws(UnusableBuild) -> RepositoryPipeline.Destination {
+        guard !text.hasPrefix("oci:") else {
+            throw UnusableBuild(
+                reason: "--destination=\(text) is a directory of the agent's machine, where a repository may not write",
+                remedy: "name an image of a registry")
+        }
+        let image: Reference
         do {
-            location = try ImageLocation(text)
+            image = try Reference(text)
         } catch {
             throw UnusableBuild(
                 reason: "--destination=\(text) is no image reference: \(error.cause ?? error.summary)",
                 remedy: "replace the placeholder by REPOSITORY:TAG")
         }
-        guard location.digest == nil else {
+        guard image.digest == nil else {
             throw UnusableBuild(reason: "--destination=\(text) names a digest", remedy: "name a tag")
         }
-        return Pipeline.Destination(repository: location.repository, naming: .literal(location.tag ?? "latest"))
+        return RepositoryPipeline.Destination(
+            repository: RegistryRepository(image), naming: .literal(image.tag ?? "latest"))
     }
 
     /// Whether a URL names the repository that has these addresses.

@@ -33,6 +33,8 @@ package struct KanikoFlag: Sendable {
         case immaterial
         /// Lowers transport security. A repository's content may not decide that for the agent.
         case transport
+        /// Names a file, a directory or a cache of the pod. A repository may not name the agent's.
+        case local
         /// Would change the image in a way that is not supported there.
         case refused(String)
     }

@@ -47,12 +47,12 @@ extension KanikoFlags {
                     reason: "\(ownRoot): the image's files are not unpacked to /",
                     remedy: "take the image out with --oci-layout-path or --tar-path and unpack that")),
             KanikoFlag("dryrun", .boolean, found: .refused("the executor is told to build nothing")),
-            KanikoFlag("kaniko-dir"),
+            KanikoFlag("kaniko-dir", found: .local),
 
             // Caches.
             KanikoFlag("cache", .toggle),
-            KanikoFlag("cache-repo"),
-            KanikoFlag("cache-dir"),
+            KanikoFlag("cache-repo", found: .local),
+            KanikoFlag("cache-dir", found: .local),
             KanikoFlag("cache-run-layers", .toggle),
             KanikoFlag("cache-copy-layers", .toggle),
             KanikoFlag("cache-ttl"),
@@ -71,11 +71,11 @@ extension KanikoFlags {
             KanikoFlag("image-download-retry"),
             KanikoFlag("image-fs-extract-retry"),
             KanikoFlag("skip-push-permission-check", .boolean),
-            KanikoFlag("tar-path"),
-            KanikoFlag("oci-layout-path"),
-            KanikoFlag("digest-file"),
-            KanikoFlag("image-name-with-digest-file"),
-            KanikoFlag("image-name-tag-with-digest-file"),
+            KanikoFlag("tar-path", found: .local),
+            KanikoFlag("oci-layout-path", found: .local),
+            KanikoFlag("digest-file", found: .local),
+            KanikoFlag("image-name-with-digest-file", found: .local),
+            KanikoFlag("image-name-tag-with-digest-file", found: .local),
             KanikoFlag("image-format"),
 
             // Log.
@@ -97,7 +97,7 @@ extension KanikoFlags {
         KanikoFlag("registry-mirror", .list, found: .transport),
         KanikoFlag("registry-map", .list, found: .transport),
         KanikoFlag("skip-default-registry-fallback", .boolean, found: .transport),
-        KanikoFlag("credential-helpers", .list),
+        KanikoFlag("credential-helpers", .list, found: .transport),
     ]
 
     /// The warmer of kaniko 1.24.

@@ -1,3 +1,4 @@
+package import Builder
 package import OCI
 
 /// A name with a value, as `--build-arg`, `--label` and the like give them.
@@ -11,22 +12,56 @@ package struct BuildArgument: Hashable, Sendable {
     }
 }
 
-/// One build that a repository asks for: what to build, and the names that the image gets.
-package struct Pipeline: Sendable {
-    /// How a tag is made.
-    package enum Naming: Hashable, Sendable {
-        /// As a kaniko manifest writes it. A numbered tag (`v3`) that is taken goes on to the next number of its series;
-        /// `latest` and other names without digits move from image to image.
-        case literal(String)
-        /// From a template, never overwritten unless the pipeline is declared mutable.
-        case template(TagTemplate)
-    }
+/// How a tag is made.
+package enum TagNaming: Hashable, Sendable {
+    /// As a kaniko manifest writes it. A numbered tag (`v3`) that is taken goes on to the next number of its series;
+    /// `latest` and other names without digits move from image to image.
+    case literal(String)
+    /// From a template, never overwritten unless the pipeline is declared mutable.
+    case template(TagTemplate)
+}
+
+/// Who declares a build, and hence what the declaration may name.
+package protocol BuildScope: Sendable {
+    /// Where the image goes.
+    associatedtype Repository: Hashable & Sendable
+    /// What a named context stands for.
+    associatedtype Context: Sendable
+}
+
+/// The agent's configuration: all that the agent's user may read and write, also on its machine.
+package enum OperatorScope: BuildScope {
+    package typealias Repository = RepositoryLocation
+    package typealias Context = PipelineContext
+}
+
+/// What a watched repository holds: registries, other servers, and the repository itself.
+package enum RepositoryScope: BuildScope {
+    package typealias Repository = RegistryRepository
+    package typealias Context = RepositoryContext
+}
+
+/// A build as the cycle works with it.
+package typealias Pipeline = BuildDeclaration<OperatorScope>
+
+/// A build that a repository declares, in `.slipway.yaml` or by a kaniko Job.
+package typealias RepositoryPipeline = BuildDeclaration<RepositoryScope>
+
+/// A named context of a build, with whose word it is.
+package enum PipelineContext: Sendable {
+    case configured(NamedContext)
+    case declared(RepositoryContext)
+}
+
+/// One build that is asked for: what to build, and the names that the image gets.
+package struct BuildDeclaration<Scope: BuildScope>: Sendable {
+    package typealias Naming = TagNaming
 
     package struct Destination: Hashable, Sendable {
-        package let repository: RepositoryLocation
+        package let repository: Scope.Repository
         package let naming: Naming
 
-        package init(repository: RepositoryLocation, naming: Naming) {
+        package init(repository: Scope.Repository, naming: Naming) {
             self.repository = repository
             self.naming = naming
         }
@@ -45,13 +80,27 @@ package struct Pipeline: Sendable {
     package var labels: [BuildArgument] = []
     package var annotations: [BuildArgument] = []
     package var platform: Platform?
-    /// Named contexts by name, each a `docker-image://`, `oci-layout://` or directory text.
-    package var contexts: [String: String] = [:]
+    /// Named contexts by name.
+    package var contexts: [String: Scope.Context] = [:]
     package var destinations: [Destination]
     /// Whether tags that exist may be moved to a new image.
     package var isMutable = false
     /// What the reader should know, of flags that have no effect and mappings that were made.
     package var notes: [String] = []
+}
+
+extension BuildDeclaration<OperatorScope> {
+    /// The only way from what a repository declares to what the cycle builds.
+    package init(admitting declaration: RepositoryPipeline) {
+        self.init(
+            name: declaration.name, origin: declaration.origin, contextPath: declaration.contextPath,
+            dockerfile: declaration.dockerfile, target: declaration.target, arguments: declaration.arguments,
+            labels: declaration.labels, annotations: declaration.annotations, platform: declaration.platform,
+            contexts: declaration.contexts.mapValues { .declared($0) },
+            destinations: declaration.destinations.map {
+                Destination(repository: RepositoryLocation($0.repository), naming: $0.naming)
+            }, isMutable: declaration.isMutable, notes: declaration.notes)
+    }
 }
 
 /// Something that looked like a build and is none, with the reason.

@@ -16,8 +16,8 @@ package protocol ImageBuilding: Sendable {
     func rename(
         _ digest: Digest, in repository: RepositoryLocation, to names: [ImageLocation], annotations: [String: String]
     ) async throws(BuildError) -> Digest
-    /// Removes what earlier builds left and nobody used for long, now and then.
-    func collectGarbage(now: Int64) async
+    /// Removes what earlier builds left and nobody used for so long, now and then; `nil`: for the usual time.
+    func collectGarbage(olderThan age: Duration?, now: Int64) async
 }
 
 /// An image that was built and has no name at a registry yet.
@@ -54,8 +54,9 @@ struct EmbeddedBuilder: ImageBuilding {
     }
 
     /// A failure only costs room.
-    func collectGarbage(now: Int64) async {
-        _ = try? await builder.collect(StoreLimits(), now: now, every: .seconds(600))
+    func collectGarbage(olderThan age: Duration?, now: Int64) async {
+        let limits = age.map { StoreLimits(age: $0) } ?? StoreLimits()
+        _ = try? await builder.collect(limits, now: now, every: .seconds(600))
     }
 
     private struct Image: PushableImage {

@@ -8,26 +8,46 @@ import RegistryPoller
 struct ImageMaker: Sendable {
     let repository: AgentConfiguration.RepositoryConfiguration
     let remote: any GitRemote
-    let builder: any ImageBuilding
+    let builds: BuildServices
     let check: UpToDateCheck
+    let runner: BuildRunner
 
     init(
-        repository: AgentConfiguration.RepositoryConfiguration, remote: any GitRemote, builder: any ImageBuilding
+        repository: AgentConfiguration.RepositoryConfiguration, git: GitServices, builds: BuildServices,
+        settings: AgentConfiguration.BuildsConfiguration
     ) {
         self.repository = repository
-        self.remote = remote
-        self.builder = builder
-        check = UpToDateCheck(branch: repository.branch, remote: remote, builder: builder)
+        self.builds = builds
+        remote = git.remote
+        check = UpToDateCheck(
+            repository: repository, settings: settings, remote: git.remote, builder: builds.builder,
+            clock: git.clock)
+        runner = BuildRunner(services: builds, clock: git.clock)
+    }
+
+    private func key(_ pipeline: Pipeline) -> PipelineKey {
+        PipelineKey(repository: repository.name, pipeline: pipeline.name)
     }
 
     /// Makes what is due, independent pipelines side by side. A failure is its pipeline's own: the others go on.
-    func make(_ pipelines: [Pipeline], _ facts: MakeFacts, in cycle: CycleRecorder) async {
+    ///
+    /// - Parameter waits: for the ends of the builds.
+    func make(_ pipelines: [Pipeline], _ facts: MakeFacts, waits: Bool, in cycle: CycleRecorder) async {
+        await builds.failures.keep(only: Set(pipelines.map(\.name)), of: repository.name)
         let order = PipelineOrder(pipelines, sources: await sources(of: pipelines, in: facts.tree))
         await withTaskGroup(of: Void.self) { group in
             for index in pipelines.indices {
                 group.addTask {
                     await order.wait(for: index)
-                    await make(pipelines[index], facts, in: cycle)
+                    var pending: Pipeline?
+                    for other in await order.needed(by: index).sorted() where pending == nil {
+                        if await builds.dispatcher.isUnderWay(key(pipelines[other])) { pending = pipelines[other] }
+                    }
+                    if let pending, !waits {
+                        cycle.decide(pipelines[index].name, "waits for the build of \(pending.name)")
+                    } else {
+                        await make(pipelines[index], facts, waits: waits, in: cycle)
+                    }
                     await order.finish(index)
                 }
             }
@@ -48,16 +68,18 @@ struct ImageMaker: Sendable {
         return sources
     }
 
-    private func make(_ pipeline: Pipeline, _ facts: MakeFacts, in cycle: CycleRecorder) async {
+    private func make(_ pipeline: Pipeline, _ facts: MakeFacts, waits: Bool, in cycle: CycleRecorder) async {
         do {
             for note in pipeline.notes { cycle.decide(pipeline.name, note) }
             let decision = try await cycle.phase(.changed, subject: pipeline.name) {
                 try await check.decision(for: pipeline, in: facts)
             }
             switch decision {
-            case .upToDate(let reason): cycle.decide(pipeline.name, "nothing to build: \(reason)")
+            case .upToDate(let reason):
+                cycle.decide(pipeline.name, "nothing to build: \(reason)")
+                await builds.failures.succeeded(key(pipeline))
             case .rename(let record, let order): try await rename(record, order, facts, in: cycle)
-            case .build(let order): try await build(order, facts, in: cycle)
+            case .build(let order): try await build(order, facts, waits: waits, in: cycle)
             }
         } catch {
             cycle.fail(error)
@@ -67,34 +89,73 @@ struct ImageMaker: Sendable {
     // MARK: Build and push
 
     private func build(
-        _ order: BuildOrder, _ facts: MakeFacts, in cycle: CycleRecorder
+        _ order: BuildOrder, _ facts: MakeFacts, waits: Bool, in cycle: CycleRecorder
     ) async throws(ReconcileError) {
+        if cycle.dryRun { return await plan(order, facts, in: cycle) }
+        let name = order.pipeline.name
+        try await askMemory(about: order, waits: waits)
+        let revision = facts.tree.revision.id.description
+        // What a cycle does not wait for is told in its own report.
+        let recorder = waits ? cycle : cycle.apart()
+        switch await builds.dispatcher.begin(
+            key(order.pipeline), contentKey: order.key.description,
+            { [runner, key = key(order.pipeline)] in await runner.run(order, as: key, at: revision, in: recorder) })
+        {
+        case .closed: cycle.decide(name, "not built: the agent is leaving")
+        case .busy(let build):
+            guard waits else {
+                cycle.isPending(CycleReport.Pending(pipeline: name, isOutdated: true))
+                return cycle.decide(name, "waits: an older revision is being built")
+            }
+            _ = await build.task.value
+            try await self.build(order, facts, waits: true, in: cycle)
+        case .underWay(let build, _):
+            guard waits else { return cycle.isPending(CycleReport.Pending(pipeline: name, isOutdated: false)) }
+            let image = try await Self.value(of: build.task)
+            await remember(
+                order, digest: try? Digest(image.digest), annotations: order.request.annotations, facts)
+            cycle.made(image)
+        }
+    }
+
+    /// The build ends with the cycle that waits for it.
+    private static func value(
+        of task: Task<BuildDispatcher.Result, Never>
+    ) async throws(ReconcileError) -> CycleReport.Image {
+        try await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }.get()
+    }
+
+    /// What failed by its own fault is not built again; what the world was at fault for, not before its time, but where a
+    /// person waits for it.
+    private func askMemory(about order: BuildOrder, waits: Bool) async throws(ReconcileError) {
+        let verdict = await builds.failures.verdict(
+            for: key(order.pipeline), contentKey: order.key.description, now: runner.clock.now)
+        let record: FailureRecord
+        switch verdict {
+        case .go: return
+        case .waiting(let known):
+            if waits { return }
+            record = known
+        case .stalled(let known): record = known
+        }
+        let failure = RememberedFailure(record, isNew: false)
+        throw ReconcileError(
+            phase: .execute, subject: order.pipeline.name, disposition: record.kind == .input ? .stalled : .retry,
+            underlying: failure, remembered: failure)
+    }
+
+    private func plan(_ order: BuildOrder, _ facts: MakeFacts, in cycle: CycleRecorder) async {
         let names = order.names.map(\.description)
-        if cycle.dryRun {
-            cycle.decide(order.pipeline.name, "would build \(names.joined(separator: ", ")): \(order.reason)")
-            await remember(order, digest: nil, annotations: order.request.annotations, facts)
-            cycle.made(
-                CycleReport.Image(
-                    pipeline: order.pipeline.name, references: names, digest: "", layers: [], isolation: nil,
-                    built: false, seconds: 0))
-            return
-        }
-        cycle.say("Building \(names.joined(separator: ", ")) from \(order.pipeline.dockerfile): \(order.reason)")
-        let start = ContinuousClock.now
-        let progress = BuildProgress(say: cycle.say)
-        let image = try await cycle.phase(.execute, subject: order.pipeline.name) {
-            try await builder.build(order, progress: progress.handle)
-        }
-        try await cycle.phase(.push, subject: order.pipeline.name) {
-            try await image.push(to: order.names, progress: progress.handle)
-        }
-        let seconds = (ContinuousClock.now - start).seconds
-        await remember(order, digest: image.digest, annotations: image.annotations, facts)
+        cycle.decide(order.pipeline.name, "would build \(names.joined(separator: ", ")): \(order.reason)")
+        await remember(order, digest: nil, annotations: order.request.annotations, facts)
         cycle.made(
             CycleReport.Image(
-                pipeline: order.pipeline.name, references: names, digest: image.digest.description,
-                layers: image.layers, isolation: image.isolation, built: true, seconds: seconds))
-        cycle.say("Pushed \(names.joined(separator: ", ")) \(image.digest)")
+                pipeline: order.pipeline.name, references: names, digest: "", layers: [], isolation: nil,
+                built: false, seconds: 0))
     }
 
     /// Gives an image that the registry holds the names that it lacks; nothing is built.
@@ -115,7 +176,7 @@ struct ImageMaker: Sendable {
         }
         let digest = try await cycle.phase(.push, subject: order.pipeline.name) {
             guard let digest = record.digest else { throw AgentError("the registry gave no digest for \(record.tag)") }
-            return try await builder.rename(
+            return try await builds.builder.rename(
                 digest, in: primary.repository, to: order.names, annotations: annotations)
         }
         await remember(order, digest: digest, annotations: annotations, facts)

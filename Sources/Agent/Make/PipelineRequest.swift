@@ -8,8 +8,15 @@ struct PipelineRequest: Sendable {
     let tree: RevisionTree
     let remote: any GitRemote
 
-    init(_ pipeline: Pipeline, tree: RevisionTree, remote: any GitRemote) {
+    /// What the operator lets the repository build on; `nil`: anything.
+    let bases: AllowedBases?
+
+    init(
+        _ pipeline: Pipeline, of repository: AgentConfiguration.RepositoryConfiguration, tree: RevisionTree,
+        remote: any GitRemote
+    ) {
         self.pipeline = pipeline
+        bases = repository.allowed.bases(of: repository.name)
         self.tree = tree
         self.remote = remote
     }
@@ -41,13 +48,8 @@ struct PipelineRequest: Sendable {
         request.annotations[Annotation.revision] = source.id.description
         request.annotations[Annotation.source] = remote.displayURL
         request.annotations[Annotation.created] = CalendarTime(secondsSince1970: source.committer.time).rfc3339
-        for (name, text) in pipeline.contexts {
-            do {
-                request.namedContexts[name] = try NamedContext(text)
-            } catch {
-                throw AgentError(error.summary, place: pipeline.origin, cause: error.cause, hint: error.hint)
-            }
-        }
+        request.allowedBases = bases
+        request.namedContexts = try namedContexts()
         return request
     }
 
@@ -58,5 +60,58 @@ struct PipelineRequest: Sendable {
                 hint: "correct 'dockerfile', a path from the repository's root")
         }
         return file
+    }
+
+    /// A request of the pipeline's over the context in which some files are those of another revision.
+    func request(
+        _ request: BuildRequest, replacing replaced: [String: TreeEntry]
+    ) throws(AgentError) -> BuildRequest {
+        var request = request
+        request.context = remote.context(tree, root: pipeline.contextPath, replacing: replaced)
+        request.namedContexts = try namedContexts(replacing: replaced)
+        return request
+    }
+
+    private func namedContexts(
+        replacing replaced: [String: TreeEntry] = [:]
+    ) throws(AgentError) -> [String: NamedContext] {
+        var contexts: [String: NamedContext] = [:]
+        for (name, context) in pipeline.contexts {
+            switch context {
+            case .configured(let context): contexts[name] = context
+            case .declared(let context):
+                do {
+                    contexts[name] = try namedContext(context, replacing: replaced)
+                } catch {
+                    throw AgentError(
+                        "the build context '\(name)' cannot be used: \(error.summary)", place: pipeline.origin,
+                        cause: error.cause, hint: error.hint)
+                }
+            }
+        }
+        return contexts
+    }
+
+    /// The only way from what a repository's context may be to what a builder's may. A folder is read from the revision's
+    /// tree: no path and no link in it leads to a file of this machine.
+    private func namedContext(
+        _ context: RepositoryContext, replacing replaced: [String: TreeEntry]
+    ) throws(BuildError) -> NamedContext {
+        switch context {
+        case .image(let image):
+            try bases?.admit(image, at: pipeline.origin)
+            return .image(ImageLocation(image))
+        case .empty: return .context(EmptyContext())
+        case .git(let locator): return .git(locator)
+        case .url(let url): return .url(url)
+        case .stage(let stage): return .stage(stage)
+        case .folder(let path):
+            guard tree.isDirectory(path) else {
+                throw BuildError(
+                    .missingSource, "'\(path)' is no directory of the repository",
+                    hint: "write the path of a directory from the repository's root; links are not followed")
+            }
+            return .context(remote.context(tree, root: path, replacing: replaced))
+        }
     }
 }

@@ -17,9 +17,11 @@ struct MakeFacts: Sendable {
 ///
 /// A pipeline is up to date when the newest image of its destination records the content key that the revision gives.
 struct UpToDateCheck: Sendable {
-    let branch: String
+    let repository: AgentConfiguration.RepositoryConfiguration
+    let settings: AgentConfiguration.BuildsConfiguration
     let remote: any GitRemote
     let builder: any ImageBuilding
+    let clock: any AgentClock
 
     func decision(
         for pipeline: Pipeline, in facts: MakeFacts
@@ -29,7 +31,9 @@ struct UpToDateCheck: Sendable {
         }
         let (history, tree) = (facts.history, facts.tree)
         let source = history.source ?? tree.revision
-        let request = try await PipelineRequest(pipeline, tree: tree, remote: remote).request(source: source)
+        var request = try await PipelineRequest(pipeline, of: repository, tree: tree, remote: remote)
+            .request(source: source)
+        settings.apply(to: &request, now: clock.now)
         let inventory = try await explained {
             try await facts.catalog.inventory(of: primary.repository, isFresh: true)
         }
@@ -98,8 +102,8 @@ struct UpToDateCheck: Sendable {
                 if let entry = try await remote.entry(at: path, in: old) { replaced[path] = entry }
             }
             guard !replaced.isEmpty else { return nil }
-            var request = request
-            request.context = remote.context(tree, root: pipeline.contextPath, replacing: replaced)
+            let request = try PipelineRequest(pipeline, of: repository, tree: tree, remote: remote)
+                .request(request, replacing: replaced)
             return try await builder.contentKey(request).description
         }
     }
@@ -117,7 +121,8 @@ struct UpToDateCheck: Sendable {
     private static func deployedTags(of repository: RepositoryLocation, in targets: [ImageTarget]) -> Set<String> {
         Set(
             targets.compactMap { target in
-                guard let image = try? ImageLocation(target.image), image.repository == repository else { return nil }
+                guard let image = try? Reference(target.image), ImageLocation(image).repository == repository
+                else { return nil }
                 return image.tag
             })
     }
@@ -127,7 +132,7 @@ struct UpToDateCheck: Sendable {
         deployed: Set<String>
     ) throws(AgentError) -> [ImageLocation] {
         let values = TagTemplate.Values(
-            branch: branch, commit: source.id.description, commitTime: source.committer.time)
+            branch: repository.branch, commit: source.id.description, commitTime: source.committer.time)
         var names: [ImageLocation] = []
         for destination in pipeline.destinations.filter({ $0 != primary }) + [primary] {
             // A second repository follows the first one's numbers, so that one image has one number everywhere.

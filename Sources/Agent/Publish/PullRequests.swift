@@ -27,7 +27,7 @@ struct PullRequests: Sendable {
                 try await cycle.phase(.publish, subject: branch) {
                     try await forge.update(existing, title: title, body: body)
                 }
-                cycle.say("Pull request renewed: \(existing.url)")
+                cycle.announce("Pull request renewed: \(existing.url)")
             }
             cycle.requested(.init(number: existing.number, url: existing.url, branch: branch, title: title))
             return
@@ -40,7 +40,7 @@ struct PullRequests: Sendable {
         }
         let draft = PullRequestDraft(head: branch, base: base, title: title, body: body, options: settings.options)
         let (made, warnings) = try await cycle.phase(.publish, subject: branch) { try await forge.open(draft) }
-        cycle.say("Pull request opened: \(made.url)")
+        cycle.announce("Pull request opened: \(made.url)")
         for warning in warnings { cycle.decide("pull request \(made.url)", warning) }
         cycle.requested(.init(number: made.number, url: made.url, branch: branch, title: title))
     }
@@ -50,7 +50,7 @@ struct PullRequests: Sendable {
         guard let open = try await forge.find(head: branch, base: base), open.state == .open else { return }
         try await forge.close(
             open, comment: "This change is on `\(base)` already, or another one took its place.")
-        cycle.say("Pull request closed: \(open.url)")
+        cycle.announce("Pull request closed: \(open.url)")
     }
 
     /// Title and description: from the templates, else the commit message's first line and what is changed.

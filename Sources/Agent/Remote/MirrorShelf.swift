@@ -2,22 +2,24 @@ import Git
 import OCI
 
 /// The mirrors that are open, each for the entries that read one URL with the same credentials.
-package struct MirrorShelf {
+package actor MirrorShelf {
     private let stateDirectory: String
     private var open: [String: Mirror] = [:]
 
     package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
 
     /// What the players of an entry read and write by.
-    package mutating func services(
+    package func services(
         for repository: AgentConfiguration.RepositoryConfiguration, _ git: AgentConfiguration.GitConfiguration
-    ) throws(AgentError) -> GitServices {
+    ) async throws(AgentError) -> GitServices {
         let credentials = try GitAccess.credentials(git)
         let forge = try GitAccess.forge(git, url: repository.url)
         let folder = Self.folder(for: repository.url, git)
         let mirror: Mirror
         if let known = open[folder] {
             mirror = known
+            // The files of credentials may have changed.
+            await mirror.use(credentials)
         } else {
             do {
                 mirror = try Mirror(

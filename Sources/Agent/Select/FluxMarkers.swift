@@ -49,10 +49,12 @@ struct FluxMarkers: UpdateSource {
                 "allow it under spec.accessFrom, for all namespaces by matchLabels: {} or by kubernetes.io/metadata.name"
             )
         }
-        guard let image = try? ImageLocation(repository.image), image.tag == nil, image.digest == nil else {
+        guard let image = (try? Reference(repository.image)).map({ ImageLocation($0) }), image.tag == nil,
+            image.digest == nil
+        else {
             throw refuse(
                 "the image repository \(space):\(repository.name) has the image '\(repository.image)'",
-                repository.location, "write the name without scheme, tag and digest")
+                repository.location, "write a registry's repository, without scheme, tag and digest")
         }
         var question = ImageQuestion(
             image: ImageLocation(repository: image.repository, tag: current(target)),
@@ -100,7 +102,7 @@ struct FluxMarkers: UpdateSource {
     func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
         // Flux v2's policies go by names alone.
         guard let (policy, repository) = objects(of: target), policy.problem == nil, !policy.isSuspended,
-            !repository.isSuspended, let location = try? ImageLocation(repository.image).repository
+            !repository.isSuspended, let location = (try? Reference(repository.image)).map({ ImageLocation($0).repository })
         else { return nil }
         return TagCatalog.ScanRequest(location: location, isComplete: built.contains(location))
     }

@@ -52,5 +52,7 @@ struct ImageChoice: Sendable {
 enum SelectionOutcome: Sendable {
     /// Nothing is to be written, for this reason.
     case left(String)
+    /// A person took it back.
+    case held(String)
     case chosen(ImageChoice)
 }

@@ -66,6 +66,8 @@ private struct SelectionTail {
                 }
                 switch outcome {
                 case .left(let reason): cycle.decide(subject, reason)
+                case .held(let reason):
+                    cycle.decide([CycleReport.Decision(subject: subject, reason: reason, isHold: true)])
                 case .chosen(let choice): choices.append(choice)
                 }
             } catch {
@@ -88,7 +90,7 @@ private struct SelectionTail {
             let outcome = try source.outcome(
                 for: item, asked, ChosenTag(tag: tag, digest: answer.digest, reason: answer.reason))
             guard case .chosen = outcome, let value = answer.heldFor else { return outcome }
-            return .left(
+            return .held(
                 "held: a person took back \(value.text), which \(value.commit.short) wrote; "
                     + "\(tag) waits until something newer appears, or for 'slipway release'")
         }

@@ -58,9 +58,10 @@ enum Written {
         return platforms
     }
 
+    /// A manifest's image: one of a registry, never a directory of this machine.
     static func location(_ text: String, at place: SourceLocation) throws(AgentError) -> ImageLocation {
         do {
-            return try ImageLocation(text)
+            return ImageLocation(try Reference(text))
         } catch {
             throw AgentError(
                 "'\(text)' is no image reference", place: place.description,

@@ -20,6 +20,8 @@ package final class Metrics: Sendable {
         declare("slipway_updates_total", "counter", "Image references rewritten, by repository.")
         declare("slipway_commits_total", "counter", "Commits pushed, by repository.")
         declare("slipway_failures_total", "counter", "Failures, by repository and phase.")
+        declare("slipway_reloads_total", "counter", "Reloads of the configuration, by result.")
+        declare("slipway_repository_up", "gauge", "Whether the last cycle of a repository had no failure.")
         declare("slipway_last_success_timestamp_seconds", "gauge", "End of the last cycle without failure.")
     }
 
@@ -35,6 +37,12 @@ package final class Metrics: Sendable {
         families.withLock { $0[name]?.values[Self.render(labels)] = value }
     }
 
+    /// How a repository is doing now.
+    package func record(_ status: RepositoryStatus) {
+        let isUp = status.state != .failing && status.state != .stalled && status.state != .starting
+        set("slipway_repository_up", isUp ? 1 : 0, [("repository", status.repository)])
+    }
+
     package func record(_ report: CycleReport, seconds: Double, now: Double) {
         let repository = ("repository", report.repository)
         add("slipway_cycles_total", 1, [repository, ("result", report.failures.isEmpty ? "success" : "failure")])
@@ -43,7 +51,7 @@ package final class Metrics: Sendable {
         add("slipway_images_built_total", Double(report.images.count { $0.built }), [repository])
         add("slipway_updates_total", report.commit == nil ? 0 : Double(report.updates.count), [repository])
         add("slipway_commits_total", report.commit == nil ? 0 : 1, [repository])
-        for failure in report.failures {
+        for failure in report.failures where failure.isRemembered != true {
             add("slipway_failures_total", 1, [repository, ("phase", failure.phase.rawValue)])
         }
         if report.failures.isEmpty { set("slipway_last_success_timestamp_seconds", now, [repository]) }

@@ -15,7 +15,7 @@ package struct AvailableImages: Sendable {
     /// Lists the repositories of these images, several at once. One that cannot be asked has no images and a reason.
     package init(of images: [String], from poller: RegistryPoller, history: BranchHistory) async {
         self.history = history
-        let locations = Set(images.compactMap { try? ImageLocation($0).repository })
+        let locations = Set(images.compactMap(Self.location))
         typealias Answer = (location: RepositoryLocation, inventory: TagInventory?, problem: String?)
         await withTaskGroup(of: Answer.self) { group in
             var waiting = locations.makeIterator()
@@ -38,12 +38,15 @@ package struct AvailableImages: Sendable {
         }
     }
 
-    package func problem(of image: String) -> String? {
-        (try? ImageLocation(image)).flatMap { problems[$0.repository] }
+    /// A manifest's image is one of a registry, never a directory of this machine.
+    private static func location(_ image: String) -> RepositoryLocation? {
+        (try? Reference(image)).map { ImageLocation($0).repository }
     }
 
+    package func problem(of image: String) -> String? { Self.location(image).flatMap { problems[$0] } }
+
     private func inventory(of image: String) -> TagInventory? {
-        (try? ImageLocation(image)).flatMap { inventories[$0.repository] }
+        Self.location(image).flatMap { inventories[$0] }
     }
 
     /// The image's tags as a policy takes them: images that the agent built in the order of their commits.

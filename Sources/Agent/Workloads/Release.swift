@@ -112,10 +112,8 @@ package struct Release: Sendable {
     }
 
     private static func isSameName(_ image: String, _ wanted: ImageText) -> Bool {
-        guard let own = try? ImageLocation(image), let other = try? ImageLocation(wanted.description) else {
-            return false
-        }
-        return own.repository == other.repository
+        guard let own = try? Reference(image), let other = try? Reference(wanted.description) else { return false }
+        return RegistryRepository(own) == RegistryRepository(other)
     }
 
     /// The edits of one file.

@@ -20,14 +20,15 @@ package struct RepositoryEditor: Sendable {
     private static let sizeLimit = 16 << 20
 
     /// - Throws: when the configuration does not name exactly one repository, or its mirror cannot be opened.
-    package init(_ configuration: AgentConfiguration) throws(AgentError) {
+    package init(_ configuration: AgentConfiguration) async throws(AgentError) {
         guard configuration.repositories.count == 1, let repository = configuration.repositories.first else {
             throw AgentError(
                 "the configuration has \(configuration.repositories.count) repositories",
                 hint: "say which one by --name")
         }
-        var mirrors = MirrorShelf(stateDirectory: configuration.stateDirectory)
-        try self.init(repository, git: mirrors.services(for: repository, repository.git ?? configuration.git))
+        let mirrors = MirrorShelf(stateDirectory: configuration.stateDirectory)
+        self.init(
+            repository, git: try await mirrors.services(for: repository, repository.git ?? configuration.git))
     }
 
     package init(_ repository: AgentConfiguration.RepositoryConfiguration, git: GitServices) {

@@ -7,6 +7,9 @@ struct StepHasher {
     let contexts: PlanContexts
     /// What stands for another stage: its number in the plan's key, its content in a step's.
     let stageNames: [Int: String]
+    /// Whether a file that is not fetched, because its checksum is known, counts by who may fetch it: a layer that was made from
+    /// it is found again by those alone. What an image is made from does not change with a token.
+    let countsReaders: Bool
     /// Whose cache mounts a step would get; `nil` in the plan's key, which is compared within one repository only.
     var cacheNamespace: String?
 
@@ -75,6 +78,7 @@ struct StepHasher {
                 hasher.add(["url", RemoteName.fileName(of: url) ?? "", "\(unpacks)"])
                 if let checksum {
                     hasher.add("\(checksum)")
+                    if countsReaders, let reader = contexts.remote.reader(of: url) { hasher.add("for \(reader)") }
                 } else {
                     let file = try await contexts.remote.file(url)
                     hasher.add("\(file.digest)")

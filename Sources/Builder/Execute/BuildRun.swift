@@ -208,7 +208,8 @@ actor BuildRun {
             times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
             variant: request.layerVariant, isRecorded: isRecorded,
             hasher: StepHasher(
-                plan: plan, contexts: contexts, stageNames: names, cacheNamespace: request.cacheNamespace))
+                plan: plan, contexts: contexts, stageNames: names, countsReaders: true,
+                cacheNamespace: request.cacheNamespace))
     }
 
     /// Something has to be done that no build did before: then the stages that stand on this one will need their base

@@ -17,14 +17,26 @@ actor BaseImages {
         self.store = store
     }
 
-    /// An image by the name that the Dockerfile gives it.
+    /// An image by the name that the Dockerfile gives it: one of a registry, and one that this build may use. A Dockerfile is
+    /// content, and where images lie on this machine is the business of named contexts.
     func image(_ name: String, platform: BuildPlatform?, at place: SourceLocation) async throws(BuildError) -> BaseImage
     {
-        let location: ImageLocation
-        do throws(OCIError) { location = try ImageLocation(name) } catch {
-            throw BuildError(.baseImage, "'\(name)' is not the name of an image", place: place.description, from: error)
+        let reference: Reference
+        do throws(OCIError) { reference = try Reference(name) } catch {
+            var refusal = BuildError(
+                .baseImage, "'\(name)' is not the name of an image", place: place.description, from: error)
+            if name.hasPrefix("oci:") {
+                refusal.summary = "a Dockerfile cannot name an OCI layout, as '\(name)' does"
+                refusal.cause = "the path is one of the machine that builds, not of the build context"
+                refusal.hint =
+                    "give the layout a name with --build-context NAME=oci-layout://DIRECTORY and use that name; in an "
+                    + "agent's repository, push the image to a registry"
+            }
+            throw refusal
         }
-        return try await resolve(location, as: location.withDefaultTag.description, platform, place)
+        try request.allowedBases?.admit(reference, at: place.description)
+        return try await resolve(
+            ImageLocation(reference), as: reference.withDefaultTag.description, platform, place)
     }
 
     /// The image that a named context stands for; `nil` when it is a directory.
@@ -34,7 +46,7 @@ actor BaseImages {
         _ name: String, platform: BuildPlatform?, at place: SourceLocation
     ) async throws(BuildError) -> BaseImage? {
         guard case .image(let location)? = request.namedContexts[name] else { return nil }
-        let shown = (try? ImageLocation(name))?.withDefaultTag.description ?? name
+        let shown = (try? Reference(name))?.withDefaultTag.description ?? name
         return try await resolve(location, as: shown, platform, place)
     }
 

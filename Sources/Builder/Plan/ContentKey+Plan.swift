@@ -10,7 +10,7 @@ extension ContentKey {
     /// the annotations nor unused arguments count.
     init(of plan: BuildPlan, _ request: BuildRequest, _ contexts: PlanContexts) async throws(BuildError) {
         var hasher = KeyHasher()
-        let steps = StepHasher(plan: plan, contexts: contexts, stageNames: [:])
+        let steps = StepHasher(plan: plan, contexts: contexts, stageNames: [:], countsReaders: false)
         hasher.add(Self.version)
         hasher.add(request.platform.description)
         hasher.add(request.format.rawValue)

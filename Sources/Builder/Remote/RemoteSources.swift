@@ -68,7 +68,9 @@ actor RemoteSources {
     private func fetch(_ url: String, _ checksum: Digest?) async throws(BuildError) -> File {
         let fetcher = try available("the file \(RemoteName.shown(url))")
         try RemoteName.refuseCredentials(in: url)
-        let recordPath = store.path + "/remote/" + Digest.sha256(of: Array(url.utf8)).encoded
+        let authorization = authorization(for: url)
+        let reader = reader(of: url).map { "\nfor \($0)" } ?? ""
+        let recordPath = store.path + "/remote/" + Digest.sha256(of: Array((url + reader).utf8)).encoded
         var known: Record?
         if let bytes = try? FileContent.read(HostPath(recordPath), limit: 1 << 16),
             let record = try? CanonicalJSON.decode(Record.self, from: bytes),
@@ -80,7 +82,7 @@ actor RemoteSources {
         let sink = try BlobIngest(store.content)
         let answer = try await fetcher.fetch(
             RemoteFileRequest(
-                url: url, authorization: authorization(for: url), etag: known?.etag,
+                url: url, authorization: authorization, etag: known?.etag,
                 sizeLimit: request.remoteSizeLimit)
         ) { (bytes) throws(BuildError) in try sink.write(bytes) }
         if answer.isUnchanged, let known {
@@ -92,6 +94,12 @@ actor RemoteSources {
         let record = Record(digest: digest, size: size, etag: answer.etag, modified: answer.lastModified)
         if let bytes = try? CanonicalJSON.encode(record) { try? AtomicFile.write(bytes, to: recordPath, mode: 0o600) }
         return file(record)
+    }
+
+    /// Who asks a server for a file, as a digest; `nil` for anybody. What was fetched with an authorization is remembered for
+    /// those who have the same one. The others have to ask, also where a checksum would say that the file is here.
+    nonisolated func reader(of url: String) -> String? {
+        authorization(for: url).map { Digest.sha256(of: Array($0.utf8)).encoded }
     }
 
     private func file(_ record: Record) -> File {
@@ -108,7 +116,7 @@ actor RemoteSources {
             hint: "when the file may have changed, look at it, and correct --checksum")
     }
 
-    private func secret(_ name: String) -> String? {
+    private nonisolated func secret(_ name: String) -> String? {
         request.secrets[name].map { value in
             var text = String(decoding: value, as: UTF8.self)
             while text.hasSuffix("\n") || text.hasSuffix("\r\n") { text.removeLast() }
@@ -116,7 +124,7 @@ actor RemoteSources {
         }
     }
 
-    private func authorization(for url: String) -> String? {
+    private nonisolated func authorization(for url: String) -> String? {
         guard let host = RemoteName.host(of: url) else { return nil }
         if let token = secret("HTTP_AUTH_TOKEN_" + host) { return "Bearer " + token }
         return secret("HTTP_AUTH_HEADER_" + host)

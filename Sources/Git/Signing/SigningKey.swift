@@ -121,9 +121,8 @@ final class GnuPGHome {
     func importKeys(_ keys: [UInt8], place: String) throws(GitError) {
         let result = try run(["--import"], input: keys)
         // Status 2 may only mean that one key of several was odd: what counts is whether there are keys.
-        var isReadable = result.status == 0
-        if !isReadable { isReadable = try run(["--with-colons", "--list-keys"]).output.contains(0x3a) }
-        guard isReadable else {
+        let list = String(decoding: try run(["--with-colons", "--list-keys"]).output, as: UTF8.self)
+        guard list.split(separator: "\n").contains(where: { $0.hasPrefix("pub:") }) else {
             throw GitError(
                 .signing, "the file holds no OpenPGP key that gpg can read", place: place, cause: result.complaint,
                 hint: "export it with: gpg --armor --export KEY, or --export-secret-keys for signing")

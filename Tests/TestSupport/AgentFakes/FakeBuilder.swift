@@ -77,7 +77,7 @@ package final class FakeBuilder: ImageBuilding {
         return digest
     }
 
-    package func collectGarbage(now: Int64) async {}
+    package func collectGarbage(olderThan age: Duration?, now: Int64) async {}
 
     private func pushFailure() throws(BuildError) {
         let failure = state.withLock { $0.pushFailures.isEmpty ? nil : $0.pushFailures.removeFirst() }

@@ -193,8 +193,7 @@ struct BuildSession {
     private func fetcher(_ configuration: AgentConfiguration) throws -> RemoteFetcher {
         RemoteFetcher(
             stateDirectory: configuration.stateDirectory,
-            credentials: try GitAccess.credentials(gitSettings(configuration)), trusted: TrustedHosts(of: []),
-            usesKeysEverywhere: true)
+            credentials: try GitAccess.credentials(gitSettings(configuration)), scope: .person(for: []))
     }
 
     private func contextTools(

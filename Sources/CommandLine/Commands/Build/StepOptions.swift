@@ -87,12 +87,5 @@ struct StepOptions: ParsableArguments {
     // MARK: Numbers
 
     /// Bytes, with `k`, `m` or `g` for powers of 1024.
-    static func size(_ text: String) -> Int? {
-        let shifts: [Character: Int] = ["k": 10, "m": 20, "g": 30]
-        let shift = text.last.flatMap { shifts[Character($0.lowercased())] }
-        guard let value = Int(shift == nil ? text : String(text.dropLast())), value > 0,
-            value <= Int.max >> (shift ?? 0)
-        else { return nil }
-        return value << (shift ?? 0)
-    }
+    static func size(_ text: String) -> Int? { ByteSize.parse(text).map { Int(clamping: $0) } }
 }

@@ -4,14 +4,17 @@ import Glibc
 import Logging
 import Server
 
+extension LogFormat: ExpressibleByArgument {}
+
 /// `slipway agent`: the daemon.
 package struct AgentCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "agent",
         abstract: "Run as a daemon: watch the configured repositories and registries.",
         discussion: """
-            Runs until SIGTERM or SIGINT; the cycle that is under way ends first. Answers /healthz, /readyz, /metrics and \
-            /api/v1/status where `listen` says.
+            Runs until SIGTERM or SIGINT: waiting ends at once and RUN steps within ten seconds; what was cut off is done by the \
+            next process. SIGHUP, or a change of the configuration file or of a file that it names, reloads it; a file with a \
+            fault keeps the configuration as it was. Answers /healthz, /readyz, /metrics and /api/v1/status where `listen` says.
 
             EXAMPLES
               slipway agent --config /etc/slipway/agent.yaml
@@ -23,42 +26,88 @@ package struct AgentCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where the status server listens.", valueName: "host:port"))
     var listen: String?
 
+    @Option(name: .customLong("log-format"), help: "How the log is written: logfmt or json.")
+    var logFormat: LogFormat?
+
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
-    var logLevel: String = "info"
+    var logLevel: String?
 
     package init() {}
 
     package mutating func validate() throws {
-        guard Logger.Level(rawValue: logLevel) != nil else {
-            throw ValidationError("--log-level '\(logLevel)' is none of the levels")
+        if let logLevel, Logger.Level(rawValue: logLevel) == nil {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--log-level '\(logLevel)' is unknown; use one of \(levels)")
         }
     }
 
-    package mutating func run() async throws {
+    private func resolved() throws -> AgentConfiguration {
         var configuration = try repository.resolved()
         if let listen { configuration.listen = listen }
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
-        var logger = Logger(label: "slipway")
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+        if let logFormat { configuration.log.format = logFormat }
+        if let level = logLevel.flatMap({ Logger.Level(rawValue: $0) }) { configuration.log.level = level }
+        return configuration
+    }
+
+    package mutating func run() async throws {
+        let configuration = try resolved()
+        let (settings, output) = (configuration.log, LogOutput())
+        LoggingSystem.bootstrap { _ in AgentLogHandler(settings, output: output) }
+        let logger = Logger(label: "slipway")
         let log = logger
 
         let health = AgentHealth(metrics: Metrics())
         let fleet = try await Fleet.open(configuration, sharesScans: true) { log.info("\($0)") }
+        let loop = AgentLoop(configuration: configuration, fleet: fleet, health: health, logger: logger)
         var server: StatusServer?
         if let address = configuration.listen {
             let started = try await StatusServer.start(address: address, health: health)
             log.info("listening", metadata: ["port": "\(started.port)"])
             server = started
         }
-        let loop = AgentLoop(configuration: configuration, fleet: fleet, health: health, logger: logger)
-        let work = Task { await loop.run() }
-        let signals = Signals([SIGTERM, SIGINT]) { signal in
-            log.notice("stopping", metadata: ["signal": "\(signal)"])
-            work.cancel()
+        await loop.begin()
+        let (asked, ask) = AsyncStream.makeStream(of: Request.self)
+        let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { ask.yield($0 == SIGHUP ? .reload("SIGHUP") : .stop($0)) }
+        let watch = FileWatch(configuration.files(configurationFile: repository.config))
+        let watching = Task {
+            await watch.run(every: .seconds(5)) { ask.yield(.reload("a file changed")) }
         }
-        await work.value
-        signals.cancel()
+        for await request in asked {
+            if case .stop(let signal) = request {
+                log.notice("stopping", metadata: ["signal": "\(signal)"])
+                break
+            }
+            if case .reload(let cause) = request {
+                await reload(loop, because: cause, watch, log)
+            }
+        }
+        watching.cancel()
+        // Who asks twice does not want to wait.
+        signals.restore()
+        await loop.stop()
         await server?.stop()
         log.notice("stopped")
+    }
+
+    private enum Request: Sendable {
+        case stop(Int32)
+        /// Why.
+        case reload(String)
+    }
+
+    /// A file with a fault keeps the configuration as it was.
+    private func reload(_ loop: AgentLoop, because cause: String, _ watch: FileWatch, _ log: Logger) async {
+        do {
+            let configuration = try resolved()
+            let notes = try await loop.reload(configuration) { log.debug("\($0)") }
+            await watch.follow(configuration.files(configurationFile: repository.config))
+            log.notice("reloaded", metadata: ["because": "\(cause)"])
+            for note in notes { log.warning("\(note)") }
+        } catch {
+            await loop.reloadFailed()
+            log.error(
+                "not reloaded: the configuration stays as it was",
+                metadata: ["because": "\(cause)", "error": "\(error)"])
+        }
     }
 }

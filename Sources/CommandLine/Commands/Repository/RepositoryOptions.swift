@@ -1,5 +1,6 @@
 import Agent
 import ArgumentParser
+import Builder
 import Git
 import Glibc
 import OCI
@@ -115,7 +116,13 @@ package struct RegistryOptions: ParsableArguments {
             let (from, to) = try Self.pair(text, flag: "--registry-map")
             Self.edit(&configuration, from) { $0.map.append(to) }
         }
-        if let dockerConfig { configuration.dockerConfig = dockerConfig }
+        if let dockerConfig {
+            // Without its credentials everything would be tried anonymously, and fail with other words.
+            do { _ = try DockerConfigFile.find(dockerConfig) } catch {
+                throw ValidationError("--docker-config: \(error)")
+            }
+            configuration.dockerConfig = dockerConfig
+        }
         for host in insecure { Self.edit(&configuration, host) { $0.insecure = true } }
         for host in skipVerify { Self.edit(&configuration, host) { $0.skipTLSVerify = true } }
         for text in certificates {
@@ -329,7 +336,7 @@ extension RepositoryOptions {
         for text in contexts {
             let (name, value) = try RegistryOptions.pair(text, flag: "--build-context")
             for index in configuration.repositories.indices {
-                configuration.repositories[index].contexts[name] = value
+                configuration.repositories[index].contexts[name] = try NamedContext(value)
             }
         }
         if let stateDirectory { configuration.stateDirectory = TextFile.absolute(stateDirectory) }

@@ -88,7 +88,7 @@ struct CycleRunner {
                 reports.append(report)
                 continue
             }
-            reports.append(await reconciler.cycle(dryRun: dryRun) { console.progress($0) })
+            reports.append(await reconciler.cycle(dryRun ? .plan : .complete) { console.progress($0.text) })
             await fleet.tidy(now: SystemClock().now)
         }
         let failed = reports.contains { !$0.failures.isEmpty }

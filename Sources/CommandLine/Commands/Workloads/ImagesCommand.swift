@@ -87,7 +87,7 @@ package struct ImagesCommand: AsyncParsableCommand {
             } catch {
                 throw error as? AgentError ?? AgentError("\(error)")
             }
-            let editor = try RepositoryEditor(configuration)
+            let editor = try await RepositoryEditor(configuration)
             let head = try await editor.fetch()
             let space = id == nil ? namespace : nil
             found = try await editor.containers(at: head, alert: console.alert).filter {

@@ -126,7 +126,7 @@ package struct ReleaseCommand: AsyncParsableCommand {
         let outcome: RepositoryEditor.Outcome
         do {
             let configuration = try repository.resolved()
-            let editor = try RepositoryEditor(configuration)
+            let editor = try await RepositoryEditor(configuration)
             let head = try await editor.fetch()
             let found = try await editor.containers(at: head, alert: console.alert)
             let release = Release(

@@ -62,7 +62,7 @@ package struct WorkloadsCommand: AsyncParsableCommand {
         let console = Console()
         var rows: [Row] = []
         do {
-            let editor = try RepositoryEditor(try repository.resolved())
+            let editor = try await RepositoryEditor(try repository.resolved())
             let head = try await editor.fetch()
             let found = try await editor.containers(at: head, alert: console.alert).filter {
                 (namespace ?? $0.workload.namespace) == $0.workload.namespace

@@ -1,0 +1,55 @@
+import OCI
+import YAML
+
+/// Reads `builds:` at the top: what holds for the builds of all repositories.
+enum BuildsReader {
+    static func builds(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.BuildsConfiguration {
+        var settings = AgentConfiguration.BuildsConfiguration()
+        try value.object { (object) throws(YAMLError) in
+            settings.credentials = try object.optional("credentials")?.list(AllowedReader.place) ?? []
+            if let value = object.optional("concurrency") { settings.concurrency = try value.integer(in: 1...256) }
+            if let value = object.optional("stepTimeout") { settings.stepTimeout = try positive(value) }
+            if let value = object.optional("logLimit") { settings.logLimit = Int(try size(value)) }
+            if let value = object.optional("unpackLimit") { settings.unpackLimit = try size(value) }
+            try object.optional("cache")?.object { (cache) throws(YAMLError) in
+                if let value = cache.optional("repository") {
+                    settings.cacheRepository = try repository(value)
+                }
+                if let value = cache.optional("ttl") { settings.cacheTTL = try positive(value) }
+            }
+        }
+        return settings
+    }
+
+    private static func positive(_ value: YAMLValue) throws(YAMLError) -> Duration {
+        let duration = try value.duration()
+        guard duration > .zero else { throw value.error("the time must be longer than nothing", hint: "write 90s, 10m or 1h") }
+        return duration
+    }
+
+    private static func size(_ value: YAMLValue) throws(YAMLError) -> Int64 {
+        let text = try value.nonEmptyString()
+        guard let size = ByteSize.parse(text) else {
+            throw value.error("invalid size '\(text.prefix(40))'", hint: "write bytes, or 64k, 10m, 2g")
+        }
+        return size
+    }
+
+    private static func repository(_ value: YAMLValue) throws(YAMLError) -> RepositoryLocation {
+        let text = try value.nonEmptyString()
+        do throws(OCIError) { return try RepositoryLocation(text) } catch {
+            throw value.error(error.summary, hint: error.hint)
+        }
+    }
+}
+
+/// Sizes as people write them: `4096`, `64k`, `10m`, `2g`, by powers of 1024.
+package enum ByteSize {
+    package static func parse(_ text: String) -> Int64? {
+        let shifts: [Character: Int64] = ["k": 10, "m": 20, "g": 30]
+        let shift = text.last.flatMap { shifts[Character($0.lowercased())] } ?? 0
+        guard let value = Int64(shift == 0 ? text : String(text.dropLast())), value > 0, value <= Int64.max >> shift
+        else { return nil }
+        return value << shift
+    }
+}

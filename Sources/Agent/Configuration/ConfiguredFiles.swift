@@ -1,0 +1,82 @@
+import Git
+
+/// A file that the configuration names.
+struct ConfiguredFile: Sendable, Hashable {
+    enum Kind: Sendable, Hashable {
+        /// A password, a token, a passphrase: the text without its line end.
+        case secret
+        /// `user:password`.
+        case userAndPassword
+        case sshPrivateKey
+        case signingKey
+        case knownHosts
+        case allowedSigners
+        case keyring
+        /// PEM files: of authorities; of a client, with its key in the same file or in another one; of a client's key.
+        case certificates
+        case clientCertificate(holdsKey: Bool)
+        case clientKey
+        /// A `config.json` with registry credentials, or the directory of one.
+        case dockerConfig
+    }
+
+    /// `git.sshKey`.
+    let key: String
+    let path: String
+    let kind: Kind
+}
+
+/// Every key that names a file, and what has to be in it. A key that is added to the reader belongs here, too.
+enum ConfiguredFiles {
+    typealias Git = AgentConfiguration.GitConfiguration
+    typealias Registry = AgentConfiguration.RegistryEntry
+
+    /// Below `git:`, for all repositories and for one.
+    static let git: [(key: String, path: @Sendable (Git) -> String?, kind: ConfiguredFile.Kind)] = [
+        ("passwordFile", { $0.passwordFile }, .secret),
+        ("tokenFile", { $0.tokenFile }, .secret),
+        ("sshKey", { $0.sshKey }, .sshPrivateKey),
+        ("sshPassphraseFile", { $0.sshPassphraseFile }, .secret),
+        ("knownHosts", { $0.knownHosts }, .knownHosts),
+        ("caFile", { $0.caFile }, .certificates),
+        ("proxyCredentialsFile", { $0.proxyCredentialsFile }, .userAndPassword),
+        ("commit.signing.keyFile", { $0.commit.signing?.keyFile }, .signingKey),
+        ("commit.signing.passphraseFile", { $0.commit.signing?.passphraseFile }, .secret),
+        ("verify.allowedSigners", { $0.verification.trust.allowedSignersFile }, .allowedSigners),
+        ("verify.keyring", { $0.verification.trust.keyringFile }, .keyring),
+        ("pullRequest.tokenFile", { $0.pullRequest?.tokenFile }, .secret),
+    ]
+
+    /// Below each entry of `registries:`.
+    static let registry: [(key: String, file: @Sendable (Registry) -> (path: String, kind: ConfiguredFile.Kind)?)] = [
+        ("caFile", { $0.caFile.map { ($0, .certificates) } }),
+        (
+            "clientCert",
+            { entry in entry.clientCertificate.map { ($0, .clientCertificate(holdsKey: entry.clientKey == nil)) } }
+        ),
+        ("clientKey", { $0.clientKey.map { ($0, .clientKey) } }),
+    ]
+
+    /// At the top.
+    static let top: [(key: String, path: @Sendable (AgentConfiguration) -> String?, kind: ConfiguredFile.Kind)] = [
+        ("dockerConfig", { $0.dockerConfig }, .dockerConfig)
+    ]
+
+    static func of(_ git: Git, at prefix: String) -> [ConfiguredFile] {
+        self.git.compactMap { entry in
+            entry.path(git).map { ConfiguredFile(key: "\(prefix).\(entry.key)", path: $0, kind: entry.kind) }
+        }
+    }
+
+    static func of(_ registry: Registry, at prefix: String) -> [ConfiguredFile] {
+        self.registry.compactMap { entry in
+            entry.file(registry).map { ConfiguredFile(key: "\(prefix).\(entry.key)", path: $0.path, kind: $0.kind) }
+        }
+    }
+
+    static func of(_ configuration: AgentConfiguration) -> [ConfiguredFile] {
+        top.compactMap { entry in
+            entry.path(configuration).map { ConfiguredFile(key: entry.key, path: $0, kind: entry.kind) }
+        }
+    }
+}

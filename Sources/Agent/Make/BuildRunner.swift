@@ -1,0 +1,80 @@
+import Builder
+import Diagnostics
+import OCI
+
+/// Carries out one build that is due: waits for its place in the queue, builds, pushes, and remembers how it ended.
+struct BuildRunner: Sendable {
+    let services: BuildServices
+    let clock: any AgentClock
+
+    /// - Parameter revision: the commit that is worked on.
+    func run(
+        _ order: BuildOrder, as key: PipelineKey, at revision: String, in cycle: CycleRecorder
+    ) async -> BuildDispatcher.Result {
+        let names = order.names.map(\.description)
+        let trace = BuildTrace(
+            cycle, clock: clock,
+            recorder: await services.history?.begin(
+                BuildRecord.Description(
+                    pipeline: key, revision: revision, contentKey: order.key.description, reason: order.reason,
+                    names: names)))
+        do throws(ReconcileError) {
+            let image = try await services.queue.run(key, ifCancelled: Self.cancelled(key)) {
+                () async throws(ReconcileError) in
+                await trace.started(in: services.history)
+                return try await make(order, trace, in: cycle)
+            }
+            await services.failures.succeeded(key)
+            await trace.ended(.succeeded(digest: image.digest, names: names), in: services.history)
+            return .success(image)
+        } catch {
+            return .failure(await remember(error, of: order, as: key, trace))
+        }
+    }
+
+    private func make(
+        _ order: BuildOrder, _ trace: BuildTrace, in cycle: CycleRecorder
+    ) async throws(ReconcileError) -> CycleReport.Image {
+        let names = order.names.map(\.description)
+        trace.announce("Building \(names.joined(separator: ", ")) from \(order.pipeline.dockerfile): \(order.reason)")
+        let start = ContinuousClock.now
+        let image = try await cycle.phase(.execute, subject: order.pipeline.name) {
+            try await services.builder.build(order, progress: trace.handle)
+        }
+        try await cycle.phase(.push, subject: order.pipeline.name) {
+            try await image.push(to: order.names, progress: trace.handle)
+        }
+        let seconds = (ContinuousClock.now - start).seconds
+        trace.announce("Pushed \(names.joined(separator: ", ")) \(image.digest)")
+        for layer in image.layers { trace.note(layer) }
+        return CycleReport.Image(
+            pipeline: order.pipeline.name, references: names, digest: image.digest.description,
+            layers: image.layers, isolation: image.isolation, built: true, seconds: seconds)
+    }
+
+    private func remember(
+        _ error: ReconcileError, of order: BuildOrder, as key: PipelineKey, _ trace: BuildTrace
+    ) async -> ReconcileError {
+        let failure = error.underlying as? BuildError
+        let kind: FailureKind? =
+            if let failure { FailureKind(failure) } else { Task.isCancelled ? nil : .world }
+        guard let kind else {
+            await trace.ended(.cancelled, in: services.history)
+            return error
+        }
+        let reason = FailureRecord.Reason(code: failure?.code.rawValue ?? error.phase.rawValue, error)
+        trace.announce("error: \(error)")
+        await trace.ended(.failed(BuildRecord.Failure(kind: kind, reason: reason)), in: services.history)
+        let record = await services.failures.record(
+            kind, of: key, contentKey: order.key.description, reason, now: clock.now)
+        return ReconcileError(
+            phase: error.phase, subject: error.subject, disposition: kind == .input ? .stalled : .retry,
+            underlying: error.underlying, remembered: RememberedFailure(record, isNew: true))
+    }
+
+    private static func cancelled(_ key: PipelineKey) -> ReconcileError {
+        ReconcileError(
+            phase: .execute, subject: key.pipeline,
+            underlying: BuildError(.cancelled, "the build was cancelled before it began"))
+    }
+}

@@ -1,0 +1,28 @@
+import CGit2
+import Glibc
+
+/// The libssh2 that libgit2 works with.
+package struct SSHLibrary: Sendable, Hashable {
+    /// `1.10.0`; `nil` where libgit2 has no libssh2, or one that does not tell.
+    package let version: String?
+
+    package init(version: String?) { self.version = version }
+
+    /// That of this process.
+    package static let current: SSHLibrary = {
+        // Not linked by name: libgit2 brings it, or does not.
+        guard let symbol = dlsym(nil, "libssh2_version") else { return SSHLibrary(version: nil) }
+        typealias Version = @convention(c) (Int32) -> UnsafePointer<CChar>?
+        let function = unsafeBitCast(symbol, to: Version.self)
+        return SSHLibrary(version: function(0).map { String(cString: $0) })
+    }()
+
+    /// Whether an RSA key signs with SHA-2 (RFC 8332). libssh2 learnt that in 1.11.0; before, it knows SHA-1 only, which
+    /// OpenSSH refuses from 8.8 on.
+    package var signsRSAWithSHA2: Bool {
+        guard let version else { return true }
+        let parts = version.split(separator: ".").prefix(2).map { Int($0.prefix { $0.isNumber }) ?? 0 }
+        guard parts.count == 2 else { return true }
+        return (parts[0], parts[1]) >= (1, 11)
+    }
+}
