@@ -6,8 +6,8 @@ import Testing
 @Suite(.tags(.unit)) struct TrustTests {
     @Test func `readers of repositories make no wide forms from text`() throws {
         let folders = [
-            "Sources/ManifestUpdater/", "Sources/Agent/Discovery/", "Sources/Agent/Reconcile/",
-            "Sources/Agent/Workloads/",
+            "Sources/ManifestUpdater/", "Sources/Agent/Discover/", "Sources/Agent/Make/", "Sources/Agent/Select/",
+            "Sources/Agent/Publish/", "Sources/Agent/Workloads/",
             "Sources/Builder/Plan/", "Sources/Builder/Execute/", "Sources/Dockerfile/",
         ]
         var looked = 0
@@ -23,6 +23,33 @@ import Testing
             }
         }
         #expect(looked > 50)
+    }
+
+    /// What writes to git, and where: everything else goes through these.
+    @Test func `commits are made and pushed in one place each`() throws {
+        let allowed: [String: Set<String>] = [
+            "createCommit(": ["Publish/CommitBuilder.swift"],
+            "expecting:": ["Publish/Publisher.swift", "Publish/ProposalBranches.swift"],
+            ".pushNote(": ["Publish/ProposalBranches.swift"],
+            "TrustedHead(commit:": ["Publish/TrustedHead.swift"],
+            "ProposedCommit(id:": ["Publish/CommitBuilder.swift"],
+        ]
+        // The seam itself hands on to the mirror.
+        let apart = ["Remote/GitRemote.swift", "Remote/MirrorRemote.swift"]
+        var seen: [String: Set<String>] = [:]
+        for file in try SourceTree().files
+        where ["Agent", "CommandLine", "Server"].contains(file.module)
+            && !apart.contains(where: { file.path.hasPrefix("Sources/Agent/\($0)") })
+        {
+            for (number, line) in SourceTree.code(file) {
+                for (call, places) in allowed where line.contains(call) && !line.contains("func ") {
+                    let place = String(file.path.dropFirst("Sources/Agent/".count))
+                    #expect(places.contains(place), "\(file.path):\(number): \(line)")
+                    if places.contains(place) { seen[call, default: []].insert(place) }
+                }
+            }
+        }
+        #expect(seen == allowed)
     }
 
     private static func calls(of type: String, in line: Substring) -> [Substring] {

@@ -23,7 +23,9 @@ enum BuildsReader {
 
     private static func positive(_ value: YAMLValue) throws(YAMLError) -> Duration {
         let duration = try value.duration()
-        guard duration > .zero else { throw value.error("the time must be longer than nothing", hint: "write 90s, 10m or 1h") }
+        guard duration > .zero else {
+            throw value.error("the time must be longer than nothing", hint: "write 90s, 10m or 1h")
+        }
         return duration
     }
 

@@ -27,7 +27,8 @@ package actor Fleet {
         let directory = configuration.stateDirectory
         let (builder, fetcher) = try await builder(configuration, say: say)
         let builds = BuildServices(
-            builder: EmbeddedBuilder(builder: builder), queue: BuildQueue(concurrency: configuration.builds.concurrency),
+            builder: EmbeddedBuilder(builder: builder),
+            queue: BuildQueue(concurrency: configuration.builds.concurrency),
             failures: await FailureMemory(directory: directory), history: await HistoryStore(directory: directory))
         return Fleet(
             configuration: configuration, builds: builds, builder: builder, fetcher: fetcher,

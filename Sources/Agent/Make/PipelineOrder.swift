@@ -50,8 +50,8 @@ extension Pipeline {
         else { return nil }
         var found: Set<RepositoryLocation> = []
         for case .image(let name) in graph.externalSources {
-            guard let image = try? ImageLocation(name) else { return nil }
-            found.insert(image.repository)
+            guard let reference = try? Reference(name) else { return nil }
+            found.insert(ImageLocation(reference).repository)
         }
         return found
     }

@@ -102,7 +102,8 @@ struct FluxMarkers: UpdateSource {
     func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
         // Flux v2's policies go by names alone.
         guard let (policy, repository) = objects(of: target), policy.problem == nil, !policy.isSuspended,
-            !repository.isSuspended, let location = (try? Reference(repository.image)).map({ ImageLocation($0).repository })
+            !repository.isSuspended,
+            let location = (try? Reference(repository.image)).map({ ImageLocation($0).repository })
         else { return nil }
         return TagCatalog.ScanRequest(location: location, isComplete: built.contains(location))
     }

@@ -226,7 +226,7 @@ extension FileUpdater {
             }
             for (name, value) in place.parameters(for: image) {
                 if let node = self.value(of: name, at: place, in: holder) {
-                    wish(node, value, place, unit)
+                    plan(node, value, place, unit)
                 } else if place.holder == .values {
                     refusedUnits.insert(unit)
                     skip(
@@ -241,7 +241,7 @@ extension FileUpdater {
                 let node = holder["kustomize"]?["images"]?.items?.last {
                     $0.text.map { Self.original($0) == original } ?? false
                 }
-                if let node { wish(node, text, place, unit) } else { images.append((place, text, unit)) }
+                if let node { plan(node, text, place, unit) } else { images.append((place, text, unit)) }
             }
         }
         var seen: Set<ArgoPlace.Holder> = []
@@ -271,9 +271,9 @@ extension FileUpdater {
         refuseShared { _ in true }
     }
 
-    private mutating func wish(_ node: YAMLNode, _ text: String, _ place: ArgoPlace, _ unit: Int) {
-        wishes.append(
-            Wish(
+    private mutating func plan(_ node: YAMLNode, _ text: String, _ place: ArgoPlace, _ unit: Int) {
+        planned.append(
+            PlannedEdit(
                 node: node.resolved, text: text, object: place.application.description, container: place.image,
                 setter: place.setter, unit: unit))
     }
@@ -287,10 +287,10 @@ extension FileUpdater {
     }
 
     /// The names for which different values are wanted.
-    fileprivate static func contradicted(in wishes: [(name: String, value: String)]) -> Set<String> {
+    fileprivate static func contradicted(in planned: [(name: String, value: String)]) -> Set<String> {
         var values: [String: String] = [:]
         var result: Set<String> = []
-        for (name, value) in wishes where values.updateValue(value, forKey: name) ?? value != value {
+        for (name, value) in planned where values.updateValue(value, forKey: name) ?? value != value {
             result.insert(name)
         }
         return result
@@ -354,12 +354,12 @@ extension FileUpdater {
             name: original, newName: image.name == original ? nil : image.name, newTag: image.tag, digest: image.digest)
         let entries = (root["images"]?.items ?? []).filter { $0["name"]?.text == original }
         let setter = place.setter
-        let before = (wishes.count, structure.count)
+        let before = (planned.count, structure.count)
         if entries.isEmpty { addKustomizeImage(wanted, to: root) }
         for entry in entries { set(wanted, in: entry) }
-        for index in wishes.indices.dropFirst(before.0) {
-            wishes[index].setter = setter
-            wishes[index].object = place.application.description
+        for index in planned.indices.dropFirst(before.0) {
+            planned[index].setter = setter
+            planned[index].object = place.application.description
         }
         for index in structure.indices.dropFirst(before.1) {
             structure[index].change.setter = setter

@@ -99,8 +99,8 @@ extension FileUpdater {
             for key in present {
                 guard let node = annotations?[key], node.text != value || node.isNull else { continue }
                 if (try? ScalarSplice.replacing(node, in: bytes, with: value)) != nil, !node.isAlias {
-                    wishes.append(
-                        Wish(
+                    planned.append(
+                        PlannedEdit(
                             node: node, text: value, object: object, container: "", setter: "annotation \(key)",
                             unit: unit))
                 } else if !shared, !metadata.isAlias, own.contains(where: { $0.key.text == key }), !node.isAlias,

@@ -7,34 +7,34 @@ extension FileUpdater {
     mutating func finished() -> FileUpdate {
         var texts: [Range<Int>: (text: String, setter: String)] = [:]
         var contradicted: [Range<Int>: String] = [:]
-        for wish in wishes {
-            if let other = texts[wish.node.range], other.text != wish.text {
-                contradicted[wish.node.range] =
-                    "\(other.setter) and \(wish.setter) want different values: '\(other.text)' and '\(wish.text)'"
+        for edit in planned {
+            if let other = texts[edit.node.range], other.text != edit.text {
+                contradicted[edit.node.range] =
+                    "\(other.setter) and \(edit.setter) want different values: '\(other.text)' and '\(edit.text)'"
             }
-            texts[wish.node.range] = (wish.text, wish.setter)
+            texts[edit.node.range] = (edit.text, edit.setter)
         }
-        let scalars = wishes.map { splice(for: $0, contradiction: contradicted[$0.node.range]) }
+        let scalars = planned.map { splice(for: $0, contradiction: contradicted[$0.node.range]) }
         let groups = structureGroups()
         refuseUnits(of: groups)
         var values: [Range<Int>: String] = [:]
         var splices: [Splice] = []
         var changes: [ManifestChange] = []
-        for (wish, splice) in zip(wishes, scalars) where values[wish.node.range] == nil {
+        for (edit, splice) in zip(planned, scalars) where values[edit.node.range] == nil {
             var reason = splice.reason
-            if reason == nil, wish.unit.map(refusedUnits.contains) ?? false { reason = Self.leftWithTheRest }
+            if reason == nil, edit.unit.map(refusedUnits.contains) ?? false { reason = Self.leftWithTheRest }
             if let reason {
-                skip(wish.node, object: wish.object, container: wish.container, reason)
+                skip(edit.node, object: edit.object, container: edit.container, reason)
                 continue
             }
             guard let splice = splice.splice else { continue }
             splices.append(splice)
-            values[wish.node.range] = wish.text
-            let place = lines.location(of: wish.node.range.lowerBound, in: file)
+            values[edit.node.range] = edit.text
+            let place = lines.location(of: edit.node.range.lowerBound, in: file)
             changes.append(
                 ManifestChange(
-                    file: file, line: place.line, column: place.column, object: wish.object, container: wish.container,
-                    old: Scanner.trimmed(wish.node.text ?? ""), new: wish.text, setter: wish.setter))
+                    file: file, line: place.line, column: place.column, object: edit.object, container: edit.container,
+                    old: Scanner.trimmed(edit.node.text ?? ""), new: edit.text, setter: edit.setter))
         }
         var edits: [StructureEdit] = []
         for group in groups {
@@ -69,16 +69,16 @@ extension FileUpdater {
     private static let leftWithTheRest = "left as it is, because something that belongs to it cannot be changed"
 
     /// The splice of one value (none when it is right already), or why there cannot be one.
-    private mutating func splice(for wish: Wish, contradiction: String?) -> (splice: Splice?, reason: String?) {
+    private mutating func splice(for edit: PlannedEdit, contradiction: String?) -> (splice: Splice?, reason: String?) {
         if let contradiction {
-            if let unit = wish.unit { refusedUnits.insert(unit) }
+            if let unit = edit.unit { refusedUnits.insert(unit) }
             return (nil, contradiction)
         }
         do {
-            return (try ScalarSplice.replacing(wish.node, in: bytes, with: wish.text), nil)
+            return (try ScalarSplice.replacing(edit.node, in: bytes, with: edit.text), nil)
         } catch {
-            if let unit = wish.unit { refusedUnits.insert(unit) }
-            return (nil, "cannot be changed to '\(wish.text)': \(error.reason)")
+            if let unit = edit.unit { refusedUnits.insert(unit) }
+            return (nil, "cannot be changed to '\(edit.text)': \(error.reason)")
         }
     }
 

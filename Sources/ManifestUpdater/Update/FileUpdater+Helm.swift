@@ -10,20 +10,22 @@ extension FileUpdater {
                     skip(node, "\(wanted.path) is no text but a collection")
                     continue
                 }
-                wish(Wish(node: node, text: wanted.text, object: "", container: "", setter: "helm \(wanted.path)"))
+                plan(
+                    PlannedEdit(node: node, text: wanted.text, object: "", container: "", setter: "helm \(wanted.path)")
+                )
             }
         }
-        refuseShared { wish in wish.setter.hasPrefix("helm ") }
+        refuseShared { edit in edit.setter.hasPrefix("helm ") }
     }
 
-    private mutating func wish(_ wish: Wish) {
-        var wish = wish
-        wish.node = wish.node.resolved
-        wishes.append(wish)
+    private mutating func plan(_ edit: PlannedEdit) {
+        var edit = edit
+        edit.node = edit.node.resolved
+        planned.append(edit)
     }
 
     /// Drops what would change, by an anchor, also a value that nobody asked to change.
-    mutating func refuseShared(_ isMeant: (Wish) -> Bool) {
+    mutating func refuseShared(_ isMeant: (PlannedEdit) -> Bool) {
         var aliases: [YAMLNode] = []
         for document in documents { document.root?.collectAliases(into: &aliases) }
         guard !aliases.isEmpty else { return }
@@ -31,24 +33,24 @@ extension FileUpdater {
             let range: Range<Int>
             let text: String
         }
-        let asked = wishes.reduce(into: [:]) { $0[Asked(range: $1.node.range, text: $1.text), default: 0] += 1 }
+        let asked = planned.reduce(into: [:]) { $0[Asked(range: $1.node.range, text: $1.text), default: 0] += 1 }
         let users = AliasUsers(aliases)
-        var kept: [Wish] = []
-        for wish in wishes {
-            let range = wish.node.range
-            guard isMeant(wish), let (count, first) = users.users(of: range),
-                asked[Asked(range: range, text: wish.text), default: 0] < count + 1
+        var kept: [PlannedEdit] = []
+        for edit in planned {
+            let range = edit.node.range
+            guard isMeant(edit), let (count, first) = users.users(of: range),
+                asked[Asked(range: range, text: edit.text), default: 0] < count + 1
             else {
-                kept.append(wish)
+                kept.append(edit)
                 continue
             }
-            if let unit = wish.unit { refusedUnits.insert(unit) }
+            if let unit = edit.unit { refusedUnits.insert(unit) }
             skip(
-                wish.node, object: wish.object, container: wish.container,
+                edit.node, object: edit.object, container: edit.container,
                 "its value is shared, by the anchor '\(first.anchor ?? "")', with line \(line(first)), "
                     + "which is not to be changed")
         }
-        wishes = kept
+        planned = kept
     }
 }
 

@@ -17,7 +17,7 @@ extension FileUpdater {
                 }
             }
         }
-        refuseShared { wish in wish.setter.hasPrefix("kustomize ") }
+        refuseShared { edit in edit.setter.hasPrefix("kustomize ") }
     }
 
     mutating func set(_ wanted: UpdateRequest.KustomizeImage, in entry: YAMLNode) {
@@ -35,8 +35,9 @@ extension FileUpdater {
                 missing.append(PlainValue.Pair(key, .text(text)))
                 continue
             }
-            wishes.append(
-                Wish(node: node.resolved, text: text, object: "", container: wanted.name, setter: setter, unit: unit))
+            planned.append(
+                PlannedEdit(
+                    node: node.resolved, text: text, object: "", container: wanted.name, setter: setter, unit: unit))
         }
         var surplus: Set<String> = []
         if wanted.newTag != nil, wanted.digest == nil, entry["digest"] != nil { surplus.insert("digest") }
@@ -62,7 +63,7 @@ extension FileUpdater {
         }
     }
 
-    /// Whether an entry is still to be written: the same wish twice is one, two different ones are none.
+    /// Whether an entry is still to be written: the same edit twice is one, two different ones are none.
     private mutating func settle(
         _ wanted: UpdateRequest.KustomizeImage, _ other: (image: UpdateRequest.KustomizeImage, unit: Int)?,
         at node: YAMLNode

@@ -38,7 +38,7 @@ extension UpdateRequest {
 /// Gathers what a request asks for in one file, and writes it.
 struct FileUpdater {
     /// A value and what it is to be.
-    struct Wish {
+    struct PlannedEdit {
         var node: YAMLNode
         var text: String
         var object: String
@@ -60,7 +60,7 @@ struct FileUpdater {
     let documents: [YAMLDocument]
     let request: UpdateRequest
     let lines: LineIndex
-    var wishes: [Wish] = []
+    var planned: [PlannedEdit] = []
     var structure: [Structure] = []
     var unitCount = 0
     /// The units of which something cannot be written.
@@ -134,8 +134,8 @@ struct FileUpdater {
                     case .name: (image.name, ":name")
                     case .digest: (image.digest ?? "", ":digest")
                     }
-                wishes.append(
-                    Wish(
+                planned.append(
+                    PlannedEdit(
                         node: found.node, text: text, object: found.object?.description ?? "",
                         container: found.container, setter: "policy \(name)\(part)"))
             }
@@ -178,11 +178,11 @@ struct FileUpdater {
                 chosen += named.map { ($0, wanted.image) }
             }
         }
-        wish(for: chosen, among: all)
+        plan(for: chosen, among: all)
     }
 
     /// Everything is looked up once, however many containers have one name or share one value.
-    private mutating func wish(for chosen: [(target: ImageTarget, image: String)], among all: [ImageTarget]) {
+    private mutating func plan(for chosen: [(target: ImageTarget, image: String)], among all: [ImageTarget]) {
         struct Asked: Hashable {
             let range: Range<Int>
             let place: ImageTarget.Identity
@@ -207,11 +207,11 @@ struct FileUpdater {
         let nodes = documents.scalars(at: ranges)
         for (target, image) in chosen {
             let other = others[target.valueRange]?[image] ?? nil
-            wish(for: target, image: image, sharing: other, nodes)
+            plan(for: target, image: image, sharing: other, nodes)
         }
     }
 
-    private mutating func wish(
+    private mutating func plan(
         for target: ImageTarget, image: String, sharing: ImageTarget?, _ nodes: [Range<Int>: YAMLNode]
     ) {
         func skip(_ reason: String) {
@@ -233,19 +233,19 @@ struct FileUpdater {
             return skip("its value is shared, by an anchor, with \(sharing.subject), which is not to be changed")
         }
         let unit = newUnit()
-        let wishes: [(Range<Int>, String)]
+        let planned: [(Range<Int>, String)]
         do {
-            wishes = try target.values(for: image)
+            planned = try target.values(for: image)
         } catch {
             return skip(error.reason)
         }
-        for (range, text) in wishes {
+        for (range, text) in planned {
             guard let node = nodes[range] else {
                 refusedUnits.insert(unit)
                 return skip("its value was not found")
             }
-            self.wishes.append(
-                Wish(
+            self.planned.append(
+                PlannedEdit(
                     node: node, text: text, object: target.workload.description, container: target.container,
                     setter: "workload \(target.workload.description)", unit: unit))
         }

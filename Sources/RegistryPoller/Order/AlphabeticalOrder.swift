@@ -19,7 +19,7 @@ struct AlphabeticalOrder: TagOrder {
         of tag: UnsafeBufferPointer<UInt8>, text: UnsafeBufferPointer<UInt8>?, at index: Int?
     ) -> Standing<UnsafeBufferPointer<UInt8>> { text.map { .known($0) } ?? .incomparable }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         "the \(direction == .ascending ? "last" : "first") of \(counted(count, "tag", "tags")) in alphabetical order"
     }
 

@@ -12,7 +12,7 @@ struct DigestOrder: TagOrder {
         of tag: UnsafeBufferPointer<UInt8>, text: UnsafeBufferPointer<UInt8>?, at index: Int?
     ) -> Standing<Void> { .incomparable }
 
-    func praise(count: Int) -> String { "the tag that is followed by its digest" }
+    func explanation(count: Int) -> String { "the tag that is followed by its digest" }
 
     func noneMatches(of count: Int) -> String { "there is no tag '\(printable(tag))' that may be used" }
 }

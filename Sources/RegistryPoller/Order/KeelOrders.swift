@@ -57,7 +57,7 @@ struct KeelVersionOrder: TagOrder {
         of tag: UnsafeBufferPointer<UInt8>, text: UnsafeBufferPointer<UInt8>?, at index: Int?
     ) -> Standing<SemanticVersion> { version.map { .known($0) } ?? .incomparable }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         "the highest of \(counted(count, "version", "versions")) that '\(level.rawValue)' allows"
     }
 
@@ -111,7 +111,7 @@ struct KeelPatternOrder: TagOrder {
         return isRegexp ? .incomparable : .known(tag)
     }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         "the last of \(counted(count, "matching tag", "matching tags")) in alphabetical order"
             + (matcher != nil ? " of the group 'compare'" : "")
     }
@@ -156,7 +156,7 @@ struct ForceOrder: TagOrder {
         of tag: UnsafeBufferPointer<UInt8>, text: UnsafeBufferPointer<UInt8>?, at index: Int?
     ) -> Standing<SemanticVersion?> { .incomparable }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         matchTag ? "the tag that is in use" : "the first of \(counted(count, "tag", "tags")) that 'force' allows"
     }
 

@@ -62,7 +62,7 @@ struct NewestOrder: TagOrder {
         return .unknown("\(name) is in use and has no creation time to compare with")
     }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         count == 1
             ? "the only image\(pattern.isEmpty ? "" : " that matches \(pattern)")"
             : "the newest of \(count) images\(pattern.isEmpty ? "" : " that match \(pattern)")"

@@ -16,7 +16,7 @@ struct DecimalOrder: TagOrder {
         text.flatMap { DecimalNumber($0) }.map { .known($0) } ?? .incomparable
     }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         "the \(direction == .ascending ? "highest" : "lowest") of \(counted(count, "number", "numbers"))"
     }
 
@@ -47,7 +47,7 @@ struct FloatOrder: TagOrder {
         text.flatMap { FloatText.value($0) }.map { .known($0) } ?? .incomparable
     }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         "the \(direction == .ascending ? "highest" : "lowest") of \(counted(count, "number", "numbers"))"
     }
 

@@ -40,7 +40,7 @@ struct VersionOrder: TagOrder {
         (try? SemanticVersion(loose: text ?? tag)).map { .known($0) } ?? .incomparable
     }
 
-    func praise(count: Int) -> String {
+    func explanation(count: Int) -> String {
         count == 1 ? "the only version in '\(range)'" : "the highest of \(count) versions in '\(range)'"
     }
 

@@ -9,12 +9,12 @@ extension ImagePolicy {
     ) -> Selection {
         select(
             from: tags, current: current, allowDowngrade: allowDowngrade, explaining: explaining,
-            smallestHeat: Contest.smallestHeat)
+            smallestPart: TagSelector.smallestPart)
     }
 
-    /// - Parameter smallestHeat: how many tags are worth a thread.
+    /// - Parameter smallestPart: how many tags are worth a thread.
     func select(
-        from tags: TagList, current: String?, allowDowngrade: Bool = false, explaining: Bool, smallestHeat: Int
+        from tags: TagList, current: String?, allowDowngrade: Bool = false, explaining: Bool, smallestPart: Int
     ) -> Selection {
         if tags.isEmpty { return Selection(tag: nil, reason: "the repository has no tags") }
         if needsCurrent, current == nil {
@@ -22,26 +22,27 @@ extension ImagePolicy {
                 tag: nil, reason: "Keel's '\(text)' compares with the tag in use, and it is not known which one that is"
             )
         }
-        let contest = Contest(
+        let selector = TagSelector(
             policy: self, tags: tags, current: current, allowDowngrade: allowDowngrade, explaining: explaining,
-            smallestHeat: smallestHeat)
+            smallestPart: smallestPart)
         // Each order is called by its own type, so that the compiler makes a loop for each.
         return switch rule {
-        case .semver(let range): contest.decide(by: VersionOrder(range: range, dialect: dialect))
-        case .newest: contest.decide(by: NewestOrder(policy: self, tags: tags))
+        case .semver(let range): selector.decide(by: VersionOrder(range: range, dialect: dialect))
+        case .newest: selector.decide(by: NewestOrder(policy: self, tags: tags))
         case .alphabetical(let direction):
-            contest.decide(by: AlphabeticalOrder(direction: direction, dialect: dialect))
+            selector.decide(by: AlphabeticalOrder(direction: direction, dialect: dialect))
         case .numerical(let direction):
             dialect == .flux2
-                ? contest.decide(by: FloatOrder(direction: direction))
-                : contest.decide(by: DecimalOrder(direction: direction))
-        case .digest(let tag): contest.decide(by: DigestOrder(tag: tag))
+                ? selector.decide(by: FloatOrder(direction: direction))
+                : selector.decide(by: DecimalOrder(direction: direction))
+        case .digest(let tag): selector.decide(by: DigestOrder(tag: tag))
         case .keel(let level, let matchPreRelease):
-            contest.decide(by: KeelVersionOrder(level: level, matchPreRelease: matchPreRelease, current: current ?? ""))
+            selector.decide(
+                by: KeelVersionOrder(level: level, matchPreRelease: matchPreRelease, current: current ?? ""))
         case .keelPattern(let isRegexp, let expression):
-            contest.decide(by: KeelPatternOrder(isRegexp: isRegexp, compares: expression, tags: tags.count))
+            selector.decide(by: KeelPatternOrder(isRegexp: isRegexp, compares: expression, tags: tags.count))
         case .force(let matchTag):
-            contest.decide(by: ForceOrder(matchTag: matchTag, current: current ?? ""))
+            selector.decide(by: ForceOrder(matchTag: matchTag, current: current ?? ""))
         }
     }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import RegistryPoller
 
 /// Very many tags are judged in parts, on all processors: the choice is the one of a single pass.
-@Suite(.tags(.unit)) struct HeatTests {
+@Suite(.tags(.unit)) struct ParallelSelectionTests {
     private static let tags: TagList = {
         var tags = TagList()
         var state: UInt64 = 9
@@ -33,7 +33,7 @@ import Testing
         for current in [nil, "v3.3.3", "nothing-like-it"] {
             let whole = policy.select(from: Self.tags, current: current, explaining: true)
             for size in [1, 700, 1_500] {
-                let parts = policy.select(from: Self.tags, current: current, explaining: false, smallestHeat: size)
+                let parts = policy.select(from: Self.tags, current: current, explaining: false, smallestPart: size)
                 #expect(parts.tag == whole.tag && parts.reason == whole.reason, "\(text), from \(current ?? "nothing")")
             }
         }
@@ -46,7 +46,7 @@ import Testing
         let policy = try ImagePolicy(specification)
         let whole = policy.select(from: Self.tags, current: nil, explaining: true)
         #expect(whole.tag?.hasPrefix("build-49") == true)
-        let parts = policy.select(from: Self.tags, current: nil, explaining: false, smallestHeat: 1_000)
+        let parts = policy.select(from: Self.tags, current: nil, explaining: false, smallestPart: 1_000)
         #expect(parts.reason == whole.reason && parts.tag == whole.tag)
     }
 }

@@ -24,7 +24,7 @@ protocol TagOrder {
         Key
     >
     /// "the newest of 4 images that match 'v*'", for the tag that was chosen among `count`.
-    func praise(count: Int) -> String
+    func explanation(count: Int) -> String
     func noneMatches(of count: Int) -> String
 }
 
@@ -80,39 +80,39 @@ func counted(_ count: Int, _ one: String, _ many: String) -> String {
 }
 
 /// One policy over the tags of one repository.
-struct Contest: Sendable {
+struct TagSelector: Sendable {
     let policy: ImagePolicy
     let tags: TagList
     let current: String?
     let allowDowngrade: Bool
     let explaining: Bool
-    let smallestHeat: Int
+    let smallestPart: Int
 
     func decide<Order: TagOrder>(by order: Order) -> Selection { decide(by: order, among: 0..<tags.count) }
 
-    /// Very many tags run in heats, one a processor, and the winners of the heats against each other.
+    /// Very many tags run in parts, one a processor, and the winners of the parts against each other.
     func decide<Order: TagOrder & Sendable>(by order: Order) -> Selection {
-        let width = min(ProcessorCount.value, tags.count / smallestHeat)
+        let width = min(ProcessorCount.value, tags.count / smallestPart)
         // To explain, every single verdict is needed in its place.
         guard width > 1, !explaining else { return decide(by: order, among: 0..<tags.count) }
-        let results = Mutex<[Heat]>([])
+        let results = Mutex<[PartialResult]>([])
         let done = Semaphore()
         for number in 0..<width {
             let places = tags.count * number / width..<tags.count * (number + 1) / width
             startBlocking {
-                let heat = run(places, by: order)
-                results.withLock { $0.append(heat) }
+                let part = run(places, by: order)
+                results.withLock { $0.append(part) }
                 done.signal()
             }
         }
         for _ in 0..<width { done.wait() }
-        let heats = results.withLock { $0 }
-        let finalists = heats.flatMap { [$0.best, $0.fatal].compactMap(\.self) }
-        return decide(by: order, among: finalists.sorted(), after: heats)
+        let parts = results.withLock { $0 }
+        let finalists = parts.flatMap { [$0.best, $0.fatal].compactMap(\.self) }
+        return decide(by: order, among: finalists.sorted(), after: parts)
     }
 
     /// What came out of a part of the tags.
-    private struct Heat: Sendable {
+    private struct PartialResult: Sendable {
         var best: Int?
         var fatal: Int?
         var count: Int
@@ -120,14 +120,14 @@ struct Contest: Sendable {
     }
 
     /// A thread costs as much as some thousand tags.
-    static let smallestHeat = 1 << 15
+    static let smallestPart = 1 << 15
 
-    private func run<Order: TagOrder>(_ places: Range<Int>, by order: Order) -> Heat {
+    private func run<Order: TagOrder>(_ places: Range<Int>, by order: Order) -> PartialResult {
         tags.bytes.withUnsafeBufferPointer { bytes in
             let screen = TagScreen(policy, tags: places.count)
             var refusals: [Refusal?] = []
-            let result = lap(places, by: order, bytes, screen, &refusals)
-            return Heat(
+            let result = pass(places, by: order, bytes, screen, &refusals)
+            return PartialResult(
                 best: result.best?.index, fatal: result.fatal?.index, count: result.count,
                 isExhausted: screen.isExhausted)
         }
@@ -137,7 +137,7 @@ struct Contest: Sendable {
         UnsafeBufferPointer(rebasing: bytes[tags.range(index)])
     }
 
-    private struct Lap<Key> {
+    private struct Pass<Key> {
         var best: (key: Key, index: Int)?
         var count = 0
         /// Of several tags that make the policy fail, always the same one is named.
@@ -145,11 +145,11 @@ struct Contest: Sendable {
     }
 
     @inline(__always)
-    private func lap<Order: TagOrder>(
+    private func pass<Order: TagOrder>(
         _ places: some Sequence<Int>, by order: Order, _ bytes: UnsafeBufferPointer<UInt8>, _ screen: TagScreen,
         _ refusals: inout [Refusal?]
-    ) -> Lap<Order.Key> {
-        var lap = Lap<Order.Key>()
+    ) -> Pass<Order.Key> {
+        var pass = Pass<Order.Key>()
         for index in places {
             let tag = tag(index, bytes)
             switch judge(tag, index, by: order, screen) {
@@ -157,12 +157,12 @@ struct Contest: Sendable {
                 if explaining { refusals.append(refusal) }
             case .fatal(let refusal):
                 if explaining { refusals.append(.order(refusal)) }
-                if let first = lap.fatal, !precedes(tag, self.tag(first.index, bytes)) { continue }
-                lap.fatal = (index, refusal)
+                if let first = pass.fatal, !precedes(tag, self.tag(first.index, bytes)) { continue }
+                pass.fatal = (index, refusal)
             case .eligible(let key):
-                lap.count += 1
+                pass.count += 1
                 if explaining { refusals.append(nil) }
-                if let leader = lap.best {
+                if let leader = pass.best {
                     if order.isBetter(leader.key, than: key) { continue }
                     if !order.isBetter(key, than: leader.key),
                         !order.tie.prefers(tag, over: self.tag(leader.index, bytes))
@@ -170,30 +170,31 @@ struct Contest: Sendable {
                         continue
                     }
                 }
-                lap.best = (key, index)
+                pass.best = (key, index)
                 screen.keep()
             }
         }
-        return lap
+        return pass
     }
 
     private func decide<Order: TagOrder>(
-        by order: Order, among places: some Sequence<Int>, after heats: [Heat] = []
+        by order: Order, among places: some Sequence<Int>, after parts: [PartialResult] = []
     ) -> Selection {
-        tags.bytes.withUnsafeBufferPointer { decide(by: order, among: places, after: heats, $0) }
+        tags.bytes.withUnsafeBufferPointer { decide(by: order, among: places, after: parts, $0) }
     }
 
     private func decide<Order: TagOrder>(
-        by order: Order, among places: some Sequence<Int>, after heats: [Heat], _ bytes: UnsafeBufferPointer<UInt8>
+        by order: Order, among places: some Sequence<Int>, after parts: [PartialResult],
+        _ bytes: UnsafeBufferPointer<UInt8>
     ) -> Selection {
         let screen = TagScreen(policy, tags: tags.count)
         var refusals: [Refusal?] = []
         if explaining { refusals.reserveCapacity(tags.count) }
-        let final = lap(places, by: order, bytes, screen, &refusals)
-        let count = heats.isEmpty ? final.count : heats.reduce(0) { $0 + $1.count }
+        let final = pass(places, by: order, bytes, screen, &refusals)
+        let count = parts.isEmpty ? final.count : parts.reduce(0) { $0 + $1.count }
         var selection: Selection
         var leader: String?
-        if screen.isExhausted || heats.contains(where: \.isExhausted) {
+        if screen.isExhausted || parts.contains(where: \.isExhausted) {
             selection = Selection(
                 tag: nil, reason: "matching the policy's regular expression takes too many steps: write a simpler one")
         } else if let fatal = final.fatal {
@@ -202,7 +203,7 @@ struct Contest: Sendable {
             )
         } else if let best = final.best {
             leader = tags.tag(at: best.index)
-            selection = Selection(tag: leader, reason: order.praise(count: count))
+            selection = Selection(tag: leader, reason: order.explanation(count: count))
             if let current, current != leader {
                 leader = compare(best.key, with: current, order, bytes, refusals, &selection)
             }
