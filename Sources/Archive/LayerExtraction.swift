@@ -221,6 +221,14 @@ struct LayerExtraction {
 
     // MARK: Marks of removed files
 
+    static func isMark(_ entry: TarEntry) -> Bool {
+        LayerTree.clean(entry.name).last?.starts(with: LayerMarks.prefix) ?? false
+    }
+
+    static var timesDiffer: ArchiveError {
+        ArchiveError(.malformed, "the layer has not as many entries as there are times for them")
+    }
+
     private mutating func addMark(_ entry: TarEntry, _ above: [[UInt8]], _ mark: [UInt8]) throws(ArchiveError) {
         if mark == LayerMarks.opaque {
             summary.opaqueDirectories += 1

@@ -21,17 +21,27 @@ package enum LayerExtractor {
     ///   - lowers: the layers below, the uppermost first. A hard link to a file of theirs is copied up, names are
     ///     resolved through their symbolic links, and directories that only they have are made with their attributes.
     ///     Only for ``Mode/overlay``.
+    ///   - times: instead of those that the archive tells: one for each entry that is no mark of a removed file, in the archive's order.
     /// - Throws: with the entry's name; what was unpacked until then stays, for the caller to remove.
     @discardableResult
     package static func extract<Source: ByteSource & ~Copyable>(
         _ source: consuming Source, into directory: Directory, mode: Mode, ownership: OwnershipPolicy,
-        lowers: [Directory] = [], limits: ExtractionLimits = .standard
+        lowers: [Directory] = [], times: [TarEntry.Time]? = nil, limits: ExtractionLimits = .standard
     ) throws(ArchiveError) -> ExtractionSummary {
         var reader = TarReader(source, limits: limits.archive)
         var extraction = LayerExtraction(
             tree: LayerTree(directory, lowers: mode == .overlay ? lowers : [], mode: mode, ownership: ownership),
             ownership: ownership, limits: limits)
-        while let entry = try reader.next() { try extraction.add(entry, &reader) }
+        var timed = 0
+        while var entry = try reader.next() {
+            if let times, !LayerExtraction.isMark(entry) {
+                guard timed < times.count else { throw LayerExtraction.timesDiffer }
+                entry.modified = times[timed]
+                timed += 1
+            }
+            try extraction.add(entry, &reader)
+        }
+        guard timed == times?.count ?? 0 else { throw LayerExtraction.timesDiffer }
         try extraction.finish()
         return extraction.summary
     }

@@ -10,15 +10,6 @@ package struct BuildRequest: Sendable {
         case bytes([UInt8], name: String)
     }
 
-    /// The times of files in new layers.
-    package enum FileTimes: Sendable {
-        /// As they are, none newer than `createdAt`.
-        case kept
-        /// None newer than the base image, whose digest tells its time: a layer then depends on nothing but its content
-        /// and what is below it, and is the same for all commits that do not change it.
-        case ofBase
-    }
-
     package enum ImageFormat: String, Sendable, CaseIterable { case oci, docker }
 
     /// How new layers are compressed. A level of `nil` is the usual one.
@@ -47,10 +38,14 @@ package struct BuildRequest: Sendable {
     /// Added to the image's labels, over those of the Dockerfile.
     package var labels: [(String, String)] = []
     package var annotations: [String: String] = [:]
-    /// Seconds since 1970, of the commit for reproducible images: the image's creation time, and the newest
-    /// modification time that a file of a new layer can have.
+    /// The image's creation time, in seconds since 1970: the commit's, or the moment of the build.
     package var createdAt: Int64
-    package var fileTimes = FileTimes.kept
+    /// Whether `createdAt` belongs to the content, as a commit's time does: then it is the same whenever the image is built, and what
+    /// `SOURCE_DATE_EPOCH=context` means.
+    package var hasContentDate = false
+    /// Whether the same content gives the same digest on any machine and at any time: layers tell no time that is newer than
+    /// `SOURCE_DATE_EPOCH`, if that is given, else than the base image. Steps see the true times all the same.
+    package var isReproducible = false
     /// Whether `createdAt` was asked for by `SOURCE_DATE_EPOCH`.
     var asksForTime = false
     /// `nil` takes the best mode that the machine offers.
@@ -92,13 +87,21 @@ package struct BuildRequest: Sendable {
     /// Bytes that a file of ADD from the web may have.
     package var remoteSizeLimit: Int64 = 32 << 30
 
-    /// Dates the image and all new files, as SOURCE_DATE_EPOCH does.
+    /// Dates the image and what its layers tell of new files, as SOURCE_DATE_EPOCH does.
     package mutating func date(by seconds: Int64) {
         createdAt = seconds
         asksForTime = true
+        isReproducible = true
     }
 
-    var hasFixedTimes: Bool { asksForTime || fileTimes == .ofBase }
+    /// Whether the image's date is the same whenever it is built.
+    var hasFixedDate: Bool { asksForTime || hasContentDate }
+
+    /// The newest time that a layer may tell, on a base; `nil`: times are told as they are.
+    func recordLimit(on base: BaseImage?) -> Int64? {
+        guard isReproducible else { return nil }
+        return asksForTime ? createdAt : base?.newestTime ?? BaseImage.timeOnScratch
+    }
 
     package init(
         context: any BuildContext, dockerfile: DockerfileSource = .path("Dockerfile"), platform: Platform = .host,

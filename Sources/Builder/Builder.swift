@@ -92,10 +92,13 @@ extension BuildRequest {
     func sourceDate(orElse fallback: String?) throws(BuildError) -> Int64? {
         let given = buildArguments.last { $0.0 == "SOURCE_DATE_EPOCH" }?.1
         guard let text = given ?? fallback, !text.isEmpty else { return nil }
+        if text == "context", hasContentDate { return createdAt }
         guard let seconds = Int64(text), (0...253_402_300_799).contains(seconds) else {
             throw BuildError(
                 .dockerfile, "SOURCE_DATE_EPOCH is '\(text)'",
-                hint: "write the seconds since 1970, such as 1700000000")
+                hint: text == "context"
+                    ? "this context has no date of its own; a git repository has that of its commit"
+                    : "write the seconds since 1970, such as 1700000000")
         }
         return seconds
     }
@@ -103,8 +106,7 @@ extension BuildRequest {
     func dated(_ sourceDate: Int64?) -> BuildRequest {
         guard let sourceDate else { return self }
         var copy = self
-        copy.createdAt = sourceDate
-        copy.asksForTime = true
+        copy.date(by: sourceDate)
         return copy
     }
 

@@ -26,6 +26,8 @@ package struct BuiltImage: Sendable {
         package let origin: Origin
         /// The history's words for the instruction that made it; empty for a base's layer without history.
         package let createdBy: String
+        /// The true times of its files, where the layer tells others; `nil`: it tells them.
+        var times: Descriptor?
     }
 
     package let manifest: Manifest

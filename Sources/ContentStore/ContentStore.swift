@@ -105,6 +105,13 @@ package struct ContentStore: Sendable {
         return store
     }
 
+    /// The same store, of whose ingests nobody is told.
+    package var unwatched: ContentStore {
+        var store = self
+        store.watcher = nil
+        return store
+    }
+
     /// Adds bytes at hand.
     @discardableResult
     package func add(_ bytes: [UInt8]) throws(ContentStoreError) -> Digest {

@@ -31,7 +31,8 @@ import Testing
                 let state = cache == "remote" ? "\(mode)-remote" : "\(mode)"
                 let result = try await bench.build(Self.dockerfile, state: state, to: "\(mode)/app:1") {
                     $0.isolation = mode
-                    $0.fileTimes = .ofBase
+                    $0.hasContentDate = true
+                    $0.isReproducible = true
                     $0.createdAt = 1_600_000_000
                     $0.remoteCache = shared
                 }

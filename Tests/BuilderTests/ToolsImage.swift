@@ -19,7 +19,7 @@ enum ToolsImage {
     private static let programs = [
         "/usr/bin/dpkg", "/usr/bin/dpkg-deb", "/usr/bin/dpkg-split", "/usr/bin/dpkg-query", "/usr/bin/tar",
         "/usr/sbin/useradd", "/usr/sbin/groupadd", "/usr/sbin/setcap", "/usr/bin/setfattr", "/usr/bin/setpriv",
-        "/usr/bin/diff", "/usr/bin/rm",
+        "/usr/bin/diff", "/usr/bin/rm", "/usr/bin/make",
     ]
 
     private static func make(in directory: TemporaryDirectory) throws -> String? {

@@ -49,6 +49,8 @@ final class Workbench: Sendable {
         var request = BuildRequest(
             context: try DirectoryContext(path: directory.file("context")),
             dockerfile: .bytes(Array(dockerfile.utf8), name: "Dockerfile"), createdAt: Self.createdAt)
+        // So that images of equal content can be told by their digests.
+        request.isReproducible = true
         request.namedContexts["busybox"] = .image(try ImageLocation(base))
         return request
     }

@@ -33,7 +33,7 @@ struct PipelineRequest: Sendable {
         var request = BuildRequest(
             context: remote.context(tree, root: root, replacing: [:]), platform: pipeline.platform ?? .host,
             createdAt: source.committer.time)
-        request.fileTimes = .ofBase
+        request.hasContentDate = true
         request.cacheNamespace = "git " + remote.displayURL
         let prefix = root.isEmpty ? "" : root + "/"
         // A Dockerfile outside of its context is allowed; the builder is then handed its text.

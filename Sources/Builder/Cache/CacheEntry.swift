@@ -1,7 +1,8 @@
 import OCI
 import Registry
 
-/// One layer in the shared cache, as an image of this layer alone: any tool can look at it, and any registry keeps it.
+/// One layer in the shared cache, as an image of this layer alone: any tool can look at it, and any registry keeps it. The layer's true
+/// times (`LayerTimes`), where it tells others, are a second blob of the manifest.
 struct CacheEntry {
     static let key = "dev.slipway.cache.key"
     static let diffID = "dev.slipway.cache.diff-id"
@@ -30,7 +31,7 @@ struct CacheEntry {
         let configBytes = try CanonicalJSON.encode(config)
         let manifest = Manifest(
             mediaType: .ociManifest, config: Descriptor(mediaType: .ociConfig, of: configBytes),
-            layers: [layer.descriptor],
+            layers: [layer.descriptor] + [layer.times].compactMap { $0 },
             annotations: [
                 Self.key: key, Self.diffID: "\(layer.diffID)", Annotation.created: time,
             ])
@@ -52,12 +53,15 @@ struct CacheEntry {
         guard let text = annotations[Self.diffID], let diffID = try? Digest(text),
             let created = annotations[Annotation.created].flatMap(BaseImage.seconds)
         else { throw damaged("its annotations are not complete") }
-        guard manifest.layers.count == 1, let descriptor = manifest.layers.first,
-            Self.types.contains(descriptor.mediaType), descriptor.size >= 0
-        else { throw damaged("it has not one layer") }
+        let times = manifest.layers.dropFirst().first
+        guard manifest.layers.count == (times == nil ? 1 : 2), let descriptor = manifest.layers.first,
+            Self.types.contains(descriptor.mediaType), descriptor.size >= 0,
+            times.map({ $0.mediaType == LayerTimes.mediaType && $0.size >= 0 }) ?? true
+        else { throw damaged("it has not one layer, with its times at most") }
         layer = StepCache.Entry(
             descriptor: Descriptor(
-                mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size), diffID: diffID)
+                mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size), diffID: diffID,
+            times: times.map { Descriptor(mediaType: $0.mediaType, digest: $0.digest, size: $0.size) })
         self.key = key
         self.created = created
         config = manifest.config

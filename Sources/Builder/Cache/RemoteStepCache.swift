@@ -185,6 +185,9 @@ actor RemoteStepCache {
             try await builder.explained("cannot write") { () async throws(RegistryError) in
                 _ = try await repository.pushBlob(
                     layer.descriptor, from: content, mountFrom: sources, progress: nil)
+                if let times = layer.times {
+                    _ = try await repository.pushBlob(times, from: content, mountFrom: [], progress: nil)
+                }
                 _ = try await repository.pushBlob(
                     Descriptor(mediaType: .ociConfig, of: made.config), from: content, mountFrom: [], progress: nil)
                 _ = try await repository.pushManifest(made.manifest, mediaType: .ociManifest, tag: tag)

@@ -11,6 +11,8 @@ struct StepCache: Sendable {
     struct Entry: Codable, Sendable {
         let descriptor: Descriptor
         let diffID: Digest
+        /// The true times of its files (`LayerTimes`), where the layer tells others.
+        var times: Descriptor?
     }
 
     private func path(_ key: StepKey) -> HostPath { folder.appending(key.digest.encoded) }
@@ -24,6 +26,7 @@ struct StepCache: Sendable {
         guard let entry = entry(at: path) else { return nil }
         FileCalls.touch(path)
         FileCalls.touch(HostPath(content.path(of: entry.descriptor.digest)))
+        if let times = entry.times { FileCalls.touch(HostPath(content.path(of: times.digest))) }
         return entry
     }
 
@@ -33,7 +36,8 @@ struct StepCache: Sendable {
     private func entry(at path: HostPath) -> Entry? {
         guard let bytes = try? FileContent.read(path, limit: 64 << 10),
             let entry = try? CanonicalJSON.decode(Entry.self, from: bytes),
-            content.size(of: entry.descriptor.digest) == entry.descriptor.size
+            content.size(of: entry.descriptor.digest) == entry.descriptor.size,
+            entry.times.map({ content.size(of: $0.digest) == $0.size }) ?? true
         else { return nil }
         return entry
     }

@@ -11,16 +11,18 @@ struct StepKey: Sendable {
     let record: StepRecord
 
     /// Raised when a step of unchanged input would give another layer.
-    private static let version = "slipway.step.2"
+    private static let version = "slipway.step.3"
 
     /// - Parameters:
     ///   - chain: the layers below; `nil` on scratch.
+    ///   - linkedOn: what counts for a linked step instead of the layers below; `nil` for nothing.
     ///   - base: the base image's name and digest, for the record.
     ///   - isRecorded: whether it is told in words as well, which takes long for a step of many files.
-    ///   - times: the newest time that a file of the layer may have, where it is part of what is asked for.
+    ///   - times: the newest time that the layer may tell; `nil`: it tells times as they are.
     ///   - variant: what the request says of how layers are made; empty for the usual.
     init(
-        _ step: PlannedStep, at site: StepSite, on chain: Digest?, base: String?, times: Int64?, platform: Platform,
+        _ step: PlannedStep, at site: StepSite, on chain: Digest?, linkedOn: Digest?, base: String?, times: Int64?,
+        platform: Platform,
         variant: [String] = [], isRecorded: Bool, hasher steps: StepHasher
     ) async throws(BuildError) {
         var hasher = KeyHasher()
@@ -32,7 +34,7 @@ struct StepKey: Sendable {
         if !variant.isEmpty { hasher.add(variant) }
         // What is linked does not look at what is below, so it does not change with it.
         let isIndependent = if case .copy(let copy) = step.action { copy.isLinked && !copy.looksUpOwner } else { false }
-        hasher.add(isIndependent ? "anything" : chain.map { "\($0)" } ?? "scratch")
+        hasher.add(isIndependent ? "anything \(linkedOn.map { "\($0)" } ?? "")" : chain.map { "\($0)" } ?? "scratch")
         if !isIndependent {
             if let base { hasher.note(.base, "", base) }
             hasher.note(.below, "", chain.map { StepRecord.short("\($0)") } ?? "scratch")
@@ -46,6 +48,18 @@ struct StepKey: Sendable {
 }
 
 extension CopyStep {
+    /// Whether all files have times of their own. Others get that of the moment at which they are put there, and then have to be newer
+    /// than what the steps before made, also where they are linked.
+    func hasTimes(in request: BuildRequest) -> Bool {
+        guard inlineFiles.isEmpty, takesFromOrigin, sources.allSatisfy({ if case .path = $0 { true } else { false } })
+        else { return false }
+        switch origin {
+        case .context: return request.context is DirectoryContext
+        case .stage: return true
+        case .named: return false
+        }
+    }
+
     /// Whether the owner is a name, which the files below know.
     var looksUpOwner: Bool { owner.map { !$0.utf8.allSatisfy { (0x30...0x3a).contains($0) } } ?? false }
 }

@@ -129,7 +129,8 @@ struct StepRecord: Sendable, Equatable {
         }
         if value(.below) != old.value(.below) { return "what is below it differs: a step before it gave another layer" }
         if value(.times) != old.value(.times) {
-            return "the newest time of its files is \(value(.times) ?? "none"), and was \(old.value(.times) ?? "none")"
+            return
+                "the newest time that it may tell is \(value(.times) ?? "none"), and was \(old.value(.times) ?? "none")"
         }
         return difference(.part, old) { name in name }
             ?? difference(.variable, old) { name in "the variable \(name)" }

@@ -23,7 +23,7 @@ struct LayerEntries: ~Copyable {
 
     enum Item: Sendable {
         /// What the layers below have in this folder is not seen.
-        case opaque(path: [UInt8])
+        case opaque(path: [UInt8], modified: Timestamp)
         case entry(Entry)
     }
 
@@ -90,7 +90,10 @@ struct LayerEntries: ~Copyable {
         var steps: [LookedAt.Step] = []
         while steps.count < count {
             if let place = next.take() {
-                if FileCalls.isOpaque(place.host), !place.path.isEmpty { steps.append(.opaque(path: place.path)) }
+                if FileCalls.isOpaque(place.host), !place.path.isEmpty {
+                    let modified = try Node.read(place.host, .apply)?.modified ?? .now
+                    steps.append(.opaque(path: place.path, modified: modified))
+                }
                 let closed = try FileCalls.unlock(place.host, ownership)
                 do throws(BuildError) {
                     let names = try FileCalls.namesAndKinds(in: place.host)
@@ -121,7 +124,7 @@ struct LayerEntries: ~Copyable {
 /// Some steps of the walk, and what was found there.
 private final class LookedAt: Sendable {
     enum Step: Sendable {
-        case opaque(path: [UInt8])
+        case opaque(path: [UInt8], modified: Timestamp)
         case look(LayerEntries.Place)
     }
 
@@ -142,7 +145,7 @@ private final class LookedAt: Sendable {
             items.reserveCapacity(steps.count)
             for step in steps {
                 switch step {
-                case .opaque(let path): items.append(.opaque(path: path))
+                case .opaque(let path, let modified): items.append(.opaque(path: path, modified: modified))
                 case .look(let place): if let entry = try look(at: place) { items.append(.entry(entry)) }
                 }
             }

@@ -5,10 +5,9 @@ import OCI
 /// Turns a directory in overlay format into a layer: a tar in a fixed order, hashed, compressed and hashed again on its
 /// way into the store. Nothing of it is held in memory.
 struct LayerWriter {
-    /// No file of a layer is newer than this; so the same inputs give the same bytes whenever they are built. The
-    /// directory's files get the times that the layer tells of them: what stands on the directory sees what stands on
-    /// the layer.
-    let newest: Int64
+    /// The layer tells no time that is newer, in seconds since 1970; `nil`: it tells them all, as far as a tar does, in whole seconds.
+    /// The files themselves keep their times.
+    let limit: Int64?
     let ownership: OwnershipMode
     var compression = BuildRequest.LayerCompression.gzip(level: nil)
 
@@ -20,12 +19,14 @@ struct LayerWriter {
             let blob = BlobSink(store)
             let diff = DiffSink(try LayerCompressor(blob, compression))
             var tar = TarWriter(diff)
-            try append(upper, deferred, to: &tar)
+            var times = LayerTimes()
+            try append(upper, deferred, to: &tar, &times)
             try tar.finish()
             let diffID = diff.diffID()
             let (digest, size) = try blob.commit()
             let layer = StepCache.Entry(
-                descriptor: Descriptor(mediaType: compression.mediaType, digest: digest, size: size), diffID: diffID)
+                descriptor: Descriptor(mediaType: compression.mediaType, digest: digest, size: size), diffID: diffID,
+                times: try times.keep(in: store.unwatched))
             return (layer, diff.count)
         } catch let error as BuildError {
             throw error
@@ -39,31 +40,34 @@ struct LayerWriter {
     }
 
     private func append(
-        _ upper: HostPath, _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>
+        _ upper: HostPath, _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>, _ times: inout LayerTimes
     ) throws {
         var firstNames: [FileIdentity: [UInt8]] = [:]
         var entries = LayerEntries(upper, ownership)
         while let item = try entries.item() {
             switch item {
-            case .opaque(let path): try tar.append(mark(path + Array("/.wh..wh..opq".utf8)))
-            case .entry(let entry): try append(entry, deferred, to: &tar, &firstNames)
+            case .opaque(let path, let modified):
+                try tar.append(mark(path + Array("/.wh..wh..opq".utf8), modified))
+            case .entry(let entry): try append(entry, deferred, to: &tar, &times, &firstNames)
             }
         }
     }
 
     private func append(
         _ found: LayerEntries.Entry, _ deferred: DeferredFiles?, to tar: inout TarWriter<DiffSink>,
-        _ firstNames: inout [FileIdentity: [UInt8]]
+        _ times: inout LayerTimes, _ firstNames: inout [FileIdentity: [UInt8]]
     ) throws {
         let (node, path, name) = (found.node, found.path, found.name)
         if node.kind == .socket { return }
         guard !name.starts(with: LayerMarks.prefix) else { throw LayerMarks.refusal(of: path) }
-        if node.isWhiteout { return try tar.append(mark(path.dropLast(name.count) + LayerMarks.prefix + name)) }
+        if node.isWhiteout {
+            return try tar.append(mark(path.dropLast(name.count) + LayerMarks.prefix + name, node.modified))
+        }
         var entry = TarEntry(name: path, kind: kind(of: node), mode: node.mode)
         entry.uid = node.uid
         entry.gid = node.gid
-        entry.modified = TarEntry.Time(seconds: min(node.modified.seconds, newest))
-        let isToldOtherwise = node.modified.nanoseconds != 0 || node.modified.seconds > newest
+        entry.modified = told(node.modified)
+        times.append(node.modified, told: entry.modified.seconds)
         if node.links > 1, node.kind != .directory {
             let identity = FileIdentity(node)
             if let first = firstNames[identity] {
@@ -84,7 +88,6 @@ struct LayerWriter {
         }
         try tar.append(entry)
         if node.kind == .file, node.size > 0 { try append(contentOf: found, deferred?.take(node), to: &tar) }
-        if isToldOtherwise { try? FileCalls.setModified(found.host, Timestamp(seconds: entry.modified.seconds)) }
     }
 
     private func append(
@@ -104,8 +107,12 @@ struct LayerWriter {
         try FileContent.stream(found.host, write)
     }
 
-    private func mark(_ name: [UInt8]) -> TarEntry {
-        TarEntry(name: name, kind: .file, modified: TarEntry.Time(seconds: newest))
+    private func told(_ time: Timestamp) -> TarEntry.Time {
+        TarEntry.Time(seconds: min(time.seconds, limit ?? .max))
+    }
+
+    private func mark(_ name: [UInt8], _ time: Timestamp) -> TarEntry {
+        TarEntry(name: name, kind: .file, modified: told(time))
     }
 
     private func kind(of node: Node) -> TarEntry.Kind {

@@ -46,7 +46,8 @@ extension Builder {
                 var editor = try LayerEditor(over: LayeredRoot(layers: [], ownership: ownership), upper: upper)
                 let root = LayeredRoot.Folder(path: .root, hosts: [upper], node: .emptyRoot)
                 // Directories that the archive does not list have no time of their own.
-                try ArchiveUnpacker(owner: (0, 0), createdAt: 0, limit: limit).unpack(file, into: root, &editor)
+                try ArchiveUnpacker(owner: (0, 0), made: Timestamp(seconds: 0), limit: limit).unpack(
+                    file, into: root, &editor)
                 try editor.finish()
             } catch {
                 throw BuildError(

@@ -27,7 +27,12 @@ package struct CompositeContext: BuildContext {
                 found.append(entry)
             }
         }
-        if let modified { for index in found.indices { found[index].modified = modified } }
+        if let modified {
+            for index in found.indices {
+                found[index].modified = modified
+                found[index].modifiedNanoseconds = 0
+            }
+        }
         let below = Array(folder.utf8)
         guard !below.isEmpty else { return found }
         return found.filter { $0.pathBytes == below || $0.pathBytes.starts(with: below + [0x2f]) }

@@ -33,6 +33,8 @@ package struct ContextEntry: Sendable, Hashable {
     package var size: Int64
     /// Seconds since 1970; `nil` takes the build's own time.
     package var modified: Int64?
+    /// The part of `modified` below a second: what was written later is newer also within a second.
+    package var modifiedNanoseconds: Int64 = 0
     /// What identifies the bytes without reading them, such as `git:<blob id>`; `nil` when they must be hashed.
     package var contentID: String?
     /// Extended attributes that belong into an image, by their full names.

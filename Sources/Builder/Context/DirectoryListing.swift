@@ -89,6 +89,7 @@ struct DirectoryListing: Sendable {
         }
         var entry = ContextEntry(
             pathBytes: path, kind: kind, mode: node.mode, size: node.size, modified: node.modified.seconds)
+        entry.modifiedNanoseconds = node.modified.nanoseconds
         if node.kind == .file, let known = index?.record(for: ContextIndex.State(node)) {
             entry.contentID = DirectoryContext.contentID(known.digest)
             if known.hasAttributes { entry.attributes = try FileCalls.attributes(of: directory.appending(name)) }

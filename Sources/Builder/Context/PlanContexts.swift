@@ -73,7 +73,7 @@ actor PlanContexts {
         let empty = LayeredRoot(layers: [], ownership: builder.store.ownership)
         var editor = try LayerEditor(over: empty, upper: upper)
         let root = LayeredRoot.Folder(path: .root, hosts: [upper], node: .emptyRoot)
-        try ArchiveUnpacker(owner: (0, 0), createdAt: request.createdAt, limit: builder.unpackLimit)
+        try ArchiveUnpacker(owner: (0, 0), made: .now, limit: builder.unpackLimit)
             .unpack(file.path, into: root, &editor)
         try editor.finish()
         return try DirectoryContext(unpacked: upper.text)
@@ -104,7 +104,7 @@ actor PlanContexts {
         let tree = ContextTree(context, entries: entries, below: prefix) { entry in
             ignored?.excludes(entry.pathBytes) ?? false
         }
-        return ContextSource(tree: tree, displayName: displayName, createdAt: .max)
+        return ContextSource(tree: tree, displayName: displayName)
     }
 
     /// The Dockerfile's bytes and name; a link to it is followed inside the context.
@@ -120,7 +120,7 @@ actor PlanContexts {
             let tree = ContextTree(
                 request.context, entries: try await entries(), below: ImagePath(request.contextRoot)
             ) { _ in false }
-            let source = ContextSource(tree: tree, displayName: request.context.displayName, createdAt: 0)
+            let source = ContextSource(tree: tree, displayName: request.context.displayName)
             var candidates = [path]
             if path == "Dockerfile" { candidates.append("dockerfile") }
             for candidate in candidates {

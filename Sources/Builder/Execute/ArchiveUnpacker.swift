@@ -6,7 +6,8 @@ import Glibc
 /// Names are clamped to the folder, and so are links on the way, be they the archive's or the image's.
 struct ArchiveUnpacker {
     let owner: (uid: UInt32, gid: UInt32)?
-    let createdAt: Int64
+    /// The time of folders that the archive does not tell of.
+    let made: Timestamp
     let limit: UnpackLimit
     /// Whether what is unpacked becomes a layer, in which some names are marks.
     let isForLayer: Bool
@@ -14,10 +15,10 @@ struct ArchiveUnpacker {
     private var held = 0
     private static let memoryLimit = 512 << 20
 
-    init(owner: (uid: UInt32, gid: UInt32)?, createdAt: Int64, limit: UnpackLimit, isForLayer: Bool = false) {
+    init(owner: (uid: UInt32, gid: UInt32)?, made: Timestamp, limit: UnpackLimit, isForLayer: Bool = false) {
         self.isForLayer = isForLayer
         self.owner = owner
-        self.createdAt = createdAt
+        self.made = made
         self.limit = limit
     }
 
@@ -83,7 +84,7 @@ struct ArchiveUnpacker {
         let wanted = try resolve(inside.parent, below: folder, editor, followingLast: true)
         let parent = try editor.ensureDirectory(
             folder.path.appending(wanted.path),
-            new: Node(directoryMode: 0o755, modified: Timestamp(seconds: createdAt)))
+            new: Node(directoryMode: 0o755, modified: made))
         if isForLayer, name.starts(with: LayerMarks.prefix) { return try mark(name, in: parent, &editor) }
         if entry.kind == .directory {
             // What is no directory makes room, also a link to one.
@@ -177,7 +178,8 @@ struct ArchiveUnpacker {
             }
         return Node(
             kind: kind, mode: entry.mode & 0o7777, uid: entry.uid, gid: entry.gid, size: entry.size,
-            modified: Timestamp(seconds: entry.modified.seconds),
+            modified: Timestamp(
+                seconds: entry.modified.seconds, nanoseconds: Int64(entry.modified.nanoseconds)),
             rdev: Node.device(major: entry.major, minor: entry.minor))
     }
 }

@@ -28,7 +28,7 @@ actor BaseFetcher {
     func begin(_ base: BaseImage) throws(BuildError) {
         var chain: Digest?
         for layer in try base.layers() {
-            let id = ChainID.next(after: chain, layer.diffID)
+            let id = ChainID.next(after: chain, layer)
             chain = id
             if builder.store.layers.directory(of: id) == nil { _ = fetch(layer) }
         }
@@ -94,6 +94,7 @@ actor BaseFetcher {
         _ layer: BuiltImage.Layer, as chain: Digest, over lowers: [HostPath], _ scratch: ScratchDirectory
     ) async throws(BuildError) -> HostPath {
         let (store, limit) = (builder.store, builder.unpackLimit)
+        try await fetchTimes(of: layer)
         if let arrival = await arrival(of: layer) {
             let early = await withTaskCancellationHandler {
                 await runBlocking {
@@ -117,12 +118,24 @@ actor BaseFetcher {
         }
     }
 
+    /// Brings the true times of a layer of the shared cache, which lie beside it there.
+    nonisolated private func fetchTimes(of layer: BuiltImage.Layer) async throws(BuildError) {
+        guard let times = layer.times, builder.store.content.size(of: times.digest) != times.size,
+            let repository = layer.origin.repository
+        else { return }
+        do throws(BuildError) {
+            try await builder.fetch(times, from: repository, watcher: nil, progress: progress)
+        } catch {
+            throw error.code == .registry ? BuildError(.cache, error.summary, cause: error.cause) : error
+        }
+    }
+
     /// Unpacks all layers of an image that are not there. What fails is told to whoever needs them.
     nonisolated func unpack(_ base: BaseImage, _ scratch: ScratchDirectory) async {
         var chain: Digest?
         var paths: [HostPath] = []
         for layer in (try? base.layers()) ?? [] {
-            let id = ChainID.next(after: chain, layer.diffID)
+            let id = ChainID.next(after: chain, layer)
             chain = id
             guard !Task.isCancelled else { return }
             var path = builder.store.layers.directory(of: id)

@@ -16,7 +16,7 @@ extension BuildRun {
         let path = step.destination
         let options = CopyOptions(
             destination: ImagePath(path), isDirectory: path.hasSuffix("/"), owner: owner, mode: step.mode,
-            createdAt: files.newest, excludes: step.excludes, unpackLimit: builder.unpackLimit)
+            excludes: step.excludes, unpackLimit: builder.unpackLimit)
         let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
         var editor = try LayerEditor(over: below, upper: try newDirectory())
         switch step.origin {
@@ -71,7 +71,7 @@ extension BuildRun {
         _ step: CopyStep, into editor: LayerEditor, _ options: CopyOptions
     ) async throws(BuildError) -> LayerEditor {
         let nothing = ContextSource(
-            tree: try await ContextTree(EmptyContext(), folder: ""), displayName: "the empty context", createdAt: 0)
+            tree: try await ContextTree(EmptyContext(), folder: ""), displayName: "the empty context")
         return try await copy(step, from: nothing, into: editor, options)
     }
 
@@ -82,8 +82,7 @@ extension BuildRun {
         let name = RemoteName.fileName(of: url)
         let context = BlobContext(name: name ?? "unnamed", file: file)
         let source = ContextSource(
-            tree: try await ContextTree(context, folder: ""), displayName: RemoteName.shown(url),
-            createdAt: options.createdAt)
+            tree: try await ContextTree(context, folder: ""), displayName: RemoteName.shown(url))
         var engine = CopyEngine(source, into: editor, options: options)
         if unpacks { engine.staging = try newDirectory() }
         if name == nil, try engine.needsName() {
@@ -100,8 +99,7 @@ extension BuildRun {
     ) async throws(BuildError) -> LayerEditor {
         let tree = try await contexts.remote.tree(locator, keepsGitDirectory: keepsGitDirectory)
         let source = ContextSource(
-            tree: try await ContextTree(tree.context, folder: ""), displayName: tree.context.displayName,
-            createdAt: options.createdAt)
+            tree: try await ContextTree(tree.context, folder: ""), displayName: tree.context.displayName)
         var engine = CopyEngine(source, into: editor, options: options)
         try await engine.copy(".")
         return engine.editor
@@ -112,7 +110,7 @@ extension BuildRun {
     ) async throws(BuildError) -> LayerEditor {
         let context = MemoryContext(step.inlineFiles.map { ($0.name, $0.content) })
         let tree = try await ContextTree(context, folder: "")
-        let source = ContextSource(tree: tree, displayName: "the Dockerfile", createdAt: options.createdAt)
+        let source = ContextSource(tree: tree, displayName: "the Dockerfile")
         var engine = CopyEngine(source, into: editor, options: options)
         for file in step.inlineFiles { try await engine.copyLiteral(file.name) }
         return engine.editor
@@ -132,7 +130,7 @@ extension BuildRun {
             let account = user.isEmpty ? nil : try UserLookup(of: root).account(user)
             let node = Node(
                 directoryMode: 0o755, uid: account?.uid ?? 0, gid: account?.gid ?? 0,
-                modified: Timestamp(seconds: files.newest))
+                modified: .now)
             _ = try editor.ensureDirectory(resolved.path, new: node)
         }
         try editor.finish()

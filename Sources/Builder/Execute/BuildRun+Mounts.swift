@@ -137,7 +137,7 @@ extension BuildRun {
         let empty = LayeredRoot(layers: [], ownership: builder.store.ownership)
         let name = ImagePath(path).last ?? FileName("root")
         let target = CopyOptions(
-            destination: ImagePath(components: [name]), isDirectory: false, createdAt: request.createdAt)
+            destination: ImagePath(components: [name]), isDirectory: false)
         var editor = try LayerEditor(over: empty, upper: try newDirectory())
         switch origin {
         case .context:

@@ -12,7 +12,7 @@ extension BuildRun {
         var paths: [HostPath] = []
         var chain: Digest?
         for layer in files.layers {
-            let id = ChainID.next(after: chain, layer.diffID)
+            let id = ChainID.next(after: chain, layer)
             chain = id
             if let present = store.layers.directory(of: id) ?? store.layers.skeleton(of: id) {
                 paths.append(present)

@@ -26,6 +26,10 @@ extension BuildRun {
         sandbox.outputLimit = request.stepOutputLimit
         sandbox.processLimit = request.stepProcessLimit
         sandbox.storage = (builder.store.path, storageReserve)
+        // Programs that write dates into their results take this one (https://reproducible-builds.org/specs/source-date-epoch/).
+        if let limit = files.recordLimit, !step.environment.contains(where: { $0.0 == "SOURCE_DATE_EPOCH" }) {
+            sandbox.environment.append(("SOURCE_DATE_EPOCH", "\(limit)"))
+        }
         let mounts = try await prepare(step, mode, &sandbox)
         defer { mounts.release() }
 
@@ -33,7 +37,7 @@ extension BuildRun {
         switch mode {
         case .namespaces:
             var editor = try LayerEditor(over: root, upper: upper)
-            try makeDirectory(step.workingDirectory, with: &editor, files.newest)
+            try makeDirectory(step.workingDirectory, with: &editor)
             let work = try newDirectory()
             var lowers = root.layers + asides
             if let stubs = try makeMountPoints(for: &sandbox, on: root) { lowers.append(stubs) }
@@ -45,8 +49,8 @@ extension BuildRun {
         case .chroot:
             let merged = try merge(root, of: &files)
             sandbox.root = .directory(merged.text)
-            // The new layer is laid over the directory all the same, before the next step: its files get the layer's times.
-            try await run(sandbox, step, in: merged, .none, files.newest, changes: upper)
+            // The new layer is laid over the directory all the same, before the next step: it leaves out what may not be in an image.
+            try await run(sandbox, step, in: merged, .none, changes: upper)
         case .inPlace:
             let lock = try lockInPlaceRoot()
             defer { close(lock) }
@@ -57,7 +61,7 @@ extension BuildRun {
             sandbox.resolvConf = savedNames("resolv.conf")
             let count = root.layers.count
             await board.occupy(nil)
-            try await run(sandbox, step, in: place.host, place.kept, files.newest, changes: upper)
+            try await run(sandbox, step, in: place.host, place.kept, changes: upper)
             await board.occupy((stage.index, count))
         }
         try LayerNormalizer(over: root).normalize(upper)
@@ -66,14 +70,14 @@ extension BuildRun {
 
     /// Runs a step in a directory that is all of its root, and gathers what it changed.
     private func run(
-        _ sandbox: SandboxStep, _ step: RunStep, in root: HostPath, _ kept: KeptPaths, _ newest: Int64,
+        _ sandbox: SandboxStep, _ step: RunStep, in root: HostPath, _ kept: KeptPaths,
         changes upper: HostPath
     ) async throws(BuildError) {
         var sandbox = sandbox
         let ownership = builder.store.ownership
         let before = try WalkSnapshot(of: root, ownership, kept: kept)
         let view = LayeredRoot(layers: [root], ownership: ownership)
-        try makeDirectory(step.workingDirectory, in: view, root, newest)
+        try makeDirectory(step.workingDirectory, in: view, root)
         for index in sandbox.mounts.indices {
             sandbox.mounts[index].target = try view.resolve(ImagePath(sandbox.mounts[index].target)).path.text
         }
@@ -83,18 +87,18 @@ extension BuildRun {
 
     /// The image's working directory need not be in its file system.
     private func makeDirectory(
-        _ path: String, with editor: inout LayerEditor, _ time: Int64
+        _ path: String, with editor: inout LayerEditor
     ) throws(BuildError) {
         let resolved = try editor.view.resolve(ImagePath(path))
         guard resolved.item == nil else { return }
-        let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: time))
+        let new = Node(directoryMode: 0o755, modified: .now)
         _ = try editor.ensureDirectory(resolved.path, new: new)
         try editor.finish()
     }
 
     /// As above, in the one directory that a chroot has.
     private func makeDirectory(
-        _ path: String, in view: LayeredRoot, _ merged: HostPath, _ time: Int64
+        _ path: String, in view: LayeredRoot, _ merged: HostPath
     ) throws(BuildError) {
         let resolved = try view.resolve(ImagePath(path))
         guard resolved.item == nil else { return }
@@ -106,7 +110,7 @@ extension BuildRun {
             guard try Node.read(here, .apply) == nil, let parent = try Node.read(above, view.ownership) else {
                 continue
             }
-            try writer.makeDirectory(here, Node(directoryMode: 0o755, modified: Timestamp(seconds: time)))
+            try writer.makeDirectory(here, Node(directoryMode: 0o755, modified: .now))
             try FileCalls.setModified(above, parent.modified)
         }
     }
@@ -115,7 +119,7 @@ extension BuildRun {
     private func makeMountPoints(for sandbox: inout SandboxStep, on root: LayeredRoot) throws(BuildError) -> HostPath? {
         guard !sandbox.mounts.isEmpty else { return nil }
         var editor = try LayerEditor(over: root, upper: try newDirectory())
-        let new = Node(directoryMode: 0o755, modified: Timestamp(seconds: request.createdAt))
+        let new = Node(directoryMode: 0o755, modified: .now)
         for index in sandbox.mounts.indices {
             let resolved = try editor.view.resolve(ImagePath(sandbox.mounts[index].target))
             sandbox.mounts[index].target = resolved.path.text

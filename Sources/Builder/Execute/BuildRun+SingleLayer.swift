@@ -13,10 +13,10 @@ extension BuildRun {
             try merge.apply(layer, to: target)
         }
         let (cut, _) = try LayerWriter(
-            newest: files.newest, ownership: root.ownership, compression: request.compression
+            limit: files.recordLimit, ownership: root.ownership, compression: request.compression
         ).write(target, to: builder.store.content)
         try scratch.remove(target)
-        var result = StageFiles(newest: files.newest)
+        var result = StageFiles(recordLimit: files.recordLimit)
         result.base = files.base
         result.isolation = files.isolation
         result.steps = files.steps

@@ -55,13 +55,13 @@ actor BuildRun {
 
     /// Runs the stage's steps, one after the other.
     func execute() async throws(BuildError) -> StageFiles {
-        var files = StageFiles(newest: request.fileTimes == .kept ? request.createdAt : BaseImage.timeOnScratch)
+        var files = StageFiles(recordLimit: request.recordLimit(on: nil))
         switch stage.base {
         case .scratch: break
         case .stage(let index): files = try await board.files(of: index)
         case .image(let base):
             files.base = base
-            if request.fileTimes == .ofBase { files.newest = base.newestTime }
+            files.recordLimit = request.recordLimit(on: base)
             for layer in try base.layers() { files.append(layer) }
         }
         // Another stage's chroot is its own.
@@ -159,6 +159,7 @@ actor BuildRun {
     private func perform(
         _ step: PlannedStep, _ key: StepKey, _ site: StepSite, _ files: inout StageFiles
     ) async throws(BuildError) {
+        files.stepEnd?.waitUntilPast()
         let upper: HostPath
         // What stays out of the layer is whole all the same: the next steps see it.
         let deferred = request.ignoredPaths.isEmpty ? DeferredFiles() : nil
@@ -174,8 +175,9 @@ actor BuildRun {
         defer { stream?.ended(isWhole: false) }
         let content = builder.store.content
         let (cut, size) = try LayerWriter(
-            newest: files.newest, ownership: builder.store.ownership, compression: request.compression
+            limit: files.recordLimit, ownership: builder.store.ownership, compression: request.compression
         ).write(upper, deferred, to: stream.map { content.watched(by: $0) } ?? content)
+        files.stepEnd = .now
         stream?.ended(isWhole: true)
         await append(cut, .built, of: step, to: &files, stream)
         // What the step left is what the next steps stand on, in this build and in later ones.
@@ -192,7 +194,7 @@ actor BuildRun {
     ) async {
         let layer = BuiltImage.Layer(
             descriptor: cut.descriptor, diffID: cut.diffID, origin: origin,
-            createdBy: step.history?.createdBy ?? step.text)
+            createdBy: step.history?.createdBy ?? step.text, times: cut.times)
         files.append(layer)
         await uploads?.begin(layer, stream)
     }
@@ -202,10 +204,13 @@ actor BuildRun {
     ) async throws(BuildError) -> StepKey {
         var names: [Int: String] = [:]
         for other in step.stages { names[other] = try await board.files(of: other).chain.map { "\($0)" } ?? "scratch" }
-        // Times that the user asked for are part of what is asked for; those of the moment of the build are not.
+        // What layers may tell is part of what is asked for; the times that files have are not.
+        var linkedOn: Digest?
+        if case .copy(let copy) = step.action, !copy.hasTimes(in: request) { linkedOn = files.ownChain }
         return try await StepKey(
-            step, at: site, on: files.chain, base: files.base.map { "\($0.name)@\($0.image.manifestDigest)" },
-            times: request.hasFixedTimes ? files.newest : nil, platform: request.platform,
+            step, at: site, on: files.chain, linkedOn: linkedOn,
+            base: files.base.map { "\($0.name)@\($0.image.manifestDigest)" },
+            times: files.recordLimit, platform: request.platform,
             variant: request.layerVariant, isRecorded: isRecorded,
             hasher: StepHasher(
                 plan: plan, contexts: contexts, stageNames: names, countsReaders: true,
@@ -252,7 +257,7 @@ actor BuildRun {
         var paths: [HostPath] = []
         var chain: Digest?
         for layer in layers {
-            let id = ChainID.next(after: chain, layer.diffID)
+            let id = ChainID.next(after: chain, layer)
             chain = id
             if let present = builder.store.layers.directory(of: id) {
                 paths.append(present)

@@ -8,8 +8,8 @@ struct CopyOptions: Sendable {
     var isDirectory: Bool
     var owner: (uid: UInt32, gid: UInt32)?
     var mode: FileModeChange?
-    /// The time of folders that are made.
-    var createdAt: Int64
+    /// The time of folders that are made, and of files that have none of their own.
+    var made = Timestamp.now
     /// The patterns of `--exclude`.
     var excludes: [String] = []
     /// What an archive may unpack to.
@@ -136,7 +136,7 @@ struct CopyEngine<Source: CopySource> {
             if try ArchiveUnpacker.isArchive(file) {
                 let folder = try directory(at: options.destination, new: options.unpackedFolder)
                 try ArchiveUnpacker(
-                    owner: options.owner, createdAt: options.createdAt, limit: options.unpackLimit, isForLayer: true
+                    owner: options.owner, made: options.made, limit: options.unpackLimit, isForLayer: true
                 ).unpack(file, into: folder, &editor)
                 try FileCalls.removeFile(file)
                 // What was written is gone: no other name can be linked to it.
@@ -251,12 +251,12 @@ extension CopyOptions {
     /// The folder that an archive is unpacked into: `--chmod` is not for archives.
     var unpackedFolder: Node {
         Node(
-            directoryMode: 0o755, uid: owner?.uid ?? 0, gid: owner?.gid ?? 0, modified: Timestamp(seconds: createdAt))
+            directoryMode: 0o755, uid: owner?.uid ?? 0, gid: owner?.gid ?? 0, modified: made)
     }
 
     func applied(to node: Node) -> Node {
         var node = node
-        node.modified = min(node.modified, Timestamp(seconds: createdAt))
+        if node.modified == .unset { node.modified = made }
         if let owner {
             node.uid = owner.uid
             node.gid = owner.gid

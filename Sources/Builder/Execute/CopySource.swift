@@ -59,17 +59,14 @@ extension CopySource {
 struct ContextSource: CopySource {
     let tree: ContextTree
     let displayName: String
-    /// The time of files that have none; what copies them knows the newest that they may have.
-    let createdAt: Int64
     /// Takes large files, whose content comes when the layer is written; `nil`: it comes at once.
     var deferred: DeferredFiles?
     /// Where the first name of a file with several went.
     private var firstNames: [ContextEntry.LinkIdentity: HostPath] = [:]
 
-    init(tree: ContextTree, displayName: String, createdAt: Int64) {
+    init(tree: ContextTree, displayName: String) {
         self.tree = tree
         self.displayName = displayName
-        self.createdAt = createdAt
     }
 
     typealias Item = ContextTree.Item
@@ -101,7 +98,7 @@ struct ContextSource: CopySource {
         // The owner of a context's file is an accident of the machine that it came from.
         return Node(
             kind: kind, mode: mode, uid: 0, gid: 0, size: entry.size,
-            modified: Timestamp(seconds: entry.modified ?? createdAt))
+            modified: entry.modified.map { Timestamp(seconds: $0, nanoseconds: entry.modifiedNanoseconds) } ?? .unset)
     }
 
     mutating func write(
@@ -200,11 +197,7 @@ struct LayeredSource: CopySource {
         return try FileCalls.target(ofLink: file.host)
     }
 
-    func node(of item: Item) -> Node {
-        var node = item.node
-        node.modified.nanoseconds = 0
-        return node
-    }
+    func node(of item: Item) -> Node { item.node }
 
     mutating func write(
         _ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter, _ copies: FileCopies?

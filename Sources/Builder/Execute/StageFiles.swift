@@ -7,10 +7,14 @@ struct StageFiles: Sendable {
     private(set) var layers: [BuiltImage.Layer] = []
     /// The name of all layers together; `nil` on scratch.
     private(set) var chain: Digest?
+    /// The same of the layers above the base image.
+    private(set) var ownChain: Digest?
     /// The base image below all; `nil` for `scratch`.
     var base: BaseImage?
-    /// The newest time that a file of a new layer can have, in seconds since 1970.
-    var newest: Int64
+    /// The newest time that a new layer may tell, in seconds since 1970; `nil`: times are told as they are.
+    var recordLimit: Int64?
+    /// When the last step ended that was done for it.
+    var stepEnd: Timestamp?
     /// For chroots: the file system as one directory, and how many of `layers` are in it.
     var merged: (directory: HostPath, count: Int)?
 
@@ -20,10 +24,12 @@ struct StageFiles: Sendable {
     /// How the stage's own steps came about.
     var steps: [StepOutcome] = []
 
-    init(newest: Int64) { self.newest = newest }
+    init(recordLimit: Int64?) { self.recordLimit = recordLimit }
 
     mutating func append(_ layer: BuiltImage.Layer) {
         layers.append(layer)
-        chain = ChainID.next(after: chain, layer.diffID)
+        chain = ChainID.next(after: chain, layer)
+        if case .base = layer.origin { return }
+        ownChain = ChainID.next(after: ownChain, layer)
     }
 }

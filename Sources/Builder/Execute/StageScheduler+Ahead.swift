@@ -24,7 +24,7 @@ extension StageScheduler {
     ///
     /// - Parameter steps: what was done for it.
     func date(of key: ContentKey, _ steps: [StepOutcome]) async -> Int64 {
-        guard !request.hasFixedTimes else { return request.createdAt }
+        guard !request.hasFixedDate else { return request.createdAt }
         let (dates, now) = (builder.store.dates, request.createdAt)
         let isKnown = !steps.contains { $0.source == .made }
         return await runBlocking {

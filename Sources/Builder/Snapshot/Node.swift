@@ -13,6 +13,21 @@ struct Timestamp: Hashable, Sendable, Comparable {
     var seconds: Int64
     var nanoseconds: Int64 = 0
 
+    /// Of a file that says nothing of its time: it gets that of the moment at which it is put somewhere.
+    static let unset = Timestamp(seconds: .max)
+
+    /// Now, by the clock that the kernel stamps files with.
+    static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
+    }
+
+    /// Waits until that clock shows a later time: what is written from then on is newer. A tick takes 10 ms at most.
+    func waitUntilPast() {
+        for _ in 0..<100 where Timestamp.now == self { usleep(500) }
+    }
+
     static func < (left: Timestamp, right: Timestamp) -> Bool {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }

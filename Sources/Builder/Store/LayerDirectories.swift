@@ -106,9 +106,11 @@ struct LayerDirectories: Sendable {
         let made = try newEntry("unpack", in: scratch)
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
+        let times = try layer.times.map { (times) throws(BuildError) in try LayerTimes.read(times, from: content) }
         let diff = arrival.map { DiffSource(of: layer, arriving: $0, limit: limit) }
         let (diffID, size) = try extract(
-            layer, diff ?? DiffSource(of: layer, in: content, limit: limit), into: target, over: lowers, limit)
+            layer, diff ?? DiffSource(of: layer, in: content, limit: limit), into: target, over: lowers, limit,
+            times: times)
         guard diffID == layer.diffID else { throw layer.mismatch(diffID) }
         try note(size, in: made)
         try put(made, at: place, scratch: scratch, isLocked: true, "move the unpacked layer")
@@ -156,14 +158,14 @@ struct LayerDirectories: Sendable {
 
     private func extract(
         _ layer: BuiltImage.Layer, _ diff: DiffSource, into target: HostPath, over lowers: [HostPath],
-        _ limit: UnpackLimit
+        _ limit: UnpackLimit, times: [TarEntry.Time]? = nil
     ) throws(BuildError) -> (diffID: Digest, size: Int64) {
         do {
             var lowerFolders: [Directory] = []
             for lower in lowers { lowerFolders.append(try Directory(path: lower.text)) }
             _ = try LayerExtractor.extract(
                 diff, into: try Directory(path: target.text), mode: .overlay,
-                ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed(),
+                ownership: ownership == .apply ? .apply : .record, lowers: lowerFolders.reversed(), times: times,
                 limits: ExtractionLimits(bytes: layer.unpackLimit(limit)))
             return try diff.finish()
         } catch let error as ArchiveError {

@@ -17,7 +17,8 @@ struct BuildRequestReader {
         if let revision = opened.revision {
             // As the agent builds it: the same commit gives the same image, whoever builds it.
             request.createdAt = revision.time
-            request.fileTimes = .ofBase
+            request.hasContentDate = true
+            request.isReproducible = image.reproducible
             request.annotations[Annotation.revision] = revision.commit
             request.annotations[Annotation.source] = revision.repository
             request.annotations[Annotation.created] = CalendarTime(secondsSince1970: revision.time).rfc3339
