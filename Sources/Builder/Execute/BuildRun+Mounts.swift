@@ -6,8 +6,13 @@ import Sandbox
 struct HeldMounts {
     fileprivate var locks: [Int32] = []
     fileprivate var agents: [AgentForward] = []
+    /// What the step was shown, for those that use its caches after it.
+    var notes: [CacheNote] = []
 
-    func release() { for lock in locks { close(lock) } }
+    func release() {
+        for note in notes { note.finish() }
+        for lock in locks { close(lock) }
+    }
 }
 
 extension BuildRun {
@@ -44,7 +49,7 @@ extension BuildRun {
         return held
     }
 
-    private var caches: CacheMounts {
+    var caches: CacheMounts {
         CacheMounts(in: builder.store.cachesFolder, namespace: request.cacheNamespace)
     }
 

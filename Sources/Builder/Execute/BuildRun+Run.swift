@@ -30,8 +30,9 @@ extension BuildRun {
         if let limit = files.recordLimit, !step.environment.contains(where: { $0.0 == "SOURCE_DATE_EPOCH" }) {
             sandbox.environment.append(("SOURCE_DATE_EPOCH", "\(limit)"))
         }
-        let mounts = try await prepare(step, mode, &sandbox)
+        var mounts = try await prepare(step, mode, &sandbox)
         defer { mounts.release() }
+        let redated = try dateSources(of: step, sandbox, on: files, root, &mounts)
 
         let upper = try newDirectory()
         switch mode {
@@ -40,6 +41,7 @@ extension BuildRun {
             try makeDirectory(step.workingDirectory, with: &editor)
             let work = try newDirectory()
             var lowers = root.layers + asides
+            if let layer = try layer(of: redated, on: root) { lowers.append(layer) }
             if let stubs = try makeMountPoints(for: &sandbox, on: root) { lowers.append(stubs) }
             if lowers.isEmpty { lowers = [try newDirectory()] }
             sandbox.root = .overlay(
@@ -50,7 +52,7 @@ extension BuildRun {
             let merged = try merge(root, of: &files)
             sandbox.root = .directory(merged.text)
             // The new layer is laid over the directory all the same, before the next step: it leaves out what may not be in an image.
-            try await run(sandbox, step, in: merged, .none, changes: upper)
+            try await run(sandbox, step, in: merged, .none, changes: upper, redated)
         case .inPlace:
             let lock = try lockInPlaceRoot()
             defer { close(lock) }
@@ -61,7 +63,7 @@ extension BuildRun {
             sandbox.resolvConf = savedNames("resolv.conf")
             let count = root.layers.count
             await board.occupy(nil)
-            try await run(sandbox, step, in: place.host, place.kept, changes: upper)
+            try await run(sandbox, step, in: place.host, place.kept, changes: upper, redated)
             await board.occupy((stage.index, count))
         }
         try LayerNormalizer(over: root).normalize(upper)
@@ -71,10 +73,11 @@ extension BuildRun {
     /// Runs a step in a directory that is all of its root, and gathers what it changed.
     private func run(
         _ sandbox: SandboxStep, _ step: RunStep, in root: HostPath, _ kept: KeptPaths,
-        changes upper: HostPath
+        changes upper: HostPath, _ redated: [(path: ImagePath, time: Timestamp)]
     ) async throws(BuildError) {
         var sandbox = sandbox
         let ownership = builder.store.ownership
+        let shown = try redate(redated, in: root, ownership)
         let before = try WalkSnapshot(of: root, ownership, kept: kept)
         let view = LayeredRoot(layers: [root], ownership: ownership)
         try makeDirectory(step.workingDirectory, in: view, root)
@@ -83,6 +86,7 @@ extension BuildRun {
         }
         try await run(sandbox, step)
         try before.writeChanges(to: upper)
+        try shown.restore()
     }
 
     /// The image's working directory need not be in its file system.

@@ -41,6 +41,12 @@ struct CacheMounts {
         return lock
     }
 
+    /// What the steps that used a cache were shown.
+    func views(_ name: String) throws(BuildError) -> CacheViews {
+        try makeNamespace()
+        return try CacheViews(in: folder.appending(namespace).appending(name + ".views"))
+    }
+
     enum Purpose: String {
         /// One step at a time has the cache.
         case use = ".lock"

@@ -1,0 +1,208 @@
+import Builder
+import Foundation
+import OCI
+import TestSupport
+import Testing
+
+/// A context that says nothing of times, as git does not.
+private struct DatelessContext: BuildContext {
+    let inner: any BuildContext
+
+    var displayName: String { inner.displayName }
+
+    func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
+        try await inner.entries(under: folder).map { entry in
+            var entry = entry
+            entry.modified = nil
+            return entry
+        }
+    }
+
+    func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
+        try await inner.contentIDs(of: entries)
+    }
+
+    func read(
+        _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError) { try await inner.read(entry, sink) }
+}
+
+/// A program that goes by times makes of a step's files what it would make of them where nothing was built before.
+@Suite("Times are true", .tags(.integration)) struct TrueTimesTests {
+    struct Lane: Sendable, CustomTestStringConvertible {
+        let mode: BuildMode
+        let isDated: Bool
+        let seed: UInt64
+
+        var testDescription: String { "\(mode.rawValue), \(isDated ? "a directory" : "git"), seed \(seed)" }
+    }
+
+    private static let lanes = BuildMode.allCases.flatMap { mode in
+        [true, false].flatMap { isDated in [UInt64(1), 2].map { Lane(mode: mode, isDated: isDated, seed: $0) } }
+    }
+
+    private static let makefile = """
+        OBJECTS = $(O)/a.o $(O)/b.o $(O)/c.o
+        $(O)/prog: $(OBJECTS) ; cat $(OBJECTS) > $@
+        $(O)/%.o: %.c ; sed 's/^/o:/' $< > $@
+        """
+
+    /// Commits, reverts and branches, edited RUN lines, one cache for all, a store that loses things.
+    @Test(arguments: lanes) func `an image holds what a build from nothing gives`(lane: Lane) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(lane.mode) else { return print("skipped: no \(lane.mode.rawValue) on this machine") }
+        guard let tools = try await ToolsImage.name() else { return }
+        var random = SplitMix(state: lane.seed)
+        try bench.write("Makefile", Self.makefile)
+        var texts = ["a": "0", "b": "0", "c": "0"]
+        for (name, text) in texts { try bench.write("\(name).c", text + "\n") }
+        for round in 0..<8 {
+            // Few contents, so that each comes again: a revert, another branch.
+            for name in ["a", "b", "c"] where Int.random(in: 0..<3, using: &random) == 0 {
+                texts[name] = "\(Int.random(in: 0..<3, using: &random))"
+                try bench.write("\(name).c", "\(texts[name] ?? "")\n")
+                // As `cp -p` does it; and as an archive does it whose files all have one time.
+                let age = [nil, "@1500000000", "@\(1_600_000_000 + round).5"].randomElement(using: &random) ?? nil
+                if let age { try Shell.run(["touch", "-d", age, bench.directory.file("context/\(name).c")]) }
+            }
+            let edit = Int.random(in: 0..<2, using: &random)
+            let make = "make -s -C /src O=/obj && cp /obj/prog /prog"
+            var expected = ["a", "b", "c"].map { "o:\(texts[$0] ?? "")\n" }
+            let steps: String
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: steps = "COPY . /src\nRUN --mount=type=cache,id=obj,target=/obj \(make) && : \(edit)"
+            case 1:
+                steps =
+                    "RUN --mount=type=bind,source=.,target=/src --mount=type=cache,id=obj,target=/obj \(make) && : \(edit)"
+            default:
+                expected[1] += "o:\(edit)\n"
+                steps = "COPY . /src\nRUN mkdir /obj && \(make)\nRUN echo \(edit) >> /src/b.c\nRUN \(make)"
+            }
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0: try? FileManager.default.removeItem(atPath: bench.state(lane.mode) + "/layers")
+            case 1: try? FileManager.default.removeItem(atPath: bench.state(lane.mode) + "/steps")
+            default: break
+            }
+            let isCold = Int.random(in: 0..<6, using: &random) == 0
+            let result = try await bench.build("FROM tools\n\(steps)\n", mode: lane.mode, tag: "r\(round)") {
+                $0.namedContexts["tools"] = .image(try ImageLocation(tools))
+                $0.isReproducible = round % 2 == 0
+                $0.noCache = isCold
+                if !lane.isDated { $0.context = DatelessContext(inner: $0.context) }
+            }
+            #expect(try result.read().tree["prog"]?.text == expected.joined(), "round \(round): \(steps)")
+        }
+    }
+
+    /// What did not change is not made again: the cache serves its purpose.
+    @Test(arguments: BuildMode.allCases) func `what is unchanged is not made again`(mode: BuildMode) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        guard let tools = try await ToolsImage.name() else { return }
+        try bench.write("Makefile", Self.makefile)
+        for name in ["a", "b", "c"] { try bench.write("\(name).c", "1\n") }
+        func made(_ edit: String) async throws -> Set<String> {
+            let text = """
+                FROM tools
+                COPY . /src
+                RUN --mount=type=cache,target=/obj make -C /src O=/obj && : \(edit)
+                """
+            let result = try await bench.build(text, mode: mode) {
+                $0.namedContexts["tools"] = .image(try ImageLocation(tools))
+                $0.noCache = false
+            }
+            return Set(["a", "b", "c"].filter { result.log.output.contains("\($0).c >") })
+        }
+        #expect(try await made("1") == ["a", "b", "c"])
+        #expect(try await made("2") == [])
+        try bench.write("b.c", "2\n")
+        #expect(try await made("3") == ["b"])
+        // Old content with an old time: it is shown as new once, and known from then on.
+        try bench.write("b.c", "1\n")
+        try Shell.run(["touch", "-d", "@1500000000", bench.directory.file("context/b.c")])
+        #expect(try await made("4") == ["b"])
+        #expect(try await made("5") == [])
+        // Nor does that reach the layer.
+        let plain = try await bench.build("FROM busybox\nCOPY . /src\nRUN stat -c %Y /src/b.c > /time\n", mode: mode)
+        #expect(try plain.read().tree["time"]?.text == "1500000000\n")
+    }
+
+    @Test(arguments: BuildMode.allCases) func `later steps see the order of earlier ones`(mode: BuildMode) async throws
+    {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        try bench.write("f", "x")
+        let text = """
+            FROM busybox AS made
+            COPY f /src/f
+            RUN cp /src/f /src/g
+            RUN touch /src/f
+            RUN stat -c '%y %n' /src/f /src/g | sort | tail -1 | grep f
+            FROM busybox
+            COPY --from=made /src /there
+            RUN stat -c '%y %n' /there/f /there/g | sort | tail -1 | grep f && stat -c %Y /there/f > /time
+            """
+        let start = Int64(Date().timeIntervalSince1970)
+        for isReproducible in [true, false] {
+            for isDated in [true, false] {
+                let tag = "\(isReproducible)-\(isDated)"
+                let result = try await bench.build(text, mode: mode, state: tag, tag: tag) {
+                    $0.isReproducible = isReproducible
+                    if !isDated { $0.context = DatelessContext(inner: $0.context) }
+                }
+                let tree = try result.read().tree
+                #expect(Int64(tree["time"]?.text.dropLast() ?? "") ?? 0 >= start, "what steps see is true")
+                let told = Int64(tree["there/f"]?.modified ?? 0)
+                #expect(
+                    isReproducible ? told < start : told >= start, "what the layer tells is rewritten where asked for")
+            }
+        }
+    }
+
+    /// nginx and its like make an entity's tag of time and length: a commit that changes a file gives it the time of now.
+    @Test func `a file of a commit has the time at which it was put there`() async throws {
+        let bench = try await Workbench()
+        func time(_ text: String) async throws -> Int {
+            try bench.write("index.html", text)
+            try Shell.run(["touch", "-d", "@1500000000", bench.directory.file("context/index.html")])
+            let result = try await bench.build("FROM busybox\nCOPY index.html /\n", tag: text) {
+                $0.isReproducible = false
+                $0.context = DatelessContext(inner: $0.context)
+            }
+            return try #require(result.read().tree["index.html"]?.modified)
+        }
+        for text in ["one", "two"] {
+            let start = Int(Date().timeIntervalSince1970)
+            let found = try await time(text)
+            #expect(found >= start)
+            #expect(try await time(text) == found, "nothing changed: it is the layer of then")
+        }
+    }
+
+    @Test func `the same content gives the same digest when it is asked for`() async throws {
+        let bench = try await Workbench()
+        try bench.write("f", "x")
+        let text =
+            "FROM busybox\nCOPY f /d/f\nRUN date +%s%N > /dev/null && mkdir /n && touch /n/a && echo $SOURCE_DATE_EPOCH > /e\n"
+        var digests: Set<Digest> = []
+        for mode in bench.modes {
+            for state in ["one", "two"] {
+                let result = try await bench.build(text, mode: mode, state: state, tag: "\(mode)-\(state)") {
+                    $0.isReproducible = true
+                    $0.hasContentDate = true
+                    $0.buildArguments = [("SOURCE_DATE_EPOCH", "context")]
+                    $0.context = DatelessContext(inner: $0.context)
+                }
+                digests.insert(result.image.manifestDigest)
+                let tree = try result.read().tree
+                #expect(tree["e"]?.text == "\(Workbench.createdAt)\n")
+                #expect(tree["n/a"]?.modified == Int(Workbench.createdAt))
+            }
+        }
+        #expect(digests.count == 1)
+        let error = await #expect(throws: BuildError.self) {
+            try await bench.build(text) { $0.buildArguments = [("SOURCE_DATE_EPOCH", "context")] }
+        }
+        #expect(error?.hint?.contains("no date of its own") == true)
+    }
+}
