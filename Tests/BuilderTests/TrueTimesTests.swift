@@ -205,4 +205,64 @@ private struct DatelessContext: BuildContext {
         }
         #expect(error?.hint?.contains("no date of its own") == true)
     }
+
+    /// Python takes a compiled file only while its source has the time that is written in it.
+    @Test(arguments: BuildMode.allCases) func `Python's compiled files stay valid`(mode: BuildMode) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        try bench.write("y.py", "print(2)\n")
+        // What compileall writes, by hand: magic number, flags, time and size of the source, code.
+        let script = #"""
+            t=$(stat -c %Y $1)
+            mkdir -p ${2%/*}
+            {
+                printf 'MAGC'; printf "\\$3"'\0\0\0'
+                for i in 0 8 16 24; do printf "\\$(printf %o $((t >> i & 255)))"; done
+                printf 'SIZEcode'
+            } > $2
+            """#
+        try bench.write("compile", script)
+        let text = """
+            FROM busybox
+            COPY y.py compile /app/
+            RUN cd /app && echo 'print(1)' > x.py && sh compile x.py __pycache__/x.cpython-312.opt-1.pyc 0 \
+             && sh compile y.py __pycache__/y.cpython-312.pyc 0 && sh compile x.py old/x.pyc 0 \
+             && sh compile x.py __pycache__/x.cpython-313.pyc 1
+            """
+        let names = ["x.cpython-312.opt-1": "x", "y.cpython-312": "y"]
+        for isReproducible in [true, false] {
+            func build(_ tail: String, tag: String) async throws -> Workbench.Result {
+                try await bench.build(
+                    text + tail, mode: mode, state: "\(isReproducible)", tag: "\(tag)-\(isReproducible)"
+                ) {
+                    $0.isReproducible = isReproducible
+                    $0.noCache = false
+                    $0.context = DatelessContext(inner: $0.context)
+                }
+            }
+            let root = try await build("", tag: "one").unpack()
+            func time(in file: String) throws -> Int {
+                try [UInt8](Data(contentsOf: URL(fileURLWithPath: root + "/app/" + file)))[8..<12].reversed()
+                    .reduce(0) { $0 << 8 | Int($1) }
+            }
+            func modified(_ file: String) throws -> Int {
+                var status = stat()
+                try #require(stat(root + "/app/" + file, &status) == 0)
+                return status.st_mtim.tv_sec
+            }
+            for (compiled, source) in names {
+                #expect(try time(in: "__pycache__/\(compiled).pyc") == modified("\(source).py"), "\(compiled)")
+            }
+            // Known by its hash, and without a source: as they were.
+            #expect(try time(in: "__pycache__/x.cpython-313.pyc") > 1_600_000_000)
+            #expect(try time(in: "old/x.pyc") > 1_600_000_000)
+            // Steps on the unpacked layer see what the step before saw.
+            try FileManager.default.removeItem(atPath: bench.state(mode, "\(isReproducible)") + "/layers")
+            let checks = names.map { compiled, source in
+                "[ $(od -An -tu4 -j8 -N4 /app/__pycache__/\(compiled).pyc) = $(stat -c %Y /app/\(source).py) ]"
+            }
+            let again = try await build("\nRUN " + checks.joined(separator: " && "), tag: "two")
+            #expect(again.image.steps.map(\.source) == [.local, .local, .made])
+        }
+    }
 }

@@ -126,7 +126,7 @@ import Testing
         let url = "git://" + server.url.dropFirst("http://".count) + "/app.git"
         func digest(_ context: String, _ extra: [String] = [], kaniko: String = "kaniko") throws -> String {
             try executor(
-                ["--context=\(url)\(context)", "--no-push"] + extra,
+                ["--context=\(url)\(context)", "--no-push", "--reproducible"] + extra,
                 environment: [
                     "GIT_USERNAME": "me", "GIT_PASSWORD": "s3cret", "GIT_PULL_METHOD": "http",
                     "DOCKER_CONFIG": scratch.file("kaniko/.docker"), "KANIKO_DIR": scratch.file(kaniko),

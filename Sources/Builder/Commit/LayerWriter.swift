@@ -9,6 +9,8 @@ struct LayerWriter {
     /// The files themselves keep their times.
     let limit: Int64?
     let ownership: OwnershipMode
+    /// The directories of the layers below that tell such times as well, the uppermost first.
+    var lowers: [HostPath] = []
     var compression = BuildRequest.LayerCompression.gzip(level: nil)
 
     /// - Parameter deferred: files whose content is brought now.
@@ -44,11 +46,21 @@ struct LayerWriter {
     ) throws {
         var firstNames: [FileIdentity: [UInt8]] = [:]
         var entries = LayerEntries(upper, ownership)
+        let bytecode = limit.map { BytecodeTimes(limit: $0, layers: [upper] + lowers) }
         while let item = try entries.item() {
             switch item {
             case .opaque(let path, let modified):
                 try tar.append(mark(path + Array("/.wh..wh..opq".utf8), modified))
-            case .entry(let entry): try append(entry, deferred, to: &tar, &times, &firstNames)
+            case .entry(var entry):
+                let rewritten = try bytecode?.rewritten(entry)
+                if let rewritten {
+                    times.append(bytecode: entry.path, own: rewritten.own)
+                    // Compiled files are small: no more than their program.
+                    var content = try entry.content ?? FileContent.read(entry.host, expecting: Int(entry.node.size))
+                    content.replaceSubrange(BytecodeTimes.place, with: rewritten.told)
+                    entry.content = content
+                }
+                try append(entry, deferred, to: &tar, &times, &firstNames)
             }
         }
     }

@@ -175,7 +175,8 @@ actor BuildRun {
         defer { stream?.ended(isWhole: false) }
         let content = builder.store.content
         let (cut, size) = try LayerWriter(
-            limit: files.recordLimit, ownership: builder.store.ownership, compression: request.compression
+            limit: files.recordLimit, ownership: builder.store.ownership, lowers: rewritten(below: files),
+            compression: request.compression
         ).write(upper, deferred, to: stream.map { content.watched(by: $0) } ?? content)
         files.stepEnd = .now
         stream?.ended(isWhole: true)
@@ -186,6 +187,20 @@ actor BuildRun {
         builder.store.records.remember(key.record, for: key)
         await remote?.offer(cut, key: key, record: key.record, site: site, text: step.text)
         progress(.layerWritten(cut.descriptor.digest, size: cut.descriptor.size))
+    }
+
+    /// The directories of layers that tell other times than their files have, as far as they are unpacked, the uppermost first.
+    private func rewritten(below files: StageFiles) -> [HostPath] {
+        guard files.recordLimit != nil else { return [] }
+        var found: [HostPath] = []
+        var chain: Digest?
+        for layer in files.layers {
+            let id = ChainID.next(after: chain, layer)
+            chain = id
+            if case .base = layer.origin { continue }
+            if let directory = builder.store.layers.directory(of: id) { found.append(directory) }
+        }
+        return found.reversed()
     }
 
     private func append(

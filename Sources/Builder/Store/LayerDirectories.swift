@@ -106,11 +106,14 @@ struct LayerDirectories: Sendable {
         let made = try newEntry("unpack", in: scratch)
         let target = made.appending("fs")
         try FileCalls.makeDirectory(target)
-        let times = try layer.times.map { (times) throws(BuildError) in try LayerTimes.read(times, from: content) }
+        let told = try layer.times.map { (times) throws(BuildError) in try LayerTimes.read(times, from: content) }
         let diff = arrival.map { DiffSource(of: layer, arriving: $0, limit: limit) }
         let (diffID, size) = try extract(
             layer, diff ?? DiffSource(of: layer, in: content, limit: limit), into: target, over: lowers, limit,
-            times: times)
+            times: told?.times)
+        if let told, !told.bytecode.isEmpty, let directory = try? Directory(path: target.text) {
+            BytecodeTimes.restore(told.bytecode, in: directory)
+        }
         guard diffID == layer.diffID else { throw layer.mismatch(diffID) }
         try note(size, in: made)
         try put(made, at: place, scratch: scratch, isLocked: true, "move the unpacked layer")
