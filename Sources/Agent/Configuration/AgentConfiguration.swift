@@ -36,6 +36,8 @@ package struct AgentConfiguration: Sendable {
         package var credentials: [RepositoryPlace] = []
         /// How many builds may run at once in the whole agent.
         package var concurrency = BuildQueue.defaultConcurrency
+        /// Whether the same commit gives the same digest on any machine, where a build says nothing else.
+        package var isReproducible = false
         /// How long one RUN step may take.
         package var stepTimeout: Duration = .seconds(3_600)
         /// Bytes of output that a RUN step may print.
@@ -50,7 +52,8 @@ package struct AgentConfiguration: Sendable {
         package init() {}
 
         /// What a request says by these settings.
-        func apply(to request: inout BuildRequest, now: Int64) {
+        func apply(to request: inout BuildRequest, of pipeline: Pipeline, now: Int64) {
+            request.isReproducible = pipeline.isReproducible ?? isReproducible
             request.stepTimeout = stepTimeout
             if let logLimit { request.stepOutputLimit = logLimit }
             guard let cacheRepository else { return }

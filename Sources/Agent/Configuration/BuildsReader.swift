@@ -8,6 +8,7 @@ enum BuildsReader {
         try value.object { (object) throws(YAMLError) in
             settings.credentials = try object.optional("credentials")?.list(AllowedReader.place) ?? []
             if let value = object.optional("concurrency") { settings.concurrency = try value.integer(in: 1...256) }
+            if let value = object.optional("reproducible") { settings.isReproducible = try value.bool() }
             if let value = object.optional("stepTimeout") { settings.stepTimeout = try positive(value) }
             if let value = object.optional("logLimit") { settings.logLimit = Int(try size(value)) }
             if let value = object.optional("unpackLimit") { settings.unpackLimit = try size(value) }

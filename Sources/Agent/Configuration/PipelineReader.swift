@@ -59,6 +59,7 @@ package enum PipelineReader<Scope: ReadableScope> {
                 pipeline.contexts[name] = try Scope.context(value)
             }
             pipeline.isMutable = try object.optional("mutable")?.bool() ?? false
+            pipeline.isReproducible = try object.optional("reproducible")?.bool()
             return pipeline
         }
     }

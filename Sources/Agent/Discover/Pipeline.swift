@@ -85,6 +85,8 @@ package struct BuildDeclaration<Scope: BuildScope>: Sendable {
     package var destinations: [Destination]
     /// Whether tags that exist may be moved to a new image.
     package var isMutable = false
+    /// Whether the same commit gives the same digest on any machine; `nil`: as the configuration says for all builds.
+    package var isReproducible: Bool?
     /// What the reader should know, of flags that have no effect and mappings that were made.
     package var notes: [String] = []
 }
@@ -99,7 +101,8 @@ extension BuildDeclaration<OperatorScope> {
             contexts: declaration.contexts.mapValues { .declared($0) },
             destinations: declaration.destinations.map {
                 Destination(repository: RepositoryLocation($0.repository), naming: $0.naming)
-            }, isMutable: declaration.isMutable, notes: declaration.notes)
+            }, isMutable: declaration.isMutable,
+            isReproducible: declaration.isReproducible, notes: declaration.notes)
     }
 }
 

@@ -33,7 +33,7 @@ struct UpToDateCheck: Sendable {
         let source = history.source ?? tree.revision
         var request = try await PipelineRequest(pipeline, of: repository, tree: tree, remote: remote)
             .request(source: source)
-        settings.apply(to: &request, now: clock.now)
+        settings.apply(to: &request, of: pipeline, now: clock.now)
         let inventory = try await explained {
             try await facts.catalog.inventory(of: primary.repository, isFresh: true)
         }
