@@ -17,8 +17,12 @@ package actor FileWatch {
 
     package init(_ files: Set<String>) { marks = Self.marks(of: files) }
 
-    /// Watches these files from now on, as they are.
-    package func follow(_ files: Set<String>) { marks = Self.marks(of: files) }
+    /// Watches these files from now on. Those that it watches already are compared with how they were at the last look:
+    /// what was read of them may be older than now.
+    package func follow(_ files: Set<String>) async {
+        let new = await runBlocking { Self.marks(of: files) }
+        marks = new.merging(marks.filter { files.contains($0.key) }) { _, seen in seen }
+    }
 
     /// Calls `changed` whenever a look finds something else, until the task is cancelled.
     package func run(
@@ -34,10 +38,10 @@ package actor FileWatch {
     package func look() async -> Bool {
         let files = Set(marks.keys)
         let now = await runBlocking { Self.marks(of: files) }
-        // Whatever was followed meanwhile is looked at next time.
-        guard Set(marks.keys) == files, now != marks else { return false }
-        marks = now
-        return true
+        // Whatever is followed since then is looked at next time.
+        let changed = now.filter { file, mark in marks[file].map { $0 != mark } ?? false }
+        marks.merge(changed) { _, new in new }
+        return !changed.isEmpty
     }
 
     private static func marks(of files: Set<String>) -> [String: Mark?] {

@@ -50,7 +50,10 @@ package struct AgentCommand: AsyncParsableCommand {
     }
 
     package mutating func run() async throws {
+        // Watched before it is read, so that no change falls between.
+        let watch = FileWatch(Set([repository.config].compactMap(\.self)))
         let configuration = try resolved()
+        await watch.follow(configuration.files(configurationFile: repository.config))
         let (settings, output) = (configuration.log, LogOutput())
         LoggingSystem.bootstrap { _ in AgentLogHandler(settings, output: output) }
         let logger = Logger(label: "slipway")
@@ -68,7 +71,6 @@ package struct AgentCommand: AsyncParsableCommand {
         await loop.begin()
         let (asked, ask) = AsyncStream.makeStream(of: Request.self)
         let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { ask.yield($0 == SIGHUP ? .reload("SIGHUP") : .stop($0)) }
-        let watch = FileWatch(configuration.files(configurationFile: repository.config))
         let watching = Task {
             await watch.run(every: .seconds(5)) { ask.yield(.reload("a file changed")) }
         }
@@ -97,6 +99,8 @@ package struct AgentCommand: AsyncParsableCommand {
 
     /// A file with a fault keeps the configuration as it was.
     private func reload(_ loop: AgentLoop, because cause: String, _ watch: FileWatch, _ log: Logger) async {
+        // Before it is read: what changes from now on is another reason.
+        _ = await watch.look()
         do {
             let configuration = try resolved()
             let notes = try await loop.reload(configuration) { log.debug("\($0)") }
