@@ -153,7 +153,11 @@ let package = Package(
         suite("RegistryTests", ["Registry", "CloudIdentity", "OCI", "ContentStore", "HTTP", "Diagnostics"]),
         suite(
             "ReconcileTests",
-            ["Agent", "AgentFakes", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "RegistryPoller", "Template"]),
+            [
+                "Agent", "AgentFakes", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "RegistryPoller",
+                "Template",
+                log,
+            ]),
         suite("SandboxTests", ["Sandbox"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),

@@ -56,12 +56,13 @@ package enum Shell {
 
 /// Polls until `condition` holds; the one place where tests wait.
 package func waitUntil(
-    _ what: String, seconds: Double = 20, _ condition: () async throws -> Bool
+    _ what: String, seconds: Double = 20, every pause: Duration = .milliseconds(20),
+    _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < deadline {
         if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(20))
+        try await Task.sleep(for: pause)
     }
     throw TestSupportError("gave up waiting until \(what)")
 }

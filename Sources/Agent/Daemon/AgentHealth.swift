@@ -16,15 +16,18 @@ package final class AgentHealth: Sendable {
 
     /// Which repositories there are from now on.
     func expect(_ statuses: [RepositoryStatus]) {
-        state.withLock { state in
+        let gone = state.withLock { state -> [String] in
             let names = Set(statuses.map(\.repository))
             if state.waiting == nil { state.waiting = names }
             state.waiting?.formIntersection(names)
-            for name in state.repositories.keys where !names.contains(name) { state.repositories[name] = nil }
-            for status in statuses where state.repositories[status.repository] == nil {
-                state.repositories[status.repository] = status
+            let gone = state.repositories.keys.filter { !names.contains($0) }
+            for name in gone { state.repositories[name] = nil }
+            for status in statuses {
+                state.repositories[status.repository, default: status].follow(status)
             }
+            return gone
         }
+        for name in gone { metrics.forget(repository: name) }
     }
 
     func update(_ repository: String, _ change: (inout RepositoryStatus) -> Void) {
@@ -35,6 +38,15 @@ package final class AgentHealth: Sendable {
             return status
         }
         if let status { metrics.record(status) }
+    }
+
+    /// A build ended, whoever waited for it.
+    func record(_ build: BuildEnd) {
+        guard status(of: build.key.repository) != nil else { return }
+        if case .success(let image) = build.result {
+            update(build.key.repository) { $0.record([image]) }
+        }
+        metrics.record(build)
     }
 
     /// The first attempt at a repository was made, however it ended, or takes so long that nobody waits for it.

@@ -5,16 +5,18 @@ import OCI
 /// The daemon: every repository on its own interval, builds beside them, until it is told to stop.
 package actor AgentLoop {
     private var configuration: AgentConfiguration
-    private var fleet: Fleet
+    private var fleet: any RepositoryFleet
     private let health: AgentHealth
     private let logger: Logger
     private let clock: any AgentClock
     private let random: @Sendable () -> Double
     private var watchers: [String: RepositoryWatcher] = [:]
+    /// Ends what ``patience`` waits for.
+    private var impatience: Task<Void, Never>?
     private var isStopping = false
 
     package init(
-        configuration: AgentConfiguration, fleet: Fleet, health: AgentHealth, logger: Logger,
+        configuration: AgentConfiguration, fleet: any RepositoryFleet, health: AgentHealth, logger: Logger,
         clock: any AgentClock = SystemClock(),
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
@@ -33,21 +35,32 @@ package actor AgentLoop {
     package func begin() async {
         let now = clock.now
         health.expect(configuration.repositories.map { RepositoryStatus($0, since: now) })
-        await fleet.builds.dispatcher.whenBuildEnds { [weak self] key in await self?.trigger(key.repository) }
-        for repository in configuration.repositories { await watch(repository) }
+        await fleet.builds.dispatcher.whenBuildEnds { [weak self] end in await self?.ended(end) }
         let (clock, health, names) = (clock, health, configuration.repositories.map(\.name))
-        Task {
-            try? await clock.sleep(for: Self.patience)
+        impatience = Task {
+            do { try await clock.sleep(for: Self.patience) } catch { return }
             for name in names { health.attempted(name) }
         }
+        for repository in configuration.repositories { await watch(repository) }
+    }
+
+    /// A build ended: it is told of, and rolled out.
+    private func ended(_ build: BuildEnd) async {
+        health.record(build)
+        await trigger(build.key.repository)
     }
 
     private func watch(_ repository: AgentConfiguration.RepositoryConfiguration) async {
+        guard !isStopping else { return }
         let watcher = RepositoryWatcher(
-            repository, interval: repository.interval ?? configuration.interval, fleet: fleet, health: health,
+            repository, interval: interval(of: repository), fleet: fleet, health: health,
             clock: clock, logger: logger, random: random)
         watchers[repository.name] = watcher
         await watcher.begin()
+    }
+
+    private func interval(of repository: AgentConfiguration.RepositoryConfiguration) -> Duration {
+        repository.interval ?? configuration.interval
     }
 
     /// How long steps may take to end.
@@ -57,31 +70,36 @@ package actor AgentLoop {
     package func stop() async {
         guard !isStopping else { return }
         isStopping = true
+        impatience?.cancel()
         let (watchers, dispatcher, clock) = (Array(watchers.values), fleet.builds.dispatcher, clock)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await dispatcher.close() }
-                    for watcher in watchers { group.addTask { await watcher.stop() } }
-                }
+        let (ended, end) = AsyncStream.makeStream(of: Void.self)
+        Task {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await dispatcher.close() }
+                for watcher in watchers { group.addTask { await watcher.stop() } }
             }
-            group.addTask { try? await clock.sleep(for: Self.grace) }
-            // Whoever is not done by then is ended with the process.
-            _ = await group.next()
-            group.cancelAll()
+            end.finish()
         }
+        let limit = Task {
+            do { try await clock.sleep(for: Self.grace) } catch { return }
+            end.finish()
+        }
+        // Whoever is not done by then is ended with the process: a task group would wait for it nevertheless.
+        for await _ in ended {}
+        limit.cancel()
     }
 
     // MARK: Reload
 
-    /// Takes another configuration: entries that are new or changed begin anew once their cycle has ended, those that are
-    /// gone end. Builds that are under way go on.
+    /// Takes another configuration: every repository is looked at by it at once, or right after the cycle that is under way.
+    /// Entries that are gone are looked at no more. Builds that are under way go on.
     ///
     /// - Returns: what the new configuration says and only a restart brings about.
     /// - Throws: when the new configuration cannot be used; then all stays as it was.
     package func reload(
         _ new: AgentConfiguration, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> [String] {
+        guard !isStopping else { throw AgentError("the agent is stopping") }
         var new = new
         var notes: [String] = []
         if new.stateDirectory != configuration.stateDirectory {
@@ -93,14 +111,21 @@ package actor AgentLoop {
         }
         fleet = try await fleet.reloaded(new, say: say)
         configuration = new
-        let old = watchers
-        watchers = [:]
-        await withTaskGroup(of: Void.self) { group in
-            for watcher in old.values { group.addTask { await watcher.stop() } }
-        }
         let now = clock.now
         health.expect(new.repositories.map { RepositoryStatus($0, since: now) })
-        for repository in new.repositories { await watch(repository) }
+        let names = Set(new.repositories.map(\.name))
+        let gone = watchers.filter { !names.contains($0.key) }
+        for (name, watcher) in gone {
+            watchers[name] = nil
+            await watcher.leave()
+        }
+        for repository in new.repositories {
+            if let watcher = watchers[repository.name] {
+                await watcher.adopt(repository, interval: interval(of: repository), fleet: fleet)
+            } else {
+                await watch(repository)
+            }
+        }
         health.metrics.add("slipway_reloads_total", 1, [("result", "success")])
         return notes
     }

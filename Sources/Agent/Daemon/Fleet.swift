@@ -8,7 +8,7 @@ import RegistryPoller
 ///
 /// Everything of a repository is kept by its entry's name: two entries may have one URL, and share nothing but a mirror,
 /// and that only when both read it with the same credentials.
-package actor Fleet {
+package actor Fleet: RepositoryFleet {
     private let configuration: AgentConfiguration
     package nonisolated let registry: RegistryAccess
     package nonisolated let builds: BuildServices
@@ -39,7 +39,7 @@ package actor Fleet {
     /// go on.
     package func reloaded(
         _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
-    ) async throws(AgentError) -> Fleet {
+    ) async throws(AgentError) -> any RepositoryFleet {
         let (builder, fetcher) = try await Self.builder(configuration, say: say)
         await builds.queue.setConcurrency(configuration.builds.concurrency)
         return Fleet(

@@ -43,15 +43,41 @@ package final class Metrics: Sendable {
         set("slipway_repository_up", isUp ? 1 : 0, [("repository", status.repository)])
     }
 
+    /// A build ended.
+    package func record(_ build: BuildEnd) {
+        let repository = ("repository", build.key.repository)
+        for step in build.steps { add("slipway_phase_seconds_total", step.seconds, [("phase", step.phase.rawValue)]) }
+        switch build.result {
+        case .success: add("slipway_images_built_total", 1, [repository])
+        case .failure(let error):
+            guard error.remembered != nil else { return }
+            add("slipway_failures_total", 1, [repository, ("phase", error.phase.rawValue)])
+        }
+    }
+
+    /// Drops what is told of a repository that is not watched any more: its last value would stand for ever.
+    package func forget(repository: String) {
+        let label = Self.pair("repository", repository)
+        families.withLock { families in
+            families = families.mapValues { family in
+                var family = family
+                family.values = family.values.filter { labels, _ in
+                    labels != "{\(label)}" && !labels.hasPrefix("{\(label),")
+                }
+                return family
+            }
+        }
+    }
+
     package func record(_ report: CycleReport, seconds: Double, now: Double) {
         let repository = ("repository", report.repository)
         add("slipway_cycles_total", 1, [repository, ("result", report.failures.isEmpty ? "success" : "failure")])
         add("slipway_cycle_seconds_sum", seconds, [repository])
         for step in report.steps { add("slipway_phase_seconds_total", step.seconds, [("phase", step.phase.rawValue)]) }
-        add("slipway_images_built_total", Double(report.images.count { $0.built }), [repository])
         add("slipway_updates_total", report.commit == nil ? 0 : Double(report.updates.count), [repository])
         add("slipway_commits_total", report.commit == nil ? 0 : 1, [repository])
-        for failure in report.failures where failure.isRemembered != true {
+        // Builds are counted when they end, once each, whoever waited for them.
+        for failure in report.failures where failure.attempts == nil {
             add("slipway_failures_total", 1, [repository, ("phase", failure.phase.rawValue)])
         }
         if report.failures.isEmpty { set("slipway_last_success_timestamp_seconds", now, [repository]) }
@@ -73,18 +99,19 @@ package final class Metrics: Sendable {
 
     private static func render(_ labels: [(String, String)]) -> String {
         guard !labels.isEmpty else { return "" }
-        let pairs = labels.map { name, value in
-            var escaped = ""
-            for character in value {
-                switch character {
-                case "\\": escaped += "\\\\"
-                case "\"": escaped += "\\\""
-                case "\n": escaped += "\\n"
-                default: escaped.append(character)
-                }
+        return "{" + labels.map(pair).joined(separator: ",") + "}"
+    }
+
+    private static func pair(_ name: String, _ value: String) -> String {
+        var escaped = ""
+        for character in value {
+            switch character {
+            case "\\": escaped += "\\\\"
+            case "\"": escaped += "\\\""
+            case "\n": escaped += "\\n"
+            default: escaped.append(character)
             }
-            return "\(name)=\"\(escaped)\""
         }
-        return "{" + pairs.joined(separator: ",") + "}"
+        return "\(name)=\"\(escaped)\""
     }
 }

@@ -26,7 +26,7 @@ package struct RepositoryStatus: Codable, Sendable {
     package var nextAttempt: Int64?
     /// The newest commit of the agent's that this process pushed.
     package var lastCommit: CycleReport.Published?
-    /// The newest images that this process saw pushed.
+    /// The newest image of each pipeline that this process pushed, the newest last.
     package var lastImages: [CycleReport.Image] = []
     /// The last cycle.
     package var report: CycleReport?
@@ -44,9 +44,26 @@ package struct RepositoryStatus: Codable, Sendable {
         if report.failures.isEmpty { lastSuccess = now }
         url = report.url
         if let commit = report.commits.last { lastCommit = commit }
-        if report.images.contains(where: { !$0.digest.isEmpty }) { lastImages = report.images }
+        record(report.images)
         self.report = report
         change(to: Self.state(of: report), at: now)
+    }
+
+    /// Takes in which images were pushed.
+    mutating func record(_ images: [CycleReport.Image]) {
+        for image in images where !image.digest.isEmpty {
+            lastImages.removeAll { $0.pipeline == image.pipeline }
+            lastImages.append(image)
+        }
+        lastImages.removeFirst(max(0, lastImages.count - Self.imageLimit))
+    }
+
+    private static let imageLimit = 100
+
+    /// Takes from another configuration what it says of the repository.
+    mutating func follow(_ other: RepositoryStatus) {
+        url = other.url
+        branch = other.branch
     }
 
     mutating func change(to new: State, at now: Int64) {

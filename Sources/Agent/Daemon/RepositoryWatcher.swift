@@ -5,22 +5,23 @@ import OCI
 
 /// Watches one repository: a cycle each interval and whenever something asks for one, one at a time.
 actor RepositoryWatcher {
-    private let repository: AgentConfiguration.RepositoryConfiguration
-    private let fleet: Fleet
+    private var repository: AgentConfiguration.RepositoryConfiguration
+    private var fleet: any RepositoryFleet
     private let health: AgentHealth
     private let clock: any AgentClock
     private let log: CycleLogger
     private let random: @Sendable () -> Double
     private var schedule: Schedule
     private var timer: Task<Void, Never>?
-    /// For a build that is tried again before the next look.
-    private var retry: Task<Void, Never>?
+    /// When a build that failed is tried again; in seconds since 1970.
+    private var retryAt: Int64?
     /// The cycle that was begun last; each waits for the one before.
     private var last: Task<CycleReport, Never>?
+    private var isStopped = false
 
     init(
-        _ repository: AgentConfiguration.RepositoryConfiguration, interval: Duration, fleet: Fleet, health: AgentHealth,
-        clock: any AgentClock, logger: Logger, random: @escaping @Sendable () -> Double
+        _ repository: AgentConfiguration.RepositoryConfiguration, interval: Duration, fleet: any RepositoryFleet,
+        health: AgentHealth, clock: any AgentClock, logger: Logger, random: @escaping @Sendable () -> Double
     ) {
         self.repository = repository
         self.fleet = fleet
@@ -36,11 +37,28 @@ actor RepositoryWatcher {
     /// Something may have changed.
     func trigger() { perform(schedule.trigger()) }
 
-    /// No cycle begins any more; returns when the one that is under way has ended.
-    func stop() async {
+    /// Goes on by another configuration, with a cycle at once or right after the one that is under way.
+    func adopt(
+        _ repository: AgentConfiguration.RepositoryConfiguration, interval: Duration, fleet: any RepositoryFleet
+    ) {
+        self.repository = repository
+        self.fleet = fleet
+        // The wait that it would begin is over with the cycle that follows.
+        _ = schedule.setInterval(interval.seconds, random: random())
+        trigger()
+    }
+
+    /// No cycle begins any more. The one that is under way goes on.
+    func leave() {
+        isStopped = true
         schedule.stop()
         timer?.cancel()
-        retry?.cancel()
+    }
+
+    /// The same, and the cycle that is under way is cut short; returns when it has ended.
+    func stop() async {
+        leave()
+        last?.cancel()
         _ = await last?.value
     }
 
@@ -56,16 +74,20 @@ actor RepositoryWatcher {
         case .nothing: break
         case .cycle:
             timer?.cancel()
-            retry?.cancel()
             health.update(repository.name) { $0.nextAttempt = nil }
             let cycle = begin(.background, say: log.line)
             Task { self.ended(await cycle.value) }
         case .wait(let seconds, let number):
-            let (clock, next) = (clock, clock.now + Int64(seconds.rounded()))
+            let (clock, now) = (clock, clock.now)
+            let look = now + Int64(seconds.rounded(.up))
+            // A build that waits for its next attempt does not wait for the next look, unless the repository is away.
+            let retry = schedule.failures == 0 ? retryAt.map { max($0, now + 1) } : nil
+            let (next, wait) =
+                if let retry, retry < look { (retry, Double(retry - now)) } else { (look, seconds) }
             health.update(repository.name) { $0.nextAttempt = next }
             timer?.cancel()
             timer = Task {
-                do { try await clock.sleep(for: .seconds(seconds)) } catch { return }
+                do { try await clock.sleep(for: .seconds(wait)) } catch { return }
                 self.due(number)
             }
         }
@@ -74,15 +96,8 @@ actor RepositoryWatcher {
     private func due(_ number: Int) { perform(schedule.due(number)) }
 
     private func ended(_ report: CycleReport) {
+        retryAt = report.failures.compactMap(\.nextAt).min()
         perform(schedule.ended(Self.outcome(of: report), random: random()))
-        // A build that waits for its next attempt does not wait for the next look.
-        guard let next = report.failures.compactMap(\.nextAt).min(), schedule.failures == 0 else { return }
-        let (clock, wait) = (clock, max(1, next - clock.now))
-        retry?.cancel()
-        retry = Task {
-            do { try await clock.sleep(for: .seconds(wait)) } catch { return }
-            self.trigger()
-        }
     }
 
     /// A repository that cannot be read, or written to, is asked ever less often. What else fails has its own next attempt,
@@ -102,7 +117,11 @@ actor RepositoryWatcher {
     ) -> Task<CycleReport, Never> {
         let before = last
         let task = Task {
-            _ = await before?.value
+            await withTaskCancellationHandler {
+                _ = await before?.value
+            } onCancel: {
+                before?.cancel()
+            }
             return await run(mode, say: say)
         }
         last = task
@@ -110,24 +129,33 @@ actor RepositoryWatcher {
     }
 
     private func run(_ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void) async -> CycleReport {
+        guard !isStopped else {
+            return failed(AgentError("the agent is stopping, or does not watch the repository any more"))
+        }
         let start = ContinuousClock.now
+        let (repository, fleet) = (repository, fleet)
         let report: CycleReport
         do {
             report = await (try await fleet.reconciler(for: repository)).cycle(mode, say: say)
         } catch {
-            var failed = CycleReport(
-                repository: repository.name, url: ShownURL.text(repository.url), branch: repository.branch)
-            failed.fail(ReconcileError(error, in: .sync))
-            report = failed
+            report = failed(error)
         }
-        guard mode != .plan else { return report }
+        // What was cut off tells nothing of the repository.
+        guard mode != .plan, !Task.isCancelled else { return report }
         let (now, seconds) = (clock.now, (ContinuousClock.now - start).seconds)
         log.ended(report)
         health.update(repository.name) { $0.record(report, at: now) }
         health.attempted(repository.name)
-        health.metrics.record(report, seconds: seconds, now: Double(now))
+        if !isStopped { health.metrics.record(report, seconds: seconds, now: Double(now)) }
         await fleet.builds.history?.record(CycleEntry(report, at: now, seconds: seconds), of: repository.name)
         await fleet.tidy(now: now)
+        return report
+    }
+
+    private func failed(_ error: AgentError) -> CycleReport {
+        var report = CycleReport(
+            repository: repository.name, url: ShownURL.text(repository.url), branch: repository.branch)
+        report.fail(ReconcileError(error, in: .sync))
         return report
     }
 }

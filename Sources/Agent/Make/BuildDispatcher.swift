@@ -1,12 +1,17 @@
+/// How a build ended.
+package struct BuildEnd: Sendable {
+    package let key: PipelineKey
+    package let result: Result<CycleReport.Image, ReconcileError>
+    /// What took its time, where no cycle's report has it.
+    package let steps: [CycleReport.Step]
+}
+
 /// The builds that are under way, each in a task of its own: a cycle may wait for one, or go on without.
 package actor BuildDispatcher {
-    /// How a build ended.
-    package typealias Result = Swift.Result<CycleReport.Image, ReconcileError>
-
     package struct InFlight: Sendable {
         package let key: PipelineKey
         package let contentKey: String
-        package let task: Task<Result, Never>
+        package let task: Task<BuildEnd, Never>
     }
 
     /// What became of a build that was asked for.
@@ -21,34 +26,34 @@ package actor BuildDispatcher {
 
     private var builds: [PipelineKey: InFlight] = [:]
     private var isClosed = false
-    private var onEnd: (@Sendable (PipelineKey) async -> Void)?
+    private var onEnd: (@Sendable (BuildEnd) async -> Void)?
 
     package init() {}
 
     /// Says what is done whenever a build ended.
-    package func whenBuildEnds(_ action: @escaping @Sendable (PipelineKey) async -> Void) { onEnd = action }
+    package func whenBuildEnds(_ action: @escaping @Sendable (BuildEnd) async -> Void) { onEnd = action }
 
     /// Begins a build, unless the pipeline's is under way.
     func begin(
-        _ key: PipelineKey, contentKey: String, _ body: @escaping @Sendable () async -> Result
+        _ key: PipelineKey, contentKey: String, _ body: @escaping @Sendable () async -> BuildEnd
     ) -> Beginning {
         if let known = builds[key] {
             return known.contentKey == contentKey ? .underWay(known, isNew: false) : .busy(known)
         }
         guard !isClosed else { return .closed }
         let task = Task {
-            let result = await body()
-            await end(key)
-            return result
+            let end = await body()
+            await ended(end)
+            return end
         }
         let build = InFlight(key: key, contentKey: contentKey, task: task)
         builds[key] = build
         return .underWay(build, isNew: true)
     }
 
-    private func end(_ key: PipelineKey) async {
-        builds[key] = nil
-        await onEnd?(key)
+    private func ended(_ end: BuildEnd) async {
+        builds[end.key] = nil
+        await onEnd?(end)
     }
 
     /// Whether a pipeline's build is under way.

@@ -10,7 +10,7 @@ struct BuildRunner: Sendable {
     /// - Parameter revision: the commit that is worked on.
     func run(
         _ order: BuildOrder, as key: PipelineKey, at revision: String, in cycle: CycleRecorder
-    ) async -> BuildDispatcher.Result {
+    ) async -> Result<CycleReport.Image, ReconcileError> {
         let names = order.names.map(\.description)
         let trace = BuildTrace(
             cycle, clock: clock,

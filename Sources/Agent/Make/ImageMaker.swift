@@ -99,7 +99,10 @@ struct ImageMaker: Sendable {
         let recorder = waits ? cycle : cycle.apart()
         switch await builds.dispatcher.begin(
             key(order.pipeline), contentKey: order.key.description,
-            { [runner, key = key(order.pipeline)] in await runner.run(order, as: key, at: revision, in: recorder) })
+            { [runner, key = key(order.pipeline)] in
+                let result = await runner.run(order, as: key, at: revision, in: recorder)
+                return BuildEnd(key: key, result: result, steps: waits ? [] : recorder.report.steps)
+            })
         {
         case .closed: cycle.decide(name, "not built: the agent is leaving")
         case .busy(let build):
@@ -120,10 +123,10 @@ struct ImageMaker: Sendable {
 
     /// The build ends with the cycle that waits for it.
     private static func value(
-        of task: Task<BuildDispatcher.Result, Never>
+        of task: Task<BuildEnd, Never>
     ) async throws(ReconcileError) -> CycleReport.Image {
         try await withTaskCancellationHandler {
-            await task.value
+            await task.value.result
         } onCancel: {
             task.cancel()
         }.get()

@@ -76,6 +76,9 @@ package final class FakeClock: AgentClock {
         for continuation in ready { continuation.resume() }
     }
 
+    /// When those who sleep wake up, the earliest first.
+    package var wakeTimes: [Int64] { state.withLock { $0.sleepers.values.map(\.until).sorted() } }
+
     /// Returns when as many are asleep.
     package func untilAsleep(_ count: Int = 1) async {
         await withCheckedContinuation { continuation in

@@ -9,6 +9,7 @@ package final class FakeRegistry: TagSource {
         var repositories: [RepositoryLocation: [String: TagRecord]] = [:]
         var failures: [RepositoryLocation: PollError] = [:]
         var scans = 0
+        var beforeScan: (@Sendable () async -> Void)?
     }
 
     private let state = Mutex(State())
@@ -55,12 +56,18 @@ package final class FakeRegistry: TagSource {
         state.withLock { $0.repositories[location]?.values.first { $0.digest == digest } }
     }
 
+    /// What happens before an answer to the agent's question for tags.
+    package func beforeScan(_ action: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.beforeScan = action }
+    }
+
     /// How many lists of tags were asked for.
     package var scans: Int { state.withLock { $0.scans } }
 
     package func scan(
         _ location: RepositoryLocation, needsCreationTime: Bool, platforms: [Platform], reuse: Int64
     ) async throws(PollError) -> TagInventory {
+        await state.withLock { $0.beforeScan }?()
         let (records, failure) = state.withLock { state in
             state.scans += 1
             return (state.repositories[location] ?? [:], state.failures[location])

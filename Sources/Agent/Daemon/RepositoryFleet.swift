@@ -1,0 +1,16 @@
+/// What the agent's loop works with: a reconciler for each repository, and what their builds share. ``Fleet`` is the real one.
+package protocol RepositoryFleet: Sendable {
+    var builds: BuildServices { get }
+    /// The reconciler of one entry; it stays for the next cycle.
+    func reconciler(
+        for repository: AgentConfiguration.RepositoryConfiguration
+    ) async throws(AgentError) -> Reconciler
+    /// Removes what earlier builds left and nobody used for long, now and then.
+    func tidy(now: Int64) async
+    /// The fleet of another configuration. Builds that are under way go on.
+    ///
+    /// - Throws: when the configuration cannot be used; then nothing is changed.
+    func reloaded(
+        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> any RepositoryFleet
+}
