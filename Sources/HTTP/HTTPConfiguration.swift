@@ -38,6 +38,8 @@ package struct HTTPConfiguration: Sendable {
     /// Whether plain HTTP is allowed with this machine and private networks too, where no answer named them.
     package var allowsPlainHTTPLocally = false
     package var proxies = Proxies()
+    /// A Unix socket that all requests go to, whatever host their URLs name; 107 bytes at most. No proxy is asked then.
+    package var unixSocket: String?
     /// Seconds to resolve, connect and shake hands.
     package var connectTimeout = 15
     /// Seconds in which less than `stallRate` bytes a second move before a transfer is given up.

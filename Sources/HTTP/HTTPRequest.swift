@@ -15,7 +15,7 @@ package struct HTTPRequest: Sendable {
     package var url: HTTPURL
     package var headers: HTTPHeaders
     package var body: Body
-    /// Seconds without bytes after which the transfer is given up; `nil`: the client's.
+    /// Seconds without bytes after which the transfer is given up; 0: never; `nil`: the client's.
     package var stallTimeout: Int?
     /// Seconds that the whole transfer may take; `nil`: as the client's configuration says.
     package var timeout: Int?

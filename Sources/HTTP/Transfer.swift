@@ -99,11 +99,14 @@ final class Transfer {
             set(CURLOPT_TIMEOUT, timeout)
         }
         // An empty text keeps libcurl from reading the environment itself.
-        let proxy = try configuration.proxies.proxy(for: url).map { (text) throws(HTTPError) in try ProxyAddress(text) }
+        let proxy =
+            configuration.unixSocket == nil
+            ? try configuration.proxies.proxy(for: url).map { (text) throws(HTTPError) in try ProxyAddress(text) } : nil
         set(CURLOPT_PROXY, proxy?.url ?? "")
         set(CURLOPT_NOPROXY, "")
         if let user = proxy?.user { set(CURLOPT_PROXYUSERNAME, user) }
         if let password = proxy?.password { set(CURLOPT_PROXYPASSWORD, password) }
+        if let socket = configuration.unixSocket { set(CURLOPT_UNIX_SOCKET_PATH, socket) }
         let trust = configuration.trust(url)
         if trust.skipsVerification || !request.verifiesServer {
             // Reading all certificates takes tens of milliseconds, also where none is looked at.
