@@ -100,7 +100,7 @@ let package = Package(
             ]),
 
         // Layer 4: what the agent shows, and the command line.
-        library("Server", ["Agent"] + nio),
+        library("Server", ["Agent", "OCI"] + nio),
         library(
             "CommandLine",
             [
@@ -159,6 +159,7 @@ let package = Package(
                 log,
             ]),
         suite("SandboxTests", ["Sandbox"]),
+        suite("ServerTests", ["Server", "Agent", "HTTP", "OCI"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),
     ]

@@ -64,7 +64,7 @@ enum ModuleTable {
                 "Logging",
             ]),
 
-        "Server": Module(layer: 4, mayImport: ["Agent", "NIOCore", "NIOPosix", "NIOHTTP1"]),
+        "Server": Module(layer: 4, mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1"]),
         "CommandLine": Module(
             layer: 4,
             mayImport: [

@@ -50,7 +50,8 @@ package struct Reconciler: Sendable {
             cycle.decide(found.builds.decisions + found.skipped)
             for failure in found.builds.failures { cycle.fail(ReconcileError(failure, in: .discover)) }
 
-            let catalog = TagCatalog(services.tags, reuse: services.reuse)
+            // Whoever asks for a cycle wants to know what the registries hold now.
+            let catalog = TagCatalog(services.tags, reuse: mode == .background ? services.reuse : 0)
             let facts = MakeFacts(
                 tree: found.tree, history: found.history, targets: found.followed.targets, catalog: catalog)
             await maker.make(found.builds.pipelines, facts, waits: mode == .complete, in: cycle)

@@ -1,6 +1,7 @@
 import FileSystem
 package import Logging
 import OCI
+import RegistryPoller
 
 /// The daemon: every repository on its own interval, builds beside them, until it is told to stop.
 package actor AgentLoop {
@@ -138,49 +139,126 @@ package actor AgentLoop {
     /// Something may have changed in a repository.
     package func trigger(_ name: String) async { await watchers[name]?.trigger() }
 
-    /// Runs a cycle that waits for its builds, or one that does nothing, for the repositories named; none: for all.
-    ///
-    /// - Throws: when there is no such repository.
-    package func cycle(
-        _ names: [String], _ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void
-    ) async throws(AgentError) -> [CycleReport] {
-        var reports: [CycleReport] = []
-        for name in names.isEmpty ? configuration.repositories.map(\.name) : names {
-            reports.append(await (try watcher(name)).cycle(mode, say: say))
-        }
-        return reports
+    /// Writes down who is asked for what.
+    private func note(_ verb: String, _ repositories: [String]) {
+        logger.info(
+            "asked for", metadata: ["request": "\(verb)", "repository": "\(repositories.joined(separator: " "))"])
     }
 
-    /// Lets what failed be tried again at once.
-    ///
-    /// - Parameter pipeline: `nil`: all of the repository's.
-    /// - Returns: whether anything had failed.
-    package func retry(_ name: String, pipeline: String?) async throws(AgentError) -> Bool {
-        let watcher = try watcher(name)
-        let isKnown = await fleet.builds.failures.forget(repository: name, pipeline: pipeline)
-        await watcher.trigger()
-        return isKnown
-    }
-
-    /// Edits manifests by the mirror that is open.
-    package func editor(for name: String) async throws(AgentError) -> RepositoryEditor {
+    private func repository(
+        _ name: String
+    ) throws(ControlError) -> AgentConfiguration.RepositoryConfiguration {
         guard let repository = configuration.repositories.first(where: { $0.name == name }) else {
-            throw unknown(name)
+            let names = configuration.repositories.map(\.name).sorted()
+            let shown = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
+            throw ControlError(
+                .unknownRepository, "the agent watches no repository '\(name)'", hint: "it watches \(shown)")
         }
-        return RepositoryEditor(repository, git: try await fleet.reconciler(for: repository).services.git)
+        return repository
     }
 
-    /// Where images are looked up for a release.
-    package nonisolated func status() -> [RepositoryStatus] { health.statuses }
-
-    private func watcher(_ name: String) throws(AgentError) -> RepositoryWatcher {
-        guard let watcher = watchers[name] else { throw unknown(name) }
+    private func watcher(_ name: String) throws(ControlError) -> RepositoryWatcher {
+        _ = try repository(name)
+        guard !isStopping, let watcher = watchers[name] else {
+            throw ControlError(
+                .unavailable, "the agent is \(isStopping ? "leaving" : "taking up another configuration")",
+                hint: "try again in a moment")
+        }
         return watcher
     }
 
-    private func unknown(_ name: String) -> AgentError {
-        let names = configuration.repositories.map(\.name).sorted()
-        let shown = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
-        return AgentError("the agent watches no repository '\(name)'", hint: "it watches \(shown)")
+    private func manifests(of name: String) async throws(ControlError) -> RepositoryWorkloads {
+        _ = try watcher(name)
+        let repository = try repository(name)
+        let fleet = fleet
+        let reconciler = try await controlled { try await fleet.reconciler(for: repository) }
+        return RepositoryWorkloads(
+            editor: RepositoryEditor(repository, git: reconciler.services.git),
+            poller: RegistryPoller(registry: fleet.registry))
+    }
+
+    private func history() throws(ControlError) -> HistoryStore {
+        guard let history = fleet.builds.history else {
+            throw ControlError(.unknownBuild, "this agent keeps no history")
+        }
+        return history
+    }
+}
+
+extension AgentLoop: AgentControl {
+    package nonisolated var readiness: (isReady: Bool, text: String) { health.readiness }
+    package nonisolated var metricsText: String { health.metrics.text }
+
+    package func watched() -> [WatchedRepository] { configuration.repositories.map(WatchedRepository.init) }
+
+    package func overview() async -> AgentOverview {
+        let builds = fleet.builds
+        let queue = await builds.queue.state.map(AgentOverview.Build.init)
+        return AgentOverview(repositories: health.statuses, queue: queue, failures: await builds.failures.all)
+    }
+
+    package func builds(
+        of repository: String, limit: Int, olderThan older: BuildID?
+    ) async throws(ControlError) -> [BuildRecord] {
+        let name = try self.repository(repository).name
+        return await (try history()).builds(of: name, limit: limit, before: older)
+    }
+
+    package func build(_ id: BuildID) async throws(ControlError) -> BuildRecord {
+        guard let record = await (try history()).build(id) else { throw Self.unknown(id) }
+        return record
+    }
+
+    package func log(of id: BuildID, from start: Int) async throws(ControlError) -> LogPart {
+        guard let part = await (try history()).log(id, from: start) else { throw Self.unknown(id) }
+        return part
+    }
+
+    private static func unknown(_ id: BuildID) -> ControlError {
+        ControlError(
+            .unknownBuild, "history has no build \(id)", hint: "'slipway builds' lists those that it has")
+    }
+
+    package func run(
+        _ request: CycleRequest, _ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void
+    ) async throws(ControlError) -> [CycleReport] {
+        let names = request.repositories.isEmpty ? configuration.repositories.map(\.name) : request.repositories
+        // All or none: a name that is wrong is told before anything is done.
+        for name in names { _ = try watcher(name) }
+        note(mode == .plan ? "plan" : "sync", names)
+        var reports: [CycleReport] = []
+        for name in names { reports.append(await (try watcher(name)).cycle(mode, say: say)) }
+        return reports
+    }
+
+    package func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer {
+        let watcher = try watcher(request.repository)
+        note("retry", [request.repository])
+        let hadFailed = await fleet.builds.failures.forget(
+            repository: request.repository, pipeline: request.pipeline)
+        await watcher.trigger()
+        return RetryAnswer(hadFailed: hadFailed)
+    }
+
+    package func edit(_ request: EditRequest) async throws(ControlError) -> EditAnswer {
+        let workloads = try await manifests(of: request.repository)
+        if !request.dryRun { note(request.release == nil ? "policy" : "release", [request.repository]) }
+        let notes = NoteList()
+        var answer = try await workloads.edit(request, alert: notes.append)
+        answer.notes = notes.all
+        if let commit = answer.commit { health.update(request.repository) { $0.lastCommit = commit } }
+        return answer
+    }
+
+    package func workloads(of repository: String) async throws(ControlError) -> WorkloadListing {
+        let workloads = try await manifests(of: repository)
+        let notes = NoteList()
+        return WorkloadListing(try await workloads.list(alert: notes.append), notes: notes.all)
+    }
+
+    package func images(of repository: String, _ filter: WorkloadFilter) async throws(ControlError) -> ImageListing {
+        let workloads = try await manifests(of: repository)
+        let notes = NoteList()
+        return ImageListing(try await workloads.images(filter, alert: notes.append), notes: notes.all)
     }
 }

@@ -21,8 +21,11 @@ package actor Fleet: RepositoryFleet {
     private let sharesScans: Bool
 
     /// Looks at the machine once, reports what it allows, and opens the state directory.
+    ///
+    /// - Parameter besideAgent: whether an agent works on the state directory: its mirrors are left to it.
     package static func open(
-        _ configuration: AgentConfiguration, sharesScans: Bool = false, say: @escaping @Sendable (String) -> Void
+        _ configuration: AgentConfiguration, sharesScans: Bool = false, besideAgent: Bool = false,
+        say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> Fleet {
         let directory = configuration.stateDirectory
         let (builder, fetcher) = try await builder(configuration, say: say)
@@ -32,7 +35,7 @@ package actor Fleet: RepositoryFleet {
             failures: await FailureMemory(directory: directory), history: await HistoryStore(directory: directory))
         return Fleet(
             configuration: configuration, builds: builds, builder: builder, fetcher: fetcher,
-            mirrors: MirrorShelf(stateDirectory: directory), sharesScans: sharesScans)
+            mirrors: MirrorShelf(stateDirectory: directory, copiesLocked: besideAgent), sharesScans: sharesScans)
     }
 
     /// The fleet of another configuration with the same state directory. Mirrors stay open, and builds that are under way

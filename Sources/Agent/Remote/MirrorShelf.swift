@@ -4,9 +4,17 @@ import OCI
 /// The mirrors that are open, each for the entries that read one URL with the same credentials.
 package actor MirrorShelf {
     private let stateDirectory: String
+    private let copiesLocked: Bool
     private var open: [String: Mirror] = [:]
+    /// The directories of mirrors that are for this process alone; they go with it.
+    private var copies: [GitDirectory] = []
 
-    package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
+    /// - Parameter copiesLocked: whether a mirror that another process works with is replaced by one of this process's own, which
+    ///   costs a whole fetch.
+    package init(stateDirectory: String, copiesLocked: Bool = false) {
+        self.stateDirectory = stateDirectory
+        self.copiesLocked = copiesLocked
+    }
 
     /// What the players of an entry read and write by.
     package func services(
@@ -21,15 +29,28 @@ package actor MirrorShelf {
             // The files of credentials may have changed.
             await mirror.use(credentials)
         } else {
-            do {
-                mirror = try Mirror(
-                    path: "\(stateDirectory)/git/\(folder)", url: repository.url, credentials: credentials)
+            do throws(GitError) {
+                mirror = try self.mirror(in: folder, of: repository.url, credentials)
             } catch {
                 throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
             }
             open[folder] = mirror
         }
         return GitServices(remote: MirrorRemote(mirror, url: repository.url), settings: git, forge: forge)
+    }
+
+    private func mirror(
+        in folder: String, of url: String, _ credentials: GitCredentials
+    ) throws(GitError) -> Mirror {
+        let parent = "\(stateDirectory)/git"
+        do throws(GitError) {
+            return try Mirror(path: "\(parent)/\(folder)", url: url, credentials: credentials)
+        } catch {
+            guard copiesLocked, error.code == .locked else { throw error }
+            let copy = try GitDirectory(below: parent)
+            copies.append(copy)
+            return try Mirror(path: copy.path, url: url, credentials: credentials)
+        }
     }
 
     /// A name of its own for each URL and each way to read it. What the files of credentials hold is not in it.

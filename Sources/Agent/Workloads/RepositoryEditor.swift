@@ -8,6 +8,8 @@ import Synchronization
 package struct RepositoryEditor: Sendable {
     package struct Outcome: Sendable {
         package var commit: ObjectID?
+        /// The same commit with its message, and where it went.
+        package var published: CycleReport.Published?
         package var changes: [ManifestChange] = []
         package var skipped: [ManifestSkip] = []
         package var met: Set<String> = []
@@ -109,6 +111,7 @@ package struct RepositoryEditor: Sendable {
         }
         var outcome = found.withLock { $0 }
         outcome.commit = recorder.report.commit.flatMap { try? ObjectID(hex: $0) }
+        outcome.published = recorder.report.commits.last
         return outcome
     }
 }

@@ -1,5 +1,5 @@
 /// What became of a workload, in fluxctl's words: a line of the table that `fluxctl release` and `policy` print.
-package struct WorkloadResult: Encodable, Sendable {
+package struct WorkloadResult: Codable, Sendable, Equatable {
     package var workload: String
     /// `success`, `skipped`, `failed`, `ignored`.
     package var status: String

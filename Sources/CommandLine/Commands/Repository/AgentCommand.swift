@@ -14,7 +14,8 @@ package struct AgentCommand: AsyncParsableCommand {
         discussion: """
             Runs until SIGTERM or SIGINT: waiting ends at once and RUN steps within ten seconds; what was cut off is done by the \
             next process. SIGHUP, or a change of the configuration file or of a file that it names, reloads it; a file with a \
-            fault keeps the configuration as it was. Answers /healthz, /readyz, /metrics and /api/v1/status where `listen` says.
+            fault keeps the configuration as it was. Answers /healthz, /readyz, /metrics and /api/v1/status where `listen` says. \
+            Commands on the same machine (sync, plan, status, retry, release …) go through the socket in its state directory.
 
             EXAMPLES
               slipway agent --config /etc/slipway/agent.yaml
@@ -62,13 +63,21 @@ package struct AgentCommand: AsyncParsableCommand {
         let health = AgentHealth(metrics: Metrics())
         let fleet = try await Fleet.open(configuration, sharesScans: true) { log.info("\($0)") }
         let loop = AgentLoop(configuration: configuration, fleet: fleet, health: health, logger: logger)
-        var server: StatusServer?
+        var servers: [AgentServer] = []
         if let address = configuration.listen {
-            let started = try await StatusServer.start(address: address, health: health)
+            let started = try await AgentServer.start(address: address, control: loop)
             log.info("listening", metadata: ["port": "\(started.port)"])
-            server = started
+            servers.append(started)
         }
         await loop.begin()
+        let socket = try AgentSocket.bind(in: configuration.stateDirectory)
+        if let socket {
+            servers.append(try await AgentServer.start(socket: socket, control: loop))
+        } else {
+            log.warning(
+                "commands cannot reach this agent: another one has the state directory's socket",
+                metadata: ["socket": "\(AgentSocket.path(in: configuration.stateDirectory))"])
+        }
         let (asked, ask) = AsyncStream.makeStream(of: Request.self)
         let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { ask.yield($0 == SIGHUP ? .reload("SIGHUP") : .stop($0)) }
         let watching = Task {
@@ -86,8 +95,9 @@ package struct AgentCommand: AsyncParsableCommand {
         watching.cancel()
         // Who asks twice does not want to wait.
         signals.restore()
+        socket?.remove()
         await loop.stop()
-        await server?.stop()
+        for server in servers { await server.stop() }
         log.notice("stopped")
     }
 

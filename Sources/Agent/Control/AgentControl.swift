@@ -1,0 +1,46 @@
+/// What a running agent can be asked: by its API, and so by commands beside it. It triggers and tells; nothing of it
+/// configures.
+package protocol AgentControl: Sendable {
+    /// Whether the first attempts are made, in words.
+    var readiness: (isReady: Bool, text: String) { get }
+    /// In Prometheus' text format.
+    var metricsText: String { get }
+
+    /// What is watched.
+    func watched() async -> [WatchedRepository]
+    func overview() async -> AgentOverview
+
+    // MARK: History
+
+    /// The builds of a repository, the newest first.
+    ///
+    /// - Parameter older: only those that are older than it.
+    func builds(of repository: String, limit: Int, olderThan older: BuildID?) async throws(ControlError)
+        -> [BuildRecord]
+    func build(_ id: BuildID) async throws(ControlError) -> BuildRecord
+    /// Whole lines of a build's log.
+    ///
+    /// - Parameter start: in bytes: 0, or the end of the piece before.
+    func log(of id: BuildID, from start: Int) async throws(ControlError) -> LogPart
+
+    // MARK: Triggers
+
+    /// Runs a cycle of each repository that is named, behind the one that is under way; none: of all. A cycle that has begun ends,
+    /// whether or not anybody waits for it.
+    ///
+    /// - Parameter say: lines for people, while it runs.
+    func run(
+        _ request: CycleRequest, _ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void
+    ) async throws(ControlError) -> [CycleReport]
+    /// Lets what failed be tried again at once.
+    func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer
+
+    // MARK: Workloads
+
+    /// Edits manifests, in a commit.
+    func edit(_ request: EditRequest) async throws(ControlError) -> EditAnswer
+    /// The workloads of a repository's head.
+    func workloads(of repository: String) async throws(ControlError) -> WorkloadListing
+    /// The images that they run and could run.
+    func images(of repository: String, _ filter: WorkloadFilter) async throws(ControlError) -> ImageListing
+}

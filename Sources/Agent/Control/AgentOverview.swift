@@ -1,0 +1,52 @@
+/// How the agent is doing: what `/api/v1/status` tells. Times are seconds since 1970.
+package struct AgentOverview: Codable, Sendable {
+    /// A build that runs or waits for its turn.
+    package struct Build: Codable, Sendable, Equatable {
+        package enum State: String, Codable, Sendable { case waiting, running }
+
+        package var repository: String
+        package var pipeline: String
+        package var state: State
+        /// Since when it is in this state.
+        package var since: Int64
+
+        package init(repository: String, pipeline: String, state: State, since: Int64) {
+            self.repository = repository
+            self.pipeline = pipeline
+            self.state = state
+            self.since = since
+        }
+
+        init(_ build: QueuedBuild) {
+            self.init(
+                repository: build.pipeline.repository, pipeline: build.pipeline.pipeline,
+                state: build.state == .running ? .running : .waiting, since: build.since)
+        }
+    }
+
+    /// Of Slipway.
+    package var version: String
+    /// In the order of their names.
+    package var repositories: [RepositoryStatus]
+    /// What is built, the oldest first, and then what waits, in the order in which it will start.
+    package var queue: [Build]
+    /// What failed and is not built before its content changes, or its time has come.
+    package var failures: [FailureRecord]
+
+    /// A repository is building as long as one of its builds is in the queue, whoever asked for it.
+    package init(
+        version: String = Version.text, repositories: [RepositoryStatus], queue: [Build], failures: [FailureRecord]
+    ) {
+        self.version = version
+        self.queue = queue
+        self.failures = failures
+        self.repositories = repositories.map { status in
+            guard status.state == .starting || status.state == .ok,
+                let since = queue.filter({ $0.repository == status.repository }).map(\.since).min()
+            else { return status }
+            var status = status
+            status.change(to: .building, at: since)
+            return status
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package import Diagnostics
+
+/// Why the agent does not do what was asked of it, with a code for programs.
+package struct ControlError: Diagnostic, Equatable, Codable {
+    /// The codes are stable: clients decide by them.
+    package enum Code: String, Sendable, CaseIterable {
+        /// The request is not one: its body, a parameter, a name.
+        case invalidRequest = "invalid-request"
+        /// There is no such address.
+        case notFound = "not-found"
+        case methodNotAllowed = "method-not-allowed"
+        case tooLarge = "too-large"
+        /// The agent watches no repository of this name.
+        case unknownRepository = "unknown-repository"
+        /// History has no build of this name.
+        case unknownBuild = "unknown-build"
+        /// The image that is to be released is not at its registry.
+        case missingImage = "missing-image"
+        /// The agent is starting, reloading or leaving: ask again.
+        case unavailable
+        /// It was tried, and failed: git, a registry, the disk.
+        case failed
+    }
+
+    package let code: Code
+    package let summary: String
+    package let place: String?
+    package let cause: String?
+    package let hint: String?
+
+    package init(
+        _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil
+    ) {
+        self.code = code
+        self.summary = summary
+        self.place = place
+        self.cause = cause
+        self.hint = hint
+    }
+
+    /// A failure of the agent's work.
+    package init(_ error: any Diagnostic) {
+        self =
+            error as? ControlError
+            ?? ControlError(.failed, error.summary, place: error.place, cause: error.cause, hint: error.hint)
+    }
+}
+
+extension ControlError.Code: Codable {
+    /// A code of a newer agent is one that this program has nothing special to do for.
+    package init(from decoder: any Decoder) throws {
+        self = Self(rawValue: try decoder.singleValueContainer().decode(String.self)) ?? .failed
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(rawValue)
+    }
+}
+
+/// An error as the API tells it.
+package struct ErrorDocument: Codable, Sendable {
+    package let error: ControlError
+
+    package init(_ error: ControlError) { self.error = error }
+}
+
+/// Runs a step of the agent's, and tells its failure in the API's words.
+func controlled<Value>(_ body: () async throws -> Value) async throws(ControlError) -> Value {
+    do { return try await body() } catch let error as any Diagnostic { throw ControlError(error) } catch {
+        throw ControlError(.failed, "\(error)")
+    }
+}

@@ -1,0 +1,106 @@
+import Agent
+import NIOHTTP1
+import OCI
+
+/// From requests to what the agent is asked, and back.
+struct AgentAPI: Sendable {
+    let control: any AgentControl
+    /// Whether a client may make the agent work: on its socket, where only its own user comes in.
+    let isTrusting: Bool
+
+    func answer(_ request: ServerRequest, _ response: Response) async {
+        do throws(ControlError) {
+            try await perform(try route(of: request), request, response)
+        } catch {
+            response.fail(error)
+        }
+    }
+
+    private func route(of request: ServerRequest) throws(ControlError) -> Route {
+        guard let route = Route(request.path) else {
+            throw ControlError(
+                .notFound, "there is nothing at this address",
+                hint: "there are /healthz, /readyz, /metrics and /api/v1/…: docs/agent.md lists them")
+        }
+        guard isTrusting || route.isReading else {
+            throw ControlError(
+                .methodNotAllowed, "this address only tells, and does nothing",
+                hint: "commands go through the socket in the agent's state directory")
+        }
+        let isRight = route.isPost ? request.method == .POST : request.method == .GET || request.method == .HEAD
+        guard isRight else {
+            throw ControlError(.methodNotAllowed, "use \(route.isPost ? "POST" : "GET or HEAD") here")
+        }
+        return route
+    }
+
+    private func perform(
+        _ route: Route, _ request: ServerRequest, _ response: Response
+    ) async throws(ControlError) {
+        switch route {
+        case .alive: response.send(text: "ok\n")
+        case .ready:
+            let readiness = control.readiness
+            response.send(readiness.isReady ? .ok : .serviceUnavailable, text: readiness.text + "\n")
+        case .metrics: response.send(type: "text/plain; version=0.0.4; charset=utf-8", text: control.metricsText)
+        case .status: response.send(json: await control.overview())
+        case .repositories: response.send(json: WatchedRepositories(await control.watched()))
+        case .builds(let repository):
+            let limit = try request.number("limit", in: 1...200, otherwise: 50)
+            let older = try request.query["before"].map(Self.build)
+            let builds = try await control.builds(of: repository, limit: limit, olderThan: older)
+            response.send(json: BuildListing(builds))
+        case .build(let id): response.send(json: try await control.build(try Self.build(id)))
+        case .log(let id):
+            let start = try request.number("from", in: 0...(1 << 40), otherwise: 0)
+            let part = try await control.log(of: try Self.build(id), from: start)
+            response.send(
+                .ok, type: Response.plain, part.text,
+                extra: [("Slipway-Log-End", "\(part.end)"), ("Slipway-Log-More", "\(part.hasMore)")])
+        case .workloads(let repository): response.send(json: try await control.workloads(of: repository))
+        case .images(let repository):
+            let filter = WorkloadFilter(
+                workload: request.query["workload"], namespace: request.query["namespace"])
+            response.send(json: try await control.images(of: repository, filter))
+        case .sync: try await run(.complete, request, response)
+        case .plan: try await run(.plan, request, response)
+        case .retry: response.send(json: try await control.retry(try Self.decode(RetryRequest.self, request)))
+        case .edits: response.send(json: try await control.edit(try Self.decode(EditRequest.self, request)))
+        }
+    }
+
+    /// What is wrong with the request has a status of its own; what fails later comes at the end of the stream.
+    private func run(_ mode: CycleMode, _ request: ServerRequest, _ response: Response) async throws(ControlError) {
+        let order = try Self.decode(CycleRequest.self, request)
+        let known = Set(await control.watched().map(\.name))
+        if let name = order.repositories.first(where: { !known.contains($0) }) {
+            throw ControlError(
+                .unknownRepository, "the agent watches no repository '\(name)'",
+                hint: "/api/v1/repositories lists those that it watches")
+        }
+        let stream = response.stream()
+        do throws(ControlError) {
+            let reports = try await control.run(order, mode) { stream.say($0.text) }
+            stream.end(CycleEvent(reports: reports))
+        } catch {
+            stream.end(CycleEvent(error: error))
+        }
+    }
+
+    private static func build(_ text: String) throws(ControlError) -> BuildID {
+        guard let id = BuildID(text) else {
+            throw ControlError(.unknownBuild, "'\(text)' is not the name of a build")
+        }
+        return id
+    }
+
+    private static func decode<Value: Decodable>(
+        _ type: Value.Type, _ request: ServerRequest
+    ) throws(ControlError) -> Value {
+        do { return try CanonicalJSON.decode(type, from: request.body) } catch {
+            throw ControlError(
+                .invalidRequest, "the body is not what is asked for here", cause: error.cause,
+                hint: "docs/agent.md shows one")
+        }
+    }
+}

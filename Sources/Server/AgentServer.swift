@@ -1,0 +1,82 @@
+package import Agent
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Answers for the agent over HTTP/1.1: on an address, where everybody may look and nobody may do anything, and on the Unix socket in
+/// its state directory, where its own user may trigger it.
+package struct AgentServer: Sendable {
+    private let channel: any Channel
+    private let group: MultiThreadedEventLoopGroup
+    private let load: ServerLoad
+
+    /// Listens on an address, for reading.
+    ///
+    /// - Parameter address: `HOST:PORT`; port 0 takes a free one.
+    package static func start(
+        address: String, control: any AgentControl, limits: ServerLimits = ServerLimits()
+    ) async throws(AgentError) -> AgentServer {
+        let place = try ListenAddress(address)
+        let api = AgentAPI(control: control, isTrusting: false)
+        do {
+            return try await start(api, limits) { try await $0.bind(host: place.host, port: place.port).get() }
+        } catch {
+            throw AgentError(
+                "cannot listen on \(address)", place: "listen", cause: "\(error)",
+                hint: "another process may hold the port; choose one with --listen")
+        }
+    }
+
+    /// Listens on the agent's socket, and shows it.
+    package static func start(
+        socket: AgentSocket, control: any AgentControl, limits: ServerLimits = ServerLimits()
+    ) async throws(AgentError) -> AgentServer {
+        let api = AgentAPI(control: control, isTrusting: true)
+        do {
+            let server = try await start(api, limits) { try await $0.withBoundSocket(socket.descriptor).get() }
+            try socket.publish()
+            return server
+        } catch {
+            socket.remove()
+            throw AgentError("cannot listen on the agent's socket", place: socket.path, cause: "\(error)")
+        }
+    }
+
+    private static func start(
+        _ api: AgentAPI, _ limits: ServerLimits, _ listen: (ServerBootstrap) async throws -> any Channel
+    ) async throws -> AgentServer {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let load = ServerLoad()
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 64)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(
+                .writeBufferWaterMark, value: .init(low: limits.waiting / 4, high: limits.waiting)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard load.admits(below: limits.connections) else { throw ChannelError.ioOnClosedChannel }
+                    channel.closeFuture.whenComplete { _ in load.leave() }
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
+                    try channel.pipeline.syncOperations.addHandler(
+                        ConnectionHandler(api: api, limits: limits, load: load))
+                }
+            }
+        do {
+            return AgentServer(channel: try await listen(bootstrap), group: group, load: load)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// The port that is listened on.
+    package var port: Int { channel.localAddress?.port ?? 0 }
+
+    /// Takes no further connections, lets answers that are due go out, and ends.
+    package func stop() async {
+        try? await channel.close()
+        await load.drained(within: .seconds(2))
+        try? await group.shutdownGracefully()
+    }
+}

@@ -1,0 +1,96 @@
+import Agent
+import NIOCore
+import NIOHTTP1
+import OCI
+import Synchronization
+
+/// What goes to a connection, in this order.
+enum ResponsePart: Sendable {
+    /// - Parameter length: `nil`: it is a stream.
+    case head(HTTPResponseStatus, type: String, extra: [(String, String)], length: Int?)
+    case bytes([UInt8])
+    case end
+}
+
+/// Answers one request, from any task. What is written to a client that is gone goes nowhere.
+struct Response: Sendable {
+    private let channel: any Channel
+
+    init(_ channel: any Channel) { self.channel = channel }
+
+    static let plain = "text/plain; charset=utf-8"
+
+    func send(
+        _ status: HTTPResponseStatus, type: String, _ body: [UInt8], extra: [(String, String)] = []
+    ) {
+        channel.write(ResponsePart.head(status, type: type, extra: extra, length: body.count), promise: nil)
+        channel.write(ResponsePart.bytes(body), promise: nil)
+        channel.writeAndFlush(ResponsePart.end, promise: nil)
+    }
+
+    func send(_ status: HTTPResponseStatus = .ok, type: String = Response.plain, text: String) {
+        send(status, type: type, Array(text.utf8))
+    }
+
+    func send(_ status: HTTPResponseStatus = .ok, json value: some Encodable) {
+        send(status, type: "application/json", Self.line(value))
+    }
+
+    func fail(_ error: ControlError) { send(error.code.status, json: ErrorDocument(error)) }
+
+    /// Begins a stream of JSON values, one a line.
+    func stream() -> EventStream { EventStream(channel) }
+
+    fileprivate static func line(_ value: some Encodable) -> [UInt8] {
+        ((try? CanonicalJSON.encode(value)) ?? Array("{}".utf8)) + [UInt8(ascii: "\n")]
+    }
+
+    /// Lines of progress, and at the end what came of it. A slow reader misses lines, and holds up nobody.
+    final class EventStream: Sendable {
+        private let channel: any Channel
+        private let leftOut = Mutex(0)
+
+        fileprivate init(_ channel: any Channel) {
+            self.channel = channel
+            channel.writeAndFlush(
+                ResponsePart.head(.ok, type: "application/x-ndjson", extra: [], length: nil), promise: nil)
+        }
+
+        func say(_ text: String) {
+            let count = leftOut.withLock { count -> Int? in
+                guard channel.isWritable else {
+                    count += 1
+                    return nil
+                }
+                defer { count = 0 }
+                return count
+            }
+            guard let count else { return }
+            if count > 0 { write(CycleEvent(line: "… \(count) lines were left out: they were not read in time")) }
+            write(CycleEvent(line: text))
+        }
+
+        func end(_ event: CycleEvent) {
+            write(event)
+            channel.writeAndFlush(ResponsePart.end, promise: nil)
+        }
+
+        private func write(_ event: CycleEvent) {
+            channel.writeAndFlush(ResponsePart.bytes(Response.line(event)), promise: nil)
+        }
+    }
+}
+
+extension ControlError.Code {
+    var status: HTTPResponseStatus {
+        switch self {
+        case .invalidRequest: .badRequest
+        case .notFound, .unknownRepository, .unknownBuild: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .tooLarge: .payloadTooLarge
+        case .missingImage: .conflict
+        case .unavailable: .serviceUnavailable
+        case .failed: .internalServerError
+        }
+    }
+}

@@ -1,0 +1,55 @@
+/// What can be asked for, by its path.
+enum Route: Sendable, Equatable {
+    case alive, ready, metrics
+    case status, repositories
+    case builds(repository: String), workloads(repository: String), images(repository: String)
+    case build(id: String), log(build: String)
+    case sync, plan, retry, edits
+
+    init?(_ path: [String]) {
+        switch path.count {
+        case 1:
+            switch path[0] {
+            case "healthz": self = .alive
+            case "readyz": self = .ready
+            case "metrics": self = .metrics
+            default: return nil
+            }
+        case 3...5 where path[0] == "api" && path[1] == "v1": self.init(api: Array(path[2...]))
+        default: return nil
+        }
+    }
+
+    private init?(api path: [String]) {
+        switch (path.count, path[0], path.last) {
+        case (1, "status", _): self = .status
+        case (1, "repositories", _): self = .repositories
+        case (1, "sync", _): self = .sync
+        case (1, "plan", _): self = .plan
+        case (1, "retry", _): self = .retry
+        case (1, "edits", _): self = .edits
+        case (2, "builds", _): self = .build(id: path[1])
+        case (3, "builds", "log"): self = .log(build: path[1])
+        case (3, "repositories", "builds"): self = .builds(repository: path[1])
+        case (3, "repositories", "workloads"): self = .workloads(repository: path[1])
+        case (3, "repositories", "images"): self = .images(repository: path[1])
+        default: return nil
+        }
+    }
+
+    /// Whether it only tells what is known; others make the agent work.
+    var isReading: Bool {
+        switch self {
+        case .alive, .ready, .metrics, .status, .repositories, .builds, .build, .log: true
+        case .workloads, .images, .sync, .plan, .retry, .edits: false
+        }
+    }
+
+    /// Whether it is asked for by POST.
+    var isPost: Bool {
+        switch self {
+        case .sync, .plan, .retry, .edits: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Agent
+import NIOHTTP1
+
+/// A request that arrived as a whole.
+struct ServerRequest: Sendable {
+    let method: HTTPMethod
+    /// The parts of the path, decoded; empty where one cannot be.
+    let path: [String]
+    let query: [String: String]
+    let body: [UInt8]
+
+    init(_ head: HTTPRequestHead, body: [UInt8]) {
+        method = head.method
+        self.body = body
+        let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let names = (parts.first ?? "").split(separator: "/", omittingEmptySubsequences: true)
+        let decoded = names.compactMap { PercentCoding.decode($0) }
+        path = decoded.count == names.count ? decoded : []
+        var query: [String: String] = [:]
+        for pair in parts.count > 1 ? parts[1].split(separator: "&") : [] {
+            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = sides.first.flatMap({ PercentCoding.decode($0) }) else { continue }
+            query[name] = sides.count > 1 ? PercentCoding.decode(sides[1]) ?? "" : ""
+        }
+        self.query = query
+    }
+
+    /// A parameter that is a number.
+    func number(_ name: String, in range: ClosedRange<Int>, otherwise: Int) throws(ControlError) -> Int {
+        guard let text = query[name] else { return otherwise }
+        guard let value = Int(text), range.contains(value) else {
+            throw ControlError(
+                .invalidRequest, "'\(name)' is not a number from \(range.lowerBound) to \(range.upperBound)",
+                place: name)
+        }
+        return value
+    }
+}

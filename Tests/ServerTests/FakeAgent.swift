@@ -1,0 +1,94 @@
+import Agent
+import Synchronization
+
+/// An agent of two repositories, that notes what it is asked, and does what a test says.
+final class FakeAgent: AgentControl {
+    typealias Cycle = @Sendable (CycleRequest, @Sendable (ProgressLine) -> Void) async throws(ControlError) -> Void
+
+    private struct State {
+        var asked: [String] = []
+        var finished: [String] = []
+        var cycle: Cycle = { (_, _) throws(ControlError) in }
+        var failure: ControlError?
+    }
+
+    private let state = Mutex(State())
+
+    var asked: [String] { state.withLock(\.asked) }
+    /// The cycles that came to their end.
+    var finished: [String] { state.withLock(\.finished) }
+
+    func onCycle(_ body: @escaping Cycle) { state.withLock { $0.cycle = body } }
+    func fail(with error: ControlError) { state.withLock { $0.failure = error } }
+
+    private func note(_ text: String) throws(ControlError) {
+        let failure = state.withLock { state in
+            state.asked.append(text)
+            return state.failure
+        }
+        if let failure { throw failure }
+    }
+
+    static let shop = AgentConfiguration.RepositoryConfiguration(
+        name: "shop", url: "https://ann:pa55w0rd@git.example.com/acme/shop.git", branch: "main")
+
+    var readiness: (isReady: Bool, text: String) { (true, "ready") }
+    var metricsText: String { "slipway_up 1\n" }
+
+    func watched() async -> [WatchedRepository] {
+        var api = Self.shop
+        api.name = "api/ä"
+        return [WatchedRepository(Self.shop), WatchedRepository(api)]
+    }
+
+    func overview() async -> AgentOverview {
+        AgentOverview(
+            repositories: [RepositoryStatus(Self.shop, since: 100)],
+            queue: [AgentOverview.Build(repository: "shop", pipeline: "web", state: .running, since: 90)], failures: [])
+    }
+
+    func builds(of repository: String, limit: Int, olderThan older: BuildID?) async throws(ControlError)
+        -> [BuildRecord]
+    {
+        try note("builds \(repository) \(limit) \(older?.description ?? "-")")
+        return []
+    }
+
+    func build(_ id: BuildID) async throws(ControlError) -> BuildRecord {
+        throw ControlError(.unknownBuild, "history has no build \(id)")
+    }
+
+    func log(of id: BuildID, from start: Int) async throws(ControlError) -> LogPart {
+        throw ControlError(.unknownBuild, "history has no build \(id)")
+    }
+
+    func run(
+        _ request: CycleRequest, _ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void
+    ) async throws(ControlError) -> [CycleReport] {
+        let text = "\(mode) \(request.repositories.joined(separator: ","))"
+        try note(text)
+        try await state.withLock(\.cycle)(request, say)
+        state.withLock { $0.finished.append(text) }
+        return request.repositories.map { CycleReport(repository: $0, url: "u", branch: "main") }
+    }
+
+    func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer {
+        try note("retry \(request.repository) \(request.pipeline ?? "-")")
+        return RetryAnswer(hadFailed: true)
+    }
+
+    func edit(_ request: EditRequest) async throws(ControlError) -> EditAnswer {
+        try note("edit \(request.repository) \(request.release?.image ?? "-") \(request.policies?.add ?? [:])")
+        return EditAnswer(workloads: [], notes: ["a note"])
+    }
+
+    func workloads(of repository: String) async throws(ControlError) -> WorkloadListing {
+        try note("workloads \(repository)")
+        return WorkloadListing([])
+    }
+
+    func images(of repository: String, _ filter: WorkloadFilter) async throws(ControlError) -> ImageListing {
+        try note("images \(repository) \(filter.workload ?? "-") \(filter.namespace ?? "-")")
+        return ImageListing([])
+    }
+}
