@@ -15,7 +15,8 @@ package struct RootCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            SyncCommand.self, PlanCommand.self, AgentCommand.self, BuildCommand.self, ExecutorCommand.self,
+            SyncCommand.self, PlanCommand.self, AgentCommand.self, StatusCommand.self, RetryCommand.self,
+            BuildsCommand.self, LogsCommand.self, BuildCommand.self, ExecutorCommand.self,
             WarmCommand.self,
             DockerfileCommand.self,
             ConfigCommand.self, RegistryCommand.self, PolicyCommand.self, ImageCommand.self, UpdateCommand.self,

@@ -1,5 +1,6 @@
 import Agent
 package import ArgumentParser
+import Diagnostics
 import OCI
 
 /// `slipway sync`: one cycle now.
@@ -8,7 +9,8 @@ package struct SyncCommand: AsyncParsableCommand {
         commandName: "sync",
         abstract: "Run one cycle now: build what changed, push it, update the manifests, commit.",
         discussion: """
-            Progress goes to standard error, the result to standard output.
+            Progress goes to standard error, the result to standard output. Where an agent runs on the state directory and \
+            watches the repository, it does the work, by its own configuration, and this command shows it.
 
             EXAMPLES
               slipway sync --repo https://git.example.com/acme/shop.git --branch main
@@ -30,9 +32,8 @@ package struct SyncCommand: AsyncParsableCommand {
     package init() {}
 
     package mutating func run() async throws {
-        let configuration = try repository.resolved()
         try await CycleRunner(console: Console(isQuiet: quiet), output: output)
-            .run(configuration, dryRun: false, exitCode: exitCode)
+            .run(repository, mode: .complete, exitCode: exitCode)
     }
 }
 
@@ -42,7 +43,8 @@ package struct PlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract: "Show what sync would do: the builds, the tags chosen, the exact diff of the commit.",
         discussion: """
-            Reads git and the registries; builds, pushes and commits nothing.
+            Reads git and the registries; builds, pushes and commits nothing. An agent that runs on the state directory and \
+            watches the repository is asked.
 
             EXAMPLES
               slipway plan --repo https://git.example.com/acme/shop.git --branch main
@@ -63,9 +65,8 @@ package struct PlanCommand: AsyncParsableCommand {
     package init() {}
 
     package mutating func run() async throws {
-        let configuration = try repository.resolved()
         try await CycleRunner(console: Console(isQuiet: quiet), output: output)
-            .run(configuration, dryRun: true, exitCode: exitCode)
+            .run(repository, mode: .plan, exitCode: exitCode)
     }
 }
 
@@ -74,23 +75,63 @@ struct CycleRunner {
     let console: Console
     let output: OutputFormat
 
-    func run(_ configuration: AgentConfiguration, dryRun: Bool, exitCode: Bool) async throws {
-        let console = self.console
-        let fleet = try await Fleet.open(configuration) { console.progress($0) }
+    func run(_ options: RepositoryOptions, mode: CycleMode, exitCode: Bool) async throws {
+        let configuration = try options.resolved()
+        let agent = try await AgentClient.connect(configuration.stateDirectory)
+        var own: Fleet?
+        var isTold = false
         var reports: [CycleReport] = []
         for repository in configuration.repositories {
-            let reconciler: Reconciler
-            do {
-                reconciler = try await fleet.reconciler(for: repository)
-            } catch {
-                var report = CycleReport(repository: repository.name, url: repository.name, branch: repository.branch)
-                report.fail(ReconcileError(phase: .sync, underlying: error))
-                reports.append(report)
+            if let agent, let name = agent.name(of: repository, isNamed: options.config != nil) {
+                if !isTold { console.progress(options.note(about: agent)) }
+                isTold = true
+                reports += await cycle(of: repository, as: name, by: agent, mode)
                 continue
             }
-            reports.append(await reconciler.cycle(dryRun ? .plan : .complete) { console.progress($0.text) })
-            await fleet.tidy(now: SystemClock().now)
+            let fleet: Fleet
+            if let own {
+                fleet = own
+            } else {
+                fleet = try await Fleet.open(configuration, besideAgent: agent != nil) { console.progress($0) }
+                own = fleet
+            }
+            reports.append(await cycle(of: repository, by: fleet, mode))
         }
+        try show(reports, exitCode: exitCode)
+    }
+
+    private func cycle(
+        of repository: AgentConfiguration.RepositoryConfiguration, by fleet: Fleet, _ mode: CycleMode
+    ) async -> CycleReport {
+        do throws(AgentError) {
+            let report = await (try await fleet.reconciler(for: repository)).cycle(mode) { console.progress($0.text) }
+            await fleet.tidy(now: SystemClock().now)
+            return report
+        } catch {
+            return Self.report(of: repository, error)
+        }
+    }
+
+    private func cycle(
+        of repository: AgentConfiguration.RepositoryConfiguration, as name: String, by agent: AgentClient,
+        _ mode: CycleMode
+    ) async -> [CycleReport] {
+        do throws(ControlError) {
+            return try await agent.cycle(name, mode) { console.progress($0) }
+        } catch {
+            return [Self.report(of: repository, error)]
+        }
+    }
+
+    private static func report(
+        of repository: AgentConfiguration.RepositoryConfiguration, _ error: any Diagnostic
+    ) -> CycleReport {
+        var report = CycleReport(repository: repository.name, url: repository.name, branch: repository.branch)
+        report.fail(ReconcileError(phase: .sync, underlying: error))
+        return report
+    }
+
+    private func show(_ reports: [CycleReport], exitCode: Bool) throws {
         let failed = reports.contains { !$0.failures.isEmpty }
         for report in reports {
             for failure in report.failures {

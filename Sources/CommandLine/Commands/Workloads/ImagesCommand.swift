@@ -53,64 +53,23 @@ package struct ImagesCommand: AsyncParsableCommand {
         }
     }
 
-    private struct Row: Encodable {
-        struct Available: Encodable {
-            var tag: String
-            var created: String?
-            var digest: String?
-        }
-
-        struct Container: Encodable {
-            var name: String
-            var image: String
-            var filter: String?
-            var available: [Available]
-            var availableError: String?
-            var availableImagesCount: Int
-            /// What the filter would choose.
-            var latestFiltered: String?
-        }
-
-        var id: String
-        var containers: [Container]
-    }
-
     package mutating func run() async throws {
         let console = Console()
         let id = try identifier()
-        let found: [WorkloadContainer]
-        let images: AvailableImages
-        do throws(AgentError) {
-            let configuration: AgentConfiguration
-            do {
-                configuration = try repository.resolved()
-            } catch {
-                throw error as? AgentError ?? AgentError("\(error)")
-            }
-            let editor = try await RepositoryEditor(configuration)
-            let head = try await editor.fetch()
-            let space = id == nil ? namespace : nil
-            found = try await editor.containers(at: head, alert: console.alert).filter {
-                (id ?? $0.workload.description) == $0.workload.description
-                    && (space ?? $0.workload.namespace) == $0.workload.namespace
-            }
-            images = await AvailableImages(
-                of: found.map(\.image), from: RegistryPoller(registry: Fleet.registry(configuration)),
-                history: try await editor.history(of: head))
-        } catch {
+        var rows: [ImageListing.Workload]
+        do {
+            rows = try await WorkloadAccess.open(repository, console).images(
+                WorkloadFilter(workload: id, namespace: id == nil ? namespace : nil), console)
+        } catch let error as any Diagnostic {
             console.alert("error: \(error)")
             throw ExitCode(1)
         }
-        if let id, found.isEmpty {
+        if let id, rows.isEmpty {
             console.alert("error: \(id): not found in repository")
             throw ExitCode(1)
         }
-        let rows = found.grouped.map { id, containers in
-            Row(id: id, containers: containers.map { Self.row($0, images) })
-        }
         switch output {
         case .json:
-            var rows = rows
             if limit > 0 {
                 for row in rows.indices {
                     for container in rows[row].containers.indices {
@@ -131,23 +90,8 @@ package struct ImagesCommand: AsyncParsableCommand {
         }
     }
 
-    private static func row(_ found: WorkloadContainer, _ images: AvailableImages) -> Row.Container {
-        let filter = found.filter ?? "glob:*"
-        let available = images.sorted(for: found.image, filter: filter).filter { $0.problem == nil }
-        return Row.Container(
-            name: found.container, image: found.image, filter: found.filter,
-            available: available.map { record in
-                Row.Available(
-                    tag: record.tag, created: record.created.map { CalendarTime(secondsSince1970: $0).rfc3339 },
-                    digest: record.digest?.description)
-            },
-            availableError: available.isEmpty ? images.problem(of: found.image) ?? "image data not available" : nil,
-            availableImagesCount: available.count,
-            latestFiltered: (try? images.latest(for: found.image, filter: filter))??.tag)
-    }
-
     /// A container's part of the table, with fluxctl's signs.
-    private func lines(_ container: Row.Container, of workload: String) -> [[String]] {
+    private func lines(_ container: ImageListing.Container, of workload: String) -> [[String]] {
         let current = ImageText(container.image)
         var lines = [[workload, container.name, current.name, container.availableError ?? ""]]
         var isFound = false

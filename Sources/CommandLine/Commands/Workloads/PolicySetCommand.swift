@@ -1,9 +1,7 @@
 import Agent
 package import ArgumentParser
 import Diagnostics
-import Git
 import ManifestUpdater
-import OCI
 import RegistryPoller
 
 /// What the commands that edit a workload's annotations have in common.
@@ -49,32 +47,21 @@ package struct WorkloadPolicyOptions: ParsableArguments {
     /// Edits the annotations, commits, pushes, and prints what fluxctl prints.
     func run(_ update: PolicyUpdate) async throws {
         let console = Console()
-        let ids = Set(try identifiers())
-        let words = message
-        let outcome: RepositoryEditor.Outcome
+        let ids = Set(try identifiers()).sorted()
+        let answer: EditAnswer
         do {
-            outcome = try await RepositoryEditor(try repository.resolved()).edit(
-                dryRun: dryRun,
-                command: PersonalCommand(verb: "policy", user: user) { updates in
-                    CommitMessage.policies(update, workloads: Set(updates.map(\.workload)).sorted(), user: words)
-                }
-            ) { path, bytes in ManifestUpdater.update(bytes, file: path, policies: update, of: ids) }
-        } catch let error as AgentError {
+            let workloads = try await WorkloadAccess.open(repository, console)
+            answer = try await workloads.edit(
+                EditRequest(
+                    repository: "", policies: PolicyOrder(update, workloads: ids), dryRun: dryRun, user: user,
+                    message: message), console)
+        } catch let error as any Diagnostic {
             console.alert("error: \(error)")
             throw ExitCode(1)
         }
-        let changed = Set(outcome.changes.map(\.object))
-        let results = ids.sorted().map { id in
-            let reason = outcome.skipped.first { $0.object == id }?.reason
-            if let reason { return WorkloadResult(workload: id, status: "failed", updates: [reason]) }
-            if changed.contains(id) { return WorkloadResult(workload: id, status: "success", updates: []) }
-            return outcome.met.contains(id)
-                ? WorkloadResult(workload: id, status: "skipped", updates: ["policies up to date"])
-                : WorkloadResult(workload: id, status: "failed", updates: ["not found in repository"])
-        }
-        try WorkloadResultTable(results, of: outcome).print(as: output, verbosity: verbose, on: console)
-        if results.contains(where: { $0.status == "failed" }) { throw ExitCode(1) }
-        if exitCode, changed.isEmpty { throw ExitCode(3) }
+        try WorkloadResultTable(answer).print(as: output, verbosity: verbose, on: console)
+        if answer.workloads.contains(where: { $0.status == "failed" }) { throw ExitCode(1) }
+        if exitCode, answer.changes == 0 { throw ExitCode(3) }
     }
 }
 

@@ -1,10 +1,7 @@
 import Agent
 package import ArgumentParser
 import Diagnostics
-import Git
 import ManifestUpdater
-import OCI
-import RegistryPoller
 
 /// `slipway release`: `fluxctl release`.
 package struct ReleaseCommand: AsyncParsableCommand {
@@ -114,80 +111,30 @@ package struct ReleaseCommand: AsyncParsableCommand {
 
     package mutating func run() async throws {
         let console = Console()
-        let (named, excluded) = (try named(), Set(try excluded()))
+        let (named, excluded) = (try named(), try excluded())
         if force, all {
             console.alert("Warning: --force will not ignore locked workloads when used with --all")
         } else if force, updateAllImages {
             console.alert("Warning: --force will not ignore container image tags when used with --update-all-images")
         }
         console.progress(dryRun ? "Submitting dry-run release ..." : "Submitting release ...")
-        var results: [WorkloadResult]
-        let missing: [String]
-        let outcome: RepositoryEditor.Outcome
+        let answer: EditAnswer
         do {
-            let configuration = try repository.resolved()
-            let editor = try await RepositoryEditor(configuration)
-            let head = try await editor.fetch()
-            let found = try await editor.containers(at: head, alert: console.alert)
-            let release = Release(
-                selection: try await selection(found, named, editor, head, configuration, console), named: named,
-                excluded: excluded, force: force)
-            results = release.results(found)
-            missing = release.missing(in: found)
-            let (message, image) = (message, updateImage)
-            outcome = try await editor.edit(
-                dryRun: dryRun,
-                command: PersonalCommand(verb: "release", user: user) { _ in
-                    CommitMessage.release(image: image, workloads: named, user: message)
-                }
-            ) { path, bytes in release.update(bytes, file: path) }
-        } catch let error as AgentError {
+            let workloads = try await WorkloadAccess.open(repository, console)
+            answer = try await workloads.edit(
+                EditRequest(
+                    repository: "",
+                    release: ReleaseOrder(
+                        workloads: named, excluded: excluded, image: updateImage, latest: updateAllImages, force: force),
+                    dryRun: dryRun, user: user, message: message), console)
+        } catch let error as any Diagnostic {
             console.alert("error: \(error)")
             throw ExitCode(1)
         }
-        for id in missing { console.alert("warning: \(id): \(Release.notFound)") }
-        // What the rewriter refused is a failure of its workload.
-        for skip in outcome.skipped {
-            guard let index = results.firstIndex(where: { $0.workload == skip.object && $0.status == "success" }) else {
-                continue
-            }
-            results[index].status = "failed"
-            results[index].updates = [skip.reason]
-        }
-        try WorkloadResultTable(results, of: outcome).print(as: output, verbosity: verbose, on: console)
-        if results.contains(where: { $0.status == "failed" }) { throw ExitCode(1) }
-        if !named.isEmpty, missing.count == named.count { throw ExitCode(1) }
-        if exitCode, outcome.changes.isEmpty { throw ExitCode(3) }
-    }
-
-    /// Asks the registries what has to be known before anything is decided.
-    private func selection(
-        _ found: [WorkloadContainer], _ named: [String], _ editor: RepositoryEditor, _ head: TrustedHead,
-        _ configuration: AgentConfiguration, _ console: Console
-    ) async throws -> Release.Selection {
-        let poller = RegistryPoller(registry: Fleet.registry(configuration))
-        guard let updateImage else {
-            let images = found.filter { named.isEmpty || named.contains($0.workload.description) }.map(\.image)
-            let history = try await editor.history(of: head)
-            return .latest(await AvailableImages(of: images, from: poller, history: history))
-        }
-        let text = ImageText(updateImage)
-        guard let location = try? ImageLocation(updateImage), let tag = location.tag else {
-            throw AgentError("'\(updateImage)' is no image reference")
-        }
-        do {
-            // As in Flux: an image that is not there must not get into git.
-            let record = try await poller.look(at: tag, in: location.repository)
-            guard record.digest != nil else {
-                throw AgentError(
-                    "image \"\(updateImage)\" does not exist", cause: record.problem,
-                    hint: "push it first, or look at the tags with 'slipway registry tags'")
-            }
-            return .exactly(text, digest: record.digest)
-        } catch let error as PollError {
-            console.alert(
-                "warning: it is not known whether the image \(updateImage) exists: \(error.cause ?? error.summary)")
-            return .exactly(text, digest: nil)
-        }
+        for id in answer.missing { console.alert("warning: \(id): \(Release.notFound)") }
+        try WorkloadResultTable(answer).print(as: output, verbosity: verbose, on: console)
+        if answer.workloads.contains(where: { $0.status == "failed" }) { throw ExitCode(1) }
+        if !named.isEmpty, answer.missing.count == named.count { throw ExitCode(1) }
+        if exitCode, answer.changes == 0 { throw ExitCode(3) }
     }
 }

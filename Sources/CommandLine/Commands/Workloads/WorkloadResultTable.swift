@@ -4,13 +4,9 @@ import OCI
 
 /// Prints what became of workloads, as fluxctl does or as JSON.
 struct WorkloadResultTable {
-    private let results: [WorkloadResult]
-    private let outcome: RepositoryEditor.Outcome
+    private let answer: EditAnswer
 
-    init(_ results: [WorkloadResult], of outcome: RepositoryEditor.Outcome) {
-        self.results = results
-        self.outcome = outcome
-    }
+    init(_ answer: EditAnswer) { self.answer = answer }
 
     private struct Report: Encodable {
         var commit: String?
@@ -21,19 +17,19 @@ struct WorkloadResultTable {
     func print(as output: OutputFormat, verbosity: Int, on console: Console) throws {
         switch output {
         case .json:
-            let report = Report(commit: outcome.commit?.description, workloads: results)
+            let report = Report(commit: answer.commit?.commit, workloads: answer.workloads)
             console.result(String(decoding: try CanonicalJSON.encode(report), as: UTF8.self))
         case .text:
             var table = [["WORKLOAD ", "STATUS ", "UPDATES"]]
-            for result in results where Self.verbosity(of: result) <= verbosity {
+            for result in answer.workloads where Self.verbosity(of: result) <= verbosity {
                 table.append([result.workload, result.status, result.updates.first ?? ""])
                 for line in result.updates.dropFirst() { table.append(["", "", line]) }
             }
             for line in TextTable.lines(table) { console.result(line) }
         }
-        if let commit = outcome.commit {
+        if let commit = answer.commit.flatMap({ try? ObjectID(hex: $0.commit) }) {
             console.alert("Commit pushed:\t\(commit.short)")
-        } else if outcome.changes.isEmpty {
+        } else if answer.changes == 0 {
             console.alert("Nothing to do")
         }
     }

@@ -1,7 +1,6 @@
 import Agent
 package import ArgumentParser
 import Diagnostics
-import ManifestUpdater
 import OCI
 
 /// `slipway workloads`: what `fluxctl list-workloads` shows, from the manifests in git.
@@ -44,44 +43,18 @@ package struct WorkloadsCommand: AsyncParsableCommand {
         }
     }
 
-    private struct Row: Encodable {
-        struct Container: Encodable {
-            var name: String
-            var image: String
-            var file: String
-            var line: Int
-            var filter: String?
-        }
-
-        var id: String
-        var containers: [Container]
-        var policies: [String]
-    }
-
     package mutating func run() async throws {
         let console = Console()
-        var rows: [Row] = []
+        var rows: [WorkloadListing.Workload]
         do {
-            let editor = try await RepositoryEditor(try repository.resolved())
-            let head = try await editor.fetch()
-            let found = try await editor.containers(at: head, alert: console.alert).filter {
-                (namespace ?? $0.workload.namespace) == $0.workload.namespace
-            }
-            for (id, containers) in found.grouped {
-                // As fluxctl does: the whole workload, when one of its containers has the name.
-                if let container, !containers.contains(where: { $0.container == container }) { continue }
-                rows.append(
-                    Row(
-                        id: id,
-                        containers: containers.map {
-                            Row.Container(
-                                name: $0.container, image: $0.image, file: $0.file, line: $0.line, filter: $0.filter)
-                        }, policies: containers[0].policies))
-            }
-        } catch let error as AgentError {
+            rows = try await WorkloadAccess.open(repository, console).list(console)
+        } catch let error as any Diagnostic {
             console.alert("error: \(error)")
             throw ExitCode(1)
         }
+        if let namespace { rows.removeAll { !$0.id.hasPrefix(namespace + ":") } }
+        // As fluxctl does: the whole workload, when one of its containers has the name.
+        if let container { rows.removeAll { !$0.containers.contains { $0.name == container } } }
         switch output {
         case .json: console.result(String(decoding: try CanonicalJSON.encode(rows), as: UTF8.self))
         case .text:

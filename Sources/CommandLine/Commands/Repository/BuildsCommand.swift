@@ -1,0 +1,114 @@
+import Agent
+package import ArgumentParser
+import Diagnostics
+import OCI
+
+/// `slipway builds`: what was built, and how it ended.
+package struct BuildsCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "builds",
+        abstract: "List the builds of a repository, the newest first.",
+        discussion: """
+            Reads the history in the state directory, by way of the agent where one runs. Times are UTC.
+
+            EXAMPLES
+              slipway builds shop --config /etc/slipway/agent.yaml
+              slipway builds shop --state-dir /var/lib/slipway --limit 1 --output json
+            """)
+
+    @Argument(help: "The repository, by its name in the configuration.")
+    var repository: String
+
+    @OptionGroup var state: StateOptions
+
+    @Option(help: ArgumentHelp("How many, 200 at most.", valueName: "number"))
+    var limit = 20
+
+    @Option(help: "How the result is printed: text or json.")
+    var output: OutputFormat = .text
+
+    package init() {}
+
+    package mutating func validate() throws {
+        guard (1...200).contains(limit) else { throw ValidationError("--limit \(limit): write 1 to 200") }
+    }
+
+    package mutating func run() async throws {
+        let (console, state, repository, limit, output) = (Console(), state, repository, limit, output)
+        try await console.reporting {
+            let directory = try state.directory()
+            let builds =
+                if let agent = try await AgentClient.connect(directory) {
+                    try await agent.builds(of: repository, limit: limit)
+                } else {
+                    await HistoryStore(directory: directory).builds(of: repository, limit: limit)
+                }
+            switch output {
+            case .json: console.result(String(decoding: try CanonicalJSON.encode(builds), as: UTF8.self))
+            case .text:
+                let rows = builds.map { build in
+                    [
+                        "\(build.id)", build.description.pipeline.pipeline, build.state.rawValue,
+                        StatusTable.time(build.startedAt ?? build.queuedAt), StatusTable.time(build.endedAt),
+                        build.failure.map { StatusTable.line($0.reason.summary, limit: 100) }
+                            ?? build.description.names.joined(separator: " "),
+                    ]
+                }
+                let header = ["BUILD", "PIPELINE", "STATE", "BEGUN", "ENDED", "RESULT"]
+                for line in TextTable.lines([header] + rows) { console.result(line) }
+            }
+        }
+    }
+}
+
+/// `slipway logs`: what a build said.
+package struct LogsCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "logs",
+        abstract: "Print the log of a build.",
+        discussion: """
+            What is there by now, of a build that runs. 'slipway builds' lists the names of builds.
+
+            EXAMPLE
+              slipway logs 20261130082800-00001-7k3f9x --config /etc/slipway/agent.yaml
+            """)
+
+    @Argument(help: "The build.")
+    var build: String
+
+    @OptionGroup var state: StateOptions
+
+    package init() {}
+
+    package mutating func validate() throws {
+        guard BuildID(build) != nil else {
+            throw ValidationError("'\(build)' is not the name of a build; 'slipway builds' lists them")
+        }
+    }
+
+    package mutating func run() async throws {
+        let (console, state) = (Console(), state)
+        guard let id = BuildID(build) else { return }
+        try await console.reporting {
+            let directory = try state.directory()
+            let agent = try await AgentClient.connect(directory)
+            let history = agent == nil ? await HistoryStore(directory: directory) : nil
+            var start = 0
+            while true {
+                let (text, end): ([UInt8], Int)
+                if let agent {
+                    let part = try await agent.log(of: id, from: start)
+                    (text, end) = (part.text, part.end)
+                } else {
+                    guard let part = await history?.log(id, from: start) else {
+                        throw AgentError("history has no build \(id)", place: directory)
+                    }
+                    (text, end) = (part.text, part.end)
+                }
+                guard !text.isEmpty else { return }
+                console.result(bytes: text)
+                start = end
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Agent
+import ArgumentParser
+import Diagnostics
+import Glibc
+
+/// Which agent is meant: the one that runs on a state directory.
+package struct StateOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The agent's configuration file, which names its state directory.", valueName: "file"))
+    var config: String?
+
+    @Option(
+        name: .customLong("state-dir"), help: ArgumentHelp("The agent's state directory.", valueName: "directory"))
+    var stateDirectory: String?
+
+    package init() {}
+
+    /// The state directory. When nothing is said of it: the user's own or a configuration's default, wherever an agent runs.
+    func directory() throws -> String {
+        if let stateDirectory { return TextFile.absolute(stateDirectory) }
+        if let config { return try ConfigurationFile.read(config).stateDirectory }
+        let usual = [RepositoryOptions.defaultStateDirectory, "/var/lib/slipway"]
+        return usual.first { access(AgentSocket.path(in: $0), F_OK) == 0 } ?? usual[0]
+    }
+
+    /// - Throws: when no agent runs there.
+    func agent() async throws -> AgentClient {
+        let directory = try directory()
+        guard let agent = try await AgentClient.connect(directory) else {
+            throw AgentError(
+                "no agent runs on \(directory)",
+                hint: "start one with 'slipway agent', or name its state directory by --config or --state-dir")
+        }
+        return agent
+    }
+}
+
+extension Console {
+    /// Runs a command's work; what goes wrong is told, and the exit code is 1.
+    func reporting(_ work: () async throws -> Void) async throws {
+        do {
+            try await work()
+        } catch let error as any Diagnostic {
+            alert("error: \(error)")
+            throw ExitCode(1)
+        }
+    }
+}

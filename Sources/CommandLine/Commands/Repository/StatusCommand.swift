@@ -1,0 +1,86 @@
+import Agent
+package import ArgumentParser
+import Diagnostics
+import OCI
+
+/// `slipway status`: how a running agent is doing.
+package struct StatusCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show how the running agent and its repositories are doing.",
+        discussion: """
+            Asks the agent by the socket in its state directory. A repository is starting, ok, building, failing (it is tried \
+            again by itself), stalled (nothing happens before a commit, or 'slipway retry') or held (a person took something \
+            back). Times are UTC.
+
+            Exit codes: 0 an agent answered, 1 no agent runs there.
+
+            EXAMPLES
+              slipway status --config /etc/slipway/agent.yaml
+              slipway status --state-dir /var/lib/slipway --output json
+            """)
+
+    @OptionGroup var state: StateOptions
+
+    @Option(help: "How the result is printed: text or json.")
+    var output: OutputFormat = .text
+
+    package init() {}
+
+    package mutating func run() async throws {
+        let (console, state, output) = (Console(), state, output)
+        try await console.reporting {
+            let overview = try await state.agent().overview()
+            switch output {
+            case .json: console.result(String(decoding: try CanonicalJSON.encode(overview), as: UTF8.self))
+            case .text: for line in StatusTable(overview).lines { console.result(line) }
+            }
+        }
+    }
+}
+
+/// The agent's state as a table, and below it what is wrong.
+struct StatusTable {
+    let overview: AgentOverview
+
+    init(_ overview: AgentOverview) { self.overview = overview }
+
+    var lines: [String] {
+        let header = [
+            "REPOSITORY", "STATE", "SINCE", "LAST SUCCESS", "NEXT ATTEMPT", "BUILDS", "LAST COMMIT",
+        ]
+        return TextTable.lines([header] + overview.repositories.map(row)) + overview.repositories.flatMap(problems)
+    }
+
+    private func row(_ status: RepositoryStatus) -> [String] {
+        let builds = overview.queue.filter { $0.repository == status.repository }
+            .map { "\($0.pipeline) (\($0.state.rawValue))" }.joined(separator: ", ")
+        let commit = status.lastCommit.map { commit in
+            "\(commit.commit.prefix(7)) \(Self.line(commit.message, limit: 60))"
+        }
+        return [
+            status.repository, status.state.rawValue, Self.time(status.since), Self.time(status.lastSuccess),
+            Self.time(status.nextAttempt), builds.isEmpty ? "-" : builds, commit ?? "-",
+        ]
+    }
+
+    private func problems(of status: RepositoryStatus) -> [String] {
+        (status.report?.failures ?? []).map { failure in
+            let next =
+                failure.nextAt.map { "next attempt at \(Self.time($0))" }
+                ?? (failure.disposition == .stalled
+                    ? "waits for a commit"
+                        + (failure.attempts == nil ? "" : ", or 'slipway retry \(status.repository)'")
+                    : "tried again with the next cycle")
+            return "\(status.repository): \(Self.line(failure.message, limit: 1_000)) (\(next))"
+        }
+    }
+
+    /// The first line of a text that a repository may have written.
+    static func line(_ text: String, limit: Int) -> String {
+        let line = TerminalText.lasting(String(text.prefix { !$0.isNewline }))
+        return line.count > limit ? line.prefix(limit - 1) + "…" : line
+    }
+
+    static func time(_ seconds: Int64?) -> String { seconds.map { CalendarTime(secondsSince1970: $0).rfc3339 } ?? "-" }
+}
