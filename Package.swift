@@ -154,7 +154,8 @@ let package = Package(
         suite(
             "ReconcileTests",
             [
-                "Agent", "AgentFakes", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "RegistryPoller",
+                "Agent", "AgentFakes", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "Registry",
+                "RegistryPoller",
                 "Template",
                 log,
             ]),

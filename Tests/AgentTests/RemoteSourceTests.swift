@@ -35,6 +35,8 @@ import Testing
             var request = BuildRequest(
                 context: try DirectoryContext(path: directory.file("context")),
                 dockerfile: .bytes(Array(text.utf8), name: "Dockerfile"), createdAt: 1_700_000_000)
+            // So that the record has the same times each time.
+            request.isReproducible = true
             request.secrets = secrets.withLock { $0 }
             return request
         }

@@ -161,8 +161,8 @@ import Testing
         switch release {
         case .commit: world.host("shop").commit(["web/main.c": "int main() {}"])
         case .base: world.builder.moveBase(to: "sha256:other")
-        case .retry: #expect(try await world.loop.retry("shop", pipeline: "web"))
-        case .retryOfAll: #expect(try await world.loop.retry("shop", pipeline: nil))
+        case .retry: #expect(try await world.loop.retry(RetryRequest(repository: "shop", pipeline: "web")).hadFailed)
+        case .retryOfAll: #expect(try await world.loop.retry(RetryRequest(repository: "shop")).hadFailed)
         }
         await world.loop.trigger("shop")
         try await world.until("it is rolled out") { Self.text(world, "web").contains("acme/web:v1") }
@@ -220,7 +220,9 @@ import Testing
     @Test func `a repository that has no pipeline of that name has nothing to retry`() async throws {
         let world = try await Self.world()
         try await world.begin()
-        #expect(try await world.loop.retry("shop", pipeline: "nothing") == false)
-        await #expect(throws: AgentError.self) { try await world.loop.retry("nowhere", pipeline: nil) }
+        #expect(try await world.loop.retry(RetryRequest(repository: "shop", pipeline: "nothing")).hadFailed == false)
+        await #expect(throws: ControlError.self) {
+            try await world.loop.retry(RetryRequest(repository: "nowhere"))
+        }
     }
 }

@@ -47,7 +47,9 @@ import Testing
         #expect(world.host("blog").fetches == 1)
         #expect(!world.health.metrics.text.contains("blog"))
         #expect(world.health.metrics.text.contains("slipway_reloads_total{result=\"success\"} 1.0\n"))
-        await #expect(throws: AgentError.self) { try await world.loop.retry("blog", pipeline: nil) }
+        await #expect(throws: ControlError.self) {
+            try await world.loop.retry(RetryRequest(repository: "blog"))
+        }
     }
 
     @Test func `an entry that is changed is looked at where it says now`() async throws {
@@ -142,7 +144,9 @@ import Testing
         #expect(world.clock.wakeTimes.isEmpty)
         world.clock.advance(by: 10_000)
         await world.loop.trigger("shop")
-        #expect(try await world.loop.cycle([], .complete) { _ in }.allSatisfy { !$0.failures.isEmpty })
+        await #expect(throws: ControlError.self) {
+            try await world.loop.run(CycleRequest(repositories: ["shop"]), .complete) { _ in }
+        }
         await #expect(throws: AgentError.self) {
             try await world.loop.reload(DaemonWorld.configuration(["wiki"])) { _ in }
         }

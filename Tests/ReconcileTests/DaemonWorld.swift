@@ -2,6 +2,7 @@ import Agent
 import AgentFakes
 import Git
 import Logging
+import Registry
 import RegistryPoller
 import Synchronization
 import TestSupport
@@ -110,6 +111,7 @@ final class FakeHosts: Sendable {
 
 /// The fleet of a test.
 actor FakeFleet: RepositoryFleet {
+    nonisolated let registry = RegistryAccess(configuration: RegistryConfiguration())
     nonisolated let builds: BuildServices
     private let hosts: FakeHosts
     private let tags: any TagSource

@@ -1,6 +1,10 @@
+package import Registry
+
 /// What the agent's loop works with: a reconciler for each repository, and what their builds share. ``Fleet`` is the real one.
 package protocol RepositoryFleet: Sendable {
     var builds: BuildServices { get }
+    /// Where images are looked up.
+    var registry: RegistryAccess { get }
     /// The reconciler of one entry; it stays for the next cycle.
     func reconciler(
         for repository: AgentConfiguration.RepositoryConfiguration
