@@ -15,6 +15,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var isTooLarge = false
+    /// Whether the connection ends with the answer.
+    private var closes = false
     /// When the client is given up that does not send, or does not read.
     private var deadline: Scheduled<Void>?
 
@@ -91,7 +93,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
             headers.add(name: "X-Content-Type-Options", value: "nosniff")
             headers.add(name: "Cache-Control", value: "no-store")
             for (name, value) in extra { headers.add(name: name, value: value) }
-            if !head.isKeepAlive { headers.add(name: "Connection", value: "close") }
+            // HTTP/1.0 has no chunks: the end of a stream is that of its connection.
+            closes = !head.isKeepAlive || length == nil && head.version == .http1_0
+            if closes { headers.add(name: "Connection", value: "close") }
             let response = HTTPResponseHead(version: head.version, status: status, headers: headers)
             context.write(wrapOutboundOut(.head(response)), promise: promise)
         case .bytes(let bytes):
@@ -103,7 +107,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .end:
             self.head = nil
             arm(context)
-            if !head.isKeepAlive {
+            if closes {
                 let channel = context.channel
                 let written = context.eventLoop.makePromise(of: Void.self)
                 written.futureResult.whenComplete { _ in channel.close(promise: nil) }

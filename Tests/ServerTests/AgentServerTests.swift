@@ -90,6 +90,17 @@ import Testing
         await served.stop()
     }
 
+    @Test func `a stream to a client of HTTP 1.0 ends with its connection`() async throws {
+        let served = try await ServedAgent()
+        let connection = try served.connect()
+        let body = #"{"repositories":["shop"]}"#
+        connection.send(
+            "POST /api/v1/sync HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        let text = await Task.detached { connection.readToEnd() }.value
+        #expect(text.contains("\r\n\r\n{\"reports\":[{") && text.hasSuffix("}]}\n"), "\(text)")
+        await served.stop()
+    }
+
     // MARK: Bad requests
 
     @Test(arguments: [

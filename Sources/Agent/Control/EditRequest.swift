@@ -75,7 +75,7 @@ package struct PolicyOrder: Codable, Sendable, Equatable {
     var update: PolicyUpdate { PolicyUpdate(add: add, remove: Set(remove), tagAll: tagAll) }
 
     /// - Throws: for what is no policy of a workload's: not every annotation is anybody's to write.
-    func validate() throws(ControlError) {
+    package func validate() throws(ControlError) {
         guard !workloads.isEmpty else {
             throw ControlError(.invalidRequest, "the edit names no workload", place: "policies.workloads")
         }

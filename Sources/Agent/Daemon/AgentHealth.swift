@@ -1,4 +1,3 @@
-import OCI
 import Synchronization
 
 /// What is told of the running agent: whether it is ready, and how each repository is doing. Written by the loop, read by
@@ -71,10 +70,5 @@ package final class AgentHealth: Sendable {
         guard !bad.isEmpty else { return (true, "ready") }
         let words = bad.prefix(20).map { "\($0.repository): \($0.state.rawValue)" }.joined(separator: ", ")
         return (true, "ready; " + words + (bad.count > 20 ? ", …" : ""))
-    }
-
-    /// All repositories as a JSON list.
-    package var statusJSON: String {
-        (try? CanonicalJSON.encode(statuses)).map { String(decoding: $0, as: UTF8.self) + "\n" } ?? "[]\n"
     }
 }

@@ -70,14 +70,7 @@ package struct AgentCommand: AsyncParsableCommand {
             servers.append(started)
         }
         await loop.begin()
-        let socket = try AgentSocket.bind(in: configuration.stateDirectory)
-        if let socket {
-            servers.append(try await AgentServer.start(socket: socket, control: loop))
-        } else {
-            log.warning(
-                "commands cannot reach this agent: another one has the state directory's socket",
-                metadata: ["socket": "\(AgentSocket.path(in: configuration.stateDirectory))"])
-        }
+        let commands = answerCommands(in: configuration.stateDirectory, by: loop, log)
         let (asked, ask) = AsyncStream.makeStream(of: Request.self)
         let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { ask.yield($0 == SIGHUP ? .reload("SIGHUP") : .stop($0)) }
         let watching = Task {
@@ -95,10 +88,40 @@ package struct AgentCommand: AsyncParsableCommand {
         watching.cancel()
         // Who asks twice does not want to wait.
         signals.restore()
-        socket?.remove()
+        commands.cancel()
+        let answering = await commands.value
+        answering?.socket.remove()
         await loop.stop()
+        await answering?.server.stop()
         for server in servers { await server.stop() }
         log.notice("stopped")
+    }
+
+    /// Answers on the socket in the state directory, as soon as no other agent does: the one before may still be leaving. An agent
+    /// without it is one that commands cannot reach, and works.
+    private func answerCommands(
+        in stateDirectory: String, by loop: AgentLoop, _ log: Logger
+    ) -> Task<(socket: AgentSocket, server: AgentServer)?, Never> {
+        Task {
+            var isTold = false
+            while true {
+                do {
+                    if let socket = try AgentSocket.bind(in: stateDirectory) {
+                        return (socket, try await AgentServer.start(socket: socket, control: loop))
+                    }
+                } catch {
+                    log.error("commands cannot reach this agent", metadata: ["error": "\(error)"])
+                    return nil
+                }
+                if !isTold {
+                    log.warning(
+                        "commands cannot reach this agent: another one has the socket",
+                        metadata: ["socket": "\(AgentSocket.path(in: stateDirectory))"])
+                }
+                isTold = true
+                do { try await Task.sleep(for: .seconds(5)) } catch { return nil }
+            }
+        }
     }
 
     private enum Request: Sendable {

@@ -41,7 +41,7 @@ package struct BuildsCommand: AsyncParsableCommand {
                 if let agent = try await AgentClient.connect(directory) {
                     try await agent.builds(of: repository, limit: limit)
                 } else {
-                    await HistoryStore(directory: directory).builds(of: repository, limit: limit)
+                    await (try await StateOptions.history(in: directory)).builds(of: repository, limit: limit)
                 }
             switch output {
             case .json: console.result(String(decoding: try CanonicalJSON.encode(builds), as: UTF8.self))
@@ -92,7 +92,7 @@ package struct LogsCommand: AsyncParsableCommand {
         try await console.reporting {
             let directory = try state.directory()
             let agent = try await AgentClient.connect(directory)
-            let history = agent == nil ? await HistoryStore(directory: directory) : nil
+            let history = agent == nil ? try await StateOptions.history(in: directory) : nil
             var start = 0
             while true {
                 let (text, end): ([UInt8], Int)

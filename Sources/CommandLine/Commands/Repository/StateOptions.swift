@@ -22,6 +22,18 @@ package struct StateOptions: ParsableArguments {
         return usual.first { access(AgentSocket.path(in: $0), F_OK) == 0 } ?? usual[0]
     }
 
+    /// The history in a state directory, where no agent runs that could be asked.
+    ///
+    /// - Throws: when there is none; nothing is made.
+    static func history(in directory: String) async throws(AgentError) -> HistoryStore {
+        guard access(directory + "/history", F_OK) == 0 else {
+            throw AgentError(
+                "there is no history of builds", place: directory,
+                hint: "name the agent's state directory by --config or --state-dir")
+        }
+        return await HistoryStore(directory: directory)
+    }
+
     /// - Throws: when no agent runs there.
     func agent() async throws -> AgentClient {
         let directory = try directory()
