@@ -49,7 +49,7 @@ struct RememberedFailure: Diagnostic {
     /// When it is tried again; `nil`: not before its content changes, or somebody asks for it.
     let nextAt: Int64?
     private let reason: FailureRecord.Reason
-    private let pipeline: String
+    private let key: PipelineKey
 
     init(_ record: FailureRecord, isNew: Bool) {
         self.isNew = isNew
@@ -57,7 +57,7 @@ struct RememberedFailure: Diagnostic {
         since = record.firstAt
         nextAt = record.nextAt
         reason = record.reason
-        pipeline = record.key.pipeline
+        key = record.key
     }
 
     var summary: String { reason.summary }
@@ -66,7 +66,7 @@ struct RememberedFailure: Diagnostic {
     var hint: String? {
         let next =
             nextAt.map { "it is tried again at \(CalendarTime(secondsSince1970: $0).rfc3339)" }
-            ?? "the same content is not built again: push a change, or run 'slipway retry \(pipeline)'"
+            ?? "the same content is not built again: push a change, or run 'slipway retry \(key.repository) \(key.pipeline)'"
         return reason.hint.map { "\($0); \(next)" } ?? next
     }
 }
