@@ -1,8 +1,8 @@
 import Agent
 import AgentFakes
-import OCI
 import Builder
 import Git
+import OCI
 import TestSupport
 import Testing
 
