@@ -13,6 +13,7 @@ import Testing
     }
 
     private func commit(step: String) throws {
+        try loop.repository.checkOut("master")
         let file = loop.repository.workTree + "/docker/Dockerfile"
         try Data("FROM site-base\nRUN \(step)\n".utf8).write(to: URL(fileURLWithPath: file))
         try loop.repository.commitWorkTree(branch: "master", message: "another step", date: Loop.date + 60)
@@ -83,6 +84,31 @@ import Testing
         let none = try ask("retry", "other")
         #expect(none.status == 1)
         #expect(none.stderr.contains("no failure of 'other' is remembered"), "\(none.stderr)")
+    }
+
+    @Test func `a sync that is ended leaves the agent at work`() async throws {
+        let agent = try agent()
+        defer { agent.stop() }
+        try await waitUntil("the first image is rolled out") {
+            try loop.repository.git("log", "-1", "--format=%s", "master").hasPrefix("Auto-release")
+                && ask("status").stdout.contains("  ok  ")
+        }
+        let before = try builds().count
+        try commit(step: "sleep 3; echo fine > /srv/index.html")
+        let sync = try Server(
+            [
+                try Loop.binary, "sync", "--repo", loop.repository.path, "--branch", "master", "--state-dir",
+                loop.scratch.file("state"),
+            ], environment: ["HOME": loop.scratch.file("home")], log: loop.scratch.file("sync.log"))
+        try await waitUntil("the build runs") { try builds().first?.state == "running" }
+        sync.stop()
+        let id = try #require(try builds().first?.id)
+        // To its end.
+        #expect(try ask("logs", "--follow", id).stdout.contains("Pushed docker.io/"))
+        try await waitUntil("its image is rolled out") {
+            try loop.repository.git("log", "-1", "--format=%s", "master").hasPrefix("Auto-release")
+        }
+        #expect(try builds().count == before + 1)
     }
 
     @Test func `status during a build tells what is built and since when`() async throws {

@@ -27,7 +27,10 @@ import Testing
     @Test func `what a dead process left is replaced`() async throws {
         let directory = try TemporaryDirectory("socket")
         let path = AgentSocket.path(in: directory.path)
-        try Shell.run(["python3", "-c", "import socket; socket.socket(socket.AF_UNIX).bind('\(path)')"])
+        for name in ["agent.sock", ".agent.sock-halfway"] {
+            let file = directory.file(name)
+            try Shell.run(["python3", "-c", "import socket; socket.socket(socket.AF_UNIX).bind('\(file)')"])
+        }
         #expect(Self.mode(path) != nil)
         let socket = try #require(try AgentSocket.bind(in: directory.path))
         let server = try await AgentServer.start(socket: socket, control: FakeAgent())
@@ -40,6 +43,8 @@ import Testing
         #expect(answer.status == 200)
         socket.remove()
         await server.stop()
+        let left = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+        #expect(left == ["agent.sock.lock"])
     }
 
     @Test func `a living agent's is left alone`() async throws {

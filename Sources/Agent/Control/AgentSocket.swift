@@ -39,10 +39,11 @@ package final class AgentSocket: Sendable {
                 hint: "the state directory must be writable")
         }
         guard flock(lock.fd, LOCK_EX | LOCK_NB) == 0 else { return nil }
+        removeHidden(in: stateDirectory)
         func failure() -> AgentError {
             AgentError("cannot make the agent's socket", place: path, cause: String(cString: strerror(errno)))
         }
-        let hidden = "\(stateDirectory)/.agent.sock-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+        let hidden = "\(stateDirectory)/\(hiddenPrefix)\(String(UInt64.random(in: .min ... .max), radix: 36))"
         let address = try SocketAddress(hidden)
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw failure() }
@@ -56,6 +57,16 @@ package final class AgentSocket: Sendable {
             throw error
         }
         return AgentSocket(descriptor: descriptor, path: path, hidden: hidden, lock: lock)
+    }
+
+    private static let hiddenPrefix = ".agent.sock-"
+
+    /// What processes left that were killed before they showed theirs. Called with the lock.
+    private static func removeHidden(in stateDirectory: String) {
+        for entry in (try? Directory(path: stateDirectory).entries()) ?? [] {
+            let name = String(decoding: entry.name, as: UTF8.self)
+            if name.hasPrefix(hiddenPrefix) { unlink("\(stateDirectory)/\(name)") }
+        }
     }
 
     /// Shows it, once it is listened on. What a dead process left goes.

@@ -227,8 +227,22 @@ extension AgentLoop: AgentControl {
         for name in names { _ = try watcher(name) }
         note(mode == .plan ? "plan" : "sync", names)
         var reports: [CycleReport] = []
-        for name in names { reports.append(await (try watcher(name)).cycle(mode, say: say)) }
+        for name in names {
+            if mode == .complete { await tellBuilds(of: name, say) }
+            reports.append(await (try watcher(name)).cycle(mode, say: say))
+        }
         return reports
+    }
+
+    /// The cycle waits for builds that another one began, and these tell nothing here.
+    private func tellBuilds(of repository: String, _ say: @Sendable (ProgressLine) -> Void) async {
+        let builds = await fleet.builds.history?.builds(of: repository, limit: 50) ?? []
+        for build in builds where !build.state.isOver {
+            say(
+                ProgressLine(
+                    "The build of \(build.description.pipeline.pipeline) is under way: 'slipway logs -f \(build.id)' shows it"
+                ))
+        }
     }
 
     package func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer {

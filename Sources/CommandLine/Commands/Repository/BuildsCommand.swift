@@ -67,14 +67,19 @@ package struct LogsCommand: AsyncParsableCommand {
         commandName: "logs",
         abstract: "Print the log of a build.",
         discussion: """
-            What is there by now, of a build that runs. 'slipway builds' lists the names of builds.
+            Of a build that runs, what is there by now; with --follow, also what comes, to its end. 'slipway builds' lists the \
+            names of builds.
 
-            EXAMPLE
+            EXAMPLES
               slipway logs 20261130082800-00001-7k3f9x --config /etc/slipway/agent.yaml
+              slipway logs -f 20261130082800-00001-7k3f9x --state-dir /var/lib/slipway
             """)
 
     @Argument(help: "The build.")
     var build: String
+
+    @Flag(name: .shortAndLong, help: "Go on until the build is over.")
+    var follow = false
 
     @OptionGroup var state: StateOptions
 
@@ -87,28 +92,43 @@ package struct LogsCommand: AsyncParsableCommand {
     }
 
     package mutating func run() async throws {
-        let (console, state) = (Console(), state)
+        let (console, state, follow) = (Console(), state, follow)
         guard let id = BuildID(build) else { return }
         try await console.reporting {
-            let directory = try state.directory()
-            let agent = try await AgentClient.connect(directory)
-            let history = agent == nil ? try await StateOptions.history(in: directory) : nil
+            let source = try await LogSource(try state.directory())
             var start = 0
             while true {
-                let (text, end): ([UInt8], Int)
-                if let agent {
-                    let part = try await agent.log(of: id, from: start)
-                    (text, end) = (part.text, part.end)
-                } else {
-                    guard let part = await history?.log(id, from: start) else {
-                        throw AgentError("history has no build \(id)", place: directory)
-                    }
-                    (text, end) = (part.text, part.end)
-                }
-                guard !text.isEmpty else { return }
-                console.result(bytes: text)
-                start = end
+                let part = try await source.part(of: id, from: start)
+                console.result(bytes: part.text)
+                start = part.end
+                guard part.hasMore, follow || !part.text.isEmpty else { return }
+                if part.text.isEmpty { try await Task.sleep(for: .milliseconds(300)) }
             }
+        }
+    }
+}
+
+/// Where logs are read: from the agent that runs on a state directory, or from the directory.
+private enum LogSource {
+    case agent(AgentClient)
+    case history(HistoryStore, directory: String)
+
+    init(_ directory: String) async throws {
+        if let agent = try await AgentClient.connect(directory) {
+            self = .agent(agent)
+        } else {
+            self = .history(try await StateOptions.history(in: directory), directory: directory)
+        }
+    }
+
+    func part(of id: BuildID, from start: Int) async throws -> (text: [UInt8], end: Int, hasMore: Bool) {
+        switch self {
+        case .agent(let agent): return try await agent.log(of: id, from: start)
+        case .history(let history, let directory):
+            guard let part = await history.log(id, from: start) else {
+                throw AgentError("history has no build \(id)", place: directory)
+            }
+            return (part.text, part.end, part.hasMore)
         }
     }
 }

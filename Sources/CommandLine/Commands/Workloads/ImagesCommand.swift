@@ -12,7 +12,8 @@ package struct ImagesCommand: AsyncParsableCommand {
         abstract: "List the images that workloads run and could run.",
         discussion: """
             Reads the manifests of the branch's head and asks the registries. The newest image comes first, for filters \
-            by semver the highest version; above '-> are the images that are newer than the one in the manifest.
+            by semver the highest version; above '-> are the images that are newer than the one in the manifest. An \
+            agent that runs on the state directory and watches the repository does it.
 
             EXAMPLES
               slipway images --repo https://git.example.com/acme/shop.git -w shop:deployment/web

@@ -72,7 +72,8 @@ package struct PolicySetCommand: AsyncParsableCommand {
         abstract: "Change the policies of workloads: their annotations in git.",
         discussion: """
             An annotation that is there keeps its prefix (fluxcd.io/, flux.weave.works/, slipway.dev/); a new one gets \
-            fluxcd.io/. The change is one commit on the branch, with fluxctl's message.
+            fluxcd.io/. The change is one commit on the branch, with fluxctl's message. An \
+            agent that runs on the state directory and watches the repository does it.
 
             EXAMPLES
               slipway policy set --repo https://git.example.com/acme/shop.git -w shop:deployment/web --automate --tag 'app=semver:~1.4'

@@ -13,7 +13,8 @@ package struct ReleaseCommand: AsyncParsableCommand {
             --update-all-images, the best image that the container's filter allows. Names stay as they are written, pinned \
             references stay pinned. Locked and ignored workloads are left alone, unless they are named and --force is given; \
             --force also lets a named image pass the filters. An image that its registry does not have is refused; when the \
-            registry cannot be asked, a named image is taken with a warning.
+            registry cannot be asked, a named image is taken with a warning. An \
+            agent that runs on the state directory and watches the repository does it.
 
             Prints WORKLOAD, STATUS and UPDATES; -v also the workloads that were skipped, with the reason, -vv also those \
             that the release is not about.

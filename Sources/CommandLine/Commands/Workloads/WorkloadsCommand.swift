@@ -9,7 +9,8 @@ package struct WorkloadsCommand: AsyncParsableCommand {
         commandName: "workloads",
         abstract: "List the workloads of a repository with their images and policies.",
         discussion: """
-            Reads the manifests of the branch's head; no cluster is asked, so that nothing is said of a release's state.
+            Reads the manifests of the branch's head; no cluster is asked, so that nothing is said of a release's state. An \
+            agent that runs on the state directory and watches the repository does it.
 
             EXAMPLES
               slipway workloads --repo https://git.example.com/acme/shop.git --branch main
