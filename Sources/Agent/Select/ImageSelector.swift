@@ -61,10 +61,7 @@ private struct SelectionTail {
         for item in source.items {
             let subject = source.subject(of: item)
             do throws(ReconcileError) {
-                let outcome = try await cycle.phase(.select, subject: subject) {
-                    try await self.outcome(of: item, source)
-                }
-                switch outcome {
+                switch try await outcome(of: item, called: subject, source) {
                 case .left(let reason): cycle.decide(subject, reason)
                 case .held(let reason):
                     cycle.decide([CycleReport.Decision(subject: subject, reason: reason, isHold: true)])
@@ -77,18 +74,26 @@ private struct SelectionTail {
         return choices
     }
 
+    /// What a manifest says wrong stays so; a registry that does not answer may do so the next time.
     private func outcome<Source: UpdateSource>(
-        of item: Source.Item, _ source: Source
-    ) async throws(AgentError) -> SelectionOutcome {
-        switch try await source.inquiry(for: item) {
+        of item: Source.Item, called subject: String, _ source: Source
+    ) async throws(ReconcileError) -> SelectionOutcome {
+        let inquiry = try await cycle.phase(.select, subject: subject) { try await source.inquiry(for: item) }
+        switch inquiry {
         case .left(let reason): return .left(reason)
         case .ask(var asked):
             asked.question.takenBack = answerer.history.written.takenBack(
                 at: asked.place.written, current: asked.place.current, isGone: { tree.entry($0) == nil })
-            let answer = try await answerer.answer(asked.question)
+            let question = asked.question
+            let answer = try await cycle.phase(.scan, subject: subject) { try await answerer.answer(question) }
             guard let tag = answer.tag else { return .left("not updated: \(answer.reason)") }
-            let outcome = try source.outcome(
-                for: item, asked, ChosenTag(tag: tag, digest: answer.digest, reason: answer.reason))
+            let outcome: SelectionOutcome
+            do throws(AgentError) {
+                outcome = try source.outcome(
+                    for: item, asked, ChosenTag(tag: tag, digest: answer.digest, reason: answer.reason))
+            } catch {
+                throw ReconcileError(error, subject: subject, in: .select)
+            }
             guard case .chosen = outcome, let value = answer.heldFor else { return outcome }
             return .held(
                 "held: a person took back \(value.text), which \(value.commit.short) wrote; "
