@@ -62,6 +62,9 @@ import Testing
         #expect(try world.status("shop").state == .ok)
         #expect(try world.status("shop").lastImages.map(\.references) == [["registry.example.com/acme/web:v1"]])
         #expect(world.health.metrics.text.contains("slipway_images_built_total{repository=\"shop\"} 1.0\n"))
+        for phase in ["execute", "push"] {
+            #expect(world.health.metrics.text.contains("slipway_phase_seconds_total{phase=\"\(phase)\"}"))
+        }
         #expect(world.builder.built == ["web"])
     }
 

@@ -2,7 +2,9 @@ import Agent
 import AgentFakes
 import Builder
 import Git
+import Logging
 import OCI
+import RegistryPoller
 import TestSupport
 import Testing
 
@@ -83,6 +85,25 @@ import Testing
         #expect(world.log.lines.isEmpty)
     }
 
+    @Test func `a cycle that somebody asks for is logged, and a plan is not`() async throws {
+        let world = try await DaemonWorld("shop")
+        world.host("shop").commit(["deploy/db.yaml": World.deployment("db", image: "acme/db:1.0.0")])
+        world.registry.push("acme/db", "1.0.0")
+        try await world.begin()
+        world.registry.push("acme/db", "1.1.0")
+        world.log.clear()
+        let said = LogCollector()
+        let plan = try await world.loop.cycle(["shop"], .plan) { said.logger.info("\($0.text)") }
+        #expect(plan.map(\.updates.count) == [1])
+        #expect(world.log.lines.isEmpty)
+        #expect(try world.status("shop").report?.updates.isEmpty == true)
+        let sync = try await world.loop.cycle(["shop"], .complete) { said.logger.info("\($0.text)") }
+        #expect(sync.map(\.commits.count) == [1])
+        #expect(world.log.lines.contains { $0.hasPrefix("info Commit pushed") })
+        #expect(said.lines.contains { $0.hasPrefix("info Commit pushed") })
+        #expect(try world.status("shop").lastCommit?.commit == world.host("shop").head()?.id.description)
+    }
+
     @Test func `an outage is logged when it begins and when it ends, and nothing is decided again`() async throws {
         let world = try await DaemonWorld("shop")
         let host = world.host("shop")
@@ -101,6 +122,22 @@ import Testing
             ])
         #expect(world.log.lines.first?.contains("error=the git server cannot be reached") == true)
         #expect(world.log.lines.first?.contains("phase=sync") == true)
+    }
+
+    @Test func `a registry that is away is no fault of the repository's`() async throws {
+        let world = try await DaemonWorld("shop")
+        world.host("shop").commit(["deploy/db.yaml": World.deployment("db", image: "acme/db:1.0.0")])
+        world.registry.push("acme/db", "1.1.0")
+        world.registry.fail("acme/db", with: PollError(.list, "the tags cannot be listed", isTransient: true))
+        try await world.begin()
+        #expect(try world.status("shop").state == .failing)
+        #expect(try world.status("shop").report?.failures.map(\.phase) == [.scan])
+        // Git is not asked less often for it.
+        #expect(try world.status("shop").nextAttempt == world.clock.now + DaemonWorld.interval)
+        world.registry.fail("acme/db", with: nil)
+        try await world.nextLook()
+        #expect(try world.status("shop").state == .ok)
+        #expect(world.host("shop").text("deploy/db.yaml")?.contains("acme/db:1.1.0") == true)
     }
 
     @Test func `the status is a list with the last cycle in it, also while something is built`() async throws {

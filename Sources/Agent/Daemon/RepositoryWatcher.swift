@@ -62,9 +62,14 @@ actor RepositoryWatcher {
         _ = await last?.value
     }
 
-    /// A cycle that somebody waits for, behind the one that is under way.
+    /// A cycle that somebody waits for, behind the one that is under way. What it does is logged as what any other does.
     func cycle(_ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void) async -> CycleReport {
-        await begin(mode, say: say).value
+        guard mode != .plan else { return await begin(mode, say: say).value }
+        let log = log
+        return await begin(mode) { line in
+            log.line(line)
+            say(line)
+        }.value
     }
 
     // MARK: Schedule
