@@ -30,19 +30,21 @@ printf 'FROM scratch\nCOPY . /\nCMD ["/bin/sh"]\n' >"$scratch/base.Dockerfile"
     --destination "oci:$scratch/images/library/busybox:1.0" --quiet
 
 title "An application and its Deployment, committed to a bare repository"
-git init -q --bare --initial-branch=main "$scratch/app.git"
+# The kaniko Job names the repository by owner and name.
+mkdir "$scratch/acme"
+git init -q --bare --initial-branch=main "$scratch/acme/app.git"
 git init -q --initial-branch=main "$scratch/work"
 cp -r "$(dirname "$0")/../config/demo/." "$scratch/work/"
 git -C "$scratch/work" add -A
 git -C "$scratch/work" commit -qm "Add the application and its Deployment"
-git -C "$scratch/work" push -q "$scratch/app.git" main
+git -C "$scratch/work" push -q "$scratch/acme/app.git" main
 git -C "$scratch/work" log --oneline -1
 
 sync() {
-    "$slipway" sync --repo "file://$scratch/app.git" --branch main --registry-map "docker.io=oci:$scratch/images" \
+    "$slipway" sync --repo "file://$scratch/acme/app.git" --branch main --registry-map "docker.io=oci:$scratch/images" \
         --state-dir "$scratch/state"
 }
-history() { git -C "$scratch/app.git" --no-pager log --format='%h  %<(12)%an %s' main; }
+history() { git -C "$scratch/acme/app.git" --no-pager log --format='%h  %<(12)%an %s' main; }
 
 title "slipway sync: the commit becomes an image, the image becomes a commit"
 sync
@@ -50,10 +52,10 @@ title "The history now"
 history
 
 title "A developer changes the application"
-git -C "$scratch/work" pull -q "$scratch/app.git" main
+git -C "$scratch/work" pull -q "$scratch/acme/app.git" main
 echo "Hello again, with a second version." >"$scratch/work/app/greeting.txt"
 git -C "$scratch/work" commit -qam "Greet again"
-git -C "$scratch/work" push -q "$scratch/app.git" main
+git -C "$scratch/work" push -q "$scratch/acme/app.git" main
 git -C "$scratch/work" log --oneline -1
 
 title "slipway sync"

@@ -28,6 +28,26 @@ package final class Server: @unchecked Sendable {
 
     package var isRunning: Bool { process.isRunning }
 
+    package func send(_ signal: Int32) { Foundation.kill(process.processIdentifier, signal) }
+
+    /// How it ended, once it has: the exit code, or the signal that ended it.
+    package var end: End? {
+        guard !process.isRunning else { return nil }
+        return process.terminationReason == .exit
+            ? .exit(process.terminationStatus) : .signal(process.terminationStatus)
+    }
+
+    package enum End: Equatable, Sendable {
+        case exit(Int32)
+        case signal(Int32)
+    }
+
+    /// Ends it as a node's failure would.
+    package func kill() {
+        send(SIGKILL)
+        process.waitUntilExit()
+    }
+
     package func stop() {
         guard process.isRunning else { return }
         process.terminate()

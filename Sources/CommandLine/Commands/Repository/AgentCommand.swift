@@ -78,6 +78,8 @@ package struct AgentCommand: AsyncParsableCommand {
         }
         for await request in asked {
             if case .stop(let signal) = request {
+                // Who asks twice does not want to wait.
+                signals.restore()
                 log.notice("stopping", metadata: ["signal": "\(signal)"])
                 break
             }
@@ -86,8 +88,6 @@ package struct AgentCommand: AsyncParsableCommand {
             }
         }
         watching.cancel()
-        // Who asks twice does not want to wait.
-        signals.restore()
         commands.cancel()
         let answering = await commands.value
         answering?.socket.remove()

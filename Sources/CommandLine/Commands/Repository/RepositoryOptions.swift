@@ -46,6 +46,9 @@ package struct RepositoryOptions: ParsableArguments {
     )
     var stateDirectory: String?
 
+    @Flag(help: "Let layers tell times that are the same on every machine, so that a commit gives the same digest everywhere.")
+    var reproducible = false
+
     @Option(help: "How RUN steps are isolated: auto, namespaces, chroot or in-place.")
     var isolation: AgentConfiguration.IsolationChoice?
 
@@ -341,6 +344,7 @@ extension RepositoryOptions {
         }
         if let stateDirectory { configuration.stateDirectory = TextFile.absolute(stateDirectory) }
         if let isolation { configuration.isolation = isolation }
+        if reproducible { configuration.builds.isReproducible = true }
         try registries.apply(to: &configuration)
         try git.apply(to: &configuration.git)
         for index in configuration.repositories.indices {
