@@ -14,7 +14,8 @@ import Testing
         let images = Loop.Images.layout(path: loop.scratch.file("images"))
         let start = try loop.repository.head("master")
         let killed = try loop.sync(
-            images, state: "first", extra: ["--reproducible"], environment: ["SLIPWAY_FAILPOINT": boundary], allowFailure: true)
+            images, state: "first", extra: ["--reproducible"], environment: ["SLIPWAY_FAILPOINT": boundary],
+            allowFailure: true)
         #expect(killed.status == 128 + 9, "the process should have died at \(boundary): \(killed.stderr)")
 
         let output = try loop.sync(images, state: "second", extra: ["--reproducible", "--output", "json"])
@@ -52,9 +53,11 @@ import Testing
         let images = Loop.Images.registry(host: registry.host)
         let start = try loop.repository.head("master")
         let killed = try loop.sync(
-            images, url: url, state: "first", extra: ["--reproducible"], environment: ["SLIPWAY_FAILPOINT": boundary], allowFailure: true)
+            images, url: url, state: "first", extra: ["--reproducible"], environment: ["SLIPWAY_FAILPOINT": boundary],
+            allowFailure: true)
         #expect(killed.status == 128 + 9)
-        let report = try Loop.report(loop.sync(images, url: url, state: "second", extra: ["--reproducible", "--output", "json"]))
+        let report = try Loop.report(
+            loop.sync(images, url: url, state: "second", extra: ["--reproducible", "--output", "json"]))
         let built = (report["images"] as? [[String: Any]] ?? []).count { $0["built"] as? Bool == true }
         #expect(built == (boundary == "after:execute" ? 1 : 0))
         #expect(try loop.repository.git("rev-parse", "master^") == start)

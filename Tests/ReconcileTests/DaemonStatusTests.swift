@@ -93,11 +93,15 @@ import Testing
         world.registry.push("acme/db", "1.1.0")
         world.log.clear()
         let said = LogCollector()
-        let plan = try await world.loop.cycle(["shop"], .plan) { said.logger.info("\($0.text)") }
+        let plan = try await world.loop.run(CycleRequest(repositories: ["shop"]), .plan) {
+            said.logger.info("\($0.text)")
+        }
         #expect(plan.map(\.updates.count) == [1])
         #expect(world.log.lines.isEmpty)
         #expect(try world.status("shop").report?.updates.isEmpty == true)
-        let sync = try await world.loop.cycle(["shop"], .complete) { said.logger.info("\($0.text)") }
+        let sync = try await world.loop.run(CycleRequest(repositories: ["shop"]), .complete) {
+            said.logger.info("\($0.text)")
+        }
         #expect(sync.map(\.commits.count) == [1])
         #expect(world.log.lines.contains { $0.hasPrefix("info Commit pushed") })
         #expect(said.lines.contains { $0.hasPrefix("info Commit pushed") })

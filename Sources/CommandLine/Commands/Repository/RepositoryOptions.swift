@@ -46,7 +46,10 @@ package struct RepositoryOptions: ParsableArguments {
     )
     var stateDirectory: String?
 
-    @Flag(help: "Let layers tell times that are the same on every machine, so that a commit gives the same digest everywhere.")
+    @Flag(
+        help:
+            "Let layers tell times that are the same on every machine, so that a commit gives the same digest everywhere."
+    )
     var reproducible = false
 
     @Option(help: "How RUN steps are isolated: auto, namespaces, chroot or in-place.")
