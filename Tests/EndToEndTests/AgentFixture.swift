@@ -105,7 +105,8 @@ final class AgentFixture: Sendable {
 
     /// The state of each repository, by its name; empty when the agent does not answer.
     func states() throws -> [String: String] {
-        let list = try? JSONSerialization.jsonObject(with: Data(get("/api/v1/status").body.utf8)) as? [[String: Any]]
+        let answer = try? JSONSerialization.jsonObject(with: Data(get("/api/v1/status").body.utf8)) as? [String: Any]
+        let list = answer?["repositories"] as? [[String: Any]]
         return Dictionary(
             uniqueKeysWithValues: (list ?? []).compactMap { entry in
                 guard let name = entry["repository"] as? String, let state = entry["state"] as? String else {

@@ -31,7 +31,8 @@ import Testing
             try get("/metrics").body.contains("slipway_commits_total{repository=\"kaniko-site\"} 1")
         }
         let answer = try get("/api/v1/status").body
-        let status = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [[String: Any]]
+        let overview = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]
+        let status = overview?["repositories"] as? [[String: Any]]
         #expect(status?.map { $0["repository"] as? String } == ["kaniko-site"])
         let pushed = status?.first?["lastImages"] as? [[String: Any]]
         #expect(pushed?.map { $0["references"] as? [String] } == [["docker.io/exampleorg/site:v4"]], "\(answer)")
