@@ -33,9 +33,9 @@ test: ## everything, against real git servers, registries and container tools
 	$(SWIFT) build --build-tests
 	SLIPWAY_BINARY="$(BINARY)" $(TEST) $(TESTFLAGS)
 
-test-fast: ## without the end-to-end tests, the release build and the look for missing packages
+test-fast: ## under two minutes after the build: neither end-to-end tests nor what is marked as thorough
 	$(SWIFT) build --build-tests
-	$(TEST) --skip EndToEndTests --skip ClusterManifestTests $(TESTFLAGS)
+	SLIPWAY_TESTS=fast $(TEST) --skip EndToEndTests --skip ClusterManifestTests $(TESTFLAGS)
 
 lint: ## formatting, without changing anything; syntax of the scripts
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

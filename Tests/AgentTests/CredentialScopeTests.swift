@@ -10,7 +10,7 @@ import Testing
 
 /// Two repositories of one server that both need a password, `own.git` and `private.git`. The agent watches the first, and a
 /// build of it tries to get the second.
-@Suite(.tags(.integration)) struct CredentialScopeTests {
+@Suite(.tags(.integration), .thorough) struct CredentialScopeTests {
     private final class Bench: Sendable {
         let directory: TemporaryDirectory
         let server: GitHTTPServer

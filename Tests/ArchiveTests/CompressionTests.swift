@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct CompressionTests {
     let scratch: TemporaryDirectory
     let plain: [UInt8]

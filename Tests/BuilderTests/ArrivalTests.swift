@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A base is unpacked while it arrives: what goes wrong with its arrival must not show in the image.
-@Suite(.tags(.integration)) struct ArrivalTests {
+@Suite(.tags(.integration), .thorough) struct ArrivalTests {
     private static func text(_ bench: CacheBench) -> String {
         "FROM \(bench.base)\nRUN cat /bin/busybox | wc -c > /size\n"
     }

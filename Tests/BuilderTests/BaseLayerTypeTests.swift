@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The media types of a base image's layers.
-@Suite(.tags(.integration)) struct BaseLayerTypeTests {
+@Suite(.tags(.integration), .thorough) struct BaseLayerTypeTests {
     /// The base with its layers called something else.
     private func base(_ bench: Workbench, type: String) throws -> String {
         let folder = bench.directory.file("base")

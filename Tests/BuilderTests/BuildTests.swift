@@ -5,7 +5,7 @@ import Sandbox
 import TestSupport
 import Testing
 
-@Suite(.tags(.integration)) struct BuildTests {
+@Suite(.tags(.integration), .thorough) struct BuildTests {
     @Test func buildsAndPushesAThinImage() async throws {
         let bench = try await Workbench()
         try bench.write("f", "hello\n")

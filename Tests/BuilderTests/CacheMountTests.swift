@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Whose a cache of `RUN --mount=type=cache` is.
-@Suite("Cache mounts belong to somebody", .tags(.integration)) struct CacheMountTests {
+@Suite("Cache mounts belong to somebody", .tags(.integration), .thorough) struct CacheMountTests {
     /// A tool that one repository leaves in a cache, where another one would run it.
     private static func text(_ mine: String) -> String {
         """

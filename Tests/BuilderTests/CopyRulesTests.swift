@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The finer rules of COPY: `--parents`, `--exclude`, wildcards, what becomes of links and attributes.
-@Suite(.tags(.integration)) struct CopyRulesTests {
+@Suite(.tags(.integration), .thorough) struct CopyRulesTests {
     private func parents(_ lines: String, write: (Workbench) throws -> Void = { _ in }) async throws -> [String: String]
     {
         let bench = try await Workbench()

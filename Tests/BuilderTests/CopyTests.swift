@@ -5,7 +5,7 @@ import Sandbox
 import TestSupport
 import Testing
 
-@Suite(.tags(.integration)) struct CopyTests {
+@Suite(.tags(.integration), .thorough) struct CopyTests {
     @Test func followsTheRulesOfTheDestination() async throws {
         let bench = try await Workbench()
         try bench.write("a.txt", "a")

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Why a step was not in the cache: the first thing that is not as it was.
-@Suite(.tags(.integration)) struct ExplainTests {
+@Suite(.tags(.integration), .thorough) struct ExplainTests {
     private func reasons(
         _ bench: Workbench, _ text: String, state: String = "state",
         adjust: (inout BuildRequest) throws -> Void = { _ in }

@@ -8,7 +8,7 @@ import Testing
 
 /// Dockerfiles made from numbers, against a model of what they mean: file tree with modes, owners, links, attributes,
 /// configuration, history. `SLIPWAY_SEEDS=17` runs one, `SLIPWAY_SEEDS=1000-1999` others than the usual ones.
-@Suite("Generated Dockerfiles", .tags(.integration)) struct GeneratedTests {
+@Suite("Generated Dockerfiles", .tags(.integration), .thorough) struct GeneratedTests {
     static let seeds: ClosedRange<Int> = {
         let text = ProcessInfo.processInfo.environment["SLIPWAY_SEEDS"] ?? ""
         let bounds = text.split(separator: "-").compactMap { Int($0) }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Contexts whose links lead to files of the machine, and files that no layer can hold.
-@Suite("Hostile contexts", .tags(.integration)) struct HostileContextTests {
+@Suite("Hostile contexts", .tags(.integration), .thorough) struct HostileContextTests {
     /// A file of the machine that no image may get, and links to it in the context.
     private static func prepare(_ bench: Workbench) throws -> String {
         let secret = bench.directory.file("secret")

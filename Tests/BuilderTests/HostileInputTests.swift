@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Base images and archives that were made to do harm: harmless, bounded, and told of.
-@Suite("Hostile input", .tags(.integration)) struct HostileInputTests {
+@Suite("Hostile input", .tags(.integration), .thorough) struct HostileInputTests {
     /// What a hostile archive tries to reach: a file beside the state directory, which must stay as it is.
     private static func canary(_ bench: Workbench) throws -> String {
         let path = bench.directory.file("canary")

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Steps that look for the agent's memory, environment and files by every call that there is, in every isolation mode.
-@Suite("Hostile steps", .tags(.integration)) struct HostileStepTests {
+@Suite("Hostile steps", .tags(.integration), .thorough) struct HostileStepTests {
     /// Reads 32 bytes at an address of other processes: by process_vm_readv, through /proc/PID/mem, by ptrace; and tries
     /// pidfd_getfd, /proc/PID/environ, and its parents' roots. Prints what it got.
     private static let spy = #"""

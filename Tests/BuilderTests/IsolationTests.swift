@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What a RUN step may do and see, in every way of isolating it; and what hostile steps cannot do.
-@Suite("Isolated steps", .tags(.integration)) struct IsolationTests {
+@Suite("Isolated steps", .tags(.integration), .thorough) struct IsolationTests {
     // MARK: Package managers
 
     /// Writes the archive of a package by hand, with owners that this machine need not have.

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What kaniko, its forks and buildah all build right: a drop-in has to, too.
-@Suite("Dockerfiles that all builders get right", .tags(.integration)) struct KanikoCommonTests {
+@Suite("Dockerfiles that all builders get right", .tags(.integration), .thorough) struct KanikoCommonTests {
     @Test("row", arguments: mounts + copies + files + archives + metadata + scopes + contexts + stages)
     func row(_ row: KanikoCase) async throws {
         var row = row

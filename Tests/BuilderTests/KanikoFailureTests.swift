@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What kaniko, its forks or buildah build wrongly, refuse, or build where they should not. Named after the behaviour.
-@Suite("Dockerfiles that other builders get wrong", .tags(.integration)) struct KanikoFailureTests {
+@Suite("Dockerfiles that other builders get wrong", .tags(.integration), .thorough) struct KanikoFailureTests {
     @Test("row", arguments: heredocs + mounts + copies + links + archives + metadata + scopes + roots)
     func row(_ row: KanikoCase) async throws { try await row.run() }
 

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Large files of a directory get their content while the layer is written: nothing of that shows in the image.
-@Suite(.tags(.integration)) struct LargeFileTests {
+@Suite(.tags(.integration), .thorough) struct LargeFileTests {
     private static func write(_ bench: Workbench, _ path: String, _ letter: String, mode: String = "0644") throws {
         let file = bench.directory.file("context/\(path)")
         try Shell.run([

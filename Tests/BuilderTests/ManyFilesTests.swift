@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Many files are copied, and read for the layer, by several threads: nothing of that shows in the image.
-@Suite(.tags(.integration)) struct ManyFilesTests {
+@Suite(.tags(.integration), .thorough) struct ManyFilesTests {
     /// Folders with more files than one thread takes at once, with folders between them; small and larger ones, empty ones,
     /// links of both kinds, other modes.
     private static func bench() async throws -> Workbench {

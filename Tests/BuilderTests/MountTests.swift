@@ -5,7 +5,7 @@ import Sandbox
 import TestSupport
 import Testing
 
-@Suite(.tags(.integration)) struct MountTests {
+@Suite(.tags(.integration), .thorough) struct MountTests {
     @Test(arguments: BuildMode.allCases)
     func mountsLeaveNothingInTheLayer(mode: BuildMode) async throws {
         let bench = try await Workbench()

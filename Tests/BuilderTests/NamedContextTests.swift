@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Names that stand for folders, images and stages: in FROM, in `--from`, and in place of stages.
-@Suite(.tags(.integration)) struct NamedContextTests {
+@Suite(.tags(.integration), .thorough) struct NamedContextTests {
     private func folder(_ bench: Workbench, _ name: String, _ files: [String: String]) throws -> String {
         let path = bench.directory.file(name)
         for (file, text) in files {

@@ -7,7 +7,7 @@ import Testing
 
 /// Base images that are right, and unusual: links to entries that follow, parents after their children, marks after what they
 /// stand beside, names with prefixes. In every isolation mode a step sees, and its layer tells, the same.
-@Suite("Odd layers", .tags(.integration)) struct OddLayerTests {
+@Suite("Odd layers", .tags(.integration), .thorough) struct OddLayerTests {
     private static func layers() throws -> [[TarItem]] {
         [
             try HostileInputTests.tools() + [

@@ -8,7 +8,7 @@ import Testing
 
 /// What lies in the state directory has its owners and modes of the image, setuid programs of root too: no other user of the machine
 /// may come to it.
-@Suite("Nobody else gets into the state directory", .tags(.integration)) struct PrivateStateTests {
+@Suite("Nobody else gets into the state directory", .tags(.integration), .thorough) struct PrivateStateTests {
     private static let dockerfile = """
         FROM busybox
         COPY --chmod=4755 tool /tool

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The step cache that machines share.
-@Suite(.tags(.integration)) struct RemoteCacheTests {
+@Suite(.tags(.integration), .thorough) struct RemoteCacheTests {
     private static func text(_ base: String) -> String {
         """
         FROM \(base)

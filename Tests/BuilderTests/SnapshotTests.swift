@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What a step did to its files, exactly and nothing else, however the change is found: from an overlay or by a walk.
-@Suite("Snapshots", .tags(.integration)) struct SnapshotTests {
+@Suite("Snapshots", .tags(.integration), .thorough) struct SnapshotTests {
     /// A step, and the entries of its layer: type, mode, owner, link. Deletions are files called `.wh.NAME`.
     struct Row: Sendable {
         let what: String

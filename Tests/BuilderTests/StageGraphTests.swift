@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Stages as a graph: what is not needed costs nothing, what is independent runs at the same time.
-@Suite(.tags(.integration)) struct StageGraphTests {
+@Suite(.tags(.integration), .thorough) struct StageGraphTests {
     /// Says that it is there, and waits for the other; gives up after many tries, so that a failure ends.
     private func meet(_ own: String, _ other: String) -> String {
         """

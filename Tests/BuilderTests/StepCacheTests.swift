@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Steps are done once: the layer of a step is found again by what it is made from.
-@Suite(.tags(.integration)) struct StepCacheTests {
+@Suite(.tags(.integration), .thorough) struct StepCacheTests {
     /// One letter a step with a layer: `c` from the cache, `w` written.
     private static func trace(_ log: EventLog) -> String {
         log.all.reduce(into: "") { trace, event in

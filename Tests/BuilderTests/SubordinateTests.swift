@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// An ordinary user with subordinate ids (`SubordinateIDs`): root in its own user namespace, whose users are real.
-@Suite("Subordinate ids", .tags(.integration)) struct SubordinateTests {
+@Suite("Subordinate ids", .tags(.integration), .thorough) struct SubordinateTests {
     /// The suites of steps, snapshots and hostile steps once more, as such a user. They are this very program: the kernel lets
     /// no process with several threads into a user namespace.
     @Test func theSuitesOfStepsPass() throws {

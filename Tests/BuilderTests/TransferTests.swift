@@ -100,7 +100,7 @@ import Testing
 }
 
 /// What a build tells of blobs on their way between it and a registry.
-@Suite(.tags(.integration)) struct TransferTests {
+@Suite(.tags(.integration), .thorough) struct TransferTests {
     private static func text(_ bench: CacheBench) -> String { "FROM \(bench.base)\nRUN : > /x\n" }
 
     private func check(_ transfers: [BlobTransfer]) {

@@ -28,7 +28,7 @@ private struct DatelessContext: BuildContext {
 }
 
 /// A program that goes by times makes of a step's files what it would make of them where nothing was built before.
-@Suite("Times are true", .tags(.integration)) struct TrueTimesTests {
+@Suite("Times are true", .tags(.integration), .thorough) struct TrueTimesTests {
     struct Lane: Sendable, CustomTestStringConvertible {
         let mode: BuildMode
         let isDated: Bool

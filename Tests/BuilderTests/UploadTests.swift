@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Layers leave while the next step runs.
-@Suite(.tags(.integration)) struct UploadTests {
+@Suite(.tags(.integration), .thorough) struct UploadTests {
     /// RUN waits at a pipe until somebody opens it.
     private static let wait = "RUN --mount=type=cache,target=/c mkfifo /c/pipe && cat /c/pipe > /said\n"
 

@@ -8,7 +8,7 @@ import Testing
 
 /// Every flag of kaniko's executor and warmer, one a line: taken and tried (by the test that is named), taken with a note,
 /// or refused with a reason.
-@Suite(.tags(.unit)) struct KanikoFlagTests {
+@Suite(.tags(.unit), .thorough) struct KanikoFlagTests {
     enum Fate: Sendable { case honoured(String), noted, refused }
 
     /// Google's 1.24, then what the living fork added.

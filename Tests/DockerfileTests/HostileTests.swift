@@ -5,7 +5,7 @@ import Testing
 @testable import Dockerfile
 
 /// Nothing here may trap, overflow the stack or take long.
-@Suite("Hostile input", .tags(.unit)) struct HostileTests {
+@Suite("Hostile input", .tags(.unit), .thorough) struct HostileTests {
     @Test("10 MB in one instruction, and in many")
     func large() throws {
         let line = String(repeating: "x", count: 50_000)

@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// Proxies, agents and the odder lines of known_hosts, against real peers.
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct AccessTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

@@ -6,7 +6,7 @@ import Testing
 
 /// A disk that is full costs an error that says what, where and what to do. Nothing is half-written, and when there is
 /// space again the same mirror goes on.
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct FullDiskTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// Repositories and servers that mean harm, or are broken.
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct HostileTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Git
 
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct HTTPTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture
@@ -179,7 +179,7 @@ struct HTTPTests {
     }
 }
 
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct SSHTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

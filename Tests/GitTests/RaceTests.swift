@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// Two agents on one repository, as fast as they can.
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct RaceTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

@@ -50,7 +50,7 @@ struct SigningFixture {
     }
 }
 
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct SignatureTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

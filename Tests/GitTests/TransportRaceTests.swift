@@ -7,7 +7,7 @@ import Testing
 
 /// Every way to a repository, with a second writer that is faster at each push: before it, or inside it. Nothing of either
 /// is lost, the repository is sound after each push, and in the end all of libgit2's objects are released.
-@Suite(.tags(.integration), .serialized)
+@Suite(.tags(.integration), .thorough, .serialized)
 struct TransportRaceTests {
     enum Transport: String, CaseIterable { case file, https, ssh, daemon }
 

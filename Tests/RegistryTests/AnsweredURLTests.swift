@@ -7,7 +7,7 @@ import Testing
 @testable import Registry
 
 /// Where a registry's answers may send the client, in which way, and what it brings there.
-@Suite(.tags(.integration)) struct AnsweredURLTests {
+@Suite(.tags(.integration), .thorough) struct AnsweredURLTests {
     /// Where an answer leads.
     enum Goal: String, CaseIterable, Sendable {
         case same, otherSecure, otherDeclared, otherUndeclared

@@ -8,7 +8,7 @@ import Testing
 
 /// docker-registry behind a server that spoils one request: the first, the second … each in turn, in every way. A push
 /// and a pull must come to the same end as if nothing had happened.
-@Suite(.tags(.integration)) struct FaultTests {
+@Suite(.tags(.integration), .thorough) struct FaultTests {
     private static func access(_ host: String) -> RegistryAccess {
         var configuration = RegistryConfiguration()
         configuration.insecureRegistries = [host]

@@ -72,7 +72,7 @@ private struct Places {
     }
 }
 
-@Suite(.tags(.integration)) struct ImageCopyTests {
+@Suite(.tags(.integration), .thorough) struct ImageCopyTests {
     @Test(arguments: Direction.all)
     fileprivate func anImageArrivesWhole(_ direction: Direction) async throws {
         let places = try await Places(direction)

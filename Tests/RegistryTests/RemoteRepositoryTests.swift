@@ -24,7 +24,7 @@ private func keychain(_ host: String, _ user: String, _ password: String) -> Key
     return keychain
 }
 
-@Suite(.tags(.integration)) struct RealRegistryTests {
+@Suite(.tags(.integration), .thorough) struct RealRegistryTests {
     @Test func basicAuthentication() async throws {
         let scratch = try TemporaryDirectory("basic")
         let server = try await RegistryServer(directory: scratch.path, htpasswd: ["ci": "pass:word"])

@@ -6,7 +6,7 @@ import Testing
 @testable import Registry
 
 /// What every kind of repository does.
-@Suite(.tags(.integration)) struct RepositoryConformanceTests {
+@Suite(.tags(.integration), .thorough) struct RepositoryConformanceTests {
     @Test(arguments: RepositoryKind.allCases)
     func emptyIsNotAnError(_ kind: RepositoryKind) async throws {
         let fixture = try await RepositoryFixture(kind)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Registry
 
-@Suite(.tags(.integration)) struct UploadTests {
+@Suite(.tags(.integration), .thorough) struct UploadTests {
     private let bench: UploadBench
 
     init() throws { bench = try UploadBench(bytes: 100_000, isStored: true) }

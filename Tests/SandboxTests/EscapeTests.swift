@@ -6,7 +6,7 @@ import Testing
 
 /// Steps whose processes run away: each leaves its session and its group, starts its successor and ends, over and over. Without
 /// a process namespace nobody but the sandbox's first process stops them.
-@Suite(.tags(.integration)) struct EscapeTests {
+@Suite(.tags(.integration), .thorough) struct EscapeTests {
     /// `runner COUNT SECONDS [wait]` keeps up to COUNT processes on the run, each of which lives for as long as a fork takes. Those
     /// that nobody stopped in time leave a file.
     private static let program = #"""

@@ -76,7 +76,7 @@ final class Gathered: @unchecked Sendable {
     var text: String { lock.withLock { String(decoding: bytes, as: UTF8.self) } }
 }
 
-@Suite(.tags(.integration)) struct SandboxTests {
+@Suite(.tags(.integration), .thorough) struct SandboxTests {
     let fixture: StepFixture
 
     init() throws { fixture = try StepFixture() }
