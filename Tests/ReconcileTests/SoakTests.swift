@@ -1,0 +1,65 @@
+import Agent
+import AgentFakes
+import Foundation
+import TestSupport
+import Testing
+
+/// Months by a set clock: what an agent holds does not grow with the looks and the builds that it has behind it.
+@Suite(.tags(.unit)) struct SoakTests {
+    private static let names = ["api", "blog", "shop"]
+
+    private static func world() async throws -> DaemonWorld {
+        let world = try await DaemonWorld("api", "blog", "shop")
+        for name in names {
+            world.host(name).commit([
+                ".slipway.yaml": World.builds((name, "v{build.number}")), "\(name)/Dockerfile": "FROM scratch",
+                "deploy/\(name).yaml": World.deployment(
+                    name, image: "registry.example.com/acme/\(name):v0", policy: "glob:v*"),
+            ])
+        }
+        try await world.begin()
+        return world
+    }
+
+    private static func looks(_ count: Int, in world: DaemonWorld) async throws {
+        for _ in 1...count { try await world.nextLook() }
+    }
+
+    /// Bytes of memory that this process has, by proc(5).
+    private static func resident() throws -> Int {
+        let words = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
+        return try #require(Int(words[1])) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    @Test func `looks that find nothing leave nothing behind`() async throws {
+        let world = try await Self.world()
+        // What is made once: lists that have to grow to their size, lazily made tables, the pools of the runtime.
+        try await Self.looks(100, in: world)
+        world.log.clear()
+        let (before, fetches) = (try Self.resident(), world.host("shop").fetches)
+        let looks = 1_000
+        try await Self.looks(looks, in: world)
+        let grown = try Self.resident() - before
+        #expect(world.host("shop").fetches == fetches + looks)
+        #expect(world.log.lines.isEmpty)
+        // A look that keeps a report of each repository would be far above.
+        #expect(grown < looks * Self.names.count * 400, "\(grown) bytes more after \(looks) looks")
+    }
+
+    @Test func `builds leave lists behind that have an end`() async throws {
+        let world = try await Self.world()
+        var sizes: [Int] = []
+        for round in 1...4 {
+            for number in 1...25 {
+                for name in Self.names { world.host(name).commit(["\(name)/main.c": "\(round) \(number)"]) }
+                try await world.nextLook()
+            }
+            sizes.append(world.health.metrics.text.utf8.count)
+            #expect(try world.status("shop").lastImages.count <= 10)
+        }
+        #expect(Set(world.builder.built) == Set(Self.names))
+        #expect(world.host("shop").text("deploy/shop.yaml")?.contains("acme/shop:v101") == true)
+        // A number may get a digit more.
+        #expect(sizes[3] - sizes[1] < 200, "the metrics grow: \(sizes)")
+    }
+}
