@@ -159,7 +159,7 @@ let package = Package(
                 "Template",
                 log,
             ]),
-        suite("SandboxTests", ["Sandbox"]),
+        suite("SandboxTests", ["Sandbox", "CSandbox"]),
         suite("ServerTests", ["Server", "Agent", "HTTP", "OCI"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "emulation.h"
+#include "guard.h"
 #include "internal.h"
 
 char *slipway_write_number(char *at, unsigned long number) {
@@ -94,29 +96,63 @@ static void set_capabilities(const struct slipway_sandbox *sandbox) {
     if (syscall(SYS_capset, &header, now) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_CAPABILITIES, errno, -1);
 }
 
-// Keeps a chroot's step from signalling the agent and everybody else, and from abstract sockets: without a pid namespace,
-// root's signals reach all. Linux 6.12; before, and where Landlock is off, only the kernel's rule about other users helps.
-static void keep_signals_in(const struct slipway_sandbox *sandbox) {
+// MARK: Other processes
+
+// What Landlock keeps in, in this order of strength.
+enum { KEEPS_NOTHING = 0, KEEPS_TRACES = 1, KEEPS_SIGNALS = 2 };
+
+static int restrict_itself(int ruleset) {
+    enum { RESTRICT = 446 };
+    if (syscall(RESTRICT, ruleset, 0) == 0) return 0;
+    // A container's root may do so only when its programs gain nothing by setuid, and so may its other users.
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
+    return (int)syscall(RESTRICT, ruleset, 0);
+}
+
+// Keeps a step from abstract sockets, which are as wide as a network namespace; and without a pid namespace from signalling
+// and tracing the agent, other steps and everybody else. Abstract sockets and signals: Linux 6.12. Traces: every version, but
+// Linux 5.13 to 5.18 would refuse a rename from one directory to another as well. What is not kept in here, the guard sees to.
+static int keep_in(const struct slipway_sandbox *sandbox) {
+    enum { CREATE = 444, ADD_RULE = 445, VERSION = 1, BELOW = 1 /* LANDLOCK_RULE_PATH_BENEATH */ };
+    enum { ABSTRACT_SOCKETS = 1, SIGNALS = 2, RENAMES = 1 << 13 /* LANDLOCK_ACCESS_FS_REFER */ };
     struct {
         uint64_t files, network, scoped;
-    } rules = {0, 0, 3 /* LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL */};
-    enum { CREATE = 444, RESTRICT = 446, VERSION = 1 };
-    if (syscall(CREATE, NULL, 0, VERSION) < 6) return;
-    int ruleset = (int)syscall(CREATE, &rules, sizeof rules, 0);
-    if (ruleset < 0) return;
-    if (syscall(RESTRICT, ruleset, 0) != 0 && sandbox->uid == 0) {
-        // A container's root may do so only when its programs gain nothing by setuid. It needs none; other users may, and their
-        // signals do not reach root's processes anyway.
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        syscall(RESTRICT, ruleset, 0);
+    } rules = {0, 0, 0};
+    long version = syscall(CREATE, NULL, 0, VERSION);
+    if (version > sandbox->landlock_limit) version = sandbox->landlock_limit;
+    if (version >= 6)
+        rules.scoped = ABSTRACT_SOCKETS | (sandbox->namespaces ? 0 : SIGNALS);
+    else if (version >= 2 && !sandbox->namespaces)
+        rules.files = RENAMES;
+    else
+        return KEEPS_NOTHING;
+    int ruleset = (int)syscall(CREATE, &rules, version >= 6 ? sizeof rules : sizeof rules.files, 0);
+    if (ruleset < 0) return KEEPS_NOTHING;
+    int failed = 0;
+    if (rules.files) {
+        // A set has to be about something. This is allowed everywhere.
+        struct {
+            uint64_t allowed;
+            int32_t below;
+        } __attribute__((packed)) rule = {RENAMES, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+        failed = syscall(ADD_RULE, ruleset, BELOW, &rule, 0) != 0;
+        close(rule.below);
     }
+    failed = failed || restrict_itself(ruleset) != 0;
     close(ruleset);
+    if (failed) return KEEPS_NOTHING;
+    return rules.scoped ? KEEPS_SIGNALS : KEEPS_TRACES;
 }
+
+// The agent, the sandbox's first process and the step's keeper.
+static pid_t around[3];
 
 // MARK: Root in name
 
 // Where the step sends the listener of its filter, in the sandbox's processes.
 static int listener_socket = -1;
+
+static void pass_on(const struct slipway_sandbox *sandbox, int listener, int stage);
 
 static void send_listener(const struct slipway_sandbox *sandbox) {
     // The one who answers has to read our arguments; an agent that once changed its user has closed its memory to that. Only
@@ -129,6 +165,30 @@ static void send_listener(const struct slipway_sandbox *sandbox) {
         close(listener_socket);
         return;
     }
+    pass_on(sandbox, listener, SLIPWAY_STAGE_EMULATION);
+}
+
+// Filters the step's calls from here on.
+static void guard(const struct slipway_sandbox *sandbox, int kept_in) {
+    struct slipway_guard_settings settings = {
+        .shares_processes = !sandbox->namespaces,
+        .keeps_traces = kept_in >= KEEPS_TRACES,
+        .keeps_signals = kept_in >= KEEPS_SIGNALS,
+        .has_listener = !sandbox->namespaces && sandbox->may_ask,
+        .kept = {around[0], around[1], around[2]},
+    };
+    int listener = slipway_guard(&settings);
+    if (listener == -2) slipway_fail(sandbox, SLIPWAY_STAGE_GUARD, errno, -1);
+    if (sandbox->namespaces) return;
+    // Who would answer sees that nobody will ask.
+    if (listener < 0)
+        close(listener_socket);
+    else
+        pass_on(sandbox, listener, SLIPWAY_STAGE_GUARD);
+}
+
+// Sends a filter's listener to the one who answers.
+static void pass_on(const struct slipway_sandbox *sandbox, int listener, int stage) {
     char byte = 0;
     struct iovec data = {&byte, 1};
     union {
@@ -142,8 +202,7 @@ static void send_listener(const struct slipway_sandbox *sandbox) {
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(header), &listener, sizeof listener);
-    if (sendmsg(listener_socket, &message, MSG_NOSIGNAL) != 1)
-        slipway_fail(sandbox, SLIPWAY_STAGE_EMULATION, errno, -1);
+    if (sendmsg(listener_socket, &message, MSG_NOSIGNAL) != 1) slipway_fail(sandbox, stage, errno, -1);
     close(listener);
     close(listener_socket);
 }
@@ -191,13 +250,38 @@ static void answer_from_outside(const struct slipway_sandbox *sandbox) {
     slipway_answer_calls(listener, init, processes, sandbox->emulate);
 }
 
+// The session keyring comes along with credentials, from whoever started the agent: what is in it could be read, and what one
+// build puts there another could. Where the call is refused, as in most pods, the step cannot make it either.
+static void leave_keyring(void) { syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0); }
+
+// When memory runs out, a step is to die and not the agent: most of the way to "always first" (1000), which a pod's own
+// processes may have. The score may be raised by everybody, and is inherited.
+static void offer_memory(void) {
+    static const long offered = 900;
+    int file = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    if (file < 0) return;
+    char text[16];
+    ssize_t size = read(file, text, sizeof text - 1);
+    text[size > 0 ? size : 0] = 0;
+    char *at = text + (text[0] == '-');
+    long score = 0;
+    for (; *at >= '0' && *at <= '9'; at++) score = score * 10 + (*at - '0');
+    if (size > 0 && (text[0] == '-' || score < offered)) {
+        *slipway_write_number(text, (unsigned long)offered) = 0;
+        if (write(file, text, strlen(text)) < 0) {}
+    }
+    close(file);
+}
+
 // Becomes the step's program.
 __attribute__((noreturn)) static void become(const struct slipway_sandbox *sandbox) {
     setsid();
     umask(022);
+    leave_keyring();
     keep_capabilities(sandbox);
     if (sandbox->emulate) send_listener(sandbox);
-    if (!sandbox->namespaces) keep_signals_in(sandbox);
+    // As late as may be: the rest of the way to the program takes nothing that is refused, but less than root's capabilities.
+    guard(sandbox, keep_in(sandbox));
     if (set_groups(sandbox->group_count, sandbox->groups) != 0)
         slipway_fail(sandbox, SLIPWAY_STAGE_GROUPS, errno, -1);
     if (set_group(sandbox->gid) != 0)
@@ -367,19 +451,23 @@ __attribute__((noreturn)) static void watch_namespace(const struct slipway_sandb
     }
 }
 
-// Without a pid namespace: waits for the step, whose number and end come over a pipe, and ends all that it left.
-__attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbox, int from) {
+// Without a pid namespace: waits for the step, whose number and end come over a pipe, and ends all that it left. Meanwhile it
+// answers what the step asks about processes.
+__attribute__((noreturn)) static void watch(
+    const struct slipway_sandbox *sandbox, int from, int listener_from, pid_t keeper
+) {
     // Blocked since before the clone.
     sigset_t told;
     sigemptyset(&told);
     sigaddset(&told, SIGTERM);
-    struct pollfd polled[2] = {{from, POLLIN, 0}, {signalfd(-1, &told, SFD_CLOEXEC), POLLIN, 0}};
+    struct pollfd polled[] = {
+        {from, POLLIN, 0}, {signalfd(-1, &told, SFD_CLOEXEC), POLLIN, 0}, {listener_from, POLLIN, 0}, {-1, POLLIN, 0}};
     pid_t step = 0;
     int is_too_many = 0;
     // Without a word: killed.
     int result = SIGKILL;
     for (;;) {
-        poll(polled, 2, 50);
+        poll(polled, sizeof polled / sizeof *polled, 50);
         // Told to end, by the agent or by its death.
         if (polled[1].revents) break;
         if (polled[0].revents) {
@@ -391,6 +479,15 @@ __attribute__((noreturn)) static void watch(const struct slipway_sandbox *sandbo
             }
             step = word;
         }
+        if (polled[2].revents) {
+            polled[3].fd = receive_listener(listener_from);
+            close(listener_from);
+            polled[2].fd = -1;
+        }
+        if (polled[3].revents & POLLIN)
+            slipway_supervise(polled[3].fd, keeper);
+        else if (polled[3].revents)
+            polled[3].fd = -1;
         if (is_time_to_count() && has_too_many_processes(sandbox)) {
             is_too_many = 1;
             break;
@@ -433,11 +530,15 @@ static pid_t start_step(const struct slipway_sandbox *sandbox, int priority) {
     if (step == 0) {
         setpriority(PRIO_PROCESS, 0, priority);
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        // Before the root is another one: a chroot has no /proc.
+        offer_memory();
         // Root of the machine may make a network namespace without a user namespace; root of a pod may not.
         if (!sandbox->namespaces && sandbox->own_network) {
             if (syscall(SYS_unshare, CLONE_NEWNET) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_NETWORK, errno, -1);
             bring_up_loopback();
         }
+        // And System V's shared memory, semaphores and queues, which outlive whoever made them. A pod's are all its builds'.
+        if (!sandbox->namespaces) syscall(SYS_unshare, CLONE_NEWIPC);
         // In place, the root is where we are, and the right to change it may be missing.
         int is_elsewhere = strcmp(sandbox->root, "/") != 0;
         if (!sandbox->namespaces && ((is_elsewhere && chroot(sandbox->root) != 0) || chdir("/") != 0))
@@ -454,6 +555,7 @@ static pid_t start_step(const struct slipway_sandbox *sandbox, int priority) {
 __attribute__((noreturn)) static void keep_step(const struct slipway_sandbox *sandbox, int priority, int to) {
     set_child_signal(SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    around[2] = (pid_t)syscall(SYS_getpid);
     int word = start_step(sandbox, priority);
     if (write(to, &word, sizeof word) != sizeof word) _exit(125);
     siginfo_t end;
@@ -492,6 +594,7 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     }
     if (sandbox->probe_only) {
         if (sandbox->emulate) send_listener(sandbox);
+        guard(sandbox, keep_in(sandbox));
         report(sandbox, SLIPWAY_STAGE_NONE, 0, -1);
         _exit(0);
     }
@@ -501,8 +604,12 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     setpriority(PRIO_PROCESS, 0, priority - 10);
     // There, the step may signal all but us, and goes on. So nobody else may be in between.
     if (sandbox->namespaces) watch_namespace(sandbox, start_step(sandbox, priority));
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
+    int ends[2], sockets[2];
+    if (pipe2(ends, O_CLOEXEC) != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
+        slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
+    listener_socket = sockets[1];
+    around[0] = parent;
+    around[1] = (pid_t)syscall(SYS_getpid);
     // Orphans come to us. They are gone when they end, without a word and without our doing: a bomb makes more of them than
     // one process can reap, and they would fill the machine's table of processes.
     set_child_signal(SIG_IGN);
@@ -510,9 +617,10 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     if (keeper < 0) slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);
     if (keeper == 0) keep_step(sandbox, priority, ends[1]);
     close(ends[1]);
+    close(sockets[1]);
     close(sandbox->output);
     close(sandbox->error);
-    watch(sandbox, ends[0]);
+    watch(sandbox, ends[0], sockets[0], keeper);
 }
 
 pid_t slipway_sandbox_start(const struct slipway_sandbox *sandbox) {

@@ -11,6 +11,8 @@ package struct SandboxError: Diagnostic, Equatable {
         case capabilities, directory, streams, exec, chroot, emulation
         /// The step had more processes than it may; told as a result.
         case processes
+        /// The filter of the step's system calls.
+        case callFilter
         /// The supervision itself failed, or was cancelled.
         case supervision
     }
@@ -48,6 +50,7 @@ package struct SandboxError: Diagnostic, Equatable {
         case .streams: "cannot connect the step's output"
         case .exec: "cannot execute \(subject ?? "the program")"
         case .chroot: "cannot change the root directory"
+        case .callFilter: "cannot filter the step's system calls"
         case .processes: "the step has too many processes"
         case .supervision: number == ECANCELED ? "the step was cancelled" : "cannot supervise the step"
         }
@@ -69,6 +72,7 @@ package struct SandboxError: Diagnostic, Equatable {
         case (.exec, EACCES): "the file's mode does not allow it"
         case (.emulation, _):
             "it takes Linux 5.5 with seccomp user notification; where that cannot be had, run as root"
+        case (.callFilter, _): "RUN steps need a kernel with seccomp filters; QEMU's user emulation has none"
         case (.clone, _), (.mapIDs, _):
             "the machine or the pod's seccomp profile does not allow user namespaces; as root, use --isolation chroot"
         case (.overlay, EINVAL):

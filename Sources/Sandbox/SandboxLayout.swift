@@ -113,10 +113,9 @@ struct SandboxLayout {
         sandbox.uid = step.user.uid
         sandbox.gid = step.user.gid
         sandbox.process_limit = Int32(clamping: step.processLimit)
-        sandbox.capabilities = SandboxStep.defaultCapabilities
-        // In a bare chroot the right to make another one (CAP_SYS_CHROOT) is the way out of it. And a step that has less
-        // than the agent may not trace the agent either, where the agent itself has only a container's capabilities.
-        if step.mode != .namespaces { sandbox.capabilities &= ~(1 << 18) }
+        sandbox.capabilities = step.capabilities
+        sandbox.landlock_limit = step.kernel.landlock
+        sandbox.may_ask = step.kernel.hasNotifications ? 1 : 0
         if let area = AgentMemory.arguments {
             sandbox.agent_arguments = UnsafeMutableRawPointer(bitPattern: area.lowerBound)
             sandbox.agent_arguments_size = area.count

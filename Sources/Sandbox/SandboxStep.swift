@@ -73,6 +73,16 @@ package struct SandboxStep: Sendable {
     /// The step is ended when less room is left on the file system of `path`.
     package var storage: (path: String, reserve: Int64)?
 
+    /// What the kernel is taken to have at most: tests see to what holds on older ones.
+    var kernel = KernelLimit()
+
+    struct KernelLimit {
+        /// The version of Landlock's interface; 0: none.
+        var landlock = Int32.max
+        /// Whether a filter may ask a process about a call.
+        var hasNotifications = true
+    }
+
     package init(mode: IsolationMode, arguments: [String]) {
         self.mode = mode
         self.arguments = arguments
@@ -81,6 +91,28 @@ package struct SandboxStep: Sendable {
     /// What Docker gives a container: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
     /// net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap.
     static let defaultCapabilities: UInt64 = 0xa804_25fb
+
+    /// What the step's root keeps: of a container's capabilities those that mean the step's own namespaces, not the agent's.
+    var capabilities: UInt64 {
+        var kept = Self.defaultCapabilities
+        guard mode != .namespaces else { return kept }
+        // In a bare chroot the right to make another one is the way out of it. And a step that has less than the agent may not
+        // trace the agent either, where the agent itself has only a container's capabilities.
+        kept &= ~Capability.changeRoot
+        // The kernel's audit log is the node's.
+        kept &= ~Capability.writeAuditLog
+        // Whoever has it reads all that the agent sends and receives: its passwords too, at a registry of plain HTTP.
+        if case .host = network { kept &= ~Capability.rawSockets }
+        return kept
+    }
+
+    /// Bits of capabilities(7). That for ports below 1024 (`CAP_NET_BIND_SERVICE`) stays: `nginx -t` opens the ports that it is to
+    /// check, and what listens there already cannot be taken.
+    private enum Capability {
+        static let rawSockets: UInt64 = 1 << 13
+        static let changeRoot: UInt64 = 1 << 18
+        static let writeAuditLog: UInt64 = 1 << 29
+    }
 }
 
 package enum OutputStream: Sendable, Hashable { case stdout, stderr }

@@ -16,6 +16,10 @@ enum StepAdvice {
             return "in a chroot there is no /proc, which Java, Rust, Swift and the shell's <(…) need: use --isolation "
                 + "namespaces for this step, where user namespaces are allowed"
         }
+        if mode != .namespaces, output.contains("no new privileges") {
+            return "where the agent has no CAP_SYS_ADMIN, a step's programs gain nothing by setuid "
+                + "(docs/security.md): run this step as root (USER 0), or use --isolation namespaces"
+        }
         if output.contains("Invalid argument"), IdentityMap.mark != nil { return SubordinateIDs.remedy }
         if code == 127 || output.contains("not found") && code == 127 {
             let program = step.arguments.first ?? ""

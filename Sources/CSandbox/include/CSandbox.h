@@ -35,6 +35,7 @@ enum slipway_stage {
     SLIPWAY_STAGE_EMULATION = 21,
     // The step had more processes than `process_limit`.
     SLIPWAY_STAGE_PROCESSES = 22,
+    SLIPWAY_STAGE_GUARD = 23,
 };
 
 enum slipway_mount_kind { SLIPWAY_MOUNT_BIND = 0, SLIPWAY_MOUNT_TMPFS = 1 };
@@ -103,6 +104,11 @@ struct slipway_sandbox {
     // NULL.
     void *agent_arguments;
     size_t agent_arguments_size;
+
+    // What the kernel is taken to have at most, for tests of what holds on older ones: the version of Landlock's interface
+    // (0: none), and whether a filter may ask another process.
+    int landlock_limit;
+    int may_ask;
 };
 
 // What comes over the report pipe.
@@ -113,6 +119,31 @@ struct slipway_report {
     // Which mount, in stage MOUNT.
     int32_t index;
 };
+
+// The ABIs whose calls the guard knows. Behind each processor's own is that for 32 bits.
+enum slipway_abi { SLIPWAY_ABI_X86_64, SLIPWAY_ABI_I386, SLIPWAY_ABI_ARM64, SLIPWAY_ABI_ARM, SLIPWAY_ABIS };
+
+// What the guard, a filter of the step's system calls (guard.h), has to look after.
+struct slipway_guard_settings {
+    // The step sees the agent's processes: it has no pid namespace of its own.
+    int shares_processes;
+    // Landlock keeps traces, and signals, in.
+    int keeps_traces;
+    int keeps_signals;
+    // The sandbox's first process can be asked about a call.
+    int has_listener;
+    // The agent, the sandbox's first process and the step's keeper, for when nobody can be asked.
+    pid_t kept[3];
+};
+
+enum { SLIPWAY_GUARD_ROOM = 2048 };
+
+// Assembles the guard for a processor into `program`, which has room for so many struct sock_filter. Returns how many there are.
+int slipway_assemble_guard(
+    const struct slipway_guard_settings *settings, enum slipway_abi native, void *program, int room);
+
+// The number of the guard's rule at an index, for tests: -1 where the ABI has no such call, -2 where there is no such rule.
+int slipway_guard_rule(int index, enum slipway_abi abi, const char **name);
 
 // Starts the sandbox's first process. Returns its id, or -1 with errno.
 pid_t slipway_sandbox_start(const struct slipway_sandbox *sandbox);
