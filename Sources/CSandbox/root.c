@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -268,6 +270,109 @@ static int make_in_dev(int root, const struct slipway_mount *wanted) {
     return open_in_root(root, wanted->target, O_PATH);
 }
 
+// MARK: Contents
+
+static int write_all(int file, const char *at, size_t size) {
+    while (size > 0) {
+        ssize_t count = write(file, at, size);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return -1;
+        at += count;
+        size -= (size_t)count;
+    }
+    return 0;
+}
+
+// Fills a file of ours. Where only one id is mapped, the owner is written down as for all files (owner.c), if the kernel has room
+// for that in memory: Linux 6.6.
+static int fill(const struct slipway_sandbox *sandbox, int file, const struct slipway_mount *wanted) {
+    if (write_all(file, wanted->content, wanted->content_size) != 0) return -1;
+    if (sandbox->emulate == SLIPWAY_EMULATE_ROOT) {
+        if (wanted->content_uid != 0 || wanted->content_gid != 0) {
+            char text[24];
+            char *at = slipway_write_number(text, wanted->content_uid);
+            *at++ = ':';
+            at = slipway_write_number(at, wanted->content_gid);
+            fsetxattr(file, "user.slipway.owner", text, (size_t)(at - text), 0);
+        }
+    } else if (fchown(file, wanted->content_uid, wanted->content_gid) != 0) {
+        return -1;
+    }
+    return fchmod(file, wanted->content_mode);
+}
+
+// Makes a file with contents in a directory in memory, and mounts it over `target`. No name of it is left.
+static int mount_content(
+    const struct slipway_sandbox *sandbox, int memory, int target, const struct slipway_mount *wanted
+) {
+    static const char name[] = ".content";
+    int file = openat(memory, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0) return -1;
+    char source[40];
+    descriptor_path(source, file);
+    int failed = fill(sandbox, file, wanted) != 0 || bind_over(source, target, 0) != 0;
+    int number = errno;
+    unlinkat(memory, name, 0);
+    close(file);
+    errno = number;
+    return failed ? -1 : 0;
+}
+
+static int has_contents(const struct slipway_sandbox *sandbox) {
+    for (int i = 0; i < sandbox->mount_count; i++)
+        if (sandbox->mounts[i].kind == SLIPWAY_MOUNT_CONTENT) return 1;
+    return 0;
+}
+
+// Files on the disk that hold contents.
+enum { CONTENT_ROOM = 256 };
+static int filled[CONTENT_ROOM];
+static int filled_count;
+
+void slipway_erase_contents(void) {
+    for (int i = 0; i < filled_count; i++) {
+        if (ftruncate(filled[i], 0) != 0) {}
+        close(filled[i]);
+    }
+    filled_count = 0;
+}
+
+void slipway_place_contents(const struct slipway_sandbox *sandbox) {
+    if (!has_contents(sandbox)) return;
+    // For root of a machine. Root of a pod may not, as a rule.
+    int memory = -1;
+    if (syscall(SYS_unshare, CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+        && mount("tmpfs", sandbox->aside, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") == 0)
+        memory = open(sandbox->aside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // Not before: mounts of other namespaces cannot be mounted over.
+    int root = open(sandbox->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) slipway_fail(sandbox, SLIPWAY_STAGE_ROOT, errno, -1);
+    for (int i = 0; i < sandbox->mount_count; i++) {
+        const struct slipway_mount *wanted = &sandbox->mounts[i];
+        if (wanted->kind != SLIPWAY_MOUNT_CONTENT) continue;
+        int target = open_in_root(root, wanted->target, (memory >= 0 ? O_PATH : O_WRONLY) | O_NOFOLLOW);
+        int failed = target < 0;
+        if (!failed && memory >= 0) {
+            failed = mount_content(sandbox, memory, target, wanted) != 0;
+            close(target);
+        } else if (!failed) {
+            if (filled_count == CONTENT_ROOM) slipway_fail(sandbox, SLIPWAY_STAGE_MOUNT, E2BIG, i);
+            filled[filled_count++] = target;
+            failed = fill(sandbox, target, wanted) != 0;
+        }
+        if (failed) {
+            int number = errno;
+            slipway_erase_contents();
+            slipway_fail(sandbox, SLIPWAY_STAGE_MOUNT, number, i);
+        }
+    }
+    if (memory >= 0) {
+        close(memory);
+        umount2(sandbox->aside, MNT_DETACH);
+    }
+    close(root);
+}
+
 static void mount_extra(const struct slipway_sandbox *sandbox, int root, int index) {
     const struct slipway_mount *wanted = &sandbox->mounts[index];
     int target = open_in_root(root, wanted->target, O_PATH);
@@ -279,7 +384,14 @@ static void mount_extra(const struct slipway_sandbox *sandbox, int root, int ind
     int result;
     if (wanted->kind == SLIPWAY_MOUNT_TMPFS)
         result = mount_over("tmpfs", target, MS_NOSUID | MS_NODEV, wanted->options);
-    else
+    else if (wanted->kind == SLIPWAY_MOUNT_CONTENT) {
+        // The step's own /dev is in memory.
+        int memory = open_in_root(root, "dev", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        result = memory < 0 ? -1 : mount_content(sandbox, memory, target, wanted);
+        int number = errno;
+        if (memory >= 0) close(memory);
+        errno = number;
+    } else
         result = bind_over(wanted->source, target, MS_REC);
     if (result != 0 && !wanted->optional) slipway_fail(sandbox, SLIPWAY_STAGE_MOUNT, errno, index);
     close(target);

@@ -494,6 +494,7 @@ __attribute__((noreturn)) static void watch(
         }
     }
     kill_children(step);
+    slipway_erase_contents();
     report_end(sandbox, is_too_many, result);
 }
 
@@ -604,6 +605,7 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     setpriority(PRIO_PROCESS, 0, priority - 10);
     // There, the step may signal all but us, and goes on. So nobody else may be in between.
     if (sandbox->namespaces) watch_namespace(sandbox, start_step(sandbox, priority));
+    slipway_place_contents(sandbox);
     int ends[2], sockets[2];
     if (pipe2(ends, O_CLOEXEC) != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0)
         slipway_fail(sandbox, SLIPWAY_STAGE_FORK, errno, -1);

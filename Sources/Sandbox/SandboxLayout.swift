@@ -74,6 +74,7 @@ struct SandboxLayout {
             switch mount.kind {
             case .bind(let source): try standIns.lend(source, at: mount.target)
             case .tmpfs(_, let mode): try standIns.makeDirectory(mount.target, mode: mode)
+            case .content: try standIns.makeFile(mount.target)
             }
         }
     }
@@ -105,6 +106,7 @@ struct SandboxLayout {
         sandbox.upper = strings.add(upper)
         sandbox.work = strings.add(work)
         sandbox.root = strings.add(root)
+        sandbox.aside = strings.add(StandIns.aside(of: root))
         sandbox.hostname = step.hostname.map { strings.add($0) }
         sandbox.arguments = strings.add(step.arguments)
         sandbox.environment = strings.add(step.environment.map { "\($0.0)=\($0.1)" })
@@ -122,7 +124,7 @@ struct SandboxLayout {
         }
 
         let mounts =
-            (step.mode == .namespaces ? step.mounts : [])
+            step.mountsByProcess
             + copies.map { SandboxStep.Mount(.bind(source: $0.path), target: $0.target, isOptional: true) }
         let table = mounts.map { mount in
             var entry = slipway_mount()
@@ -136,6 +138,13 @@ struct SandboxLayout {
             case .tmpfs(let size, let mode):
                 entry.kind = Int32(SLIPWAY_MOUNT_TMPFS.rawValue)
                 entry.options = strings.add("mode=\(String(mode, radix: 8))" + (size.map { ",size=\($0)" } ?? ""))
+            case .content(let content):
+                entry.kind = Int32(SLIPWAY_MOUNT_CONTENT.rawValue)
+                entry.content = strings.add(content.bytes)
+                entry.content_size = content.bytes.count
+                entry.content_mode = content.mode
+                entry.content_uid = content.uid
+                entry.content_gid = content.gid
             }
             return entry
         }

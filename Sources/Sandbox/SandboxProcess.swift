@@ -176,7 +176,8 @@ struct SandboxProcess {
         case .directory: subject = step.workingDirectory
         case .mount:
             let index = Int(report.index)
-            subject = step.mounts.indices.contains(index) ? step.mounts[index].target : nil
+            let mounts = step.mountsByProcess
+            subject = mounts.indices.contains(index) ? mounts[index].target : nil
         default: subject = nil
         }
         return SandboxError(stage, report.number, subject: subject)

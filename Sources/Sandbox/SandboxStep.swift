@@ -31,6 +31,23 @@ package struct SandboxStep: Sendable {
             case bind(source: String)
             /// `size` in bytes; `nil` takes the kernel's default.
             case tmpfs(size: Int64?, mode: UInt32)
+            /// A file that nobody writes to a disk, where that can be had.
+            case content(FileContent)
+        }
+
+        /// A file's bytes, mode and owner.
+        package struct FileContent: Sendable {
+            let bytes: [UInt8]
+            let mode: UInt32
+            let uid: UInt32
+            let gid: UInt32
+
+            package init(_ bytes: [UInt8], mode: UInt32, uid: UInt32, gid: UInt32) {
+                self.bytes = bytes
+                self.mode = mode
+                self.uid = uid
+                self.gid = gid
+            }
         }
 
         package var kind: Kind
@@ -91,6 +108,14 @@ package struct SandboxStep: Sendable {
     /// What Docker gives a container: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
     /// net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap.
     static let defaultCapabilities: UInt64 = 0xa804_25fb
+
+    /// What the sandbox's first process mounts, or puts into files. In a chroot the rest is there already.
+    var mountsByProcess: [Mount] {
+        mounts.filter { mount in
+            if case .content = mount.kind { return true }
+            return mode == .namespaces
+        }
+    }
 
     /// What the step's root keeps: of a container's capabilities those that mean the step's own namespaces, not the agent's.
     var capabilities: UInt64 {

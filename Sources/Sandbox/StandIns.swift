@@ -102,6 +102,14 @@ final class StandIns {
         }
     }
 
+    /// An empty file, of nobody but root.
+    func makeFile(_ path: String) throws(SandboxError) {
+        let (descriptor, name) = try clear(path, returningTo: nil)
+        let file = linux_openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw SandboxError(.mount, errno, subject: path) }
+        close(file)
+    }
+
     /// A file with a text, unless the root has a directory of that name, or one that is mounted there (as a pod's are).
     func write(_ text: String, to path: String) throws(SandboxError) {
         guard !isDirectory(path) else { return }

@@ -87,11 +87,8 @@ extension BuildRun {
                     .step, "the secret '\(id)' is required and was not given",
                     hint: "give it with --secret id=\(id),src=FILE")
             }
-            let file = try newDirectory().appending("secret")
-            try write(
-                value, to: file, Node(kind: .file, mode: mode, uid: uid, gid: gid, size: 0, modified: .init(seconds: 0))
-            )
-            return SandboxStep.Mount(.bind(source: file.text), target: mount.target, isReadOnly: true)
+            let content = SandboxStep.Mount.FileContent(value, mode: mode, uid: uid, gid: gid)
+            return SandboxStep.Mount(.content(content), target: mount.target, isReadOnly: true)
         case .cache(let cache):
             let directory = try await directory(of: cache, seed: mount.seed)
             return SandboxStep.Mount(.bind(source: directory.text), target: mount.target, isReadOnly: cache.isReadOnly)

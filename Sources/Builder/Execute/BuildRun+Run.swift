@@ -129,8 +129,10 @@ extension BuildRun {
             sandbox.mounts[index].target = resolved.path.text
             guard resolved.item == nil, let name = resolved.path.last else { continue }
             var isFile = false
-            if case .bind(let source) = sandbox.mounts[index].kind {
-                isFile = try Node.read(HostPath(source), .apply)?.kind != .directory
+            switch sandbox.mounts[index].kind {
+            case .bind(let source): isFile = try Node.read(HostPath(source), .apply)?.kind != .directory
+            case .content: isFile = true
+            case .tmpfs: break
             }
             if isFile {
                 let folder = try editor.ensureDirectory(resolved.path.parent, new: new)

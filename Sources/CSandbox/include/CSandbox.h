@@ -38,7 +38,12 @@ enum slipway_stage {
     SLIPWAY_STAGE_GUARD = 23,
 };
 
-enum slipway_mount_kind { SLIPWAY_MOUNT_BIND = 0, SLIPWAY_MOUNT_TMPFS = 1 };
+enum slipway_mount_kind {
+    SLIPWAY_MOUNT_BIND = 0,
+    SLIPWAY_MOUNT_TMPFS = 1,
+    // A file with `content`, kept in memory: a build secret. The only kind that there is without namespaces, too.
+    SLIPWAY_MOUNT_CONTENT = 2,
+};
 
 struct slipway_mount {
     int kind;
@@ -48,6 +53,11 @@ struct slipway_mount {
     const char *source;
     const char *target;
     const char *options;
+    const void *content;
+    size_t content_size;
+    uint32_t content_mode;
+    uint32_t content_uid;
+    uint32_t content_gid;
 };
 
 enum slipway_emulation {
@@ -77,6 +87,8 @@ struct slipway_sandbox {
 
     const struct slipway_mount *mounts;
     int mount_count;
+    // Without namespaces: an empty directory outside of the step's root, over which something may be mounted.
+    const char *aside;
     const char *hostname;
 
     const char *const *arguments;
