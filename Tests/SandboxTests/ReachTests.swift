@@ -189,6 +189,30 @@ import Testing
         #expect((output.stdout + output.stderr).contains("in 1 suite passed"))
     }
 
+    // MARK: What is promised
+
+    /// The last column of the table of docs/security.md.
+    @Test func `the boundaries' tests are there`() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().path
+        let text = try String(contentsOfFile: root + "/docs/security.md", encoding: .utf8)
+        let start = try #require(text.range(of: "## Steps"))
+        let rows = text[start.upperBound...].split(separator: "\n").drop { !$0.hasPrefix("| asset") }.dropFirst(2)
+            .prefix { $0.hasPrefix("|") }
+        #expect(rows.count > 10)
+        let files = FileManager.default.enumerator(atPath: root + "/Tests")?.compactMap { $0 as? String } ?? []
+        var sources = ""
+        for file in files where file.hasSuffix(".swift") {
+            sources += try String(contentsOfFile: "\(root)/Tests/\(file)", encoding: .utf8)
+        }
+        for row in rows {
+            let names = row.components(separatedBy: "|").dropLast().last?.components(separatedBy: "`") ?? []
+            let tests = names.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+            #expect(!tests.isEmpty, "\(row)")
+            for test in tests { #expect(sources.contains("struct \(test) {"), "\(test)") }
+        }
+    }
+
     // MARK: The kernel's memory
 
     @Test(arguments: modes) func `it is the first to die when memory runs out`(mode: IsolationMode) async throws {
