@@ -12,6 +12,8 @@ struct StagePlanner {
     let globalValue: (String) -> String?
     let origin: OriginLookup
     private let created: String
+    /// The last of each name counts.
+    private let buildArguments: [String: String]
     var state: StageState
     var steps: [PlannedStep] = []
     var history: [History] = []
@@ -27,6 +29,7 @@ struct StagePlanner {
         self.globalValue = globalValue
         self.origin = origin
         created = CalendarDate.text(request.createdAt)
+        buildArguments = Dictionary(request.buildArguments) { _, last in last }
     }
 
     /// A stage on a folder: the folder is its first layer.
@@ -42,9 +45,9 @@ struct StagePlanner {
     }
 
     mutating func apply(_ instruction: Instruction) throws(BuildError) {
-        let variables = state.variables
         let expanded: Instruction
-        do throws(DockerfileError) { expanded = try instruction.expanded { variables[$0] }.instruction } catch {
+        // Not from a copy of the variables: to set one would copy them all.
+        do throws(DockerfileError) { expanded = try instruction.expanded { state.variables[$0] }.instruction } catch {
             throw BuildError(error)
         }
         switch expanded.kind {
@@ -92,12 +95,10 @@ struct StagePlanner {
     }
 
     private mutating func arguments(_ instruction: Instruction) throws(BuildError) {
-        let variables = state.variables
-        let given = Dictionary(request.buildArguments) { _, last in last }
         let assigned: [(name: String, value: String?)]
         do throws(DockerfileError) {
             assigned = try instruction.assignments(
-                buildArguments: { given[$0] }, globals: globalValue, environment: { variables[$0] })
+                buildArguments: { buildArguments[$0] }, globals: globalValue, environment: { state.variables[$0] })
         } catch {
             throw BuildError(error)
         }
@@ -321,9 +322,11 @@ struct StagePlanner {
 
     /// - Parameter message: the history's words, where the instruction's kind alone does not tell them.
     private mutating func add(_ instruction: Instruction, _ action: PlannedStep.Action, message: String? = nil) {
-        let words = HistoryText(
-            shell: state.shell, workingDirectory: state.workingDirectory,
-            buildArguments: state.arguments.pairs.map { ($0.0, state.variables[$0.0] ?? $0.1) })
+        var words = HistoryText(shell: state.shell, workingDirectory: state.workingDirectory)
+        // Only RUN tells them.
+        if case .run = instruction.kind {
+            words.buildArguments = state.arguments.pairs.map { ($0.0, state.variables[$0.0] ?? $0.1) }
+        }
         var step = PlannedStep(
             text: instruction.original, location: instruction.range.start, action: action, history: nil)
         if let text = message ?? words.text(of: instruction.kind) {

@@ -8,6 +8,8 @@ struct StageState: Sendable {
     var variables: OrderedVariables
     /// The ARGs declared so far that have a value, for the history of RUN.
     var arguments: OrderedVariables
+    /// Where the names stand in `config.env`; `nil` before the first ENV, which may find names twice there.
+    private var environmentPositions: [String: Int]?
     /// Whether this stage gave a CMD: ENTRYPOINT then keeps it.
     var hasCommand = false
     /// The working directory without the trailing slash that the configuration keeps.
@@ -34,11 +36,24 @@ struct StageState: Sendable {
         return StageState(config: config, author: nil)
     }
 
+    /// Sets a variable of the image, in place: a file may have a line for each of ten thousand, on a base with ten times as many.
     mutating func setEnvironment(_ name: String, _ value: String) {
         variables[name] = value
-        var environment = OrderedVariables(environment: config.env)
-        environment[name] = value
-        config.env = environment.pairs.map { "\($0.0)=\($0.1)" }
+        if environmentPositions == nil { normalizeEnvironment() }
+        let word = "\(name)=\(value)"
+        if let position = environmentPositions?[name] {
+            config.env[position] = word
+        } else {
+            environmentPositions?[name] = config.env.count
+            config.env.append(word)
+        }
+    }
+
+    /// Each name once, at its first place and with its last value.
+    private mutating func normalizeEnvironment() {
+        let pairs = OrderedVariables(environment: config.env).pairs
+        config.env = pairs.map { "\($0.0)=\($0.1)" }
+        environmentPositions = Dictionary(uniqueKeysWithValues: pairs.enumerated().map { ($1.0, $0) })
     }
 
     /// Joins a path with the working directory; a trailing slash stays.
