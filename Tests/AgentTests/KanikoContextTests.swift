@@ -145,6 +145,40 @@ import Testing
         #expect(!pipeline.notes.contains { $0.contains("is taken to be") })
     }
 
+    @Test(arguments: [
+        (["--context=git://github.com/acme/shop.git", "--git=branch=main"], true),
+        (["--context=git://github.com/acme/shop.git", "--git", "branch=main,single-branch=true,depth=1"], true),
+        (["--context=git://github.com/acme/shop.git", "--git=branch="], true),
+        (["--context=git://github.com/acme/shop.git", "--git=branch=dev"], false),
+        (["--context=git://github.com/acme/shop.git", "--git=single-branch=true,branch=refs/heads/dev"], false),
+        // What the URL says goes first.
+        (["--context=git://github.com/acme/shop.git#refs/heads/main", "--git=branch=dev"], true),
+        (["--context=git://github.com/acme/shop.git#refs/heads/dev", "--git=branch=main"], false),
+        // Elsewhere nothing is cloned.
+        (["--context=dir:///workspace", "--git=branch=dev"], true),
+    ])
+    func `the branch of --git counts as kaniko counts it`(_ args: [String], _ isBuilt: Bool) throws {
+        let found = found(pod(args), urls: ["https://github.com/acme/shop.git"])
+        #expect(found.pipelines.count == (isBuilt ? 1 : 0), "\(found.skipped)")
+        if !isBuilt {
+            #expect(found.skipped.map(\.reason) == ["the context is \(Self.other(args)), and this is branch main"])
+        }
+    }
+
+    private static func other(_ args: [String]) -> String {
+        args.contains { $0.contains("refs/heads/dev") } ? "refs/heads/dev" : "dev"
+    }
+
+    @Test func `what else --git says is named or refused`() throws {
+        let noted = found(
+            pod(["--context=git://github.com/acme/shop.git", "--git=recurse-submodules=true,insecure-skip-tls=true"]),
+            urls: ["https://github.com/acme/shop.git"])
+        #expect(noted.pipelines.first?.notes.count == 2)
+        #expect(noted.pipelines.first?.notes.allSatisfy { $0.hasPrefix("--git=") } == true)
+        let refused = found(pod(["--context=git://github.com/acme/shop.git", "--git=brnch=dev"]))
+        #expect(refused.skipped.first?.reason == "executor flag '--git' has the unknown option 'brnch'")
+    }
+
     @Test func `a directory of a cloned volume`() throws {
         let found = found(
             cloned(

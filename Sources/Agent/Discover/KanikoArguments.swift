@@ -7,6 +7,8 @@ package import Diagnostics
 package struct KanikoArguments: Sendable, Equatable {
     package var context = "/workspace/"
     package var contextSubPath = ""
+    /// The branch that `--git` checks out where the context is a git repository and names none itself.
+    package var gitBranch: String?
     package var dockerfile = "Dockerfile"
     package var destinations: [String] = []
     package var buildArguments: [BuildArgument] = []
@@ -111,6 +113,7 @@ package struct KanikoArguments: Sendable, Equatable {
         switch name {
         case "context": context = value
         case "context-sub-path": contextSubPath = value
+        case "git": try setGit(value)
         case "dockerfile": dockerfile = value
         case "destination": destinations.append(value)
         case "build-arg": buildArguments.append(try Self.pair(name, value))
@@ -119,6 +122,33 @@ package struct KanikoArguments: Sendable, Equatable {
         case "target": target = value
         case "custom-platform", "customPlatform": platform = value
         default: noPush = true
+        }
+    }
+
+    /// `--git=branch=NAME,single-branch=true,recurse-submodules=false,insecure-skip-tls=false`.
+    private mutating func setGit(_ value: String) throws(Refusal) {
+        for option in value.split(separator: ",") {
+            let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let (name, text) = (parts[0], parts.count > 1 ? parts[1] : "true")
+            switch name {
+            case "branch": gitBranch = text.isEmpty ? nil : text
+            // Which commits are fetched changes no file.
+            case "single-branch", "depth": break
+            case "recurse-submodules":
+                if GoBoolean.parse(text) == true {
+                    notes.append(
+                        "--git=recurse-submodules has no effect: a submodule's files are not in this repository, and a step "
+                            + "that takes them is refused")
+                }
+            case "insecure-skip-tls":
+                notes.append(
+                    "--git=insecure-skip-tls is not taken from the repository: only the agent's own configuration sets transport"
+                )
+            default:
+                throw Refusal(
+                    reason: "executor flag '--git' has the unknown option '\(name)'",
+                    remedy: "there are branch, single-branch, recurse-submodules, insecure-skip-tls and depth")
+            }
         }
     }
 

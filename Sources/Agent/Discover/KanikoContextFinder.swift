@@ -55,7 +55,11 @@ struct KanikoContextFinder {
         if parts.count > 2 {
             throw UnusableBuild(reason: "the context is pinned to commit \(parts[2])", isError: false)
         }
-        if parts.count > 1, !parts[1].isEmpty { try checkRevision(parts[1]) }
+        if parts.count > 1, !parts[1].isEmpty {
+            try checkRevision(parts[1])
+        } else if let branch = arguments.gitBranch {
+            try checkRevision(branch)
+        }
         let directory = Self.repositoryPath(arguments.contextSubPath)
         let dockerfile = Self.repositoryPath(arguments.dockerfile)
         let candidates = [directory.isEmpty ? dockerfile : "\(directory)/\(dockerfile)", dockerfile]

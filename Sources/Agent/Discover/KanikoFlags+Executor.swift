@@ -8,7 +8,7 @@ extension KanikoFlags {
             KanikoFlag("context", short: "c", found: .honoured),
             KanikoFlag("context-sub-path", found: .honoured),
             KanikoFlag("dockerfile", short: "f", found: .honoured),
-            KanikoFlag("git"),
+            KanikoFlag("git", found: .honoured),
             KanikoFlag("bucket", short: "b", found: .refused("contexts in a bucket are not part of this repository")),
             KanikoFlag(
                 "preserve-context", .boolean, .idle("\(ownRoot), so there is nothing to be restored after the build")),
