@@ -79,9 +79,9 @@ package struct RegistryConfiguration: Sendable {
     }
 
     private static func covers(_ entries: Set<String>, _ host: String) -> Bool {
-        let host = host.lowercased()
+        let host = canonical(host)
         return entries.contains { entry in
-            entry == "*" || entry.lowercased() == host || entry.lowercased() == name(of: host)
+            entry == "*" || canonical(entry) == host || canonical(entry) == canonical(name(of: host))
         }
     }
 

@@ -27,6 +27,16 @@ import Testing
         return try await RegistryServer(directory: scratch.file("registry"), options: options)
     }
 
+    @Test(arguments: ["docker.io", "index.docker.io", "registry-1.docker.io", "Index.Docker.IO"])
+    func `Docker Hub is declared insecure by any of its names`(_ name: String) {
+        var configuration = RegistryConfiguration()
+        configuration.insecureRegistries = [name]
+        for host in ["docker.io", "index.docker.io", "registry-1.docker.io"] {
+            #expect(configuration.endpoint(host) == "http://registry-1.docker.io/")
+        }
+        #expect(configuration.endpoint("index.docker.io.example.com") == "https://index.docker.io.example.com/")
+    }
+
     @Test func clientCertificates() async throws {
         let new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-x509", "-days", "2", "-subj", "/CN=client"]
         for name in ["client", "stranger"] {

@@ -168,7 +168,7 @@ package struct RegistryOptions: ParsableArguments {
         _ configuration: inout AgentConfiguration, _ host: String,
         _ change: (inout AgentConfiguration.RegistryEntry) -> Void
     ) {
-        let host = host.hasPrefix("index.docker.io") ? "docker.io" : host
+        let host = host == "index.docker.io" ? "docker.io" : host
         let index =
             configuration.registries.firstIndex { $0.host == host }
             ?? {
