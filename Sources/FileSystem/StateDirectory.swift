@@ -63,6 +63,46 @@ package struct StateDirectory: Sendable, Hashable {
         Self.mark(path)
     }
 
+    /// Why a directory could not be opened as the state directory by this user; nothing is made or changed.
+    package static func problem(with path: String) -> StateDirectoryError? {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            guard errno == ENOENT else { return StateDirectoryError("look at the state directory", path, errno) }
+            return problem(making: path)
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            return StateDirectoryError("open the state directory", path, ENOTDIR)
+        }
+        guard access(path, R_OK | W_OK | X_OK) == 0 else {
+            return StateDirectoryError("write to the state directory", path, errno)
+        }
+        if status.st_uid == geteuid(), status.st_mode & 0o077 == 0 { return nil }
+        guard !isEverybodys(status, path) else {
+            return StateDirectoryError(sharedBy: "all users of this machine may write to it", path)
+        }
+        return stranger(in: path).map {
+            StateDirectoryError(sharedBy: "it holds '\($0)', which is not Slipway's", path)
+        }
+    }
+
+    /// The nearest directory above has to take another one.
+    private static func problem(making path: String) -> StateDirectoryError? {
+        var parent = path[...]
+        var status = stat()
+        repeat {
+            while parent.count > 1, parent.last == "/" { parent.removeLast() }
+            guard let slash = parent.lastIndex(of: "/") else { return nil }
+            parent = slash == parent.startIndex ? "/" : parent[..<slash]
+        } while stat(String(parent), &status) != 0 && errno == ENOENT && parent != "/"
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            return StateDirectoryError("make the state directory", path, ENOTDIR)
+        }
+        guard access(String(parent), W_OK | X_OK) == 0 else {
+            return StateDirectoryError("make the state directory", path, errno)
+        }
+        return nil
+    }
+
     /// A directory in it, made where it is missing, closed to others like the whole.
     package func folder(_ name: String) throws(StateDirectoryError) -> String {
         let folder = path + "/" + name

@@ -251,9 +251,11 @@ package struct YAMLObject {
     /// The value of a key that must be there.
     package mutating func required(_ key: String) throws(YAMLError) -> YAMLValue {
         if let found = optional(key) { return found }
-        let typo = suggestion(for: key, among: entries.map(\.key).filter { !known.contains($0) })
-        throw value.error(
-            .missingKey, "'\(key)' is missing", hint: typo.map { "'\($0)' was found; did you mean '\(key)'?" })
+        // Whoever misspelt it sees it in the file, and would not look for what is missing.
+        if let typo = suggestion(for: key, among: entries.map(\.key).filter { !known.contains($0) }) {
+            throw value.keyValue(typo).error(.unknownKey, "unknown key '\(typo)'", hint: "did you mean '\(key)'?")
+        }
+        throw value.error(.missingKey, "'\(key)' is missing")
     }
 
     package func contains(_ key: String) -> Bool { entries.contains { $0.key == key } }

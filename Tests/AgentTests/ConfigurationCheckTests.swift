@@ -1,4 +1,5 @@
 import Diagnostics
+import FileSystem
 import Foundation
 import Git
 import TestSupport
@@ -69,7 +70,7 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 [
                     "unknown-key repositories[0] 3", "missing-key repositories[1] 4",
                     "invalid-address repositories[2].url 5",
-                    "missing-key registries[0] 6", "invalid-address registries[1].host 6",
+                    "unknown-key registries[0] 6", "invalid-address registries[1].host 6",
                 ]
             ),
             (
@@ -97,7 +98,8 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
             ConfigurationProblem.Code.allCases.map(\.rawValue) == [
                 "syntax", "unknown-key", "missing-key", "duplicate-key", "wrong-type", "invalid-value",
                 "invalid-address",
-                "missing-file", "unreadable-file", "empty-file", "wrong-format", "no-key", "unusable-key",
+                "missing-file", "unreadable-file", "empty-file", "wrong-format", "state-directory", "no-key",
+                "unusable-key",
                 "missing-passphrase", "sha1-signature", "unknown-host-key", "rsa-host-key", "cannot-sign",
                 "own-key-not-trusted", "pull-request",
             ])
@@ -262,6 +264,67 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
         // Elsewhere, where the files are not, nothing is said of them.
         let elsewhere = try await fixture.check(text + "\n" + least, looksAtFiles: false)
         #expect(elsewhere.isValid)
+    }
+
+    @Test(
+        arguments: [
+            ("contexts: {base: $D/there, other: docker-image://alpine, away: https://example.com/a.tar}", []),
+            ("contexts: {base: $D/none}", ["missing-file repositories[0].contexts.base 1"]),
+            ("contexts: {base: $D/secret}", ["wrong-format repositories[0].contexts.base 1"]),
+            ("contexts: {base: 'oci-layout://$D/layout'}", []),
+            ("contexts: {base: 'oci-layout://$D/there'}", ["wrong-format repositories[0].contexts.base 1"]),
+            ("contexts: {base: 'oci-layout://$D/none:v1'}", ["missing-file repositories[0].contexts.base 1"]),
+            (
+                "builds: [{destinations: [a.b/c], contexts: {x: $D/none, y: $D/there}}]",
+                ["missing-file repositories[0].builds[0].contexts.x 1"]
+            ),
+        ] as [(String, [String])])
+    func `named contexts on this machine are there`(_ text: String, _ problems: [String]) async throws {
+        let fixture = try CheckFixture()
+        try fixture.file("secret", "s3cr3t\n")
+        for folder in ["there", "layout"] {
+            try FileManager.default.createDirectory(
+                atPath: fixture.scratch.file(folder), withIntermediateDirectories: true)
+        }
+        try fixture.file("layout/index.json", "{}")
+        let configuration = "repositories: [{url: https://git.example.com/acme/shop.git, \(text)}]\n"
+        #expect(told(try await fixture.check(configuration)) == problems)
+        #expect(try await fixture.check(configuration, looksAtFiles: false).isValid)
+    }
+
+    @Test(arguments: [
+        ("own", true), ("missing/deep/down", true), ("marked", true), ("empty", true), ("shared", false),
+        ("file", false),
+        ("file/below", false), ("open", false),
+    ])
+    func `the state directory is there or can be made, and is the agent's own`(_ name: String, _ isGood: Bool)
+        async throws
+    {
+        let fixture = try CheckFixture()
+        for (folder, mode) in [
+            ("own", "700"), ("marked", "755"), ("empty", "755"), ("shared", "755"), ("open", "1777"),
+        ] {
+            try Shell.run(["mkdir", "-m", mode, fixture.scratch.file(folder)])
+        }
+        _ = try StateDirectory(fixture.scratch.file("own"))
+        for folder in ["own", "shared"] { try fixture.file("\(folder)/theirs", "x") }
+        try fixture.file("file", "x")
+        // One that an agent made has its mark, whatever else lies in it.
+        _ = try StateDirectory(fixture.scratch.file("made"))
+        try Shell.run(["cp", fixture.scratch.file("made/CACHEDIR.TAG"), fixture.scratch.file("marked")])
+        try fixture.file("marked/theirs", "x")
+        let before = try Shell.run(["ls", "-lR", fixture.scratch.path]).stdout
+        let path = fixture.scratch.file(name)
+        let outcome = try await fixture.check("stateDirectory: \(path)\n" + least)
+        #expect(told(outcome) == (isGood ? [] : ["state-directory stateDirectory 1"]), "\(outcome.problems)")
+        // The agent decides the same, and the look changed nothing.
+        let after = try Shell.run(["ls", "-lR", fixture.scratch.path]).stdout
+        #expect(after.replacingOccurrences(of: "agent.yaml", with: "").count >= before.count)
+        #expect(
+            after.split(separator: "\n").filter { !$0.contains("agent.yaml") && !$0.hasPrefix("total") }
+                == before.split(separator: "\n").filter { !$0.hasPrefix("total") })
+        #expect(((try? StateDirectory(path)) != nil) == isGood)
+        #expect(try await fixture.check("stateDirectory: \(path)\n" + least, looksAtFiles: false).isValid)
     }
 
     @Test func `a repository's own files are told at its entry`() async throws {

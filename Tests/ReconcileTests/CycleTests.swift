@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (".slipway.yaml", "builds:\n  - context: web\n    destinatons: [acme/web]\n", ".slipway.yaml:2"),
+        (".slipway.yaml", "builds:\n  - context: web\n    destinatons: [acme/web]\n", ".slipway.yaml:3"),
         (".slipway.yaml", "builds: [", ".slipway.yaml:1"),
         (
             "job.yaml",

@@ -84,10 +84,17 @@ struct DecodingTests {
     }
 
     @Test func aMissingKeyIsNamed() throws {
-        let error = try failure("repositories:\n  - nmae: a\n")
+        let error = try failure("repositories:\n  - paths: []\n")
         #expect(error.code == .missingKey)
         #expect(error.summary == "repositories[0]: 'name' is missing")
-        #expect(error.hint?.contains("'nmae' was found") == true)
+    }
+
+    @Test func `a key that is missing because it is misspelt is told as misspelt`() throws {
+        let error = try failure("repositories:\n  - paths: []\n    nmae: a\n")
+        #expect(error.code == .unknownKey)
+        #expect(error.location == SourceLocation(file: "agent.yaml", line: 3, column: 5))
+        #expect(error.summary == "repositories[0]: unknown key 'nmae'")
+        #expect(error.hint == "did you mean 'name'?")
     }
 
     @Test func duplicatesAreRefused() throws {

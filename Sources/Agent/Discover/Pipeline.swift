@@ -51,6 +51,8 @@ package typealias RepositoryPipeline = BuildDeclaration<RepositoryScope>
 package enum PipelineContext: Sendable {
     case configured(NamedContext)
     case declared(RepositoryContext)
+
+    var configured: NamedContext? { if case .configured(let context) = self { context } else { nil } }
 }
 
 /// One build that is asked for: what to build, and the names that the image gets.

@@ -71,12 +71,18 @@ package struct ConfigurationCheck: Sendable {
         _ configuration: AgentConfiguration, _ reading: ConfigurationReading
     ) -> [ConfigurationProblem] {
         var check = FileCheck()
+        // Without the key, --state-dir may say another one.
+        if reading.places["stateDirectory"] != nil { check.check(stateDirectory: configuration.stateDirectory) }
         check.check(ConfiguredFiles.of(configuration) + ConfiguredFiles.of(configuration.git, at: "git"))
         for (key, registry) in zip(reading.items(of: "registries"), configuration.registries) {
             check.check(ConfiguredFiles.of(registry, at: key))
         }
         for (key, repository) in zip(reading.items(of: "repositories"), configuration.repositories) {
             check.check(repository, at: key)
+            check.check(repository.contexts, at: key)
+            for (build, pipeline) in zip(reading.items(of: "\(key).builds"), repository.builds) {
+                check.check(pipeline.contexts.compactMapValues(\.configured), at: build)
+            }
             // What it has from all repositories is told there.
             if let git = repository.git { check.check(ConfiguredFiles.of(git, at: "\(key).git")) }
         }

@@ -19,6 +19,7 @@ package struct ConfigurationProblem: Diagnostic, Hashable {
         case unreadableFile = "unreadable-file"
         case emptyFile = "empty-file"
         case wrongFormat = "wrong-format"
+        case stateDirectory = "state-directory"
 
         // SSH.
         case noKey = "no-key"

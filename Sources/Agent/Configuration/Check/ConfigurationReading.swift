@@ -41,6 +41,14 @@ struct ConfigurationReading: Sendable {
             ignored.contains { path in
                 Self.parent(of: path) == error.path && error.summary.contains("'\(Self.name(of: path))' is missing")
             }
+                // It is there, misspelt, and was told as that.
+                || problems.contains { problem in
+                    problem.code == .unknownKey && problem.key == error.path
+                        && problem.hint.map {
+                            error.summary.hasSuffix($0.dropFirst("did you mean ".count).dropLast() + " is missing")
+                        }
+                            ?? false
+                }
         case .value: !isWhole(error.path)
         default: false
         }

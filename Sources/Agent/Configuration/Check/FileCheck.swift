@@ -1,6 +1,9 @@
+import Builder
+import FileSystem
 import FoundationEssentials
 import Git
 import Glibc
+import OCI
 
 /// Whether the files that a configuration names are there, can be read by this user, and hold what they should. Blocks.
 struct FileCheck {
@@ -26,6 +29,49 @@ struct FileCheck {
         } else if status.st_mode & S_IFMT != S_IFDIR {
             problems.append(place.problem(.wrongFormat, "is not a directory", hint: "name a git repository"))
         }
+    }
+
+    mutating func check(stateDirectory path: String) {
+        guard let error = StateDirectory.problem(with: path) else { return }
+        problems.append(
+            ConfigurationProblem(
+                .stateDirectory, "\(path): \(error.summary)", key: "stateDirectory", cause: error.cause,
+                hint: error.hint))
+    }
+
+    /// Named contexts that lie on this machine: directories, and images in layouts.
+    mutating func check(_ contexts: [String: NamedContext], at key: String) {
+        for (name, context) in contexts.sorted(by: { $0.key < $1.key }) {
+            let key = "\(key).contexts.\(name)"
+            switch context {
+            case .directory(let path): check(directory: Place(key: key, path: path))
+            case .image(let image):
+                guard case .layout(let path) = image.repository else { continue }
+                let place = Place(key: key, path: path)
+                guard check(directory: place), access("\(path)/index.json", R_OK) != 0 else { continue }
+                problems.append(
+                    place.problem(
+                        .wrongFormat, "is not an OCI image layout", cause: "it has no index.json that can be read",
+                        hint: "write oci-layout:// before the directory that holds 'oci-layout' and 'index.json'"))
+            case .context, .git, .url, .stage: continue
+            }
+        }
+    }
+
+    /// - Returns: whether it is there and can be read.
+    @discardableResult
+    private mutating func check(directory place: Place) -> Bool {
+        var status = stat()
+        if stat(place.path, &status) != 0 {
+            problems.append(place.missing(errno))
+        } else if status.st_mode & S_IFMT != S_IFDIR {
+            problems.append(place.problem(.wrongFormat, "is not a directory"))
+        } else if access(place.path, R_OK | X_OK) != 0 {
+            problems.append(place.missing(errno))
+        } else {
+            return true
+        }
+        return false
     }
 
     private static func problem(of file: ConfiguredFile) -> ConfigurationProblem? {
