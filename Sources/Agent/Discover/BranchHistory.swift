@@ -22,9 +22,6 @@ package struct BranchHistory: Sendable {
     /// How far up a revision is; higher is newer. `nil` when it is not of this branch.
     func position(_ revision: String) -> Int? { positions[revision] }
 
-    /// The newest commit that is not one of the agent's own: what images are made from and named after.
-    var source: Commit? { commits.first { !CommitTrailer.isOwn($0.message) } ?? commits.first }
-
     /// The commits after `revision`, newest first; `nil` when it is not of this branch.
     func since(_ revision: String) -> ArraySlice<Commit>? {
         guard let end = commits.firstIndex(where: { $0.id.description == revision }) else { return nil }

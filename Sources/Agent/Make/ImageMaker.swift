@@ -21,7 +21,7 @@ struct ImageMaker: Sendable {
         remote = git.remote
         check = UpToDateCheck(
             repository: repository, settings: settings, remote: git.remote, builder: builds.builder,
-            clock: git.clock)
+            clock: git.clock, authorship: CommitAuthorship(remote: git.remote, settings: git.settings))
         runner = BuildRunner(services: builds, clock: git.clock)
     }
 

@@ -22,6 +22,7 @@ struct UpToDateCheck: Sendable {
     let remote: any GitRemote
     let builder: any ImageBuilding
     let clock: any AgentClock
+    let authorship: CommitAuthorship
 
     func decision(
         for pipeline: Pipeline, in facts: MakeFacts
@@ -30,7 +31,7 @@ struct UpToDateCheck: Sendable {
             throw AgentError("the build has no destination", place: pipeline.origin)
         }
         let (history, tree) = (facts.history, facts.tree)
-        let source = history.source ?? tree.revision
+        let source = try await authorship.source(of: history) ?? tree.revision
         var request = try await PipelineRequest(pipeline, of: repository, tree: tree, remote: remote)
             .request(source: source)
         settings.apply(to: &request, of: pipeline, now: clock.now)
@@ -88,14 +89,9 @@ struct UpToDateCheck: Sendable {
             var own: Set<String> = []
             var others: Set<String> = []
             for commit in since {
-                guard let parent = commit.parents.first else { continue }
-                var paths = Set(try await remote.changedPaths(from: parent, to: commit.id))
-                // What a merge brings in is told by the commits that it merges: of its own are only the paths that differ
-                // from all parents. So the agent's own commits stay its own when a person merges their branch.
-                for other in commit.parents.dropFirst() {
-                    paths.formIntersection(try await remote.changedPaths(from: other, to: commit.id))
-                }
-                if CommitTrailer.isOwn(commit.message) { own.formUnion(paths) } else { others.formUnion(paths) }
+                let paths = try await authorship.paths(of: commit)
+                own.formUnion(paths.own)
+                others.formUnion(paths.others)
             }
             var replaced: [String: TreeEntry] = [:]
             for path in own.subtracting(others) {

@@ -9,6 +9,7 @@ struct ProposalBranches: Sendable {
     let settings: AgentConfiguration.GitConfiguration
     let remote: any GitRemote
     let commits: CommitBuilder
+    let authorship: CommitAuthorship
     let pullRequests: PullRequests?
 
     /// A change with the branch that it goes to.
@@ -149,7 +150,7 @@ struct ProposalBranches: Sendable {
     private func look(at branch: String, for changes: ChangeSet, on head: TrustedHead) async throws -> BranchState {
         guard let tip = try await remote.fetchIfPresent(branch: branch) else { return .replaceable(nil) }
         let ahead = try await remote.log(from: tip.id, limit: 1000, notReachableFrom: head.commit.id)
-        if let other = ahead.first(where: { !CommitTrailer.isOwn($0.message) }) { return .others(other) }
+        for commit in ahead where try await !authorship.isOwn(commit) { return .others(commit) }
         guard let base = ahead.last?.parents.first else { return .replaceable(tip.id) }
         // The same files with the same contents, and none besides: what else happened on the watched branch does not matter.
         let changed = try await remote.changedPaths(from: base, to: tip.id)
@@ -180,11 +181,11 @@ struct ProposalBranches: Sendable {
                 guard let tip = try await remote.fetchIfPresent(branch: name) else { continue }
                 let ahead = try await remote.log(from: tip.id, limit: 1000, notReachableFrom: head.commit.id)
                 // A branch that is merged may be somebody's who just made it: the agent's own work shows at its head.
-                guard CommitTrailer.isOwn(tip.message),
-                    ahead.allSatisfy({
-                        CommitTrailer.isOwn($0.message) && !CommitTrailer.isCommand($0.message)
-                    })
-                else { continue }
+                var isOwn = CommitTrailer.isOwn(tip.message)
+                for commit in ahead where isOwn {
+                    isOwn = try await authorship.isOwn(commit) && !CommitTrailer.isCommand(commit.message)
+                }
+                guard isOwn else { continue }
                 try await pullRequests?.withdraw(name, in: cycle)
                 if try await remote.deleteBranch(name, expecting: tip.id) == .pushed {
                     cycle.decide("branch \(name)", "removed: its change is merged, or superseded")

@@ -25,6 +25,7 @@ package struct Publisher: Sendable {
         self.commits = commits
         branches = ProposalBranches(
             repository: repository, settings: git.settings, remote: git.remote, commits: commits,
+            authorship: CommitAuthorship(remote: git.remote, settings: git.settings),
             pullRequests: git.forge.flatMap { forge in
                 git.settings.pullRequest.map {
                     PullRequests(forge: forge, settings: $0, base: repository.branch, commits: commits)

@@ -61,6 +61,12 @@ package final class FakeRegistry: TagSource {
         state.withLock { $0.beforeScan = action }
     }
 
+    /// The commits that the images of a repository record.
+    package func revisions(_ repository: String) -> Set<String> {
+        let records = state.withLock { $0.repositories[Self.location(repository)]?.values.map(\.self) ?? [] }
+        return Set(records.compactMap { $0.annotations[Annotation.revision] })
+    }
+
     /// How many lists of tags were asked for.
     package var scans: Int { state.withLock { $0.scans } }
 
