@@ -68,7 +68,7 @@ final class LogWriter: Sendable {
     /// Appends a line. What would steer a terminal becomes a replacement character; a text of several lines is several.
     func append(_ text: String) {
         for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            append(line: Self.printable(line, limit: limits.line))
+            append(line: Array(BoundedText.line(line, limit: limits.line).utf8) + [UInt8(ascii: "\n")])
         }
     }
 
@@ -151,18 +151,5 @@ final class LogWriter: Sendable {
                 }
             }
         }
-    }
-
-    private static func printable(_ line: Substring, limit: Int) -> [UInt8] {
-        var result: [UInt8] = []
-        for scalar in line.unicodeScalars {
-            let isControl = scalar.value < 0x20 && scalar != "\t" || (0x7f..<0xa0).contains(scalar.value)
-            result += Array(String(isControl ? "\u{FFFD}" : Character(scalar)).utf8)
-            if result.count >= limit {
-                result += Array(" …".utf8)
-                break
-            }
-        }
-        return result + [UInt8(ascii: "\n")]
     }
 }

@@ -108,11 +108,8 @@ package final class BuildProgress: Sendable {
         if !rest.isEmpty { say("    \(label(stage))| \(Self.printable(rest[...]))") }
     }
 
-    /// A step's output may hold anything; terminals are not to be steered by it.
     private static func printable(_ bytes: ArraySlice<UInt8>) -> String {
-        let text = String(decoding: bytes.prefix(lineLimit), as: UTF8.self)
-        return String(
-            text.unicodeScalars.map { $0.value < 0x20 && $0 != "\t" || $0.value == 0x7f ? "\u{FFFD}" : Character($0) })
+        BoundedText.line(String(decoding: bytes, as: UTF8.self), limit: lineLimit)
     }
 
     package static func size(_ bytes: Int64) -> String {

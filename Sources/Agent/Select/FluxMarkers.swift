@@ -17,8 +17,7 @@ struct FluxMarkers: UpdateSource {
 
     func inquiry(for target: ImageTarget) async throws(AgentError) -> Inquiry {
         guard case .flux2Marker(let namespace, let name) = target.source else { return .left("no marker") }
-        let policies = imagePolicies.filter { $0.name == name && ($0.namespace ?? namespace) == namespace }
-        guard let policy = policies.first(where: { $0.namespace != nil }) ?? policies.first else {
+        guard let policy = policy(name, in: namespace) else {
             return .left(
                 "not updated: its marker names the image policy \(namespace):\(name), which is not in the repository")
         }
@@ -29,11 +28,8 @@ struct FluxMarkers: UpdateSource {
             throw refuse("the image policy \(namespace):\(name) cannot be used: \(problem)", policy.location, nil)
         }
         if policy.isSuspended { return .left("not updated: the image policy \(namespace):\(name) is suspended") }
-        let space = policy.repositoryNamespace ?? namespace
-        let repositories = imageRepositories.filter {
-            $0.name == policy.repositoryName && ($0.namespace ?? space) == space
-        }
-        guard let repository = repositories.first(where: { $0.namespace != nil }) ?? repositories.first else {
+        let (space, found) = repository(of: policy, in: namespace)
+        guard let repository = found else {
             throw refuse(
                 "the image policy \(namespace):\(name) names the image repository \(space):\(policy.repositoryName), "
                     + "which is not in the repository", policy.location,
@@ -89,14 +85,26 @@ struct FluxMarkers: UpdateSource {
 
     /// The policy that a marker names, and the repository that it asks; nothing where one of them is not there.
     private func objects(of target: ImageTarget) -> (FluxImagePolicy, FluxImageRepository)? {
-        guard case .flux2Marker(let namespace, let name) = target.source else { return nil }
+        guard case .flux2Marker(let namespace, let name) = target.source, let policy = policy(name, in: namespace)
+        else { return nil }
+        return repository(of: policy, in: namespace).found.map { (policy, $0) }
+    }
+
+    /// An object that says its namespace goes before one that says none, which may be of any.
+    private func policy(_ name: String, in namespace: String) -> FluxImagePolicy? {
         let policies = imagePolicies.filter { $0.name == name && ($0.namespace ?? namespace) == namespace }
-        guard let policy = policies.first(where: { $0.namespace != nil }) ?? policies.first else { return nil }
+        return policies.first { $0.namespace != nil } ?? policies.first
+    }
+
+    /// - Returns: the namespace that it has to be in, too.
+    private func repository(
+        of policy: FluxImagePolicy, in namespace: String
+    ) -> (space: String, found: FluxImageRepository?) {
         let space = policy.repositoryNamespace ?? namespace
         let repositories = imageRepositories.filter {
             $0.name == policy.repositoryName && ($0.namespace ?? space) == space
         }
-        return (repositories.first { $0.namespace != nil } ?? repositories.first).map { (policy, $0) }
+        return (space, repositories.first { $0.namespace != nil } ?? repositories.first)
     }
 
     func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {

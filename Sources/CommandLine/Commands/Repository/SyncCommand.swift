@@ -18,23 +18,11 @@ package struct SyncCommand: AsyncParsableCommand {
               slipway sync --config /etc/slipway/agent.yaml --name shop --output json
             """)
 
-    @OptionGroup var repository: RepositoryOptions
-
-    @Option(help: "How the result is printed: text or json.")
-    var output: OutputFormat = .text
-
-    @Flag(help: "Print no progress.")
-    var quiet = false
-
-    @Flag(name: .customLong("exit-code"), help: "Exit with 3 when there was nothing to do.")
-    var exitCode = false
+    @OptionGroup var options: CycleOptions
 
     package init() {}
 
-    package mutating func run() async throws {
-        try await CycleRunner(console: Console(isQuiet: quiet), output: output)
-            .run(repository, mode: .complete, exitCode: exitCode)
-    }
+    package mutating func run() async throws { try await options.run(.complete) }
 }
 
 /// `slipway plan`: what a cycle would do.
@@ -51,6 +39,15 @@ package struct PlanCommand: AsyncParsableCommand {
               slipway plan --config /etc/slipway/agent.yaml --exit-code
             """)
 
+    @OptionGroup var options: CycleOptions
+
+    package init() {}
+
+    package mutating func run() async throws { try await options.run(.plan) }
+}
+
+/// What both take: whose cycle it is, and how its outcome is told.
+package struct CycleOptions: ParsableArguments {
     @OptionGroup var repository: RepositoryOptions
 
     @Option(help: "How the result is printed: text or json.")
@@ -64,9 +61,9 @@ package struct PlanCommand: AsyncParsableCommand {
 
     package init() {}
 
-    package mutating func run() async throws {
+    func run(_ mode: CycleMode) async throws {
         try await CycleRunner(console: Console(isQuiet: quiet), output: output)
-            .run(repository, mode: .plan, exitCode: exitCode)
+            .run(repository, mode: mode, exitCode: exitCode)
     }
 }
 
