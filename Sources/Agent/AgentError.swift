@@ -6,6 +6,8 @@ package struct AgentError: Diagnostic {
     package var place: String?
     package var cause: String?
     package var hint: String?
+    /// Whose failure it is, where a module below failed; `nil` for what the agent itself refuses.
+    package private(set) var kind: FailureKind?
 
     package init(_ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil) {
         self.summary = summary
@@ -22,8 +24,16 @@ package func explained<Value>(_ body: () async throws -> Value) async throws(Age
     } catch let error as AgentError {
         throw error
     } catch let error as any Diagnostic {
-        throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
+        throw AgentError(failing: error)
     } catch {
         throw AgentError("\(error)")
+    }
+}
+
+extension AgentError {
+    /// Another module's failure as the agent's own.
+    init(failing error: any Diagnostic, place: String? = nil, hint: String? = nil) {
+        self.init(error.summary, place: place ?? error.place, cause: error.cause, hint: error.hint ?? hint)
+        kind = Disposition.kind(of: error)
     }
 }

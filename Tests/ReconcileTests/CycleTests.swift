@@ -126,6 +126,39 @@ import Testing
         #expect(failure.disposition == .stalled)
     }
 
+    /// What is wrong with a build, and whose fault it is.
+    enum Fault: String, CaseIterable, Sendable {
+        case takenTag, noDockerfile, noContext, misspelt, away, unreadable
+
+        var isInput: Bool { self != .away && self != .unreadable }
+    }
+
+    @Test(arguments: Fault.allCases)
+    func `what lies in the repository is stalled with what frees it, what lies in the world is tried again`(
+        fault: Fault
+    ) async throws {
+        let world = try await World()
+        var files: [String: String?] = [".slipway.yaml": World.builds(("web", "v1")), "web/Dockerfile": "FROM scratch"]
+        switch fault {
+        case .takenTag: world.registry.push("registry.example.com/acme/web", "v1")
+        case .noDockerfile: files = [".slipway.yaml": World.builds(("web", "v1")), "web/x": ""]
+        case .noContext: files["web/Dockerfile"] = String?.none
+        case .misspelt: files[".slipway.yaml"] = "builds:\n  - context: web\n    destinatons: [acme/web]\n"
+        case .away:
+            world.registry.fail(
+                "registry.example.com/acme/web", with: PollError(.list, "the tags cannot be listed", isTransient: true))
+        case .unreadable: world.host.fail("log", with: GitError(.corrupt, "the mirror is damaged"))
+        }
+        world.host.commit(files)
+        let failure = try #require(await world.cycle(.background).failures.first)
+        #expect(failure.disposition == (fault.isInput ? .stalled : .retry), "\(failure)")
+        #expect(fault == .away || failure.hint?.isEmpty == false || fault == .unreadable, "\(failure)")
+        if fault == .misspelt {
+            #expect(failure.message == ".slipway.yaml:3:5: builds[0]: unknown key 'destinatons'", "\(failure.message)")
+            #expect(failure.hint == "did you mean 'destinations'?")
+        }
+    }
+
     @Test func `a policy that does not parse is a failure of its place, and others go on`() async throws {
         let world = try await World()
         for name in ["web", "api"] { world.registry.push("acme/\(name)", "1.1.0") }

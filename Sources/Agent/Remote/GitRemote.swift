@@ -94,8 +94,8 @@ extension GitRemote {
             return try await blob(entry.id, limit: limit)
         } catch {
             throw AgentError(
-                error.summary, place: entry.path, cause: error.cause,
-                hint: error.hint ?? "the mirror is made anew when it is removed from the state directory")
+                failing: error, place: entry.path,
+                hint: "the mirror is made anew when it is removed from the state directory")
         }
     }
 }

@@ -93,7 +93,7 @@ package final class FakeGitHost: Sendable {
         state.withLock { $0.races.append(action) }
     }
 
-    /// Lets the next call of a kind fail: `fetch`, `push`.
+    /// Lets the next call of a kind fail: `fetch`, `push`, `log`.
     package func fail(_ verb: String, with error: GitError) {
         state.withLock { $0.failures[verb, default: []].append(error) }
     }

@@ -94,7 +94,8 @@ package struct FakeGitRemote: GitRemote {
     package func log(
         from id: ObjectID, limit: Int, notReachableFrom old: ObjectID?
     ) async throws(GitError) -> [Commit] {
-        host.state.withLock { $0.log(from: id, limit: limit, notReachableFrom: old) }
+        try failure("log")
+        return host.state.withLock { $0.log(from: id, limit: limit, notReachableFrom: old) }
     }
 
     package func changedPaths(from old: ObjectID?, to new: ObjectID) async throws(GitError) -> [String] {
