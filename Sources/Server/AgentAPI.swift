@@ -45,6 +45,7 @@ struct AgentAPI: Sendable {
         case .metrics: response.send(type: "text/plain; version=0.0.4; charset=utf-8", text: control.metricsText)
         case .status: response.send(json: await control.overview())
         case .repositories: response.send(json: WatchedRepositories(await control.watched()))
+        case .cycle(let repository): response.send(json: try await control.lastCycle(of: repository))
         case .builds(let repository):
             let limit = try request.number("limit", in: 1...200, otherwise: 50)
             let older = try request.query["before"].map(Self.build)

@@ -2,7 +2,8 @@
 enum Route: Sendable, Equatable {
     case alive, ready, metrics
     case status, repositories
-    case builds(repository: String), workloads(repository: String), images(repository: String)
+    case cycle(repository: String), builds(repository: String), workloads(repository: String), images(
+        repository: String)
     case build(id: String), log(build: String)
     case sync, plan, retry, edits
 
@@ -30,6 +31,7 @@ enum Route: Sendable, Equatable {
         case (1, "edits", _): self = .edits
         case (2, "builds", _): self = .build(id: path[1])
         case (3, "builds", "log"): self = .log(build: path[1])
+        case (3, "repositories", "cycle"): self = .cycle(repository: path[1])
         case (3, "repositories", "builds"): self = .builds(repository: path[1])
         case (3, "repositories", "workloads"): self = .workloads(repository: path[1])
         case (3, "repositories", "images"): self = .images(repository: path[1])
@@ -40,7 +42,7 @@ enum Route: Sendable, Equatable {
     /// Whether it only tells what is known; others make the agent work.
     var isReading: Bool {
         switch self {
-        case .alive, .ready, .metrics, .status, .repositories, .builds, .build, .log: true
+        case .alive, .ready, .metrics, .status, .repositories, .cycle, .builds, .build, .log: true
         case .workloads, .images, .sync, .plan, .retry, .edits: false
         }
     }

@@ -55,7 +55,7 @@ import Testing
             BuildRecord.Step(stage: "", index: 1, count: 2, text: "FROM x", startedAt: clock.now, seconds: 0.5))
         recorder.note(
             BuildRecord.Step(stage: "", index: 2, count: 2, text: "RUN y", startedAt: clock.now, isCached: true))
-        recorder.note(BuildRecord.Layer(digest: "sha256:1", size: 7, createdBy: "RUN y"))
+        recorder.note(CycleReport.Layer(digest: "sha256:1", size: 7, createdBy: "RUN y"))
         recorder.set(contentKey: "other", names: ["r/shop:v2"])
         let running = try #require(await store.build(recorder.id))
         #expect(running.state == .running && running.steps.count == 2 && running.endedAt == nil)

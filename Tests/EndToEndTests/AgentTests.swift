@@ -36,7 +36,11 @@ import Testing
         #expect(status?.map { $0["repository"] as? String } == ["kaniko-site"])
         let pushed = status?.first?["lastImages"] as? [[String: Any]]
         #expect(pushed?.map { $0["references"] as? [String] } == [["docker.io/exampleorg/site:v4"]], "\(answer)")
-        #expect(status?.first?["report"] is [String: Any])
+        #expect(status?.first?["report"] == nil)
+        let cycle = try get("/api/v1/repositories/kaniko-site/cycle").body
+        let report = try JSONSerialization.jsonObject(with: Data(cycle.utf8)) as? [String: Any]
+        #expect(report?["repository"] as? String == "kaniko-site", "\(cycle)")
+        #expect(report?["steps"] is [Any])
         server.stop()
         #expect(server.log.contains("stopped"), "\(server.log)")
         #expect(server.log.split(separator: "\n").allSatisfy { $0.hasPrefix("time=") }, "\(server.log)")

@@ -35,7 +35,7 @@ import Testing
         try await world.until("the build is under way") { await gate.entered == 1 }
         #expect(world.health.readiness.isReady)
         #expect(try world.status("shop").state == .building)
-        #expect(try world.status("shop").report?.pending.map(\.pipeline) == ["web"])
+        #expect(try world.status("shop").pending.map(\.pipeline) == ["web"])
 
         world.registry.push("acme/db", "1.1.0")
         try await world.nextLook()
@@ -78,7 +78,7 @@ import Testing
         try await world.trigger("shop")
         try await world.trigger("shop")
         #expect(world.builder.built == ["web"])
-        #expect(try world.status("shop").report?.pending.map(\.isOutdated) == [true])
+        #expect(try world.status("shop").pending.map(\.isOutdated) == [true])
         await gate.open()
         try await world.until("the newer image is rolled out") {
             Self.text(world, "web").contains("registry.example.com/acme/web:v2")
@@ -130,7 +130,7 @@ import Testing
         try await world.until("it is stalled") { try world.status("shop").state == .stalled }
         for _ in 1...5 { try await world.nextLook() }
         #expect(world.builder.built == ["web"])
-        let failure = try #require(try world.status("shop").report?.failures.first)
+        let failure = try #require(try world.status("shop").failures.first)
         #expect(failure.message == "web/Dockerfile:2: the step failed with exit code 7")
         #expect(failure.attempts == 1)
         #expect(failure.nextAt == nil)
@@ -181,11 +181,11 @@ import Testing
         var waits: [Int64] = []
         for attempt in 1...9 {
             try await world.until("attempt \(attempt) has failed") {
-                try world.status("shop").report?.failures.first?.attempts == attempt
+                try world.status("shop").failures.first?.attempts == attempt
             }
             try await world.idle()
             #expect(try world.status("shop").state == .failing)
-            let next = try #require(try world.status("shop").report?.failures.first?.nextAt)
+            let next = try #require(try world.status("shop").failures.first?.nextAt)
             waits.append(next - world.clock.now)
             // Looks before that time do not build.
             try await world.trigger("shop")

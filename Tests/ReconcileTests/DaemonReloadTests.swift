@@ -110,6 +110,65 @@ import Testing
         #expect(world.builder.built == ["web"])
     }
 
+    @Test func `builds of an entry that is removed are cancelled, those that wait and those that run`() async throws {
+        let gate = Gate()
+        let world = try await DaemonWorld("shop", "blog", concurrency: 2)
+        for name in ["shop", "blog"] {
+            let builds = World.builds(("\(name)-a", "v1"), ("\(name)-b", "v1"))
+            world.host(name).commit([
+                ".slipway.yaml": builds, "\(name)-a/Dockerfile": "FROM scratch", "\(name)-b/Dockerfile": "FROM scratch",
+            ])
+            for pipeline in ["\(name)-a", "\(name)-b"] {
+                world.builder.onBuild(of: pipeline) { _ throws(BuildError) in
+                    guard await gate.pass() else { throw BuildError(.cancelled, "the build was cancelled") }
+                }
+            }
+        }
+        try await world.begin()
+        try await world.until("two run and two wait") {
+            await world.builds.queue.state.map(\.state) == [.running, .running, .waiting, .waiting]
+        }
+        _ = try await world.loop.reload(DaemonWorld.configuration(["shop"])) { _ in }
+        try await world.until("the other's are gone") {
+            await world.builds.queue.state.map(\.pipeline.repository) == ["shop", "shop"]
+        }
+        #expect(
+            world.log.lines.filter { $0.contains("build cancelled") } == [
+                "notice build cancelled: the configuration has its repository no more pipeline=blog-a repository=blog",
+                "notice build cancelled: the configuration has its repository no more pipeline=blog-b repository=blog",
+            ])
+        #expect(await world.builds.failures.all.isEmpty)
+        let history = await world.builds.history?.builds(of: "blog", limit: 10) ?? []
+        #expect(history.map(\.state) == [.cancelled, .cancelled])
+        await gate.open()
+        try await world.until("the other entry's go on") {
+            world.registry.tags("registry.example.com/acme/shop-b") == ["v1"]
+        }
+        #expect(world.registry.tags("registry.example.com/acme/blog-a").isEmpty)
+
+        // Back again, it is built as if nothing had been.
+        _ = try await world.loop.reload(DaemonWorld.configuration(["shop", "blog"])) { _ in }
+        try await world.until("it is built") { world.registry.tags("registry.example.com/acme/blog-b") == ["v1"] }
+    }
+
+    @Test func `what a removed entry's last cycle begins is cancelled, too`() async throws {
+        let world = try await DaemonWorld("shop", "blog")
+        world.host("shop").commit(["README": "1"])
+        world.host("blog").commit([".slipway.yaml": World.builds(("web", "v1")), "web/Dockerfile": "FROM scratch"])
+        let (scan, build) = (Gate(), Gate())
+        world.registry.beforeScan { _ = await scan.pass() }
+        world.builder.onBuild(of: "web") { _ throws(BuildError) in
+            guard await build.pass() else { throw BuildError(.cancelled, "the build was cancelled") }
+        }
+        await world.loop.begin()
+        try await world.until("the cycle is under way") { await scan.entered > 0 }
+        _ = try await world.loop.reload(DaemonWorld.configuration(["shop"])) { _ in }
+        await scan.open()
+        try await world.until("it is said") { world.log.lines.contains { $0.contains("build cancelled") } }
+        try await world.until("nothing is built") { await world.builds.queue.state.isEmpty }
+        #expect(world.registry.tags("registry.example.com/acme/web").isEmpty)
+    }
+
     @Test func `a reload does not wait for the cycle that is under way`() async throws {
         let world = try await Self.world("shop")
         world.host("shop").commit(["deploy/web.yaml": World.deployment("web", image: "acme/web:1.0.0")])
@@ -198,7 +257,7 @@ import Testing
         try await world.until("the cycle is under way") { await gate.entered > 0 }
         await world.loop.stop()
         #expect(try world.status("shop").state == .starting)
-        #expect(try world.status("shop").report == nil)
+        #expect(world.health.report(of: "shop") == nil)
         #expect(!world.log.lines.contains { $0.hasPrefix("error") }, "\(world.log.lines)")
     }
 }

@@ -116,7 +116,7 @@ import Testing
         try await world.begin()
         for _ in 1...3 { try await world.nextLook() }
         #expect(world.health.readiness.isReady)
-        #expect(world.health.readiness.text == "ready; bad: failing")
+        #expect(world.health.readiness.text == "ready; bad: failing since 2023-11-14T22:13:20Z")
         for name in ["blog", "shop"] {
             #expect(world.host(name).text("deploy/\(name).yaml")?.contains("acme/\(name):1.1.0") == true)
             #expect(world.host(name).fetches == 4)

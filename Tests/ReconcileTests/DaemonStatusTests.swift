@@ -99,7 +99,7 @@ import Testing
         #expect(plan.map(\.updates.count) == [1])
         // Who was asked for what, and nothing of what a plan only looks at.
         #expect(world.log.lines == ["info asked for repository=shop request=plan"])
-        #expect(try world.status("shop").report?.updates.isEmpty == true)
+        #expect(try world.report("shop").updates.isEmpty)
         let sync = try await world.loop.run(CycleRequest(repositories: ["shop"]), .complete) {
             said.logger.info("\($0.text)")
         }
@@ -136,7 +136,7 @@ import Testing
         world.registry.fail("acme/db", with: PollError(.list, "the tags cannot be listed", isTransient: true))
         try await world.begin()
         #expect(try world.status("shop").state == .failing)
-        #expect(try world.status("shop").report?.failures.map(\.phase) == [.scan])
+        #expect(try world.status("shop").failures.map(\.phase) == [.scan])
         // Git is not asked less often for it.
         #expect(try world.status("shop").nextAttempt == world.clock.now + DaemonWorld.interval)
         world.registry.fail("acme/db", with: nil)

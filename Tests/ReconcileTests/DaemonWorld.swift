@@ -33,7 +33,8 @@ final class DaemonWorld: Sendable {
         builder = FakeBuilder(registry)
         builds = BuildServices(
             builder: builder, queue: BuildQueue(concurrency: concurrency, clock: clock),
-            failures: await FailureMemory(directory: disk.path, random: { 0 }))
+            failures: await FailureMemory(directory: disk.path, random: { 0 }),
+            history: await HistoryStore(directory: disk.path, clock: clock))
         let tags = registry
         fleet = FakeFleet(hosts: hosts, builds: builds, tags: tags, clock: clock)
         loop = AgentLoop(
@@ -51,6 +52,12 @@ final class DaemonWorld: Sendable {
     }
 
     func host(_ name: String) -> FakeGitHost { hosts.host(FakeHosts.url(name)) }
+
+    /// The last cycle of a repository.
+    func report(_ name: String) throws -> CycleReport {
+        guard let report = health.report(of: name) else { throw TestSupportError("no cycle of \(name) has ended") }
+        return report
+    }
 
     func status(_ name: String) throws -> RepositoryStatus {
         guard let status = health.status(of: name) else { throw TestSupportError("there is no status of \(name)") }

@@ -40,6 +40,7 @@ import Testing
             "GET", "/api/v1/repositories/api%2F%C3%A4/builds?limit=3&before=20261130082800-00001-7k3f9x", nil,
             "builds api/ä 3 20261130082800-00001-7k3f9x"
         ),
+        ("GET", "/api/v1/repositories/shop/cycle", nil, "cycle shop"),
         ("GET", "/api/v1/repositories/shop/workloads", nil, "workloads shop"),
         (
             "GET", "/api/v1/repositories/shop/images?workload=shop%3Adeployment%2Fweb", nil,

@@ -47,6 +47,11 @@ final class FakeAgent: AgentControl {
             queue: [AgentOverview.Build(repository: "shop", pipeline: "web", state: .running, since: 90)], failures: [])
     }
 
+    func lastCycle(of repository: String) async throws(ControlError) -> CycleReport {
+        try note("cycle \(repository)")
+        return CycleReport(repository: repository, url: "u", branch: "main")
+    }
+
     func builds(of repository: String, limit: Int, olderThan older: BuildID?) async throws(ControlError)
         -> [BuildRecord]
     {

@@ -9,6 +9,8 @@ package protocol AgentControl: Sendable {
     /// What is watched.
     func watched() async -> [WatchedRepository]
     func overview() async -> AgentOverview
+    /// What the last cycle of a repository did and decided.
+    func lastCycle(of repository: String) async throws(ControlError) -> CycleReport
 
     // MARK: History
 
@@ -25,8 +27,8 @@ package protocol AgentControl: Sendable {
 
     // MARK: Triggers
 
-    /// Runs a cycle of each repository that is named, behind the one that is under way; none: of all. A cycle that has begun ends,
-    /// whether or not anybody waits for it.
+    /// Runs a cycle of each repository that is named, behind the one that is under way; none: of all. A sync waits for the builds
+    /// that it began, and rolls them out. What has begun ends, whether or not anybody waits for it.
     ///
     /// - Parameter say: lines for people, while it runs.
     func run(

@@ -33,6 +33,18 @@ package struct AgentOverview: Codable, Sendable {
     /// What failed and is not built before its content changes, or its time has come.
     package var failures: [FailureRecord]
 
+    /// What of it is about one repository.
+    ///
+    /// - Throws: when the agent watches none of this name.
+    package func only(_ repository: String) throws(ControlError) -> AgentOverview {
+        var overview = self
+        overview.repositories.removeAll { $0.repository != repository }
+        overview.queue.removeAll { $0.repository != repository }
+        overview.failures.removeAll { $0.key.repository != repository }
+        guard overview.repositories.isEmpty else { return overview }
+        throw ControlError.unknown(repository, among: repositories.map(\.repository))
+    }
+
     /// A repository is building as long as one of its builds is in the queue, whoever asked for it.
     package init(
         version: String = Version.text, repositories: [RepositoryStatus], queue: [Build], failures: [FailureRecord]

@@ -38,6 +38,13 @@ package struct ControlError: Diagnostic, Equatable, Codable {
         self.hint = hint
     }
 
+    /// The agent watches no repository of this name.
+    static func unknown(_ name: String, among names: [String]) -> ControlError {
+        let shown = names.sorted().prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
+        return ControlError(
+            .unknownRepository, "the agent watches no repository '\(name)'", hint: "it watches \(shown)")
+    }
+
     /// A failure of the agent's work.
     package init(_ error: any Diagnostic) {
         self =

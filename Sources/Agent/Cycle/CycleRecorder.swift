@@ -7,10 +7,13 @@ package struct ProgressLine: Sendable {
     package let text: String
     /// Whether it tells of something that happens, and not only of what is looked at.
     package let isEvent: Bool
+    /// Whether a build says it that goes on beside the cycle.
+    package let isOfBuild: Bool
 
-    package init(_ text: String, isEvent: Bool = false) {
+    package init(_ text: String, isEvent: Bool = false, isOfBuild: Bool = false) {
         self.text = text
         self.isEvent = isEvent
+        self.isOfBuild = isOfBuild
     }
 }
 
@@ -29,9 +32,10 @@ package final class CycleRecorder: Sendable {
 
     /// A recorder for what goes on beside the cycle, with the same listener.
     func apart() -> CycleRecorder {
-        let report = report
-        return CycleRecorder(
-            CycleReport(repository: report.repository, url: report.url, branch: report.branch), say: tell)
+        let (report, tell) = (report, tell)
+        return CycleRecorder(CycleReport(repository: report.repository, url: report.url, branch: report.branch)) {
+            tell(ProgressLine($0.text, isEvent: $0.isEvent, isOfBuild: true))
+        }
     }
 
     /// What is known so far.

@@ -12,13 +12,13 @@ package struct CycleReport: Codable, Sendable {
         package var seconds: Double
     }
 
-    package struct Layer: Codable, Sendable {
+    package struct Layer: Codable, Sendable, Hashable {
         package var digest: String
         package var size: Int64
         package var createdBy: String?
     }
 
-    package struct Update: Codable, Sendable {
+    package struct Update: Codable, Sendable, Hashable {
         package var file: String
         package var line: Int
         package var workload: String
@@ -35,7 +35,7 @@ package struct CycleReport: Codable, Sendable {
     }
 
     /// A commit that was pushed.
-    package struct Published: Codable, Sendable {
+    package struct Published: Codable, Sendable, Hashable {
         package var commit: String
         package var message: String
         package var branch: String
@@ -63,12 +63,17 @@ package struct CycleReport: Codable, Sendable {
         package var remedy: String?
         /// Whether a person's word is what holds it back.
         package var isHold: Bool?
+        /// Whether it is a file, or a part of one, that could not be looked at.
+        package var isPassedOver: Bool?
 
-        package init(subject: String, reason: String, remedy: String? = nil, isHold: Bool = false) {
+        package init(
+            subject: String, reason: String, remedy: String? = nil, isHold: Bool = false, isPassedOver: Bool = false
+        ) {
             self.subject = subject
             self.reason = reason
             self.remedy = remedy
             self.isHold = isHold ? true : nil
+            self.isPassedOver = isPassedOver ? true : nil
         }
     }
 
@@ -78,8 +83,9 @@ package struct CycleReport: Codable, Sendable {
         package var message: String
         package var hint: String?
         package var disposition: Disposition
-        /// How often a build failed in a row, and since when; seconds since 1970.
+        /// How often a build failed in a row.
         package var attempts: Int?
+        /// Since when it fails so, in seconds since 1970.
         package var since: Int64?
         /// When it is tried again; `nil`: at the next cycle, or not before its content changes.
         package var nextAt: Int64?

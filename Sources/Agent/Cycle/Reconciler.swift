@@ -10,6 +10,17 @@ package enum CycleMode: Sendable, Equatable {
     case complete
     /// Hands builds to the queue and goes on with what the registry has; their end begins another cycle.
     case background
+    /// The same for somebody who waits: registries are asked anew, and builds that failed by the world's fault are tried before
+    /// their time.
+    case asked
+    /// The cycle behind the builds of an asked one: registries are asked anew, and what failed waits for its time.
+    case followUp
+
+    /// Whether the cycle lasts until its builds have ended.
+    var waitsForBuilds: Bool { self == .complete }
+
+    /// Whether somebody's word counts more than the back-off of a build that failed.
+    var ignoresBackoff: Bool { self == .complete || self == .asked }
 }
 
 /// One cycle over one repository, read top to bottom: from the branch's head and what the registry holds to images, one
@@ -54,7 +65,7 @@ package struct Reconciler: Sendable {
             let catalog = TagCatalog(services.tags, reuse: mode == .background ? services.reuse : 0)
             let facts = MakeFacts(
                 tree: found.tree, history: found.history, targets: found.followed.targets, catalog: catalog)
-            await maker.make(found.builds.pipelines, facts, waits: mode == .complete, in: cycle)
+            await maker.make(found.builds.pipelines, facts, mode: mode, in: cycle)
 
             guard repository.updatesManifests else {
                 cycle.decide("updates", "rewriting manifests is turned off for this repository")
@@ -99,7 +110,7 @@ package struct Reconciler: Sendable {
         let followed: RevisionCache.Scan
 
         var skipped: [CycleReport.Decision] {
-            followed.skipped.map { CycleReport.Decision(subject: $0.place, reason: $0.reason) }
+            followed.skipped.map { CycleReport.Decision(subject: $0.place, reason: $0.reason, isPassedOver: true) }
         }
     }
 

@@ -1,3 +1,4 @@
+import OCI
 import Synchronization
 
 /// What is told of the running agent: whether it is ready, and how each repository is doing. Written by the loop, read by
@@ -6,6 +7,10 @@ package final class AgentHealth: Sendable {
     private struct State {
         var waiting: Set<String>?
         var repositories: [String: RepositoryStatus] = [:]
+        /// Of the last cycles.
+        var reports: [String: CycleReport] = [:]
+        /// What failed in the process before this one and since when, until a cycle says whether it still does.
+        var failing: [String: [String: Int64]] = [:]
     }
 
     private let state = Mutex(State())
@@ -20,7 +25,11 @@ package final class AgentHealth: Sendable {
             if state.waiting == nil { state.waiting = names }
             state.waiting?.formIntersection(names)
             let gone = state.repositories.keys.filter { !names.contains($0) }
-            for name in gone { state.repositories[name] = nil }
+            for name in gone {
+                state.repositories[name] = nil
+                state.reports[name] = nil
+                state.failing[name] = nil
+            }
             for status in statuses {
                 state.repositories[status.repository, default: status].follow(status)
             }
@@ -39,6 +48,33 @@ package final class AgentHealth: Sendable {
         if let status { metrics.record(status) }
     }
 
+    /// A cycle ended.
+    func record(_ report: CycleReport, of repository: String, at now: Int64) {
+        let failing = state.withLock { state -> [String: Int64]? in
+            guard state.repositories[repository] != nil else { return nil }
+            state.reports[repository] = report
+            return state.failing.removeValue(forKey: repository)
+        }
+        update(repository) { status in
+            status.record(report, at: now)
+            status.recall(failing ?? [:])
+        }
+    }
+
+    /// What history knows of a repository, from before this process.
+    func restore(_ past: RepositoryPast, of repository: String) {
+        let isFirst = state.withLock { state -> Bool in
+            guard state.repositories[repository] != nil, state.reports[repository] == nil else { return false }
+            state.failing[repository] = past.failing
+            return true
+        }
+        update(repository) { status in
+            status.restore(past)
+            if !isFirst { status.recall(past.failing) }
+        }
+        if let last = status(of: repository)?.lastSuccess { metrics.succeeded(repository, at: Double(last)) }
+    }
+
     /// A build ended, whoever waited for it.
     func record(_ build: BuildEnd) {
         guard status(of: build.key.repository) != nil else { return }
@@ -52,6 +88,9 @@ package final class AgentHealth: Sendable {
     func attempted(_ repository: String) { state.withLock { _ = $0.waiting?.remove(repository) } }
 
     package func status(of repository: String) -> RepositoryStatus? { state.withLock { $0.repositories[repository] } }
+
+    /// What the last cycle of a repository did and decided.
+    package func report(of repository: String) -> CycleReport? { state.withLock { $0.reports[repository] } }
 
     /// In the order of their names.
     package var statuses: [RepositoryStatus] {
@@ -68,7 +107,10 @@ package final class AgentHealth: Sendable {
         let bad = statuses.filter { $0.state == .failing || $0.state == .stalled }
             .sorted { $0.repository < $1.repository }
         guard !bad.isEmpty else { return (true, "ready") }
-        let words = bad.prefix(20).map { "\($0.repository): \($0.state.rawValue)" }.joined(separator: ", ")
-        return (true, "ready; " + words + (bad.count > 20 ? ", …" : ""))
+        let words = bad.prefix(20).map { status in
+            "\(status.repository): \(status.state.rawValue) since "
+                + CalendarTime(secondsSince1970: status.failingSince ?? status.since).rfc3339
+        }
+        return (true, "ready; " + words.joined(separator: ", ") + (bad.count > 20 ? ", …" : ""))
     }
 }

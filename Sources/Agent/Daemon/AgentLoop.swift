@@ -14,6 +14,8 @@ package actor AgentLoop {
     private var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
+    /// Looks up what the processes before this one did.
+    private var restoring: Task<Void, Never>?
     private var isStopping = false
 
     package init(
@@ -43,12 +45,23 @@ package actor AgentLoop {
             for name in names { health.attempted(name) }
         }
         for repository in configuration.repositories { await watch(repository) }
+        restore(names)
+    }
+
+    /// Fills the status of repositories that this process has not seen yet. It may be slow, so nothing waits for it.
+    private func restore(_ names: [String]) {
+        guard let history = fleet.builds.history, !names.isEmpty else { return }
+        let (health, before) = (health, restoring)
+        restoring = Task {
+            await before?.value
+            for name in names where !Task.isCancelled { health.restore(await history.past(of: name), of: name) }
+        }
     }
 
     /// A build ended: it is told of, and rolled out.
     private func ended(_ build: BuildEnd) async {
         health.record(build)
-        await trigger(build.key.repository)
+        await watchers[build.key.repository]?.ended(build)
     }
 
     private func watch(_ repository: AgentConfiguration.RepositoryConfiguration) async {
@@ -72,6 +85,7 @@ package actor AgentLoop {
         guard !isStopping else { return }
         isStopping = true
         impatience?.cancel()
+        restoring?.cancel()
         let (watchers, dispatcher, clock) = (Array(watchers.values), fleet.builds.dispatcher, clock)
         let (ended, end) = AsyncStream.makeStream(of: Void.self)
         Task {
@@ -93,7 +107,7 @@ package actor AgentLoop {
     // MARK: Reload
 
     /// Takes another configuration: every repository is looked at by it at once, or right after the cycle that is under way.
-    /// Entries that are gone are looked at no more. Builds that are under way go on.
+    /// Entries that are gone are looked at no more, and their builds are cancelled. The other builds go on.
     ///
     /// - Returns: what the new configuration says and only a restart brings about.
     /// - Throws: when the new configuration cannot be used; then all stays as it was.
@@ -114,11 +128,17 @@ package actor AgentLoop {
         configuration = new
         let now = clock.now
         health.expect(new.repositories.map { RepositoryStatus($0, since: now) })
-        let names = Set(new.repositories.map(\.name))
+        let (names, known) = (Set(new.repositories.map(\.name)), Set(watchers.keys))
         let gone = watchers.filter { !names.contains($0.key) }
         for (name, watcher) in gone {
             watchers[name] = nil
             await watcher.leave()
+            await cancelBuilds(of: name)
+            // The cycle that was under way may begin builds until it ends.
+            Task {
+                await watcher.rest()
+                await cancelBuilds(of: name)
+            }
         }
         for repository in new.repositories {
             if let watcher = watchers[repository.name] {
@@ -127,8 +147,19 @@ package actor AgentLoop {
                 await watch(repository)
             }
         }
+        restore(names.subtracting(known).sorted())
         health.metrics.add("slipway_reloads_total", 1, [("result", "success")])
         return notes
+    }
+
+    /// Nobody would roll out what the builds of an entry that is gone make.
+    private func cancelBuilds(of name: String) async {
+        guard watchers[name] == nil else { return }
+        for build in await fleet.builds.dispatcher.cancel(repository: name) {
+            logger.notice(
+                "build cancelled: the configuration has its repository no more",
+                metadata: ["repository": "\(name)", "pipeline": "\(build.pipeline)"])
+        }
     }
 
     /// A configuration could not be read.
@@ -149,10 +180,7 @@ package actor AgentLoop {
         _ name: String
     ) throws(ControlError) -> AgentConfiguration.RepositoryConfiguration {
         guard let repository = configuration.repositories.first(where: { $0.name == name }) else {
-            let names = configuration.repositories.map(\.name).sorted()
-            let shown = names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
-            throw ControlError(
-                .unknownRepository, "the agent watches no repository '\(name)'", hint: "it watches \(shown)")
+            throw ControlError.unknown(name, among: configuration.repositories.map(\.name))
         }
         return repository
     }
@@ -194,7 +222,18 @@ extension AgentLoop: AgentControl {
     package func overview() async -> AgentOverview {
         let builds = fleet.builds
         let queue = await builds.queue.state.map(AgentOverview.Build.init)
-        return AgentOverview(repositories: health.statuses, queue: queue, failures: await builds.failures.all)
+        let watched = Set(configuration.repositories.map(\.name))
+        let failures = await builds.failures.all.filter { watched.contains($0.key.repository) }
+        return AgentOverview(repositories: health.statuses, queue: queue, failures: failures)
+    }
+
+    package func lastCycle(of repository: String) async throws(ControlError) -> CycleReport {
+        let name = try self.repository(repository).name
+        guard let report = health.report(of: name) else {
+            throw ControlError(
+                .unavailable, "no cycle of '\(name)' has ended yet", hint: "try again in a moment")
+        }
+        return report
     }
 
     package func builds(
@@ -228,13 +267,18 @@ extension AgentLoop: AgentControl {
         note(mode == .plan ? "plan" : "sync", names)
         var reports: [CycleReport] = []
         for name in names {
-            if mode == .complete { await tellBuilds(of: name, say) }
-            reports.append(await (try watcher(name)).cycle(mode, say: say))
+            let watcher = try watcher(name)
+            if mode == .plan {
+                reports.append(await watcher.plan(say: say))
+            } else {
+                await tellBuilds(of: name, say)
+                reports.append(await watcher.sync(say: say))
+            }
         }
         return reports
     }
 
-    /// The cycle waits for builds that another one began, and these tell nothing here.
+    /// A sync waits for builds that another cycle began, too, and these tell nothing here.
     private func tellBuilds(of repository: String, _ say: @Sendable (ProgressLine) -> Void) async {
         let builds = await fleet.builds.history?.builds(of: repository, limit: 50) ?? []
         for build in builds where !build.state.isOver {
@@ -260,7 +304,12 @@ extension AgentLoop: AgentControl {
         let notes = NoteList()
         var answer = try await workloads.edit(request, alert: notes.append)
         answer.notes = notes.all
-        if let commit = answer.commit { health.update(request.repository) { $0.lastCommit = commit } }
+        if let commit = answer.commit {
+            health.update(request.repository) { $0.lastCommit = commit }
+            await fleet.builds.history?.record(commit, of: request.repository, at: clock.now)
+            // What was edited may ask for something else than before.
+            await trigger(request.repository)
+        }
         return answer
     }
 

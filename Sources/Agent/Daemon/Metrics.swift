@@ -23,6 +23,9 @@ package final class Metrics: Sendable {
         declare("slipway_reloads_total", "counter", "Reloads of the configuration, by result.")
         declare("slipway_repository_up", "gauge", "Whether the last cycle of a repository had no failure.")
         declare("slipway_last_success_timestamp_seconds", "gauge", "End of the last cycle without failure.")
+        declare(
+            "slipway_repository_failing_since_timestamp_seconds", "gauge",
+            "Since when every cycle of a repository fails in the same way; missing where none does.")
     }
 
     private func declare(_ name: String, _ type: String, _ help: String) {
@@ -33,14 +36,24 @@ package final class Metrics: Sendable {
         families.withLock { $0[name]?.values[Self.render(labels), default: 0] += amount }
     }
 
-    package func set(_ name: String, _ value: Double, _ labels: [(String, String)] = []) {
+    /// - Parameter value: `nil` takes it away.
+    package func set(_ name: String, _ value: Double?, _ labels: [(String, String)] = []) {
         families.withLock { $0[name]?.values[Self.render(labels)] = value }
+    }
+
+    /// The last cycle without failure ended.
+    ///
+    /// - Parameter now: in seconds since 1970.
+    func succeeded(_ repository: String, at now: Double) {
+        set("slipway_last_success_timestamp_seconds", now, [("repository", repository)])
     }
 
     /// How a repository is doing now.
     package func record(_ status: RepositoryStatus) {
         let isUp = status.state != .failing && status.state != .stalled && status.state != .starting
-        set("slipway_repository_up", isUp ? 1 : 0, [("repository", status.repository)])
+        let repository = [("repository", status.repository)]
+        set("slipway_repository_up", isUp ? 1 : 0, repository)
+        set("slipway_repository_failing_since_timestamp_seconds", status.failingSince.map { Double($0) }, repository)
     }
 
     /// A build ended.
@@ -80,7 +93,7 @@ package final class Metrics: Sendable {
         for failure in report.failures where failure.attempts == nil {
             add("slipway_failures_total", 1, [repository, ("phase", failure.phase.rawValue)])
         }
-        if report.failures.isEmpty { set("slipway_last_success_timestamp_seconds", now, [repository]) }
+        if report.failures.isEmpty { succeeded(report.repository, at: now) }
     }
 
     /// The whole page (`text/plain; version=0.0.4`).

@@ -24,12 +24,18 @@ package struct RepositoryStatus: Codable, Sendable {
     package var lastSuccess: Int64?
     /// When it is looked at next; `nil` while a cycle is under way.
     package var nextAttempt: Int64?
-    /// The newest commit of the agent's that this process pushed.
+    /// The newest commit of the agent's.
     package var lastCommit: CycleReport.Published?
-    /// The newest image of each pipeline that this process pushed, the newest last.
+    /// The newest image of each pipeline, the newest last. Their layers are told by the builds.
     package var lastImages: [CycleReport.Image] = []
-    /// The last cycle.
-    package var report: CycleReport?
+    /// Of the last cycle, as all that follows. Each failure has the time since when every cycle fails so.
+    package var failures: [CycleReport.Failure] = []
+    /// Builds that it did not wait for.
+    package var pending: [CycleReport.Pending] = []
+    /// What a person's word holds back.
+    package var holds: [CycleReport.Decision] = []
+    /// Files that could not be looked at.
+    package var passedOver: [CycleReport.Decision] = []
 
     package init(_ repository: AgentConfiguration.RepositoryConfiguration, since: Int64) {
         self.repository = repository.name
@@ -45,20 +51,47 @@ package struct RepositoryStatus: Codable, Sendable {
         url = report.url
         if let commit = report.commits.last { lastCommit = commit }
         record(report.images)
-        self.report = report
+        let known = failures
+        failures = report.failures.prefix(Self.listLimit).map { failure in
+            var failure = failure
+            failure.since = failure.since ?? known.first { $0.message == failure.message }?.since ?? now
+            return failure
+        }
+        pending = report.pending
+        holds = Array(report.decisions.lazy.filter { $0.isHold == true }.prefix(Self.listLimit))
+        passedOver = Array(report.decisions.lazy.filter { $0.isPassedOver == true }.prefix(Self.listLimit))
         change(to: Self.state(of: report), at: now)
     }
 
     /// Takes in which images were pushed.
     mutating func record(_ images: [CycleReport.Image]) {
         for image in images where !image.digest.isEmpty {
+            var image = image
+            image.layers = []
             lastImages.removeAll { $0.pipeline == image.pipeline }
             lastImages.append(image)
         }
-        lastImages.removeFirst(max(0, lastImages.count - Self.imageLimit))
+        lastImages.removeFirst(max(0, lastImages.count - Self.listLimit))
     }
 
-    private static let imageLimit = 100
+    private static let listLimit = 100
+
+    /// Takes in what the processes before this one did. What this one did already counts more.
+    mutating func restore(_ past: RepositoryPast) {
+        lastSuccess = lastSuccess ?? past.lastSuccess
+        lastCommit = lastCommit ?? past.lastCommit
+        let newer = lastImages
+        lastImages = []
+        record(past.images + newer)
+    }
+
+    /// Takes in since when what fails now failed in the process before this one.
+    mutating func recall(_ failing: [String: Int64]) {
+        for index in failures.indices {
+            guard let then = failing[failures[index].message], let since = failures[index].since else { continue }
+            failures[index].since = min(since, then)
+        }
+    }
 
     /// Takes from another configuration what it says of the repository.
     mutating func follow(_ other: RepositoryStatus) {
@@ -71,6 +104,9 @@ package struct RepositoryStatus: Codable, Sendable {
         state = new
         since = now
     }
+
+    /// Since when every cycle fails in one of the ways in which the last one did; `nil` where it did not fail.
+    package var failingSince: Int64? { failures.compactMap(\.since).min() }
 
     private static func state(of report: CycleReport) -> State {
         if report.failures.contains(where: { $0.disposition == .retry }) { return .failing }

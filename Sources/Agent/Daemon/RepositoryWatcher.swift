@@ -17,6 +17,9 @@ actor RepositoryWatcher {
     private var retryAt: Int64?
     /// The cycle that was begun last; each waits for the one before.
     private var last: Task<CycleReport, Never>?
+    /// Those who wait for a sync.
+    private var sessions: [Int: SyncSession] = [:]
+    private var lastSession = 0
     private var isStopped = false
 
     init(
@@ -48,6 +51,15 @@ actor RepositoryWatcher {
         trigger()
     }
 
+    /// One of the repository's builds has ended, and is rolled out.
+    func ended(_ build: BuildEnd) {
+        for session in sessions.values { session.take(build) }
+        trigger()
+    }
+
+    /// Returns when the cycle that is under way has ended.
+    func rest() async { _ = await last?.value }
+
     /// No cycle begins any more. The one that is under way goes on.
     func leave() {
         isStopped = true
@@ -62,14 +74,34 @@ actor RepositoryWatcher {
         _ = await last?.value
     }
 
-    /// A cycle that somebody waits for, behind the one that is under way. What it does is logged as what any other does.
-    func cycle(_ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void) async -> CycleReport {
-        guard mode != .plan else { return await begin(mode, say: say).value }
-        let log = log
-        return await begin(mode) { line in
-            log.line(line)
-            say(line)
-        }.value
+    /// What a cycle would do, behind the one that is under way.
+    func plan(say: @escaping @Sendable (ProgressLine) -> Void) async -> CycleReport {
+        await begin(.plan, say: say).value
+    }
+
+    /// A cycle that somebody waits for, behind the one that is under way, and the builds that it begins; then another one, which
+    /// rolls these out. While they are built, the repository's other cycles go on. What it does is logged as what any does.
+    func sync(say: @escaping @Sendable (ProgressLine) -> Void) async -> CycleReport {
+        let session = SyncSession(say)
+        lastSession += 1
+        let number = lastSession
+        sessions[number] = session
+        defer { sessions[number] = nil }
+        let (log, dispatcher) = (log, fleet.builds.dispatcher)
+        var awaited: Set<CycleReport.Pending> = []
+        var mode = CycleMode.asked
+        while true {
+            let report = await begin(mode, for: session) { line in
+                log.line(line)
+                session.hear(line)
+            }.value
+            session.take(report)
+            // Each build once: a branch that moves faster than it is built must not hold anybody for ever.
+            let new = report.pending.filter { awaited.insert($0).inserted }
+            guard !new.isEmpty else { return session.report ?? report }
+            await dispatcher.wait(for: new.map { PipelineKey(repository: repository.name, pipeline: $0.pipeline) })
+            mode = .followUp
+        }
     }
 
     // MARK: Schedule
@@ -117,8 +149,9 @@ actor RepositoryWatcher {
 
     // MARK: Cycles
 
+    /// - Parameter session: whose cycle it is.
     private func begin(
-        _ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void
+        _ mode: CycleMode, for session: SyncSession? = nil, say: @escaping @Sendable (ProgressLine) -> Void
     ) -> Task<CycleReport, Never> {
         let before = last
         let task = Task {
@@ -127,21 +160,27 @@ actor RepositoryWatcher {
             } onCancel: {
                 before?.cancel()
             }
-            return await run(mode, say: say)
+            return await run(mode, for: session, say: say)
         }
         last = task
         return task
     }
 
-    private func run(_ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void) async -> CycleReport {
+    private func run(
+        _ mode: CycleMode, for session: SyncSession?, say: @escaping @Sendable (ProgressLine) -> Void
+    ) async -> CycleReport {
         guard !isStopped else {
             return failed(AgentError("the agent is stopping, or does not watch the repository any more"))
         }
         let start = ContinuousClock.now
         let (repository, fleet) = (repository, fleet)
+        let audience = mode == .plan ? [] : sessions.values.filter { $0 !== session }
         let report: CycleReport
         do {
-            report = await (try await fleet.reconciler(for: repository)).cycle(mode, say: say)
+            report = await (try await fleet.reconciler(for: repository)).cycle(mode) { line in
+                say(line)
+                for other in audience { other.overhear(line) }
+            }
         } catch {
             report = failed(error)
         }
@@ -149,10 +188,13 @@ actor RepositoryWatcher {
         guard mode != .plan, !Task.isCancelled else { return report }
         let (now, seconds) = (clock.now, (ContinuousClock.now - start).seconds)
         log.ended(report)
-        health.update(repository.name) { $0.record(report, at: now) }
+        for other in audience { other.take(report) }
+        let lastSuccess = health.status(of: repository.name)?.lastSuccess
+        health.record(report, of: repository.name, at: now)
         health.attempted(repository.name)
         if !isStopped { health.metrics.record(report, seconds: seconds, now: Double(now)) }
-        await fleet.builds.history?.record(CycleEntry(report, at: now, seconds: seconds), of: repository.name)
+        await fleet.builds.history?.record(
+            CycleEntry(report, at: now, seconds: seconds, lastSuccess: lastSuccess), of: repository.name)
         await fleet.tidy(now: now)
         return report
     }

@@ -21,11 +21,16 @@ package struct BuildDiscovery: Sendable {
                 failures.append(AgentError(skipped.reason, place: skipped.origin, hint: skipped.remedy))
             } else {
                 decisions.append(
-                    CycleReport.Decision(subject: skipped.origin, reason: skipped.reason, remedy: skipped.remedy))
+                    CycleReport.Decision(
+                        subject: skipped.origin, reason: skipped.reason, remedy: skipped.remedy,
+                        isPassedOver: skipped.isPassedOver))
             }
         }
 
-        var isEmpty: Bool { pipelines.isEmpty && decisions.isEmpty && failures.isEmpty }
+        /// Whether nothing looks like a build. What was not looked at looks like nothing.
+        var isEmpty: Bool {
+            pipelines.isEmpty && failures.isEmpty && decisions.allSatisfy { $0.isPassedOver == true }
+        }
     }
 
     func builds(in tree: RevisionTree) async throws(AgentError) -> Found {
@@ -68,6 +73,10 @@ package struct BuildDiscovery: Sendable {
             tree: KanikoDiscovery.Tree(
                 isFile: { tree.file($0) != nil }, isDirectory: { tree.isDirectory($0) }))
         var found = Found()
+        for file in try await revisions.unread(in: tree) {
+            found.leaveOut(
+                SkippedBuild(origin: file.place, reason: file.reason, isError: false, isPassedOver: true))
+        }
         for file in try await revisions.kanikoFiles(in: tree) {
             let builds = discovery.builds(in: file.path, bytes: file.content)
             found.pipelines += builds.pipelines.map { Pipeline(admitting: $0) }

@@ -52,7 +52,8 @@ package struct KanikoDiscovery: Sendable {
             found.skipped.append(
                 SkippedBuild(
                     origin: error.place ?? file, reason: "mentions kaniko but cannot be read as YAML: \(error.summary)",
-                    remedy: error.hint, isError: false))
+                    remedy: error.hint ?? "if it is a template, nothing is to be done; else mend it", isError: false,
+                    isPassedOver: true))
             return found
         }
         for pod in pods {

@@ -115,11 +115,16 @@ package struct SkippedBuild: Sendable, Hashable {
     package let remedy: String?
     /// Whether somebody has to act: an error of the declaration rather than a build that is not ours.
     package let isError: Bool
+    /// Whether it is a file that could not be looked at, so that nobody knows what it asks for.
+    package let isPassedOver: Bool
 
-    package init(origin: String, reason: String, remedy: String? = nil, isError: Bool = true) {
+    package init(
+        origin: String, reason: String, remedy: String? = nil, isError: Bool = true, isPassedOver: Bool = false
+    ) {
         self.origin = origin
         self.reason = reason
         self.remedy = remedy
         self.isError = isError
+        self.isPassedOver = isPassedOver
     }
 }

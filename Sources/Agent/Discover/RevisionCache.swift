@@ -11,10 +11,13 @@ package actor RevisionCache {
     private final class Facts: Sendable {
         let scan: ScanResult
         let kaniko: [UInt8]?
+        /// Whether nobody knows what it says.
+        let isUnread: Bool
 
-        init(scan: ScanResult, kaniko: [UInt8]? = nil) {
+        init(scan: ScanResult, kaniko: [UInt8]? = nil, isUnread: Bool = false) {
             self.scan = scan
             self.kaniko = kaniko
+            self.isUnread = isUnread
         }
     }
 
@@ -78,6 +81,12 @@ package actor RevisionCache {
         }
         lastScan = (tree.revision.id, patterns, scan)
         return scan
+    }
+
+    /// Manifests that were not read, which may speak of anything, with the reason.
+    package func unread(in tree: RevisionTree) async throws(AgentError) -> [(place: String, reason: String)] {
+        try await examine(tree).lazy.compactMap(\.self).filter(\.isUnread).flatMap(\.scan.skipped)
+            .map { (place: $0.place, reason: $0.reason) }
     }
 
     /// The files that speak of kaniko, with their content.
@@ -155,7 +164,7 @@ package actor RevisionCache {
             guard error.code == .tooLarge else { return .unreadable }
             // Nobody writes such a manifest; it does not stop the others.
             let reason = "not looked at: more than \(manifestLimit >> 20) MiB"
-            return .facts(Facts(scan: ScanResult(skipping: entry.path, reason: reason)))
+            return .facts(Facts(scan: ScanResult(skipping: entry.path, reason: reason), isUnread: true))
         }
     }
 

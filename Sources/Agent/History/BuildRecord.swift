@@ -8,20 +8,6 @@ package struct BuildRecord: Sendable, Equatable, Codable {
         package var isOver: Bool { self != .queued && self != .running }
     }
 
-    package struct Layer: Sendable, Equatable, Codable {
-        package var digest: String
-        /// As it is sent, in bytes.
-        package var size: Int64
-        /// The instruction.
-        package var createdBy: String?
-
-        package init(digest: String, size: Int64, createdBy: String? = nil) {
-            self.digest = digest
-            self.size = size
-            self.createdBy = createdBy
-        }
-    }
-
     package struct Step: Sendable, Equatable, Codable {
         /// Empty where there is only one.
         package var stage: String
@@ -91,7 +77,7 @@ package struct BuildRecord: Sendable, Equatable, Codable {
     /// For an interrupted build the last sign of it.
     package var endedAt: Int64?
     package var digest: String?
-    package var layers: [Layer] = []
+    package var layers: [CycleReport.Layer] = []
     package var steps: [Step] = []
     package var failure: Failure?
     /// Which process it belongs to, while it is not over.

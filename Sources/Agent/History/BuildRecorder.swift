@@ -32,7 +32,7 @@ package final class BuildRecorder: Sendable {
         }
     }
 
-    package func note(_ layer: BuildRecord.Layer) {
+    package func note(_ layer: CycleReport.Layer) {
         var layer = layer
         layer.createdBy = layer.createdBy.map { BoundedText.ends(of: $0, limit: 2_000) }
         state.withLock { record in

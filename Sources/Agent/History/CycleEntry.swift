@@ -1,37 +1,5 @@
 /// What one cycle did, or decided anew.
 package struct CycleEntry: Sendable, Equatable, Codable {
-    package struct Update: Sendable, Hashable, Codable {
-        package var file: String
-        package var workload: String
-        package var container: String
-        package var old: String
-        package var new: String
-        package var reason: String
-
-        package init(
-            file: String, workload: String, container: String, old: String, new: String, reason: String
-        ) {
-            self.file = file
-            self.workload = workload
-            self.container = container
-            self.old = old
-            self.new = new
-            self.reason = reason
-        }
-    }
-
-    package struct Commit: Sendable, Hashable, Codable {
-        package var commit: String
-        package var branch: String
-        package var message: String
-
-        package init(commit: String, branch: String, message: String) {
-            self.commit = commit
-            self.branch = branch
-            self.message = message
-        }
-    }
-
     /// A decision not to act, or a failure.
     package struct Remark: Sendable, Hashable, Codable {
         package var subject: String
@@ -51,10 +19,12 @@ package struct CycleEntry: Sendable, Equatable, Codable {
     package var seconds: Double
     /// The commit that was worked on.
     package var revision: String?
+    /// Of a cycle that failed: when one before it ended without failure, in seconds since 1970.
+    package var lastSuccess: Int64?
     /// Images that got a name, with their digests.
     package var images: [String] = []
-    package var updates: [Update] = []
-    package var commits: [Commit] = []
+    package var updates: [CycleReport.Update] = []
+    package var commits: [CycleReport.Published] = []
     package var decisions: [Remark] = []
     package var failures: [Remark] = []
 
@@ -77,7 +47,7 @@ package struct CycleEntry: Sendable, Equatable, Codable {
         entry.images = images.prefix(Self.listLimit).map(short)
         entry.updates = Array(updates.prefix(Self.listLimit))
         entry.commits = commits.prefix(Self.listLimit).map {
-            Commit(commit: $0.commit, branch: $0.branch, message: short($0.message))
+            CycleReport.Published(commit: $0.commit, message: short($0.message), branch: $0.branch)
         }
         entry.decisions = decisions.prefix(Self.listLimit).map(remark)
         entry.failures = failures.prefix(Self.listLimit).map(remark)

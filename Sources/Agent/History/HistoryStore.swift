@@ -158,6 +158,17 @@ package actor HistoryStore {
         return isKept
     }
 
+    /// Keeps a commit that a command made.
+    func record(_ commit: CycleReport.Published, of repository: String, at now: Int64) {
+        let folder = HistoryFolder.name(of: repository)
+        var log = cycleLogs[folder] ?? CycleLog(path: HistoryFolder(path: "\(directory)/\(folder)").cycles)
+        attempt { () throws(FileSystemError) in
+            _ = try Directory.create(path: "\(directory)/\(folder)", mode: 0o700)
+            _ = try log.append(commit, at: now)
+        }
+        cycleLogs[folder] = log
+    }
+
     private func save(_ record: BuildRecord) {
         let folder = HistoryFolder.name(of: record.description.pipeline.repository)
         var bytes: Int64 = 0
@@ -209,6 +220,12 @@ package actor HistoryStore {
         let isOver = index.builds(in: folder).first { $0.id == id }?.isOver ?? true
         let path = HistoryFolder(path: "\(directory)/\(folder)").log(id)
         return LogPart(path: path, from: start, limit: limit, isOver: isOver)
+    }
+
+    /// The newest of a repository's cycles that are kept, the oldest first, and when the last one ended, in seconds since 1970.
+    func recentCycles(of repository: String) -> (entries: [CycleEntry], lastLook: Int64?) {
+        let folder = HistoryFolder.name(of: repository)
+        return CycleLog(path: HistoryFolder(path: "\(directory)/\(folder)").cycles).recent()
     }
 
     /// What a repository's cycles did, the newest first.

@@ -25,6 +25,8 @@ package actor BuildDispatcher {
     }
 
     private var builds: [PipelineKey: InFlight] = [:]
+    /// Builds that have ended, and whose end is being told.
+    private var ending: [PipelineKey: InFlight] = [:]
     private var isClosed = false
     private var onEnd: (@Sendable (BuildEnd) async -> Void)?
 
@@ -52,8 +54,26 @@ package actor BuildDispatcher {
     }
 
     private func ended(_ end: BuildEnd) async {
-        builds[end.key] = nil
+        let build = builds.removeValue(forKey: end.key)
+        ending[end.key] = build
         await onEnd?(end)
+        // The pipeline's next build may have ended meanwhile.
+        if ending[end.key]?.task == build?.task { ending[end.key] = nil }
+    }
+
+    /// Waits until the builds of these pipelines that are under way have ended, and until their ends are told.
+    package func wait(for keys: [PipelineKey]) async {
+        let tasks = keys.flatMap { [builds[$0]?.task, ending[$0]?.task].compactMap(\.self) }
+        for task in tasks { _ = await task.value }
+    }
+
+    /// Cancels the builds of a repository, those that wait and those that run. Does not wait for their ends.
+    ///
+    /// - Returns: which.
+    package func cancel(repository: String) -> [PipelineKey] {
+        let gone = builds.values.filter { $0.key.repository == repository }
+        for build in gone { build.task.cancel() }
+        return gone.map(\.key).sorted()
     }
 
     /// Whether a pipeline's build is under way.

@@ -55,7 +55,7 @@ final class BuildTrace: Sendable {
     }
 
     func note(_ layer: CycleReport.Layer) {
-        recorder?.note(BuildRecord.Layer(digest: layer.digest, size: layer.size, createdBy: layer.createdBy))
+        recorder?.note(layer)
     }
 
     func started(in history: HistoryStore?) async {

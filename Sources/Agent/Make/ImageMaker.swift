@@ -30,9 +30,7 @@ struct ImageMaker: Sendable {
     }
 
     /// Makes what is due, independent pipelines side by side. A failure is its pipeline's own: the others go on.
-    ///
-    /// - Parameter waits: for the ends of the builds.
-    func make(_ pipelines: [Pipeline], _ facts: MakeFacts, waits: Bool, in cycle: CycleRecorder) async {
+    func make(_ pipelines: [Pipeline], _ facts: MakeFacts, mode: CycleMode, in cycle: CycleRecorder) async {
         await builds.failures.keep(only: Set(pipelines.map(\.name)), of: repository.name)
         let order = PipelineOrder(pipelines, sources: await sources(of: pipelines, in: facts.tree))
         await withTaskGroup(of: Void.self) { group in
@@ -43,10 +41,10 @@ struct ImageMaker: Sendable {
                     for other in await order.needed(by: index).sorted() where pending == nil {
                         if await builds.dispatcher.isUnderWay(key(pipelines[other])) { pending = pipelines[other] }
                     }
-                    if let pending, !waits {
+                    if let pending, !mode.waitsForBuilds {
                         cycle.decide(pipelines[index].name, "waits for the build of \(pending.name)")
                     } else {
-                        await make(pipelines[index], facts, waits: waits, in: cycle)
+                        await make(pipelines[index], facts, mode: mode, in: cycle)
                     }
                     await order.finish(index)
                 }
@@ -68,7 +66,7 @@ struct ImageMaker: Sendable {
         return sources
     }
 
-    private func make(_ pipeline: Pipeline, _ facts: MakeFacts, waits: Bool, in cycle: CycleRecorder) async {
+    private func make(_ pipeline: Pipeline, _ facts: MakeFacts, mode: CycleMode, in cycle: CycleRecorder) async {
         do {
             for note in pipeline.notes { cycle.decide(pipeline.name, note) }
             let decision = try await cycle.phase(.changed, subject: pipeline.name) {
@@ -79,7 +77,7 @@ struct ImageMaker: Sendable {
                 cycle.decide(pipeline.name, "nothing to build: \(reason)")
                 await builds.failures.succeeded(key(pipeline))
             case .rename(let record, let order): try await rename(record, order, facts, in: cycle)
-            case .build(let order): try await build(order, facts, waits: waits, in: cycle)
+            case .build(let order): try await build(order, facts, mode: mode, in: cycle)
             }
         } catch {
             cycle.fail(error)
@@ -89,11 +87,12 @@ struct ImageMaker: Sendable {
     // MARK: Build and push
 
     private func build(
-        _ order: BuildOrder, _ facts: MakeFacts, waits: Bool, in cycle: CycleRecorder
+        _ order: BuildOrder, _ facts: MakeFacts, mode: CycleMode, in cycle: CycleRecorder
     ) async throws(ReconcileError) {
         if cycle.dryRun { return await plan(order, facts, in: cycle) }
         let name = order.pipeline.name
-        try await askMemory(about: order, waits: waits)
+        let waits = mode.waitsForBuilds
+        try await askMemory(about: order, ignoresBackoff: mode.ignoresBackoff)
         let revision = facts.tree.revision.id.description
         // What a cycle does not wait for is told in its own report.
         let recorder = waits ? cycle : cycle.apart()
@@ -111,7 +110,7 @@ struct ImageMaker: Sendable {
                 return cycle.decide(name, "waits: an older revision is being built")
             }
             _ = await build.task.value
-            try await self.build(order, facts, waits: true, in: cycle)
+            try await self.build(order, facts, mode: mode, in: cycle)
         case .underWay(let build, _):
             guard waits else { return cycle.isPending(CycleReport.Pending(pipeline: name, isOutdated: false)) }
             let image = try await Self.value(of: build.task)
@@ -134,14 +133,14 @@ struct ImageMaker: Sendable {
 
     /// What failed by its own fault is not built again; what the world was at fault for, not before its time, but where a
     /// person waits for it.
-    private func askMemory(about order: BuildOrder, waits: Bool) async throws(ReconcileError) {
+    private func askMemory(about order: BuildOrder, ignoresBackoff: Bool) async throws(ReconcileError) {
         let verdict = await builds.failures.verdict(
             for: key(order.pipeline), contentKey: order.key.description, now: runner.clock.now)
         let record: FailureRecord
         switch verdict {
         case .go: return
         case .waiting(let known):
-            if waits { return }
+            if ignoresBackoff { return }
             record = known
         case .stalled(let known): record = known
         }

@@ -67,6 +67,11 @@ struct AgentClient: Sendable {
 
     func overview() async throws(ControlError) -> AgentOverview { try await get("status", timeout: 30) }
 
+    /// What a repository's last cycle did and decided.
+    func lastCycle(of repository: String) async throws(ControlError) -> CycleReport {
+        try await get("repositories/\(PercentCoding.encode(repository))/cycle", timeout: 30)
+    }
+
     func builds(of repository: String, limit: Int) async throws(ControlError) -> [BuildRecord] {
         let list: BuildListing = try await get(
             "repositories/\(PercentCoding.encode(repository))/builds?limit=\(limit)", timeout: 30)

@@ -17,10 +17,16 @@ package struct StatusCommand: AsyncParsableCommand {
 
             EXAMPLES
               slipway status --config /etc/slipway/agent.yaml
+              slipway status --config /etc/slipway/agent.yaml --name shop
               slipway status --state-dir /var/lib/slipway --output json
             """)
 
     @OptionGroup var state: StateOptions
+
+    @Option(
+        name: [.customLong("name"), .customLong("repo")],
+        help: ArgumentHelp("Only this repository of the agent's.", valueName: "name"))
+    var repository: String?
 
     @Option(help: "How the result is printed: text or json.")
     var output: OutputFormat = .text
@@ -28,9 +34,10 @@ package struct StatusCommand: AsyncParsableCommand {
     package init() {}
 
     package mutating func run() async throws {
-        let (console, state, output) = (Console(), state, output)
+        let (console, state, repository, output) = (Console(), state, repository, output)
         try await console.reporting {
-            let overview = try await state.agent().overview()
+            var overview = try await state.agent().overview()
+            if let repository { overview = try overview.only(repository) }
             switch output {
             case .json: console.result(String(decoding: try CanonicalJSON.encode(overview), as: UTF8.self))
             case .text: for line in StatusTable(overview).lines { console.result(line) }
@@ -65,15 +72,19 @@ struct StatusTable {
     }
 
     private func problems(of status: RepositoryStatus) -> [String] {
-        (status.report?.failures ?? []).map { failure in
-            let next =
+        status.failures.map { failure in
+            var next =
                 failure.nextAt.map { "next attempt at \(Self.time($0))" }
                 ?? (failure.disposition == .stalled
                     ? "waits for a commit"
                         + (failure.attempts == nil ? "" : ", or 'slipway retry \(status.repository)'")
                     : "tried again with the next cycle")
+            if let since = failure.since { next += "; so since \(Self.time(since))" }
             return "\(status.repository): \(Self.line(failure.message, limit: 1_000)) (\(next))"
         }
+            + (status.holds + status.passedOver).map { decision in
+                "\(status.repository): \(Self.line("\(decision.subject): \(decision.reason)", limit: 1_000))"
+            }
     }
 
     /// The first line of a text that a repository may have written.
