@@ -75,13 +75,33 @@ import Testing
         #expect(try run(text).invocation(shell: ["/bin/sh", "-c"]) == .arguments(["/bin/sh", "-c"] + arguments))
     }
 
-    @Test("a body with #! becomes a file")
-    func script() throws {
+    @Test(
+        "a body with #! becomes a file",
+        arguments: [
+            ("<<EOF", "#!/bin/awk -f\n\tBEGIN\n", "#!/bin/awk -f\n\tBEGIN\n"),
+            ("<<-EOF", "#!/bin/awk -f\n\tBEGIN\n", "#!/bin/awk -f\nBEGIN\n"),
+            ("<<-EOF", "\t#!/bin/awk -f\n\tBEGIN\n", "#!/bin/awk -f\nBEGIN\n"),
+            ("<<-'EOF'", "\t\t#!/bin/awk -f\n", "#!/bin/awk -f\n"), ("<<'EOF'", "#!a", "#!a"),
+            ("<<\"EOF\"", "#!/bin/sh\n", "#!/bin/sh\n"), ("3<<EOF", "#!/bin/sh\n", "#!/bin/sh\n"),
+            ("<< EOF", "#!/bin/sh\n", "#!/bin/sh\n"),
+        ])
+    func script(_ word: String, _ body: String, _ content: String) throws {
+        let text = "RUN \(word)\n\(body)\(body.hasSuffix("\n") ? "" : "\n")EOF"
         #expect(
-            try run("RUN <<-EOF\n#!/usr/bin/env python\n\tprint(1)\nEOF").invocation(shell: ["sh", "-c"])
+            try run(text).invocation(shell: ["sh", "-c"])
                 == .script(
-                    path: "/dev/pipes/EOF", content: Array("#!/usr/bin/env python\nprint(1)\n".utf8),
+                    path: "/dev/pipes/EOF", content: Array((content.hasSuffix("\n") ? content : content + "\n").utf8),
                     arguments: ["sh", "-c", "/dev/pipes/EOF"]))
+    }
+
+    @Test(
+        "what only looks like #! goes to the shell",
+        arguments: ["<<EOF\n\t#!/bin/sh\nEOF", "<<-EOF\n #!/bin/sh\nEOF", "<<EOF\n\n#!/bin/sh\nEOF", "<<EOF\n# !\nEOF"])
+    func noScript(_ text: String) throws {
+        guard case .arguments = try run("RUN " + text).invocation(shell: ["sh", "-c"]) else {
+            Issue.record("\(text) became a file")
+            return
+        }
     }
 
     @Test("files of COPY")

@@ -64,7 +64,7 @@ package struct RunInstruction: Sendable, Equatable {
     /// What a RUN instruction hands to the kernel.
     package enum Invocation: Sendable, Equatable {
         case arguments([String])
-        /// A heredoc that starts with `#!`: the content has to be at `path`, executable and read-only, while `arguments`
+        /// A heredoc that starts with `#!`, behind the tabs that `<<-` takes away: the content has to be at `path`, executable and read-only, while `arguments`
         /// run.
         case script(path: String, content: [UInt8], arguments: [String])
 
@@ -81,7 +81,7 @@ package struct RunInstruction: Sendable, Equatable {
         }
         if (try? Heredoc(operator: line)) != nil {
             let content = first.content
-            if first.body.starts(with: [0x23, 0x21]) {
+            if content.starts(with: [0x23, 0x21]) {
                 let path = "/dev/pipes/" + first.name
                 return .script(path: path, content: content, arguments: shell + [path])
             }
