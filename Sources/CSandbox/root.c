@@ -189,6 +189,13 @@ static void mount_sys(const struct slipway_sandbox *sandbox, int root) {
     hide(root, "sys/firmware");
 }
 
+// Whether the caller mounts something of its own at a path: then nothing else lies below it.
+static int is_wanted(const struct slipway_sandbox *sandbox, const char *path) {
+    for (int i = 0; i < sandbox->mount_count; i++)
+        if (strcmp(sandbox->mounts[i].target, path) == 0) return 1;
+    return 0;
+}
+
 static void mount_dev(const struct slipway_sandbox *sandbox, int root) {
     int target = open_in_root(root, "dev", O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (target < 0) slipway_fail(sandbox, SLIPWAY_STAGE_DEV, errno, -1);
@@ -216,18 +223,18 @@ static void mount_dev(const struct slipway_sandbox *sandbox, int root) {
     mkdirat(dev, "pts", 0755);
     mkdirat(dev, "shm", 01777);
     mkdirat(dev, "mqueue", 01777);
-    int pts = open_in_root(root, "dev/pts", O_PATH | O_DIRECTORY);
+    int pts = is_wanted(sandbox, "/dev/pts") ? -1 : open_in_root(root, "dev/pts", O_PATH | O_DIRECTORY);
     if (pts >= 0) {
         if (mount_over("devpts", pts, MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5") != 0)
             mount_over("devpts", pts, MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620");
         close(pts);
     }
-    int shm = open_in_root(root, "dev/shm", O_PATH | O_DIRECTORY);
+    int shm = is_wanted(sandbox, "/dev/shm") ? -1 : open_in_root(root, "dev/shm", O_PATH | O_DIRECTORY);
     if (shm >= 0) {
         mount_over("tmpfs", shm, MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=65536k");
         close(shm);
     }
-    int queues = open_in_root(root, "dev/mqueue", O_PATH | O_DIRECTORY);
+    int queues = is_wanted(sandbox, "/dev/mqueue") ? -1 : open_in_root(root, "dev/mqueue", O_PATH | O_DIRECTORY);
     if (queues >= 0) {
         mount_over("mqueue", queues, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
         close(queues);
@@ -235,15 +242,17 @@ static void mount_dev(const struct slipway_sandbox *sandbox, int root) {
     close(dev);
 }
 
-// The step's own /dev covers what the image has there: what is to be mounted below it gets its place in it.
-static int make_in_dev(int root, const struct slipway_mount *wanted) {
+// The step's own /dev, and a mount before this one, cover what the image has there: what is to be mounted below gets its place in
+// them. In the root itself nothing is made, for it would be in the layer: there the caller makes the places.
+static int make_place(int root, const struct slipway_mount *wanted) {
     const char *path = wanted->target;
     while (*path == '/') path++;
-    if (strncmp(path, "dev/", 4) != 0) return -1;
     char parent[4096];
     if (strlen(path) >= sizeof parent) return -1;
-    struct stat source;
-    int is_file = wanted->kind == SLIPWAY_MOUNT_BIND && stat(wanted->source, &source) == 0 && !S_ISDIR(source.st_mode);
+    struct stat own, source;
+    if (fstat(root, &own) != 0) return -1;
+    int is_file = wanted->kind == SLIPWAY_MOUNT_CONTENT
+                  || (wanted->kind == SLIPWAY_MOUNT_BIND && stat(wanted->source, &source) == 0 && !S_ISDIR(source.st_mode));
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         size_t length = (size_t)(slash - path);
         memcpy(parent, path, length);
@@ -259,6 +268,11 @@ static int make_in_dev(int root, const struct slipway_mount *wanted) {
         }
         memcpy(name, slash + 1, size);
         name[size] = 0;
+        struct stat status;
+        if (fstat(directory, &status) != 0 || status.st_dev == own.st_dev) {
+            close(directory);
+            continue;
+        }
         if (!end && is_file) {
             int file = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0644);
             if (file >= 0) close(file);
@@ -376,7 +390,7 @@ void slipway_place_contents(const struct slipway_sandbox *sandbox) {
 static void mount_extra(const struct slipway_sandbox *sandbox, int root, int index) {
     const struct slipway_mount *wanted = &sandbox->mounts[index];
     int target = open_in_root(root, wanted->target, O_PATH);
-    if (target < 0) target = make_in_dev(root, wanted);
+    if (target < 0) target = make_place(root, wanted);
     if (target < 0) {
         if (wanted->optional) return;
         slipway_fail(sandbox, SLIPWAY_STAGE_MOUNT, errno, index);

@@ -66,6 +66,14 @@ struct SandboxLayout {
 
     /// What a chroot has instead of mounts.
     private static func place(_ step: SandboxStep, _ standIns: StandIns) throws(SandboxError) {
+        // In its own place a root's are the machine's.
+        if step.mode == .chroot {
+            for (name, mode) in [("/proc", 0o555), ("/sys", 0o555), ("/dev", 0o755), ("/dev/shm", 0o1777)]
+                as [(String, mode_t)]
+            {
+                try standIns.makeDirectory(name, mode: mode)
+            }
+        }
         try standIns.makeDevices()
         for (source, target) in [(step.resolvConf, "/etc/resolv.conf"), (step.hosts, "/etc/hosts")] {
             if let source, let text = IdentityMap.read(source) { try standIns.write(text, to: target) }

@@ -203,7 +203,7 @@ final class Gathered: @unchecked Sendable {
         ) {
             $0.root = .directory(root)
         }
-        #expect(outcome.output.hasPrefix("full null random tty urandom zero "))
+        #expect(outcome.output.hasPrefix("full null random shm tty urandom zero "))
         #expect(outcome.output.contains("localhost"))
         #expect(try Shell.run(["sh", "-c", listing]).stdout == before)
     }

@@ -81,9 +81,8 @@ extension BuildRun {
         let before = try WalkSnapshot(of: root, ownership, kept: kept)
         let view = LayeredRoot(layers: [root], ownership: ownership)
         try makeDirectory(step.workingDirectory, in: view, root)
-        for index in sandbox.mounts.indices {
-            sandbox.mounts[index].target = try view.resolve(ImagePath(sandbox.mounts[index].target)).path.text
-        }
+        var places = MountPlaces(on: view, hasOwnDevices: sandbox.mode == .chroot)
+        for index in sandbox.mounts.indices { _ = try places.add(&sandbox.mounts[index]) }
         try await run(sandbox, step)
         try before.writeChanges(to: upper)
         try shown.restore()
@@ -117,32 +116,6 @@ extension BuildRun {
             try writer.makeDirectory(here, Node(directoryMode: 0o755, modified: .now))
             try FileCalls.setModified(above, parent.modified)
         }
-    }
-
-    /// Mount points that the image lacks, in a layer of their own that is seen by this step only.
-    private func makeMountPoints(for sandbox: inout SandboxStep, on root: LayeredRoot) throws(BuildError) -> HostPath? {
-        guard !sandbox.mounts.isEmpty else { return nil }
-        var editor = try LayerEditor(over: root, upper: try newDirectory())
-        let new = Node(directoryMode: 0o755, modified: .now)
-        for index in sandbox.mounts.indices {
-            let resolved = try editor.view.resolve(ImagePath(sandbox.mounts[index].target))
-            sandbox.mounts[index].target = resolved.path.text
-            guard resolved.item == nil, let name = resolved.path.last else { continue }
-            var isFile = false
-            switch sandbox.mounts[index].kind {
-            case .bind(let source): isFile = try Node.read(HostPath(source), .apply)?.kind != .directory
-            case .content: isFile = true
-            case .tmpfs: break
-            }
-            if isFile {
-                let folder = try editor.ensureDirectory(resolved.path.parent, new: new)
-                _ = try FileContent.create(try editor.place(name, in: folder))
-            } else {
-                _ = try editor.ensureDirectory(resolved.path, new: new)
-            }
-        }
-        try editor.finish()
-        return editor.upper
     }
 
     /// Programs of another processor do not run here, unless the kernel was told how.

@@ -23,6 +23,17 @@ struct LayerEditor {
         self.view = view
     }
 
+    /// Writes into a directory that has files already, and keeps its metadata.
+    init(over lowers: LayeredRoot, into directory: HostPath) throws(BuildError) {
+        upper = directory
+        writer = NodeWriter(ownership: lowers.ownership)
+        rootNode = try Node.read(directory, lowers.ownership) ?? .emptyRoot
+        if rootNode.mode != rootNode.writable.mode { try FileCalls.setMode(directory, rootNode.writable.mode) }
+        var view = lowers
+        view.layers.append(directory)
+        self.view = view
+    }
+
     /// Gives the folders their times.
     mutating func finish() throws(BuildError) {
         final[upper] = (rootNode.mode, rootNode.modified)
