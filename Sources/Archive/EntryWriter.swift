@@ -37,15 +37,22 @@ struct EntryWriter {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Int(min(entry.size, 256 << 10)), alignment: 4_096)
         defer { buffer.deallocate() }
+        var hasHoles = false
         while true {
             let count = try reader.read(into: buffer)
-            if count == 0 { return }
-            do throws(FileSystemError) {
-                try file.write(all: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            } catch {
+            if count == 0 { break }
+            let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            // What is nothing but zeros takes no room.
+            if count >= 4_096, Zeros.fill(piece), Zeros.skip(count, in: file.fd) {
+                hasHoles = true
+                continue
+            }
+            do throws(FileSystemError) { try file.write(all: piece) } catch {
                 throw Self.failure(error, entry.name)
             }
         }
+        guard hasHoles, ftruncate(file.fd, off_t(entry.size)) != 0 else { return }
+        throw Self.failure(LayerTree.failure("set the size", entry.name, errno), entry.name)
     }
 
     func apply(

@@ -15,7 +15,7 @@ package struct GzipSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
     private var running: [GzipMember] = []
     private var isEmpty = true
 
-    private static var pieceSize: Int { 1 << 20 }
+    private static var pieceSize: Int { GzipMember.pieceSize }
 
     /// - Parameter level: 0 (stored), 1 (fast) to 12 (small).
     package init(_ sink: consuming Sink, level: Int32 = 2) throws(ArchiveError) {
@@ -77,6 +77,8 @@ package struct GzipSink<Sink: ByteSink & ~Copyable>: ~Copyable, ByteSink {
 
 /// One piece on its way through the compressor.
 private final class GzipMember: Sendable {
+    static let pieceSize = 1 << 20
+
     private let content: Mutex<[UInt8]>
     private let level: Int32
     private let output = Mutex<[UInt8]?>(nil)
@@ -106,6 +108,14 @@ private final class GzipMember: Sendable {
 
     /// Where the search is to be fast, what has no repetitions is not searched: it becomes a member that stores it.
     private static func compress(_ content: [UInt8], _ level: Int32) -> [UInt8]? {
+        // The holes of sparse files are many such pieces.
+        if content.count == pieceSize, content.withUnsafeBytes(Zeros.fill) {
+            return zeros.withLock { known in
+                if let member = known[level] { return member }
+                known[level] = content.withUnsafeBytes { member($0, level) }
+                return known[level]
+            }
+        }
         guard (1...3).contains(level) else { return content.withUnsafeBytes { member($0, level) } }
         return content.withUnsafeBytes { bytes in
             let parts = Compressibility.parts(of: bytes)
@@ -120,6 +130,9 @@ private final class GzipMember: Sendable {
             return output
         }
     }
+
+    /// A piece of zeros by compression level.
+    private static let zeros = Mutex<[Int32: [UInt8]]>([:])
 
     private static func member(_ content: UnsafeRawBufferPointer, _ level: Int32) -> [UInt8]? {
         guard let compressor = libdeflate_alloc_compressor(level) else { return nil }

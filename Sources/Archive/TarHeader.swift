@@ -40,18 +40,46 @@ struct TarHeader {
         }
     }
 
+    /// Where the map of a sparse entry is.
+    enum Sparse {
+        /// In this header, and in blocks after it where there are more pieces.
+        case header(numbers: [Int64], size: Int64, isContinued: Bool)
+        /// In the pax header.
+        case records(numbers: [Int64], size: Int64)
+        /// In front of the content.
+        case content(size: Int64)
+    }
+
+    /// - Returns: `nil` for an entry that is not sparse.
+    func sparse(_ records: PaxRecords) throws(ArchiveError) -> Sparse? {
+        if type == UInt8(ascii: "S") {
+            return .header(
+                numbers: try Self.pieces(block, at: 386, count: 4),
+                size: try Self.number(block[483..<495], "size of a sparse entry"), isContinued: block[482] != 0)
+        }
+        guard records.sparse.isPresent else { return nil }
+        guard let size = records.sparse.size else { throw SparseMap.malformed }
+        return records.sparse.major == 1 ? .content(size: size) : .records(numbers: records.sparse.numbers, size: size)
+    }
+
+    /// Pieces of the old GNU format, 24 bytes each; one that begins with a NUL ends them.
+    static func pieces(_ block: [UInt8], at start: Int, count: Int) throws(ArchiveError) -> [Int64] {
+        var numbers: [Int64] = []
+        for index in 0..<count {
+            let place = start + 24 * index
+            guard block[place] != 0 || block[place + 12] != 0 else { break }
+            numbers.append(try number(block[place..<(place + 12)], "offset of a sparse entry"))
+            numbers.append(try number(block[(place + 12)..<(place + 24)], "size of a sparse entry"))
+        }
+        return numbers
+    }
+
     func contentSize(_ records: PaxRecords) -> Int64 { records.size ?? size }
 
     func entry(
         _ records: PaxRecords, longName: [UInt8]?, longLink: [UInt8]?
     ) throws(ArchiveError) -> TarEntry {
-        if type == UInt8(ascii: "S") || records.isSparse {
-            throw ArchiveError(
-                .malformed, "a sparse entry in the archive is not supported",
-                place: String(decoding: name, as: UTF8.self),
-                hint: "make the archive without --sparse")
-        }
-        var entry = TarEntry(name: records.path ?? longName ?? name, kind: .file)
+        var entry = TarEntry(name: records.sparse.name ?? records.path ?? longName ?? name, kind: .file)
         entry.linkName = records.linkPath ?? longLink ?? Self.text(block[157..<257])
         entry.mode = UInt32(truncatingIfNeeded: try Self.number(block[100..<108], "mode")) & 0o7777
         let (uid, gid) = (try Self.number(block[108..<116], "uid"), try Self.number(block[116..<124], "gid"))
@@ -129,7 +157,18 @@ struct PaxRecords {
     private(set) var gid: Int64?
     private(set) var modified: TarEntry.Time?
     private(set) var xattrs: [String: [UInt8]] = [:]
-    private(set) var isSparse = false
+    private(set) var sparse = Sparse()
+
+    /// The records of a sparse file in pax format, 0.0, 0.1 and 1.0.
+    struct Sparse {
+        var isPresent = false
+        var major = 0
+        var name: [UInt8]?
+        /// Of the file.
+        var size: Int64?
+        /// Offset, size, offset, size …
+        var numbers: [Int64] = []
+    }
 
     init() {}
 
@@ -162,7 +201,8 @@ struct PaxRecords {
         case "uid": uid = try Self.required(value)
         case "gid": gid = try Self.required(value)
         case "mtime": modified = try Self.time(value)
-        case let key where key.hasPrefix("GNU.sparse."): isSparse = true
+        case let key where key.hasPrefix("GNU.sparse."):
+            try setSparse(String(key.dropFirst("GNU.sparse.".count)), value)
         case let key where key.hasPrefix("SCHILY.xattr."):
             let name = String(key.dropFirst("SCHILY.xattr.".count))
             guard !name.isEmpty, name.utf8.count <= 255, value.count <= 65_536, xattrs.count < 1_024 else {
@@ -173,7 +213,26 @@ struct PaxRecords {
         }
     }
 
-    private static func integer(_ value: [UInt8]) -> Int64? {
+    private mutating func setSparse(_ key: String, _ value: [UInt8]) throws(ArchiveError) {
+        sparse.isPresent = true
+        func number(_ text: [UInt8]) throws(ArchiveError) -> Int64 {
+            guard let number = Self.integer(text), number >= 0 else { throw SparseMap.malformed }
+            return number
+        }
+        switch key {
+        case "major": sparse.major = Int(clamping: try number(value))
+        case "name": sparse.name = value.isEmpty ? nil : value
+        case "size", "realsize": sparse.size = try number(value)
+        case "offset", "numbytes": sparse.numbers.append(try number(value))
+        case "map":
+            sparse.numbers = []
+            for text in value.split(separator: UInt8(ascii: ",")) { sparse.numbers.append(try number(Array(text))) }
+        default: break
+        }
+        guard sparse.numbers.count <= 2 * SparseMap.limit else { throw SparseMap.malformed }
+    }
+
+    static func integer(_ value: [UInt8]) -> Int64? {
         guard value.count <= 20 else { return nil }
         return Int64(String(decoding: value, as: UTF8.self))
     }
@@ -207,7 +266,7 @@ struct PaxRecords {
         uid = other.uid ?? uid
         gid = other.gid ?? gid
         modified = other.modified ?? modified
-        isSparse = isSparse || other.isSparse
+        if other.sparse.isPresent { sparse = other.sparse }
         xattrs.merge(other.xattrs) { $1 }
     }
 }

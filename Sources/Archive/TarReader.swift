@@ -1,5 +1,5 @@
 /// Reads a tar archive from a source, entry by entry: ustar, pax headers (path, linkpath, size, uid, gid, mtime, xattrs) and
-/// GNU's long names and binary numbers. Memory is bounded whatever the archive says.
+/// GNU's long names, binary numbers and sparse files. Memory is bounded whatever the archive says.
 ///
 /// As a source, it is the current entry's content.
 package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable, ByteSource {
@@ -9,6 +9,8 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable, ByteSource 
     /// Bytes of the current entry's content that have not been read, and of its padding.
     private var remaining: Int64 = 0
     private var padding: Int64 = 0
+    /// Of a sparse entry.
+    private var sparse: SparseReading?
     private var global = PaxRecords()
     private var entries = 0
 
@@ -58,6 +60,13 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable, ByteSource 
                 remaining = kind == .file ? try Self.checked(header.contentSize(records)) : 0
                 entry.size = remaining
                 padding = (512 - remaining % 512) % 512
+                if kind == .file, let form = try header.sparse(records) {
+                    do throws(ArchiveError) { entry.size = try beginSparse(form) } catch {
+                        var told = error
+                        told.place = error.place ?? entry.displayName
+                        throw told
+                    }
+                }
                 guard entry.name.count <= limits.nameLength, entry.linkName.count <= limits.nameLength else {
                     throw ArchiveError(
                         .limit, "an entry's name is longer than \(limits.nameLength) bytes", place: entry.displayName,
@@ -80,6 +89,82 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable, ByteSource 
     ///
     /// - Returns: how many bytes; 0 at its end.
     package mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
+        guard let next = sparse?.next else { return sparse == nil ? try readStored(into: buffer) : 0 }
+        guard buffer.count > 0 else { return 0 }
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(Int64(buffer.count), next.count))])
+        var count = part.count
+        if next.isHole {
+            part.initializeMemory(as: UInt8.self, repeating: 0)
+        } else {
+            count = try readStored(into: part)
+            guard count > 0 else { throw Self.cut }
+        }
+        sparse?.advance(by: count)
+        return count
+    }
+
+    /// Reads the map of a sparse entry, and with it where its bytes are.
+    ///
+    /// - Returns: the size of the file.
+    private mutating func beginSparse(_ form: TarHeader.Sparse) throws(ArchiveError) -> Int64 {
+        let numbers: [Int64]
+        let size: Int64
+        switch form {
+        case .records(let known, let whole): (numbers, size) = (known, whole)
+        case .header(let first, let whole, var isContinued):
+            var found = first
+            // The blocks come before the content, and are not part of its size.
+            while isContinued {
+                guard try readBlock() else { throw Self.cut }
+                found += try TarHeader.pieces(block, at: 0, count: 21)
+                guard found.count <= 2 * SparseMap.limit else { throw SparseMap.malformed }
+                isContinued = block[504] != 0
+            }
+            (numbers, size) = (found, whole)
+        case .content(let whole): (numbers, size) = (try readMap(), whole)
+        }
+        guard try Self.checked(size) >= 0 else { throw SparseMap.malformed }
+        sparse = SparseReading(try SparseMap(SparseMap.segments(numbers), size: size, stored: remaining))
+        return size
+    }
+
+    /// The map of pax format 1.0: how many pieces there are, then their numbers, a line each, padded to whole blocks.
+    private mutating func readMap() throws(ArchiveError) -> [Int64] {
+        var numbers: [Int64] = []
+        var wanted = 1
+        var line: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 512)
+        while numbers.count < wanted {
+            var filled = 0
+            while filled < piece.count {
+                let outcome: Result<Int, ArchiveError> = piece.withUnsafeMutableBytes { bytes in
+                    Result { () throws(ArchiveError) in
+                        try readStored(into: UnsafeMutableRawBufferPointer(rebasing: bytes[filled...]))
+                    }
+                }
+                let count = try outcome.get()
+                guard count > 0 else { throw Self.cut }
+                filled += count
+            }
+            for byte in piece where numbers.count < wanted {
+                guard byte == 0x0a else {
+                    line.append(byte)
+                    guard line.count <= 20 else { throw SparseMap.malformed }
+                    continue
+                }
+                guard let number = PaxRecords.integer(line), number >= 0 else { throw SparseMap.malformed }
+                line = []
+                numbers.append(number)
+                guard numbers.count == 1 else { continue }
+                guard number <= Int64(SparseMap.limit) else { throw SparseMap.malformed }
+                wanted = 1 + 2 * Int(number)
+            }
+        }
+        return Array(numbers.dropFirst())
+    }
+
+    /// Reads of what the archive holds of the current entry.
+    private mutating func readStored(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
         guard remaining > 0, buffer.count > 0 else { return 0 }
         let wanted = Int(min(Int64(buffer.count), remaining))
         let count = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
@@ -101,6 +186,7 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable, ByteSource 
 
     private mutating func skip() throws(ArchiveError) {
         var left = remaining + padding
+        sparse = nil
         remaining = 0
         padding = 0
         guard left > 0 else { return }

@@ -113,15 +113,83 @@ struct TarInteropTests {
         #expect(try gnu.next()?.size == 9 << 30)
     }
 
-    @Test func sparseArchivesAreRefused() throws {
-        try Shell.run([
-            "sh", "-c",
-            "cd \(scratch.path); truncate -s 1M hole; tar -S -cf a.tar hole; tar -S --format pax -cf b.tar hole",
-        ])
-        for name in ["a.tar", "b.tar"] {
-            let archive = try bytes(ofFile: scratch.file(name))
-            let error = try #require(throws: ArchiveError.self) { _ = try entries(archive) }
-            #expect(error.hint == "make the archive without --sparse")
+    /// The old GNU format, with and without blocks behind the header, and the three of pax.
+    @Test(arguments: ["--format=gnu", "--sparse-version=0.0", "--sparse-version=0.1", "--sparse-version=1.0"])
+    func sparseFiles(format: String) throws {
+        let program = """
+            import os, sys
+            os.chdir(sys.argv[1])
+            def make(name, size, pieces):
+                with open(name, 'wb') as file:
+                    for place, text in pieces:
+                        file.seek(place)
+                        file.write(text.encode())
+                    file.truncate(size)
+            make('hole', 1 << 20, [])
+            make('end', (1 << 20) + 7, [((1 << 20) + 4, 'end')])
+            make('start', 1 << 20, [(0, 'start')])
+            make('many', 8 << 20, [(n * 131072 + 4096, f'piece {n}' * 700) for n in range(60)])
+            make('plain', 5, [(0, 'plain')])
+            make('d' * 90 + '.long', 1 << 20, [(500000, 'x')])
+            """
+        let names = ["hole", "end", "start", "many", "plain", String(repeating: "d", count: 90) + ".long"]
+        try Shell.run(["python3", "-c", program, scratch.path])
+        try Shell.run(["sh", "-c", "cd \(scratch.path) && tar \(format) -S -cf a.tar \(names.joined(separator: " "))"])
+        let archive = try bytes(ofFile: scratch.file("a.tar"))
+        #expect(archive.count < 2 << 20, "it is sparse")
+        let found = try entries(archive)
+        #expect(found.map { String(decoding: $0.entry.name, as: UTF8.self) } == names)
+        for (name, file) in zip(names, found) {
+            let own = try bytes(ofFile: scratch.file(name))
+            #expect(file.entry.size == Int64(own.count) && file.content == own, "\(name)")
         }
+        // Passed over unread, what follows is found.
+        var reader = TarReader(BytesSource(archive))
+        var count = 0
+        while try reader.next() != nil { count += 1 }
+        #expect(count == names.count)
+        // And unpacked, it takes no more room than before.
+        let target = try Directory.create(path: scratch.file("unpacked"))
+        try LayerExtractor.extract(
+            BytesSource(archive), into: target, mode: .overlay, ownership: getuid() == 0 ? .apply : .record)
+        for name in names {
+            #expect(try bytes(ofFile: scratch.file("unpacked/" + name)) == bytes(ofFile: scratch.file(name)), "\(name)")
+        }
+        var status = stat()
+        #expect(stat(scratch.file("unpacked/hole"), &status) == 0 && status.st_blocks == 0 && status.st_size == 1 << 20)
+    }
+
+    @Test(
+        arguments: [
+            ("major=1,minor=0,name=x,realsize=100", "1\n0\n", "is cut"),
+            ("size=100,map=0,5,3,4", "123456789", "overlaps"),
+            ("size=4,map=0,9", "123456789", "is beyond the end"), ("size=100,map=0,5", "123456789", "says less"),
+            ("size=100,map=0", "", "is odd"), ("size=100,map=-1,9", "123456789", "is negative"),
+            ("size=9223372036854775807,map=0,9", "123456789", "is impossibly large"),
+            ("size=100,map=9223372036854775807,9", "123456789", "overflows"), ("map=0,9", "123456789", "has no size"),
+            ("major=1,minor=0,name=x,realsize=100", "99999999\n0\n", "has too many pieces"),
+        ])
+    func damagedMaps(records: String, content: String, what: String) throws {
+        let program = """
+            import io, sys, tarfile
+            with tarfile.open(sys.argv[1], 'w', format=tarfile.PAX_FORMAT) as archive:
+                entry = tarfile.TarInfo('f')
+                fields, key = {}, None
+                for part in sys.argv[2].split(','):
+                    if '=' in part:
+                        key, part = part.split('=', 1)
+                        fields['GNU.sparse.' + key] = part
+                    else:
+                        fields['GNU.sparse.' + key] += ',' + part
+                entry.pax_headers = fields
+                data = sys.argv[3].encode()
+                if 'GNU.sparse.major' in fields: data = data.ljust(512, b'\\0')
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+            """
+        try Shell.run(["python3", "-c", program, scratch.file("a.tar"), records, content])
+        let archive = try bytes(ofFile: scratch.file("a.tar"))
+        let error = #expect(throws: ArchiveError.self, "a map that \(what)") { try entries(archive) }
+        #expect(error?.code == .malformed, "\(what)")
     }
 }

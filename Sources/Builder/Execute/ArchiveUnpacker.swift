@@ -37,11 +37,15 @@ struct ArchiveUnpacker {
     func unpack(_ file: HostPath, into folder: LayeredRoot.Folder, _ editor: inout LayerEditor) throws(BuildError) {
         do {
             var pass = self
+            var unpacked: Int64 = 0
             let size = limit.bytes(ofSize: try Node.read(file, .apply)?.size ?? 0)
             var reader = TarReader(try DecompressingSource(try FileSource(path: file.text), limit: size))
             while let entry = try reader.next() {
-                // Before it is written, if the archive says so itself.
-                guard entry.size <= size else { throw ArchiveError.tooLarge(size, place: entry.displayName) }
+                // Before it is written, if the archive says so itself. Sparse files are more than what is read of them.
+                unpacked = unpacked.addingReportingOverflow(entry.size).partialValue
+                guard entry.size <= size, 0...size ~= unpacked else {
+                    throw ArchiveError.tooLarge(size, place: entry.displayName)
+                }
                 try pass.unpack(entry, &reader, into: folder, &editor)
             }
         } catch let error as BuildError {
@@ -108,11 +112,18 @@ struct ArchiveUnpacker {
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
             defer { buffer.deallocate() }
             while true {
+            var hasHoles = false
                 let count = try reader.read(into: buffer)
                 if count == 0 { break }
-                try FileContent.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: descriptor.raw, host)
+                let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                if count >= 4_096, Zeros.fill(piece), Zeros.skip(count, in: descriptor.raw) {
+                    hasHoles = true
+                } else {
+                    try FileContent.write(piece, to: descriptor.raw, host)
+                }
             }
             try editor.writer.apply(node, to: host)
+            if hasHoles { try FileContent.setSize(descriptor.raw, entry.size, host) }
             for (key, value) in entry.xattrs where FileCalls.isOfImage(key) {
                 try FileCalls.setAttribute(host, key, value)
             }

@@ -1,3 +1,4 @@
+import Archive
 import Glibc
 import Synchronization
 
@@ -63,7 +64,10 @@ final class DeferredFile: Sendable {
         try FileContent.stream(source, origin) { (bytes) throws(BuildError) in
             left -= Int64(bytes.count)
             guard left >= 0 else { throw changed }
-            try FileContent.write(bytes, to: target.raw, path)
+            // The file has its size already.
+            if !Zeros.fill(bytes) || !Zeros.skip(bytes.count, in: target.raw) {
+                try FileContent.write(bytes, to: target.raw, path)
+            }
             try body(bytes)
         }
         guard left == 0 else { throw changed }

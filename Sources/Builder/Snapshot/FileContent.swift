@@ -1,3 +1,4 @@
+import Archive
 import CLinux
 import Glibc
 
@@ -61,14 +62,77 @@ enum FileContent {
     ) throws(BuildError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
         defer { buffer.deallocate() }
+        var holes = Holes(of: descriptor.raw)
         while true {
-            let count = Glibc.read(descriptor.raw, buffer.baseAddress, buffer.count)
+            if let hole = try holes?.next(path) {
+                buffer.initializeMemory(as: UInt8.self, repeating: 0)
+                var left = hole
+                while left > 0 {
+                    let count = Int(min(left, Int64(buffer.count)))
+                    try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                    left -= Int64(count)
+                }
+                continue
+            }
+            let wanted = min(Int64(buffer.count), holes?.untilHole ?? .max)
+            let count = Glibc.read(descriptor.raw, buffer.baseAddress, Int(wanted))
             if count < 0 {
                 if errno == EINTR { continue }
                 throw path.failure("read the file")
             }
             if count == 0 { return }
+            holes?.passed(count)
             try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+    }
+
+    static func setSize(_ descriptor: Int32, _ size: Int64, _ path: HostPath) throws(BuildError) {
+        guard ftruncate(descriptor, off_t(size)) == 0 else { throw path.failure("set the size of the file") }
+    }
+
+    /// The way through a file that takes less room than it has bytes: what is not on the disk is not read.
+    private struct Holes {
+        private let descriptor: Int32
+        private let size: Int64
+        private var position: Int64 = 0
+        /// Where the bytes end that are on the disk.
+        private var end: Int64 = 0
+
+        /// lseek(2): SEEK_DATA and SEEK_HOLE, which glibc has behind _GNU_SOURCE.
+        private static let toData: Int32 = 3
+        private static let toHole: Int32 = 4
+
+        /// `nil` for a file without holes.
+        init?(of descriptor: Int32) {
+            var status = stat()
+            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+                Int64(status.st_blocks) * 512 < Int64(status.st_size)
+            else { return nil }
+            self.descriptor = descriptor
+            size = Int64(status.st_size)
+        }
+
+        var untilHole: Int64 { position < end ? end - position : .max }
+
+        mutating func passed(_ count: Int) { position += Int64(count) }
+
+        /// The length of the hole at this place; `nil` where there is none. The file is read on behind it.
+        mutating func next(_ path: HostPath) throws(BuildError) -> Int64? {
+            guard position >= end, position < size else { return nil }
+            var data = Int64(lseek(descriptor, off_t(position), Self.toData))
+            if data < 0 {
+                guard errno == ENXIO else {
+                    // A file system that does not tell.
+                    end = size
+                    return nil
+                }
+                data = size
+            }
+            let hole = Int64(data < size ? lseek(descriptor, off_t(data), Self.toHole) : off_t(size))
+            guard hole >= 0, lseek(descriptor, off_t(data), SEEK_SET) >= 0 else { throw path.failure("read the file") }
+            let length = data - position
+            (position, end) = (data, max(hole, data))
+            return length > 0 ? length : nil
         }
     }
 
@@ -105,6 +169,15 @@ enum FileContent {
     /// Copies a file's bytes into one that is open for writing, inside the kernel where it can.
     static func copy(_ source: HostPath, to descriptor: Int32, _ target: HostPath) throws(BuildError) {
         let from = try open(source)
+        if Holes(of: from.raw) != nil {
+            var size: Int64 = 0
+            try stream(from, source) { (bytes) throws(BuildError) in
+                size += Int64(bytes.count)
+                if Zeros.fill(bytes), Zeros.skip(bytes.count, in: descriptor) { return }
+                try write(bytes, to: descriptor, target)
+            }
+            return try setSize(descriptor, size, target)
+        }
         while true {
             let count = copy_file_range(from.raw, nil, descriptor, nil, 1 << 30, 0)
             if count == 0 { return }
