@@ -122,6 +122,43 @@ struct EntryWriter {
         try parent.setTime(name, entry.time)
     }
 
+    /// Gives a file of any kind, which has an owner, mode and time already, others.
+    func relabel(
+        _ path: [UInt8], _ status: FileStatus, as attributes: LayerTree.DirectoryAttributes, in root: Directory,
+        _ summary: inout ExtractionSummary
+    ) throws(FileSystemError) {
+        var attributes = attributes
+        if status.type == .symlink { attributes.mode = status.mode }
+        let isSame = attributes.mode == status.mode && attributes.time == status.mtime && attributes.xattrs.isEmpty
+        switch ownership {
+        case .apply:
+            if isSame, status.uid == attributes.uid, status.gid == attributes.gid { return }
+        case .record:
+            let record = status.type == .file ? try OwnershipRecord.read(path, in: root) : nil
+            if isSame, status.type == .file, record?.uid ?? 0 == attributes.uid, record?.gid ?? 0 == attributes.gid {
+                return
+            }
+            // Nobody but root writes to what its mode closes.
+            if status.type == .file, status.mode & 0o600 != 0o600 { try root.setMode(path, status.mode | 0o600) }
+            // What the record says beside the owner stays.
+            if let record, record.node != nil || record.uid != attributes.uid || record.gid != attributes.gid {
+                let node = record.node.map {
+                    OwnershipRecord.Node(mode: $0.mode & S_IFMT | attributes.mode, rdev: $0.rdev)
+                }
+                let changed = OwnershipRecord(uid: attributes.uid, gid: attributes.gid, node: node)
+                try root.setAttribute(path, OwnershipRecord.attribute, changed.text)
+                if node != nil { return try root.setTime(path, attributes.time) }
+            }
+        }
+        guard status.type == .file else {
+            let entry = TarEntry(name: path, kind: .fifo, uid: attributes.uid, gid: attributes.gid)
+            try setOwner(of: entry, path, in: root)
+            if status.type != .symlink { try root.setMode(path, attributes.mode) }
+            return try root.setTime(path, attributes.time)
+        }
+        try apply(attributes, of: path, to: try root.openFile(path, flags: O_RDONLY | O_NOFOLLOW), &summary)
+    }
+
     /// The owner of a file that can carry no record of users.
     private func setOwner(of entry: TarEntry, _ name: [UInt8], in parent: Directory) throws(FileSystemError) {
         switch ownership {

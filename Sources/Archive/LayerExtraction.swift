@@ -10,9 +10,20 @@ struct LayerExtraction {
     private let limits: ExtractionLimits
     /// Hard links whose target was not there yet: it may follow, or be in a lower layer.
     private var links: [TarEntry] = []
+    /// What the headers of hard links say of their files, in the archive's order.
+    private var relabelled: [Relabelling] = []
     private var held = 0
     /// What this layer brought, which its own marks do not remove. Only kept where marks remove at all.
     private var brought: Set<[UInt8]> = []
+
+    /// A hard link's header is the last word for its file, as in Docker. A file gets its attributes beside the reading of the archive,
+    /// so this has to wait for the end.
+    private struct Relabelling {
+        /// The link's and its target's: either may be another file by then.
+        let paths: [[UInt8]]
+        let inode: UInt64
+        let attributes: LayerTree.DirectoryAttributes
+    }
 
     init(tree: LayerTree, ownership: OwnershipPolicy, limits: ExtractionLimits) {
         self.tree = tree
@@ -70,6 +81,7 @@ struct LayerExtraction {
     mutating func finish() throws(ArchiveError) {
         try finishLinks()
         summary.skippedAttributes += try finisher.finish().skippedAttributes
+        for item in relabelled { try relabel(item) }
         if tree.pending[[]] == nil, let lower = tree.lowers.first {
             let attributes = try at([]) { () throws(FileSystemError) in
                 try tree.attributes(of: [], in: lower, try lower.status(""))
@@ -166,8 +178,8 @@ struct LayerExtraction {
             try tree.find(target, includingLowers: includingLowers)
         }
         guard let name = names.last, let found else {
-            var waiting = entry
-            waiting.xattrs = [:]
+            let waiting = entry
+            held += waiting.xattrs.reduce(0) { $0 + $1.key.utf8.count + $1.value.count }
             held += waiting.name.count + waiting.linkName.count + 256
             links.append(waiting)
             return
@@ -195,6 +207,23 @@ struct LayerExtraction {
         let root = tree.root
         try replacing(entry, path, name, in: parent) { _, _ throws(FileSystemError) in
             try parent.link(name, to: source, in: root)
+        }
+        let made = try at(entry) { () throws(FileSystemError) in try parent.status(name) }
+        let attributes = EntryWriter.attributes(of: entry)
+        held += path.count + source.count + 256
+        held += attributes.xattrs.reduce(0) { $0 + $1.key.utf8.count + $1.value.count }
+        relabelled.append(Relabelling(paths: [path, source], inode: made.inode, attributes: attributes))
+    }
+
+    private mutating func relabel(_ item: Relabelling) throws(ArchiveError) {
+        let root = tree.root
+        for path in item.paths {
+            let isDone = try at(path) { () throws(FileSystemError) in
+                guard let status = try root.statusIfPresent(path), status.inode == item.inode else { return false }
+                try writer.relabel(path, status, as: item.attributes, in: root, &summary)
+                return true
+            }
+            if isDone { return }
         }
     }
 

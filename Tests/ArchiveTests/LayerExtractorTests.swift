@@ -44,7 +44,8 @@ struct LayerExtractorTests {
         let odd: [UInt8] = [0xff, 0xfe, 0x20]
         let summary = try extract([
             .directory("./", mode: 0o711), .directory("d", mode: 0o1777), .file("d/f", "text", mode: 0o4750),
-            .symlink("d/l", "../d/f"), .hardLink("h", "./d/f"), .node("fifo", .fifo), .file(odd, "odd"),
+            .symlink("d/l", "../d/f"), .hardLink("h", "./d/f").with { $0.mode = 0o4750 }, .node("fifo", .fifo),
+            .file(odd, "odd"),
             .file("n").with { $0.xattrs = ["user.note": [1, 0]] },
         ])
         #expect(summary.entries == 8 && summary.bytes == 7)
@@ -88,7 +89,8 @@ struct LayerExtractorTests {
             .directory("d", mode: 0o555).with { ($0.uid, $0.gid) = (7, 8) },
             .file("d/f", "x", mode: 0o400).with { $0.uid = 70_000 }, .file("root"),
             .node("null", .characterDevice, 1, 3),
-            .file("d/gone"), .file("d/.wh.old"), .file("x/.wh..wh..opq"), .hardLink("again", "d/f"),
+            .file("d/gone"), .file("d/.wh.old"), .file("x/.wh..wh..opq"),
+            .hardLink("again", "d/f").with { ($0.mode, $0.uid) = (0o400, 70_000) },
         ])
         try asOrdinaryUser {
             let directory = try Directory.create(path: path)
@@ -108,7 +110,11 @@ struct LayerExtractorTests {
             // A link into a lower layer takes the record along.
             let above = try Directory.create(path: path + "-above")
             try LayerExtractor.extract(
-                BytesSource(try tar([.hardLink("own/link", "d/f"), .hardLink("dev", "null")])), into: above,
+                BytesSource(
+                    try tar([
+                        .hardLink("own/link", "d/f").with { $0.uid = 70_000 },
+                        .hardLink("dev", "null").with { $0.mode = 0o620 },
+                    ])), into: above,
                 mode: .overlay,
                 ownership: .record, lowers: [directory])
             #expect(try OwnershipRecord.read("own/link", in: above) == OwnershipRecord(uid: 70_000, gid: 0))
@@ -125,7 +131,8 @@ struct LayerExtractorTests {
         try extract(
             [
                 .hardLink("early", "late"), .file("late", "late"), .hardLink("b", "a"), .hardLink("a", "late"),
-                .hardLink("bin/tool", "/usr/tool"), .hardLink("sym", "usr/sym"), .hardLink("self", "self2"),
+                .hardLink("bin/tool", "/usr/tool").with { $0.mode = 0o755 }, .hardLink("sym", "usr/sym"),
+                .hardLink("self", "self2"),
                 .hardLink("self2", "self2"), .file("self2", "s"), .hardLink("taken", "other"), .file("taken", "old"),
                 .file("other", "new"),
             ], lowers: [base])
@@ -138,6 +145,52 @@ struct LayerExtractorTests {
         #expect(try layer.status("self").inode == layer.status("self2").inode)
         #expect(try text("taken") == "new")
         #expect(try base.status("usr/tool").nlink == 1)
+    }
+
+    /// As in Docker and containerd: whoever unpacks the layer there sees the same.
+    @Test func theLastHeaderOfAHardLinkCounts() throws {
+        let base = try lower("base", [.file("below", "lower", mode: 0o755)])
+        let isRoot = getuid() == 0
+        let other: @Sendable (inout TarEntry) -> Void = {
+            ($0.mode, $0.modified) = (0o600, .init(seconds: 1_200_000_000, nanoseconds: 5))
+            ($0.uid, $0.gid) = (3, 4)
+            $0.xattrs = ["user.note": [7]]
+        }
+        try extract(
+            [
+                .directory("d", mode: 0o500), .file("d/f", "1", mode: 0o4755), .hardLink("d/g", "d/f").with(other),
+                .hardLink("early", "late").with(other), .file("late", "2"),
+                .file("large", String(repeating: "x", count: 200_000)), .hardLink("again", "large").with(other),
+                .symlink("l", "nowhere"), .hardLink("m", "l").with(other), .node("fifo", .fifo),
+                .hardLink("pipe", "fifo").with(other), .hardLink("up", "below").with(other),
+                // The link's name is another file's by the end, and then its target's too.
+                .file("p", "p"), .hardLink("q", "p").with(other), .file("q", "q"),
+                .file("r", "r"), .hardLink("s", "r").with(other), .file("r", "new"), .hardLink("t", "s"),
+                .file("root").with { $0.uid = 9 }, .hardLink("mine", "root"),
+            ], lowers: [base])
+        func owner(_ path: String) throws -> [UInt32] {
+            let status = try layer.status(path)
+            if isRoot { return [status.uid, status.gid] }
+            let record = try OwnershipRecord.read(path, in: layer)
+            return [record?.uid ?? 0, record?.gid ?? 0]
+        }
+        for path in ["d/f", "d/g", "early", "late", "large", "again", "below", "up", "p", "fifo", "pipe"] {
+            let status = try layer.status(path)
+            #expect(status.mode == 0o600, "\(path)")
+            #expect(status.mtime == FileTime(seconds: 1_200_000_000, nanoseconds: 5), "\(path)")
+            guard status.type == .file else { continue }
+            #expect(try owner(path) == [3, 4], "\(path)")
+            #expect(try layer.attribute(path, "user.note") == [7], "\(path)")
+        }
+        #expect(try layer.status("d").mode == 0o500 && layer.status("l").mode == 0o777)
+        #expect(try layer.status("l").mtime == FileTime(seconds: 1_200_000_000, nanoseconds: 5))
+        if isRoot { #expect(try owner("l") == [3, 4] && owner("fifo") == [3, 4]) }
+        #expect(try layer.status("q").mode == 0o644 && owner("q") == [0, 0])
+        #expect(try layer.status("r").mode == 0o644 && text("r") == "new")
+        // The last of several.
+        #expect(try layer.status("s").mode == 0o644 && owner("s") == [0, 0] && text("t") == "r")
+        #expect(try owner("root") == [0, 0])
+        #expect(try base.status("below").mode == 0o755)
     }
 
     @Test func directoriesComeFromBelow() throws {
@@ -243,7 +296,8 @@ struct LayerExtractorTests {
             if number % 5 == 0 { items.append(.file(file.entry.name, "replaced", mode: 0o777)) }
             items.append(file)
             if number % 3 == 0 {
-                items.append(.hardLink("link\(number)", String(decoding: file.entry.name, as: UTF8.self)))
+                let name = String(decoding: file.entry.name, as: UTF8.self)
+                items.append(.hardLink("link\(number)", name).with { $0.mode = file.entry.mode })
             }
         }
         let summary = try extract(items)

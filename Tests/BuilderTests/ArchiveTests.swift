@@ -53,6 +53,62 @@ import Testing
         #expect(try !result.exists("srv/old.txt"))
     }
 
+    /// What `tar -C DIRECTORY .` says of its directory: nothing about the destination.
+    @Test(arguments: [".", "./", "/", "d/..", ".//."]) func theDestinationKeepsItsOwn(name: String) async throws {
+        let bench = try await Workbench()
+        try Self.tar(
+            """
+            [{'name': '\(name)', 'type': 'd', 'mode': 0o700, 'uid': 5, 'gid': 6, 'xattrs': {'user.d': '1'}},
+             {'name': './f', 'data': 'x'}, {'name': 'tmp', 'type': 'd', 'mode': 0o711, 'uid': 7}]
+            """, to: bench.directory.file("context/a.tar"))
+        let result = try await bench.build(
+            """
+            FROM busybox
+            ADD a.tar /tmp
+            ADD a.tar /
+            ADD a.tar /new/deep
+            ADD --chown=8:9 a.tar /owned
+            ADD a.tar /data
+            ADD --link a.tar /tmp
+            """)
+        let tree = try result.tree()
+        #expect(try result.layer(-6)["tmp"]?.short == "d 01777 0:0")
+        // A folder that the archive names with its own name is the archive's.
+        #expect(try result.layer(-5)["tmp"]?.short == "d 0711 7:0")
+        #expect(tree["new"] == "d 0755 0:0" && tree["new/deep"] == "d 0755 0:0")
+        #expect(tree["owned"] == "d 0755 8:9" && tree["owned/f"] == "f 0644 8:9")
+        #expect(tree["srv"] == "d 0755 0:0" && tree["srv/f"] != nil)
+        #expect(try result.layer(-1)["tmp"]?.short == "d 0755 0:0", "linked, it stands on nothing")
+        #expect(try result.layer(-4)["new/deep"]?.xattrs == [:])
+    }
+
+    /// As in Docker and BuildKit.
+    @Test(arguments: [BuildMode.chroot, .ordinaryUser])
+    func theLastHeaderOfAHardLinkCounts(mode: BuildMode) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        try Self.tar(
+            """
+            [{'name': 'f', 'data': 'x', 'mode': 0o4755, 'uid': 5},
+             {'name': 'g', 'type': 'h', 'link': 'f', 'mode': 0o600, 'uid': 3, 'gid': 4, 'xattrs': {'user.f': '2'}},
+             {'name': 'l', 'type': 'l', 'link': 'f', 'mode': 0o777}, {'name': 'm', 'type': 'h', 'link': 'l', 'uid': 3},
+             {'name': 'r', 'uid': 5}, {'name': 's', 'type': 'h', 'link': 'r'},
+             {'name': 'd', 'type': 'd', 'uid': 5}, {'name': 'd', 'type': 'd', 'mode': 0o711}]
+            """, to: bench.directory.file("context/a.tar"))
+        let result = try await bench.build(
+            "FROM busybox\nADD a.tar /to\nADD --chown=8:9 a.tar /owned\nRUN stat -c '%n %a %u:%g' /to/* > /seen\n",
+            mode: mode)
+        let layer = try result.layer(-3)
+        #expect(layer["to/f"]?.short == "f 0600 3:4" && layer["to/f"]?.xattrs == ["user.f": "2"])
+        #expect(layer["to/l"]?.short == "l 0777 3:0 f")
+        #expect(layer["to/r"]?.short == "f 0644 0:0" && layer["to/d"]?.short == "d 0711 0:0")
+        #expect(try result.layer(-2)["owned/f"]?.short == "f 0600 8:9")
+        #expect(
+            try result.text("seen")
+                == "/to/d 711 0:0\n/to/f 600 3:4\n/to/g 600 3:4\n/to/l 777 3:0\n/to/m 777 3:0\n/to/r 644 0:0\n/to/s 644 0:0\n"
+        )
+    }
+
     @Test func replacesWhatIsThere() async throws {
         let bench = try await Workbench()
         try Self.tar(

@@ -76,7 +76,8 @@ struct ArchiveUnpacker {
             node.gid = owner.gid
         }
         guard let name = inside.last else {
-            if entry.kind == .directory { try editor.set(folder, node) }
+            // What `tar -C DIRECTORY .` says of its directory is nothing about the one that ADD unpacks into.
+            if entry.kind == .directory, !isForLayer { try editor.set(folder, node) }
             return
         }
         held += entry.kind == .directory ? entry.name.count + 128 : 0
@@ -111,8 +112,8 @@ struct ArchiveUnpacker {
             let descriptor = try FileContent.create(host)
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
             defer { buffer.deallocate() }
-            while true {
             var hasHoles = false
+            while true {
                 let count = try reader.read(into: buffer)
                 if count == 0 { break }
                 let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
@@ -122,8 +123,8 @@ struct ArchiveUnpacker {
                     try FileContent.write(piece, to: descriptor.raw, host)
                 }
             }
-            try editor.writer.apply(node, to: host)
             if hasHoles { try FileContent.setSize(descriptor.raw, entry.size, host) }
+            try editor.writer.apply(node, to: host)
             for (key, value) in entry.xattrs where FileCalls.isOfImage(key) {
                 try FileCalls.setAttribute(host, key, value)
             }
@@ -174,6 +175,13 @@ struct ArchiveUnpacker {
             try editor.writer.makeHardLink(host, to: own)
         } else {
             try editor.writer.copy(file.host, to: host, file.node)
+        }
+        // The header of a further name is the last word for the file, as in Docker.
+        var last = file.node
+        (last.uid, last.gid, last.mode, last.modified) = (node.uid, node.gid, node.mode, node.modified)
+        try editor.writer.relabel(host, last)
+        for (key, value) in entry.xattrs where FileCalls.isOfImage(key) {
+            try FileCalls.setAttribute(host, key, value)
         }
     }
 

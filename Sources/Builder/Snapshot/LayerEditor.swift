@@ -96,7 +96,7 @@ struct LayerEditor {
     /// Gives a folder of the new layer other metadata.
     mutating func set(_ folder: LayeredRoot.Folder, _ node: Node) throws(BuildError) {
         let host = upper.appending(folder.path)
-        try writer.apply(node.writable, to: host)
+        try writer.relabel(host, node.writable)
         note(host, (node.mode, node.modified))
     }
 

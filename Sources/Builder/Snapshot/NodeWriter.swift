@@ -94,6 +94,16 @@ struct NodeWriter: Sendable {
         try FileCalls.setModified(path, node.modified)
     }
 
+    /// As `apply`, for a file of any kind that has an owner already: that owner is forgotten.
+    func relabel(_ path: HostPath, _ node: Node) throws(BuildError) {
+        switch ownership {
+        case .apply: try giveAway(path, node)
+        case .record: try RecordedOwner.replace(by: node, at: path)
+        }
+        if node.kind != .symlink { try FileCalls.setMode(path, node.mode) }
+        try FileCalls.setModified(path, node.modified)
+    }
+
     /// The same for a regular file that is open for writing, which spares looking its path up again and again.
     ///
     /// - Parameter attributes: sets the extended attributes: after the owner, whose change takes file capabilities away.

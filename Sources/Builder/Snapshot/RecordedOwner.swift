@@ -49,6 +49,25 @@ enum RecordedOwner {
         try FileCalls.setAttribute(path, OwnershipRecord.attribute, record.text)
     }
 
+    /// As `write`, where there may be a record already.
+    static func replace(by node: Node, at path: HostPath) throws(BuildError) {
+        guard node.uid == 0 && node.gid == 0 else { return try write(node, to: path) }
+        let record = OwnershipRecord(uid: 0, gid: 0)
+        switch node.kind {
+        case .characterDevice, .blockDevice: try write(node, to: path)
+        case .file, .directory:
+            guard has(OwnershipRecord.attribute, path) else { return }
+            try FileCalls.setAttribute(path, OwnershipRecord.attribute, record.text)
+        case .symlink, .fifo, .socket:
+            guard has(OwnershipRecord.markerAttribute, path) else { return }
+            try setPrivileged(path, OwnershipRecord.markerAttribute, record.marker)
+        }
+    }
+
+    private static func has(_ name: String, _ path: HostPath) -> Bool {
+        path.withCString { lgetxattr($0, name, nil, 0) } >= 0
+    }
+
     /// Sets an attribute that only root may set. Where no user namespace can be made either, the build says so.
     static func setPrivileged(_ path: HostPath, _ name: String, _ value: [UInt8]) throws(BuildError) {
         let result = path.withCString { file in
