@@ -38,4 +38,58 @@ import Testing
         ) { $0.platform = try Platform("linux/\(other)") }
         #expect(!notes(quiet.log).contains { $0.hasSuffix("(InvalidBaseImagePlatform)") })
     }
+
+    /// What BuildKit passes over without a word is done as it does it, and told.
+    @Test(arguments: [
+        ("COPY --chown=ghost f /x", "there is no user 'ghost' in the image", "UnknownOwner"),
+        ("COPY --chown=app:ghosts f /x", "there is no group 'ghosts' in the image", "UnknownOwner"),
+        ("ADD --chown=ghost --link f /x/", "there is no user 'ghost' in the image", "UnknownOwner"),
+        ("USER ghost\nWORKDIR /w", "there is no user 'ghost' in the image", "UnknownOwner"),
+        ("COPY nothing* /x/", "nothing in the build context matches 'nothing*'", "CopyMatchesNothing"),
+        ("COPY f d/[xy] /x/", "nothing in the build context matches 'd/[xy]'", "CopyMatchesNothing"),
+        ("COPY --parents d/*/none* /x/", "nothing in the build context matches 'd/*/none*'", "CopyMatchesNothing"),
+        ("COPY --from=busybox /bin/nothing* /x/", "nothing in busybox matches '/bin/nothing*'", "CopyMatchesNothing"),
+        ("ADD *.tgz /x/", "nothing in the build context matches '*.tgz'", "CopyMatchesNothing"),
+    ])
+    func whatIsPassedOverIsTold(lines: String, message: String, rule: String) async throws {
+        let bench = try await Workbench()
+        try bench.write("f")
+        try bench.write("d/sub/g")
+        let line = 1 + lines.split(separator: "\n").count
+        let found = notes(try await bench.build("FROM busybox\n\(lines)\n").log).filter { $0.hasPrefix("Dockerfile:") }
+        #expect(found.count == 1)
+        #expect(found.first?.hasPrefix("Dockerfile:\(line):1: \(message)") == true, "\(found)")
+        #expect(found.first?.hasSuffix("(\(rule))") == true, "\(found)")
+        // The layer is known by now, and that is no way around the error.
+        let error = await #expect(throws: BuildError.self) {
+            try await bench.build("# check=error=true\nFROM busybox\n\(lines)\n")
+        }
+        #expect(error?.place == "Dockerfile:\(line + 1):1")
+        #expect(error?.cause?.hasPrefix(message) == true && error?.cause?.hasSuffix("(\(rule))") == true)
+        let quiet = try await bench.build("# check=error=true;skip=\(rule)\nFROM busybox\n\(lines)\n")
+        #expect(notes(quiet.log).filter { $0.hasPrefix("Dockerfile:") } == [])
+        var commented = lines.split(separator: "\n").map(String.init)
+        commented.insert("# check=skip=\(rule)", at: commented.count - 1)
+        let own = try await bench.build("# check=error=true\nFROM busybox\n\(commented.joined(separator: "\n"))\n")
+        #expect(notes(own.log).filter { $0.hasPrefix("Dockerfile:") } == [])
+    }
+
+    @Test func whatIsFoundIsNotTold() async throws {
+        let bench = try await Workbench()
+        try bench.write("f")
+        try bench.write("empty/.keep")
+        _ = try await bench.build(
+            """
+            # check=error=true
+            FROM busybox
+            COPY --chown=app:extra f* /x/
+            COPY --chown=4000:5000 f /y
+            COPY --exclude=.keep empty /z/
+            COPY --parents ./f* /p/
+            USER app
+            WORKDIR /w
+            USER 4000
+            WORKDIR /v
+            """)
+    }
 }

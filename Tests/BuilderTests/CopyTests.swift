@@ -46,6 +46,57 @@ import Testing
         #expect(try result.text("eight") == "a")
     }
 
+    /// A link that an earlier source of the same instruction made is no way to anywhere; one that was there before is.
+    @Test func laterSourcesReplaceTheLinksOfEarlierOnes() async throws {
+        let bench = try await Workbench()
+        try bench.write("tree/x")
+        for (name, target) in [("a", "/srv/a"), ("b", "x"), ("c", "nowhere"), ("e", "/srv/old.txt")] {
+            try bench.link("tree/\(name)", to: target)
+            try bench.write(name, "the file \(name)")
+        }
+        try ArchiveTests.tar(
+            "[{'name': 'a', 'type': 'l', 'link': '/srv/from-tar'}]", to: bench.directory.file("context/links.tar"))
+        let result = try await bench.build(
+            """
+            FROM busybox
+            RUN mkdir /i /f && ln -s /srv/through /i/g && ln -s /f/a /f/before
+            COPY tree/ a b c e /d/
+            ADD links.tar a /t/
+            COPY <<a tree/ <<g /i/
+            inline a
+            a
+            inline g
+            g
+            COPY --link tree/ a /linked/
+            COPY tree/ a <<before /f/
+            through two
+            before
+            """)
+        for name in ["a", "b", "c", "e"] { #expect(try result.text("d/\(name)") == "the file \(name)") }
+        #expect(try result.text("i/a") == "inline a\n" && result.text("d/x") == "")
+        #expect(try result.text("t/a") == "the file a" && result.text("linked/a") == "the file a")
+        #expect(try result.text("srv/through") == "inline g\n")
+        // Through the old link, and not through the new one that it leads to.
+        #expect(try result.text("f/a") == "through two\n")
+        #expect(try !result.exists("srv/a") && !result.exists("srv/from-tar") && !result.exists("d/nowhere"))
+    }
+
+    /// As BuildKit: by the rules of `--chown`, under which a number is both.
+    @Test func theWorkingDirectoryBelongsToTheUser() async throws {
+        let bench = try await Workbench()
+        let steps = [
+            ("5", "5:5"), ("5:7", "5:7"), ("1000", "1000:1000"), ("app", "1000:1000"), ("app:extra", "1000:2000"),
+            ("4000000000", "4000000000:4000000000"), ("0:5", "0:5"), ("nobody-knows", "0:0"),
+        ]
+        let lines = steps.enumerated().map { "USER \($1.0)\nWORKDIR /w\($0)/deep" }.joined(separator: "\n")
+        let tree = try await bench.build("FROM busybox\n\(lines)\nUSER 5\nWORKDIR /tmp\n").tree()
+        for (index, step) in steps.enumerated() {
+            #expect(tree["w\(index)"] == "d 0755 \(step.1)", "USER \(step.0)")
+            #expect(tree["w\(index)/deep"] == "d 0755 \(step.1)", "USER \(step.0)")
+        }
+        #expect(tree["tmp"] == "d 01777 0:0")
+    }
+
     @Test func refusesWhatCannotBe() async throws {
         let bench = try await Workbench()
         try bench.write("f", "f")

@@ -11,7 +11,7 @@ struct StepKey: Sendable {
     let record: StepRecord
 
     /// Raised when a step of unchanged input would give another layer.
-    private static let version = "slipway.step.3"
+    private static let version = "slipway.step.4"
 
     /// - Parameters:
     ///   - chain: the layers below; `nil` on scratch.
@@ -61,5 +61,5 @@ extension CopyStep {
     }
 
     /// Whether the owner is a name, which the files below know.
-    var looksUpOwner: Bool { owner.map { !$0.utf8.allSatisfy { (0x30...0x3a).contains($0) } } ?? false }
+    var looksUpOwner: Bool { owner.map(UserLookup.looksUp) ?? false }
 }

@@ -1,3 +1,4 @@
+import Dockerfile
 import OCI
 
 extension BuildRun {
@@ -5,14 +6,16 @@ extension BuildRun {
     ///
     /// - Parameter deferred: takes large files of the context.
     func perform(
-        _ step: CopyStep, on files: StageFiles, deferring deferred: DeferredFiles?
+        _ step: CopyStep, of planned: PlannedStep, on files: StageFiles, deferring deferred: DeferredFiles?
     ) async throws(BuildError) -> HostPath {
         // What is linked stands on nothing.
         let root =
             step.isLinked && !step.looksUpOwner
             ? LayeredRoot(layers: [], ownership: builder.store.ownership)
             : try await names(of: files, looksUpNames: step.looksUpOwner)
-        let owner = try step.owner.map { (text) throws(BuildError) in try UserLookup(of: root).owner(text) }
+        let owner = try step.owner.map { (text) throws(BuildError) in
+            try self.owner(text, in: root, of: planned)
+        }
         let path = step.destination
         let options = CopyOptions(
             destination: ImagePath(path), isDirectory: path.hasSuffix("/"), owner: owner, mode: step.mode,
@@ -20,24 +23,25 @@ extension BuildRun {
         let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
         var editor = try LayerEditor(over: below, upper: try newDirectory())
         switch step.origin {
-        case _ where !step.takesFromOrigin: editor = try await copyRemote(step, into: editor, options)
+        case _ where !step.takesFromOrigin: editor = try await copyRemote(step, of: planned, into: editor, options)
         case .context:
             var source = try await contexts.main()
             source.deferred = step.unpacks ? nil : deferred
-            editor = try await copy(step, from: source, into: editor, options)
+            editor = try await copy(step, of: planned, from: source, into: editor, options)
         case .stage(let index):
             let source = LayeredSource(try await self.root(ofStage: index), displayName: "stage \(index)")
-            editor = try await copy(step, from: source, into: editor, options)
+            editor = try await copy(step, of: planned, from: source, into: editor, options)
         case .named(let name):
             switch plan.sources[name] {
             case .image(let base):
                 let layers = try await directories(of: base)
                 let tree = LayeredRoot(layers: layers, ownership: builder.store.ownership)
-                editor = try await copy(step, from: LayeredSource(tree, displayName: name), into: editor, options)
+                editor = try await copy(
+                    step, of: planned, from: LayeredSource(tree, displayName: name), into: editor, options)
             case .context:
                 var source = try await contexts.named(name)
                 source.deferred = step.unpacks ? nil : deferred
-                editor = try await copy(step, from: source, into: editor, options)
+                editor = try await copy(step, of: planned, from: source, into: editor, options)
             case nil:
                 throw BuildError(.dockerfile, "there is no stage, context or image '\(name)'")
             }
@@ -48,7 +52,7 @@ extension BuildRun {
     }
 
     private func copy<Source: CopySource>(
-        _ step: CopyStep, from source: Source, into editor: LayerEditor, _ options: CopyOptions
+        _ step: CopyStep, of planned: PlannedStep, from source: Source, into editor: LayerEditor, _ options: CopyOptions
     ) async throws(BuildError) -> LayerEditor {
         var engine = CopyEngine(source, into: editor, options: options)
         if step.unpacks { engine.staging = try newDirectory() }
@@ -63,16 +67,19 @@ extension BuildRun {
                     locator, keepsGitDirectory: keepsGitDirectory, into: engine.editor, options)
             }
         }
+        for text in engine.unmatched {
+            try report(.copyMatchesNothing, "nothing in \(source.displayName) matches '\(text)'", at: planned)
+        }
         return engine.editor
     }
 
     /// ADD of nothing but sources from elsewhere: the context is not even listed.
     private func copyRemote(
-        _ step: CopyStep, into editor: LayerEditor, _ options: CopyOptions
+        _ step: CopyStep, of planned: PlannedStep, into editor: LayerEditor, _ options: CopyOptions
     ) async throws(BuildError) -> LayerEditor {
         let nothing = ContextSource(
             tree: try await ContextTree(EmptyContext(), folder: ""), displayName: "the empty context")
-        return try await copy(step, from: nothing, into: editor, options)
+        return try await copy(step, of: planned, from: nothing, into: editor, options)
     }
 
     private func copy(
@@ -117,9 +124,10 @@ extension BuildRun {
     }
 
     /// Makes the working directory with all above it, where it is missing.
-    func makeWorkingDirectory(_ path: String, _ user: String, on files: StageFiles) async throws(BuildError) -> HostPath
-    {
-        let root = try await names(of: files, looksUpNames: !user.isEmpty)
+    func makeWorkingDirectory(
+        _ path: String, _ user: String, of planned: PlannedStep, on files: StageFiles
+    ) async throws(BuildError) -> HostPath {
+        let root = try await names(of: files, looksUpNames: UserLookup.looksUp(user))
         var editor = try LayerEditor(over: root, upper: try newDirectory())
         let resolved = try root.resolve(ImagePath(path))
         switch resolved.item {
@@ -127,10 +135,9 @@ extension BuildRun {
         case .file(let file):
             throw BuildError(.destination, "the working directory \(file.path.text) is a file")
         case nil:
-            let account = user.isEmpty ? nil : try UserLookup(of: root).account(user)
-            let node = Node(
-                directoryMode: 0o755, uid: account?.uid ?? 0, gid: account?.gid ?? 0,
-                modified: .now)
+            // As BuildKit does it: who a directory belongs to follows the rules of `--chown`, not those of a step's user.
+            let owner: (uid: UInt32, gid: UInt32) = user.isEmpty ? (0, 0) : try self.owner(user, in: root, of: planned)
+            let node = Node(directoryMode: 0o755, uid: owner.uid, gid: owner.gid, modified: .now)
             _ = try editor.ensureDirectory(resolved.path, new: node)
         }
         try editor.finish()

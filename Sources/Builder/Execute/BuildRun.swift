@@ -165,8 +165,8 @@ actor BuildRun {
         let deferred = request.ignoredPaths.isEmpty ? DeferredFiles() : nil
         switch step.action {
         case .metadata: return
-        case .copy(let copy): upper = try await perform(copy, on: files, deferring: deferred)
-        case .workdir(let path, let user): upper = try await makeWorkingDirectory(path, user, on: files)
+        case .copy(let copy): upper = try await perform(copy, of: step, on: files, deferring: deferred)
+        case .workdir(let path, let user): upper = try await makeWorkingDirectory(path, user, of: step, on: files)
         case .run(let run): upper = try await perform(run, on: &files)
         }
         if !request.ignoredPaths.isEmpty { try leaveOutIgnored(upper) }
@@ -226,7 +226,9 @@ actor BuildRun {
             step, at: site, on: files.chain, linkedOn: linkedOn,
             base: files.base.map { "\($0.name)@\($0.image.manifestDigest)" },
             times: files.recordLimit, platform: request.platform,
-            variant: request.layerVariant, isRecorded: isRecorded,
+            // A layer that was made with a warning is not what somebody wants who asks for none.
+            variant: request.layerVariant + (plan.failsOnWarnings && !step.checks.isEmpty ? ["strict"] : []),
+            isRecorded: isRecorded,
             hasher: StepHasher(
                 plan: plan, contexts: contexts, stageNames: names, countsReaders: true,
                 cacheNamespace: request.cacheNamespace))

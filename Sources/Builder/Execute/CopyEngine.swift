@@ -23,6 +23,10 @@ struct CopyEngine<Source: CopySource> {
     let options: CopyOptions
     /// Where ADD puts a file to look into it, beside the new layer; `nil` when nothing is unpacked.
     var staging: HostPath?
+    /// Patterns that nothing matched.
+    private(set) var unmatched: [String] = []
+    /// How many things were taken, whatever became of them.
+    private var taken = 0
     /// From the folder that things are merged into down to where the walk is.
     private var trail: [Step] = []
 
@@ -46,7 +50,9 @@ struct CopyEngine<Source: CopySource> {
         source.forgetLinks()
         let pattern = SourcePattern(text)
         let filter = try SourceFilter(excludes: options.excludes)
-        for path in try pattern.matches(in: source) {
+        let found = try pattern.matches(in: source)
+        if found.isEmpty { unmatched.append(text) }
+        for path in found {
             guard let item = try source.resolve(path, followingLast: true) else {
                 throw BuildError(
                     .missingSource, "\(text) is a symbolic link that leads nowhere in \(source.displayName)")
@@ -67,6 +73,7 @@ struct CopyEngine<Source: CopySource> {
         let (base, below) = PathRules.pivot(text)
         let filter = try SourceFilter(pattern: below, excludes: options.excludes)
         var isFound = GlobMatch.hasWildcards(below)
+        let before = taken
         for path in try SourcePattern(base).matches(in: source) {
             guard let item = try source.resolve(path, followingLast: true), source.isDirectory(item) else {
                 throw BuildError(.missingSource, "\(base) is not a directory in \(source.displayName)")
@@ -76,6 +83,7 @@ struct CopyEngine<Source: CopySource> {
             try await copyChildren(of: item, to: folder, filter)
         }
         guard isFound || GlobMatch.hasWildcards(base) else { throw SourcePattern(text).missing(in: source) }
+        if taken == before, GlobMatch.hasWildcards(text) { unmatched.append(text) }
     }
 
     /// Whether a path leads to something through folders alone. Folders that are links cannot be made again elsewhere.
@@ -147,8 +155,9 @@ struct CopyEngine<Source: CopySource> {
         }
         var target = options.destination
         if try needsName() { target = target.appending(name) }
-        // A link at the very place is followed as well, and its target overwritten.
-        let resolved = try editor.view.resolve(target).path
+        // A link at the very place is followed as well, and its target overwritten; but one that this very instruction made, from
+        // a source before, makes room.
+        let resolved = try editor.view.resolve(target, butIn: editor.upper).path
         guard let last = resolved.last else {
             throw BuildError(.destination, "cannot replace the directory / by a file")
         }
@@ -183,6 +192,7 @@ struct CopyEngine<Source: CopySource> {
             let isTaken = filter.takes(path)
             guard source.isDirectory(child) else {
                 guard isTaken else { continue }
+                taken += 1
                 let folder = try currentFolder()
                 // In a folder of its own nothing looks at a name again before the walk is over.
                 let isOwn = trail.last?.isOwn == true
@@ -196,6 +206,7 @@ struct CopyEngine<Source: CopySource> {
             var step = Step(name: name, item: child)
             var node: Node?
             if isTaken {
+                taken += 1
                 let own = options.applied(to: try source.node(of: child))
                 let (folder, isEmpty) = try editor.ensured(name, of: try currentFolder(), new: own)
                 try source.copyAttributes(of: child, to: editor.upper.appending(folder.path), editor.writer)

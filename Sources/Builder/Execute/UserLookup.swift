@@ -79,6 +79,9 @@ struct UserLookup {
         return account
     }
 
+    /// Whether an owner is a name, which the image's files know.
+    static func looksUp(_ owner: String) -> Bool { !owner.utf8.allSatisfy { (0x30...0x3a).contains($0) } }
+
     /// The owner that `--chown` means. A name that the image does not know is 0, as in other builders.
     func owner(_ text: String) -> (uid: UInt32, gid: UInt32) {
         let (name, group) = Self.split(text)
@@ -90,6 +93,17 @@ struct UserLookup {
         }
         if let group { owner.gid = number(ofGroup: group) ?? 0 }
         return owner
+    }
+
+    /// The names of an owner that the image does not know, with what they are.
+    func unknown(in owner: String) -> [String] {
+        let (name, group) = Self.split(owner)
+        var missing: [String] = []
+        if !name.isEmpty, UInt32(name) == nil, !users.contains(where: { $0.name == name }) {
+            missing.append("user '\(name)'")
+        }
+        if let group, number(ofGroup: group) == nil { missing.append("group '\(group)'") }
+        return missing
     }
 
     private func number(ofGroup group: String) -> UInt32? {

@@ -15,6 +15,8 @@ struct BuildPlan: Sendable {
     var warnings: [String]
     /// What SOURCE_DATE_EPOCH says; `nil` when it is not given.
     var sourceDate: Int64?
+    /// Whether a warning fails the build: `# check=error=true`.
+    var failsOnWarnings = false
 
     func stage(_ index: Int) -> PlannedStage? { stages.first { $0.index == index } }
 }
@@ -69,6 +71,8 @@ struct PlannedStep: Sendable {
     let action: Action
     /// `nil` for what leaves no history.
     var history: History?
+    /// The build checks that are on for it, of those that need the files.
+    var checks: Set<LintRule> = []
 
     /// The stages that files are taken from.
     var stages: Set<Int> {

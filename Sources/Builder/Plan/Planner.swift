@@ -47,7 +47,8 @@ struct Planner {
         warnings += request.buildArguments.map(\.0).filter { Self.withoutEffect.contains($0) }
             .map { "the build argument '\($0)' has no effect here" }
         var plan = BuildPlan(
-            stages: [], target: graph.target, sources: sources, warnings: warnings, sourceDate: sourceDate)
+            stages: [], target: graph.target, sources: sources, warnings: warnings, sourceDate: sourceDate,
+            failsOnWarnings: graph.failsOnWarnings)
         var planner = self
         planner.request = request.dated(sourceDate)
         for index in graph.order {
@@ -231,6 +232,7 @@ struct Planner {
                         .missingSource, "scratch holds no files to copy", place: instruction.range.start.description)
                 }
             })
+        planner.checks = { graph.checks($0, $1) }
         if let folder { planner.begin(withFolder: folder, at: node.stage.location) }
         planner.size = plan.stages.last?.plannedSize ?? 0
         for instruction in node.instructions { try planner.apply(instruction) }

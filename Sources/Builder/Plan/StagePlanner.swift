@@ -11,6 +11,8 @@ struct StagePlanner {
     /// The value that `ARG name` without a default takes from outside of the stages.
     let globalValue: (String) -> String?
     let origin: OriginLookup
+    /// Whether a build check is on for an instruction.
+    var checks: (LintRule, Instruction) -> Bool = { _, _ in false }
     private let created: String
     /// The last of each name counts.
     private let buildArguments: [String: String]
@@ -333,6 +335,7 @@ struct StagePlanner {
             step.history = History(
                 created: created, createdBy: text, comment: "buildkit.dockerfile.v0", emptyLayer: !step.hasLayer)
         }
+        step.checks = step.action.checks.filter { checks($0, instruction) }
         if let entry = step.history { history.append(entry) }
         size += step.history?.createdBy?.utf8.count ?? instruction.original.utf8.count
         steps.append(step)
@@ -342,6 +345,22 @@ struct StagePlanner {
         var error = BuildError(instruction.error(.flag, "\(what) is not supported", hint: hint))
         error.code = .unsupported
         return error
+    }
+}
+
+extension PlannedStep.Action {
+    /// The build checks that may find something when the step is done.
+    fileprivate var checks: Set<LintRule> {
+        switch self {
+        case .metadata, .run: return []
+        case .workdir(_, let user): return UserLookup.looksUp(user) ? [.unknownOwner] : []
+        case .copy(let copy):
+            var rules: Set<LintRule> = copy.looksUpOwner ? [.unknownOwner] : []
+            for case .path(let text) in copy.sources where SourcePattern(text).hasWildcards {
+                rules.insert(.copyMatchesNothing)
+            }
+            return rules
+        }
     }
 }
 

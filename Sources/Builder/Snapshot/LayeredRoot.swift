@@ -113,13 +113,17 @@ struct LayeredRoot: Sendable {
 
     /// Follows a path. Names that do not exist are kept as they are, so that the result is where a file would be made.
     ///
-    /// - Parameter followingLast: whether a link at the very end is followed too.
-    func resolve(_ path: ImagePath, followingLast: Bool = true) throws(BuildError) -> Resolved {
-        try resolve(names: path.components, shown: path, followingLast: followingLast)
+    /// - Parameters:
+    ///   - followingLast: whether a link at the very end is followed too.
+    ///   - upper: a layer whose own links are not followed at the very end.
+    func resolve(
+        _ path: ImagePath, followingLast: Bool = true, butIn upper: HostPath? = nil
+    ) throws(BuildError) -> Resolved {
+        try resolve(names: path.components, shown: path, followingLast: followingLast, butIn: upper)
     }
 
     private func resolve(
-        names: [FileName], shown: ImagePath, followingLast: Bool
+        names: [FileName], shown: ImagePath, followingLast: Bool, butIn upper: HostPath?
     ) throws(BuildError) -> Resolved {
         var pending = Array(names.reversed())
         // The folders from the root down; `nil` for those that do not exist yet.
@@ -140,7 +144,8 @@ struct LayeredRoot: Sendable {
             case .folder(let folder):
                 trail.append((name, folder))
             case .file(let file):
-                if file.node.kind == .symlink, followingLast || !pending.isEmpty {
+                let isKept = pending.isEmpty && (!followingLast || upper?.appending(file.path) == file.host)
+                if file.node.kind == .symlink, !isKept {
                     followed += 1
                     guard followed <= Self.linkLimit else {
                         throw BuildError(.destination, "\(shown.text) leads through too many symbolic links")

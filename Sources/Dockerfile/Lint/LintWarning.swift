@@ -54,6 +54,9 @@ package enum LintRule: String, Sendable, CaseIterable {
     case invalidDefinitionDescription = "InvalidDefinitionDescription"
     case exposeProtoCasing = "ExposeProtoCasing"
     case exposeInvalidFormat = "ExposeInvalidFormat"
+    // Slipway's own. What they are about is known when the step is done, by the image's and the context's files.
+    case unknownOwner = "UnknownOwner"
+    case copyMatchesNothing = "CopyMatchesNothing"
 
     /// Only run when asked for by `# check=experimental=…`.
     package var isExperimental: Bool { self == .invalidDefinitionDescription }

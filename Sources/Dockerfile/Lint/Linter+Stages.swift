@@ -23,6 +23,14 @@ extension StageGraph {
         return all.inOrder
     }
 
+    /// Whether a rule is on for an instruction, for those who make a finding while they build.
+    package func checks(_ rule: LintRule, _ instruction: Instruction) -> Bool {
+        var collector = LintCollector(check, source)
+        collector.enter(comments: instruction.comments, in: instruction.source)
+        collector.report(rule, "", at: instruction.range)
+        return !collector.warnings.isEmpty
+    }
+
     /// A finding about a stage's FROM that somebody else makes; `nil` when the file switches its rule off.
     package func warning(_ rule: LintRule, _ message: String, ofStage index: Int) -> LintWarning? {
         guard nodes.indices.contains(index) else { return nil }
