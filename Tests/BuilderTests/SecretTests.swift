@@ -42,6 +42,8 @@ import Testing
     @Test(arguments: BuildMode.allCases) func `secrets of all kinds come as they are`(mode: BuildMode) async throws {
         let bench = try await Workbench()
         guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        // With one id of the machine, users are an appearance.
+        let closed = mode == .ordinaryUser ? "" : "!"
         let large = [UInt8](repeating: UInt8(ascii: "x"), count: 3 << 20)
         let result = try await bench.build(
             """
@@ -50,7 +52,7 @@ import Testing
                 --mount=type=secret,id=bytes,target=/bin/bytes test -f /etc/empty && test ! -s /etc/empty \
                 && wc -c < /srv/new/large > /size && cat /bin/bytes | od -An -tx1 > /bytes && stat -c %a /etc/empty > /mode
             USER 1000
-            RUN --mount=type=secret,id=bytes ! cat /run/secrets/bytes 2>/dev/null
+            RUN --mount=type=secret,id=bytes \(closed) cat /run/secrets/bytes > /dev/null
             RUN --mount=type=secret,id=bytes,uid=1000 cat /run/secrets/bytes | wc -c > /tmp/size
             """, mode: mode
         ) { $0.secrets = ["empty": [], "large": large, "bytes": [0, 255, 10, 0]] }

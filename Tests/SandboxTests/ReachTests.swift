@@ -174,6 +174,24 @@ import Testing
         #expect(msgget(key + 1, 0) == -1)
     }
 
+    /// Root in name only, as an ordinary user's steps are.
+    @Test func `an ordinary user's step reaches no more`() async throws {
+        guard isReady else { return }
+        let name = "slipway-\(UUID().uuidString)"
+        let server = try AbstractSockets(name)
+        defer { withExtendedLifetime(server) {} }
+        for attempt in [["keys"], ["sniff"], ["abstract", name], ["trace", "\(getpid())"], ["queue", "4711"]] {
+            let outcome = try await fixture.run(.namespaces, ["/bin/attack"] + attempt) { $0.hasOneIdentity = true }
+            #expect(outcome.output == "done\n", "\(attempt)")
+        }
+        let profile = try await fixture.run(.namespaces, ["/bin/attack", "profile"]) { $0.hasOneIdentity = true }.output
+        for call in ["keyctl", "bpf", "userfaultfd", "unshare user", "clone user", "mount"] {
+            #expect(profile.contains("\n\(call) EPERM\n"), "\(call)")
+        }
+        let score = try await fixture.run(.namespaces, "cat /proc/self/oom_score_adj") { $0.hasOneIdentity = true }
+        #expect(score.output == "900\n")
+    }
+
     /// Whoever starts the agent may have keys in the session keyring that the agent inherits; the user's own are there too. The
     /// suite below is run with both.
     @Test func `the agent's keys are out of reach`() throws {
