@@ -82,6 +82,14 @@ package protocol ImageRepository: Sendable {
         _ bytes: [UInt8], mediaType: MediaType, tag: String?
     ) async throws(RegistryError) -> Digest
 
+    /// Points a tag at an image whose parts are there, unless another image is found to keep the tag. The same image is
+    /// given its tag as often as one likes.
+    ///
+    /// - Parameter isKept: asked about the image that has the tag now; `true` leaves it there.
+    func claim(
+        _ tag: String, for image: RawManifest, unless isKept: @escaping @Sendable (TagHolder) -> Bool
+    ) async throws(RegistryError) -> TagClaim
+
     /// All tags; none when the repository does not exist.
     func tags() async throws(RegistryError) -> [String]
 
@@ -114,6 +122,16 @@ extension ImageRepository {
     }
 
     package func stream(_ blob: any GrowingBlob) -> StreamedUpload? { nil }
+
+    package func claim(
+        _ tag: String, for image: RawManifest, unless isKept: @escaping @Sendable (TagHolder) -> Bool
+    ) async throws(RegistryError) -> TagClaim {
+        if let holder = try await holder(ofTag: tag), holder.digest != image.digest, isKept(holder) {
+            return .kept(holder, isLost: false)
+        }
+        _ = try await pushManifest(image.bytes, mediaType: image.mediaType, tag: tag)
+        return .given
+    }
 
     package func deleteTag(_ tag: String) async throws(RegistryError) { throw cannotDelete }
 

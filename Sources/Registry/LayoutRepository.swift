@@ -69,42 +69,70 @@ package struct LayoutRepository: ImageRepository {
     ) async throws(RegistryError) -> Digest {
         try await runBlocking { () throws(RegistryError) in
             let digest = Digest.sha256(of: bytes)
-            let place = place(tag.map { .tag($0) } ?? .digest(digest))
-            if let tag, !Reference.isValidTag(tag) {
-                throw RegistryError(
-                    .invalidContent, "the tag is not valid", place: place,
-                    hint: "a tag has up to 128 letters, digits, '_', '.' and '-'")
-            }
-            _ = try ManifestDocument.check(bytes, declared: mediaType, expected: digest, place: place)
-            let references = try ManifestDocument.references(in: bytes, mediaType: mediaType, place: place)
-            let blobs = try store()
-            for reference in references where !blobs.contains(reference.digest) {
-                throw RegistryError(
-                    .contentMissing, "the manifest was not accepted", place: place,
-                    cause: "the layout has no blob \(reference.digest)")
-            }
-            do throws(ContentStoreError) {
-                try blobs.add(bytes)
-            } catch {
-                throw RegistryError(error, place: place)
-            }
-            try index.change { (index) in
-                var entry = Descriptor(mediaType: mediaType, digest: digest, size: Int64(bytes.count))
-                if let tag {
-                    entry.annotations = [Annotation.refName: tag]
-                    index.manifests.removeAll { Self.name(of: $0) == tag || ($0.digest == digest && Self.isBare($0)) }
-                } else if index.manifests.contains(where: { $0.digest == digest }) {
-                    return
-                }
-                // The parts of an index are found through it, and are no images of their own beside it.
-                if mediaType.isIndex {
-                    let parts = Set(references.map(\.digest))
-                    index.manifests.removeAll { Self.isBare($0) && parts.contains($0.digest) }
-                }
-                index.manifests.append(entry)
-            }
+            _ = try write(RawManifest(bytes: bytes, mediaType: mediaType, digest: digest), tag: tag) { _ in false }
             return digest
         }
+    }
+
+    /// Asked and written under one lock: here nobody comes in between.
+    package func claim(
+        _ tag: String, for image: RawManifest, unless isKept: @escaping @Sendable (TagHolder) -> Bool
+    ) async throws(RegistryError) -> TagClaim {
+        try await runBlocking { () throws(RegistryError) in
+            try write(image, tag: tag, unless: isKept).map { .kept($0, isLost: false) } ?? .given
+        }
+    }
+
+    /// - Returns: the image that keeps the tag, where one does.
+    private func write(
+        _ image: RawManifest, tag: String?, unless isKept: (TagHolder) -> Bool
+    ) throws(RegistryError) -> TagHolder? {
+        let place = place(tag.map { .tag($0) } ?? .digest(image.digest))
+        if let tag, !Reference.isValidTag(tag) {
+            throw RegistryError(
+                .invalidContent, "the tag is not valid", place: place,
+                hint: "a tag has up to 128 letters, digits, '_', '.' and '-'")
+        }
+        _ = try ManifestDocument.check(
+            image.bytes, declared: image.mediaType, expected: image.digest, place: place)
+        let references = try ManifestDocument.references(in: image.bytes, mediaType: image.mediaType, place: place)
+        let blobs = try store()
+        for reference in references where !blobs.contains(reference.digest) {
+            throw RegistryError(
+                .contentMissing, "the manifest was not accepted", place: place,
+                cause: "the layout has no blob \(reference.digest)")
+        }
+        do throws(ContentStoreError) {
+            try blobs.add(image.bytes)
+        } catch {
+            throw RegistryError(error, place: place)
+        }
+        var keeper: TagHolder?
+        try index.change { (index) in
+            var entry = image.descriptor
+            if let tag {
+                if let old = self.entry(tag, in: index.manifests), old.digest != image.digest {
+                    let holder = TagHolder(old.digest, try? load(old, place))
+                    if isKept(holder) {
+                        keeper = holder
+                        return
+                    }
+                }
+                entry.annotations = [Annotation.refName: tag]
+                index.manifests.removeAll {
+                    Self.name(of: $0) == tag || ($0.digest == image.digest && Self.isBare($0))
+                }
+            } else if index.manifests.contains(where: { $0.digest == image.digest }) {
+                return
+            }
+            // The parts of an index are found through it, and are no images of their own beside it.
+            if image.mediaType.isIndex {
+                let parts = Set(references.map(\.digest))
+                index.manifests.removeAll { Self.isBare($0) && parts.contains($0.digest) }
+            }
+            index.manifests.append(entry)
+        }
+        return keeper
     }
 
     package func tags() async throws(RegistryError) -> [String] {

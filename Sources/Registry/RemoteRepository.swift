@@ -94,19 +94,26 @@ package struct RemoteRepository: ImageRepository {
     ) async throws(RegistryError) -> Digest {
         let digest = Digest.sha256(of: bytes)
         let selector = tag.map { ManifestSelector.tag($0) } ?? .digest(digest)
+        // The same bytes under the same name: safe to repeat.
+        let answer = try await host.retry.run { () async throws(RegistryError) in
+            try await put(bytes, mediaType, digest, selector)
+        }
+        try await register(bytes, mediaType, digest, answer: answer)
+        return digest
+    }
+
+    /// Writes a manifest; one attempt.
+    func put(
+        _ bytes: [UInt8], _ mediaType: MediaType, _ digest: Digest, _ selector: ManifestSelector
+    ) async throws(RegistryError) -> HTTPResponse {
         let place = place(selector)
         try check(selector, place)
         var call = call("PUT", "manifests/\(selector)", scopes: push, place: place)
         call.headers = ["Content-Type": mediaType.rawValue]
         call.body = .bytes(bytes)
-        let request = call
-        // The same bytes under the same name: safe to repeat.
-        let response = try await host.retry.run { () async throws(RegistryError) in
-            let response = try await host.send(request)
-            guard response.head.isSuccess else {
-                throw host.failure(response, "the manifest was not accepted", place)
-            }
-            return response
+        let response = try await host.send(call)
+        guard response.head.isSuccess else {
+            throw host.failure(response, "the manifest was not accepted", place)
         }
         if let stored = response.headers["Docker-Content-Digest"].flatMap({ try? Digest($0) }),
             stored.algorithm == .sha256, stored != digest
@@ -115,8 +122,7 @@ package struct RemoteRepository: ImageRepository {
                 .digestMismatch, "the registry stored another manifest than it was given", place: place,
                 cause: "\(stored) instead of \(digest)")
         }
-        try await register(bytes, mediaType, digest, answer: response)
-        return digest
+        return response
     }
 
     func check(_ selector: ManifestSelector, _ place: String) throws(RegistryError) {

@@ -30,6 +30,8 @@ package final class FaultProxy: @unchecked Sendable {
     private var spoiled = 0
     private var fault = Fault.dropped
     private var server: StubServer?
+    private var followed = 0
+    private var follower: (@Sendable () -> Void)?
     private var failures = 0
     private var failed: [String: Int] = [:]
     private var kind: @Sendable (StubRequest) -> String? = { _ in nil }
@@ -44,6 +46,11 @@ package final class FaultProxy: @unchecked Sendable {
     /// Spoils the request of this number from now on, counted from 1; 0 for none.
     package func spoil(_ request: Int, with fault: Fault) {
         lock.withLock { (number, spoiled, self.fault) = (0, request, fault) }
+    }
+
+    /// Does something behind the request of this number since the last call of `spoil`, before it is answered.
+    package func follow(_ request: Int, _ action: @escaping @Sendable () -> Void) {
+        lock.withLock { (followed, follower) = (request, action) }
     }
 
     /// Answers the first requests of each kind with status 500, and passes all others on.
@@ -61,15 +68,26 @@ package final class FaultProxy: @unchecked Sendable {
     package var count: Int { lock.withLock { number } }
 
     private func answer(_ request: StubRequest) -> StubReply {
-        let current: Fault? = lock.withLock {
+        let (current, follower): (Fault?, (@Sendable () -> Void)?) = lock.withLock {
             number += 1
-            if let kind = kind(request), failed[kind, default: 0] < failures {
-                failed[kind, default: 0] += 1
-                return .failing
-            }
-            return number == spoiled ? fault : nil
+            return (fault(for: request), number == followed ? self.follower : nil)
         }
-        switch current {
+        let reply = reply(to: request, spoiledBy: current)
+        follower?()
+        return reply
+    }
+
+    /// Under the lock.
+    private func fault(for request: StubRequest) -> Fault? {
+        if let kind = kind(request), failed[kind, default: 0] < failures {
+            failed[kind, default: 0] += 1
+            return .failing
+        }
+        return number == spoiled ? fault : nil
+    }
+
+    private func reply(to request: StubRequest, spoiledBy fault: Fault?) -> StubReply {
+        switch fault {
         case nil: return .raw(pass(request))
         case .dropped: return .raw([])
         case .reset: return .reset([])
