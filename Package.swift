@@ -118,7 +118,7 @@ let package = Package(
             name: "TestSupport", path: "Tests/TestSupport", exclude: ["AgentFakes"], swiftSettings: strict),
         .target(
             name: "AgentFakes",
-            dependencies: ["Agent", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "RegistryPoller"],
+            dependencies: ["Agent", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "Registry", "RegistryPoller"],
             path: "Tests/TestSupport/AgentFakes", swiftSettings: strict),
         suite(
             "AgentTests",

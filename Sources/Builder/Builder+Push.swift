@@ -8,38 +8,41 @@ extension Builder {
     package func push(
         _ image: BuiltImage, to locations: [ImageLocation], progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> PushReport {
-        var report = PushReport()
-        var order: [RepositoryLocation] = []
-        for location in locations where !order.contains(location.repository) { order.append(location.repository) }
-        var tagged: [(any ImageRepository, ImageLocation)] = []
-        let uploads = image.uploads(to: locations, by: self, progress)
-        let config = BuiltImage.Layer(
-            descriptor: image.manifest.config, diffID: image.manifest.config.digest, origin: .built, createdBy: "")
-        try storing { () throws(ContentStoreError) in _ = try store.content.add(image.configBytes) }
-        for layer in image.layers + [config] { await uploads.begin(layer) }
         async let known = names(of: image, among: locations)
-        for repository in order {
-            let names = locations.filter { $0.repository == repository }
-            let remote = try await explained("cannot push to \(repository)") { () throws(RegistryError) in
-                try registry.repository(repository)
-            }
-            guard let first = names.first else { continue }
-            var destination = PushReport.Destination(location: first, digest: image.manifestDigest)
-            try await pushBlobs(of: image, config, as: first, by: uploads, &destination)
-            report.destinations.append(destination)
-            tagged += names.map { (remote, $0) }
-        }
+        let report = try await upload(image, to: locations, progress: progress)
         let present = await known
-        for (remote, location) in tagged {
+        // One repository after the other, in the order in which they are first named.
+        for location in report.destinations.flatMap({ first in
+            locations.filter { $0.repository == first.location.repository }
+        }) {
             try Task.checkBuildCancellation()
             if !present.contains(location) {
                 _ = try await explained("cannot push \(location)") { () async throws(RegistryError) in
-                    try await remote.pushManifest(
+                    try await registry.repository(location.repository).pushManifest(
                         image.manifestBytes, mediaType: image.manifest.mediaType ?? .ociManifest,
                         tag: location.writtenTag)
                 }
             }
             progress(.manifestPushed(image.manifestDigest, to: location))
+        }
+        return report
+    }
+
+    /// Brings all that an image consists of to the repositories of the names, and lets no name lead to it.
+    package func upload(
+        _ image: BuiltImage, to locations: [ImageLocation], progress: @escaping @Sendable (BuildEvent) -> Void
+    ) async throws(BuildError) -> PushReport {
+        var report = PushReport()
+        let uploads = image.uploads(to: locations, by: self, progress)
+        let config = BuiltImage.Layer(
+            descriptor: image.manifest.config, diffID: image.manifest.config.digest, origin: .built, createdBy: "")
+        try storing { () throws(ContentStoreError) in _ = try store.content.add(image.configBytes) }
+        for layer in image.layers + [config] { await uploads.begin(layer) }
+        for location in locations
+        where !report.destinations.contains(where: { $0.location.repository == location.repository }) {
+            var destination = PushReport.Destination(location: location, digest: image.manifestDigest)
+            try await pushBlobs(of: image, config, as: location, by: uploads, &destination)
+            report.destinations.append(destination)
         }
         return report
     }
@@ -94,69 +97,6 @@ extension Builder {
         let summary = "cannot fetch the layer \(descriptor.digest) of \(location)"
         if let failure { throw BuildError(failure.code == .cancelled ? .cancelled : .registry, summary, from: failure) }
         throw BuildError(.registry, summary, cause: "no registry is known for it")
-    }
-
-    /// Gives an image that a repository holds further names, there or elsewhere, with annotations put over its own.
-    ///
-    /// - Returns: the digest under the new names.
-    package func rename(
-        _ digest: Digest, in repository: RepositoryLocation, to locations: [ImageLocation],
-        annotations: [String: String]
-    ) async throws(BuildError) -> Digest {
-        let source = try await explained("cannot read \(repository)@\(digest)") { () throws(RegistryError) in
-            try registry.repository(repository)
-        }
-        let raw = try await explained("cannot read \(repository)@\(digest)") { () async throws(RegistryError) in
-            try await source.manifest(.digest(digest))
-        }
-        guard let raw else {
-            throw BuildError(.registry, "\(repository)@\(digest) is not there any more")
-        }
-        var bytes = raw.bytes
-        var mediaType = raw.mediaType
-        do throws(OCIError) {
-            if mediaType.isIndex {
-                var index = try CanonicalJSON.decode(ImageIndex.self, from: bytes)
-                index.annotations = (index.annotations ?? [:]).merging(annotations) { _, new in new }
-                bytes = try CanonicalJSON.encode(index)
-            } else {
-                var manifest = try CanonicalJSON.decode(Manifest.self, from: bytes)
-                manifest.annotations = (manifest.annotations ?? [:]).merging(annotations) { _, new in new }
-                mediaType = manifest.mediaType ?? mediaType
-                bytes = try CanonicalJSON.encode(manifest)
-            }
-        } catch {
-            throw BuildError(.registry, "cannot read the manifest of \(repository)@\(digest)", from: error)
-        }
-        var result = digest
-        for location in locations {
-            let target = try await explained("cannot push to \(location)") { () throws(RegistryError) in
-                try registry.repository(location.repository)
-            }
-            if location.repository != repository {
-                try await copyBlobs(of: bytes, mediaType, at: repository, to: location)
-            }
-            result = try await explained("cannot push \(location)") { () async throws(RegistryError) in
-                try await target.pushManifest(bytes, mediaType: mediaType, tag: location.tag ?? "latest")
-            }
-        }
-        return result
-    }
-
-    private func copyBlobs(
-        of bytes: [UInt8], _ mediaType: MediaType, at repository: RepositoryLocation, to location: ImageLocation
-    ) async throws(BuildError) {
-        guard !mediaType.isIndex, let manifest = try? CanonicalJSON.decode(Manifest.self, from: bytes) else {
-            throw BuildError(
-                .unsupported, "cannot copy an image of several platforms to \(location)",
-                hint: "build it for that repository")
-        }
-        let uploads = LayerUploads(self, to: [location]) { _ in }
-        for descriptor in [manifest.config] + manifest.layers {
-            let layer = BuiltImage.Layer(
-                descriptor: descriptor, diffID: descriptor.digest, origin: .base(repository), createdBy: "")
-            _ = try await uploads.outcome(of: layer, to: location)
-        }
     }
 }
 

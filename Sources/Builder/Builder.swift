@@ -135,7 +135,7 @@ extension Builder {
 
 extension Task where Success == Never, Failure == Never {
     /// As `checkCancellation`, with the build's own error.
-    static func checkBuildCancellation() throws(BuildError) {
+    package static func checkBuildCancellation() throws(BuildError) {
         if isCancelled { throw BuildError(.cancelled, "the build was cancelled") }
     }
 }

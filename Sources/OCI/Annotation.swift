@@ -15,6 +15,10 @@ package enum Annotation {
     /// Slipway's: the key of everything that the image was made from.
     package static let contentKey = "dev.slipway.content-key"
 
+    /// Slipway's: the build that asked for the image, `BRANCH NAME`, of the repository that `source` names. Others may push to
+    /// the same place.
+    package static let pipeline = "dev.slipway.pipeline"
+
     /// Those of a foreign image that say something about where it comes from.
-    package static let decisive: Set<String> = [created, source, revision, version, contentKey]
+    package static let decisive: Set<String> = [created, source, revision, version, contentKey, pipeline]
 }

@@ -63,13 +63,51 @@ import Testing
         let second = try await builder.push(next, to: [try ImageLocation("\(server.host)/team/other:1")]) { _ in }
         #expect(second.destinations[0].mounted == 2)
 
-        let renamed = try await builder.rename(
-            image.manifestDigest, in: try RepositoryLocation("\(server.host)/team/app"),
-            to: [try ImageLocation("\(server.host)/team/app:2")], annotations: ["k": "v"])
+        let renamed = try await builder.stored(
+            image.manifestDigest, in: try RepositoryLocation("\(server.host)/team/app"), annotations: ["k": "v"])
+        let name = try ImageLocation("\(server.host)/team/app:2")
+        try await builder.upload(renamed, to: [name])
+        #expect(try await builder.claim(name, for: renamed.manifest) { _ in true } == .given)
         let raw = try Shell.run(
             ["skopeo", "inspect", "--raw", "--tls-verify=false", "docker://\(server.host)/team/app:2"]).stdout
         #expect(raw.contains(#""k":"v""#))
-        #expect(renamed != image.manifestDigest)
+        #expect(renamed.manifest.digest != image.manifestDigest)
+    }
+
+    /// Names of `slipway build` are the user's: whatever a push left is completed by the same one again.
+    @Test func `a push that was cut off anywhere is completed by the next`() async throws {
+        let bench = try await Workbench()
+        let server = try await RegistryServer(directory: bench.directory.file("registry"))
+        let proxy = try FaultProxy(before: server.port)
+        var configuration = RegistryConfiguration()
+        configuration.insecureRegistries = [proxy.host]
+        configuration.retry.attempts = 1
+        let builder = try Builder(
+            stateDirectory: bench.directory.file("state"),
+            registry: RegistryAccess(configuration: configuration, keychain: .empty), report: bench.report)
+        try bench.write("f", "x")
+        let image = try await builder.build(bench.request("FROM scratch\nCOPY f /f\n")) { _ in }
+        let direct = access(server)
+        func names(_ number: Int) throws -> [ImageLocation] {
+            try ["one\(number):v1", "one\(number):latest", "two\(number):v1", "two\(number):stable"].map {
+                try ImageLocation("\(proxy.host)/\($0)")
+            }
+        }
+        proxy.spoil(0, with: .failing)
+        _ = try await builder.push(image, to: names(0)) { _ in }
+        let requests = proxy.count
+        for number in 1...requests {
+            proxy.spoil(number, with: number.isMultiple(of: 2) ? .failing : .answerLost)
+            // A question that fails costs nothing but a request.
+            _ = try? await builder.push(image, to: names(number)) { _ in }
+            proxy.spoil(0, with: .failing)
+            _ = try await builder.push(image, to: names(number)) { _ in }
+            for name in try names(number) {
+                guard case .registry(_, let path) = name.repository, let tag = name.tag else { continue }
+                let repository = try direct.repository(.registry(host: server.host, path: path))
+                #expect(try await repository.digest(ofTag: tag) == image.manifestDigest, "\(number): \(name)")
+            }
+        }
     }
 
     @Test func aFailedPushNamesTheRegistry() async throws {

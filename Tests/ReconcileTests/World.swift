@@ -7,8 +7,8 @@ import TestSupport
 
 /// A repository, its host, a registry and a builder in memory, and the agent's cycles over them.
 final class World {
-    let host = FakeGitHost()
-    let registry = FakeRegistry()
+    let host: FakeGitHost
+    let registry: FakeRegistry
     let builder: FakeBuilder
     let forge = InMemoryForge()
     let dispatcher = BuildDispatcher()
@@ -21,8 +21,16 @@ final class World {
     let failures: FailureMemory
     private let disk: TemporaryDirectory
 
-    init() async throws {
-        builder = FakeBuilder(registry)
+    /// - Parameters:
+    ///   - host: where another agent's repository is too.
+    ///   - registry: where another agent pushes too.
+    ///   - agent: what tells the images of this agent from those of others.
+    init(
+        host: FakeGitHost = FakeGitHost(), registry: FakeRegistry = FakeRegistry(), agent: String = "agent"
+    ) async throws {
+        self.host = host
+        self.registry = registry
+        builder = FakeBuilder(registry, name: agent)
         disk = try TemporaryDirectory("world")
         queue = BuildQueue(concurrency: 8, clock: clock)
         failures = await FailureMemory(directory: disk.path, random: { 0 })
@@ -38,8 +46,11 @@ final class World {
 
     /// One cycle of an agent that was just started on an empty disk.
     func cycle(_ mode: CycleMode = .complete) async -> CycleReport {
-        await Reconciler(repository: repository, services: services()).cycle(mode) { _ in }
+        await reconciler().cycle(mode) { _ in }
     }
+
+    /// An agent that was just started on an empty disk.
+    func reconciler() -> Reconciler { Reconciler(repository: repository, services: services()) }
 
     func editor() -> RepositoryEditor { RepositoryEditor(repository, git: services().git) }
 

@@ -89,6 +89,13 @@ package final class CycleRecorder: Sendable {
         }
     }
 
+    /// Keeps a decision that whoever listens was told of already.
+    func note(_ decision: CycleReport.Decision) {
+        state.withLock { report in
+            if !report.decisions.contains(decision) { report.decisions.append(decision) }
+        }
+    }
+
     func fail(_ error: ReconcileError) { state.withLock { $0.fail(error) } }
 
     var hasFailures: Bool { state.withLock { !$0.failures.isEmpty } }

@@ -4,6 +4,8 @@ package struct BuildEnd: Sendable {
     package let result: Result<CycleReport.Image, ReconcileError>
     /// What took its time, where no cycle's report has it.
     package let steps: [CycleReport.Step]
+    /// The image under its names, where there is one.
+    package let named: NamedImage?
 }
 
 /// The builds that are under way, each in a task of its own: a cycle may wait for one, or go on without.

@@ -2,6 +2,12 @@ import Builder
 import Diagnostics
 import OCI
 
+/// An image that was built: what is told of it, and its names.
+struct MadeImage: Sendable {
+    let report: CycleReport.Image
+    let named: NamedImage
+}
+
 /// Carries out one build that is due: waits for its place in the queue, builds, pushes, and remembers how it ended.
 struct BuildRunner: Sendable {
     let services: BuildServices
@@ -10,7 +16,7 @@ struct BuildRunner: Sendable {
     /// - Parameter revision: the commit that is worked on.
     func run(
         _ order: BuildOrder, as key: PipelineKey, at revision: String, in cycle: CycleRecorder
-    ) async -> Result<CycleReport.Image, ReconcileError> {
+    ) async -> Result<MadeImage, ReconcileError> {
         let names = order.names.map(\.description)
         let trace = BuildTrace(
             cycle, clock: clock,
@@ -25,7 +31,8 @@ struct BuildRunner: Sendable {
                 return try await make(order, trace, in: cycle)
             }
             await services.failures.succeeded(key)
-            await trace.ended(.succeeded(digest: image.digest, names: names), in: services.history)
+            await trace.ended(
+                .succeeded(digest: image.report.digest, names: image.report.references), in: services.history)
             return .success(image)
         } catch {
             return .failure(await remember(error, of: order, as: key, trace))
@@ -34,22 +41,31 @@ struct BuildRunner: Sendable {
 
     private func make(
         _ order: BuildOrder, _ trace: BuildTrace, in cycle: CycleRecorder
-    ) async throws(ReconcileError) -> CycleReport.Image {
+    ) async throws(ReconcileError) -> MadeImage {
         let names = order.names.map(\.description)
         trace.announce("Building \(names.joined(separator: ", ")) from \(order.pipeline.dockerfile): \(order.reason)")
         let start = ContinuousClock.now
         let image = try await cycle.phase(.execute, subject: order.pipeline.name) {
             try await services.builder.build(order, progress: trace.handle)
         }
-        try await cycle.phase(.push, subject: order.pipeline.name) {
-            try await image.push(to: order.names, progress: trace.handle)
-        }
+        let settlement = NameSettlement(
+            builder: services.builder, turns: services.naming, order: order, progress: trace.handle)
+        let named = try await cycle.phase(.push, subject: order.pipeline.name) { try await settlement.give(image) }
         let seconds = (ContinuousClock.now - start).seconds
-        trace.announce("Pushed \(names.joined(separator: ", ")) \(image.digest)")
+        for note in named.notes {
+            trace.announce(note)
+            cycle.note(CycleReport.Decision(subject: order.pipeline.name, reason: note))
+        }
+        let given = named.names.map(\.description)
+        if named.digest == image.digest {
+            trace.announce("Pushed \(given.joined(separator: ", ")) \(image.digest)")
+        }
         for layer in image.layers { trace.note(layer) }
-        return CycleReport.Image(
-            pipeline: order.pipeline.name, references: names, digest: image.digest.description,
-            layers: image.layers, isolation: image.isolation, built: true, seconds: seconds)
+        return MadeImage(
+            report: CycleReport.Image(
+                pipeline: order.pipeline.name, references: given, digest: named.digest.description,
+                layers: image.layers, isolation: image.isolation, built: true, seconds: seconds),
+            named: named)
     }
 
     private func remember(

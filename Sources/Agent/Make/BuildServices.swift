@@ -3,6 +3,7 @@ package struct BuildServices: Sendable {
     package private(set) var builder: any ImageBuilding
     package let queue: BuildQueue
     package let dispatcher: BuildDispatcher
+    let naming = NamingTurns()
     package let failures: FailureMemory
     /// `nil`: nothing is kept of what builds did.
     package let history: HistoryStore?

@@ -1,5 +1,6 @@
 package import Builder
 package import OCI
+package import Registry
 import Sandbox
 
 /// Makes images. `Builder` does it in this process; another implementation may have it done elsewhere.
@@ -10,27 +11,31 @@ package protocol ImageBuilding: Sendable {
     func build(
         _ order: BuildOrder, progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> any PushableImage
-    /// Gives an image that a repository holds further names, with annotations put over its own.
-    ///
-    /// - Returns: the digest under the new names.
-    func rename(
-        _ digest: Digest, in repository: RepositoryLocation, to names: [ImageLocation], annotations: [String: String]
-    ) async throws(BuildError) -> Digest
+    /// An image that a repository holds, to be given further names, with annotations put over its own.
+    func stored(
+        _ digest: Digest, in repository: RepositoryLocation, annotations: [String: String]
+    ) async throws(BuildError) -> any PushableImage
+    /// What a name leads to, asked of its registry now; `nil` when there is no such name.
+    func holder(of name: ImageLocation) async throws(BuildError) -> TagHolder?
     /// Removes what earlier builds left and nobody used for so long, now and then; `nil`: for the usual time.
     func collectGarbage(olderThan age: Duration?, now: Int64) async
 }
 
-/// An image that was built and has no name at a registry yet.
+/// An image that is to be given names.
 package protocol PushableImage: Sendable {
     var digest: Digest { get }
     var annotations: [String: String] { get }
     var layers: [CycleReport.Layer] { get }
     /// How RUN steps were isolated; `nil` when there were none.
     var isolation: String? { get }
-    /// Pushes it under all names, the last one at the very end.
-    func push(
+    /// Brings all that it consists of to the repositories of the names, and lets no name lead to it.
+    func upload(
         to names: [ImageLocation], progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError)
+    /// Lets a name lead to it, unless the image that has the name keeps it.
+    func claim(
+        _ name: ImageLocation, unless isKept: @escaping @Sendable (TagHolder) -> Bool
+    ) async throws(BuildError) -> TagClaim
 }
 
 /// The builder of this process.
@@ -44,13 +49,17 @@ struct EmbeddedBuilder: ImageBuilding {
     func build(
         _ order: BuildOrder, progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> any PushableImage {
-        Image(builder: builder, image: try await builder.build(order.request, progress: progress))
+        Built(builder: builder, image: try await builder.build(order.request, progress: progress))
     }
 
-    func rename(
-        _ digest: Digest, in repository: RepositoryLocation, to names: [ImageLocation], annotations: [String: String]
-    ) async throws(BuildError) -> Digest {
-        try await builder.rename(digest, in: repository, to: names, annotations: annotations)
+    func stored(
+        _ digest: Digest, in repository: RepositoryLocation, annotations: [String: String]
+    ) async throws(BuildError) -> any PushableImage {
+        Stored(builder: builder, image: try await builder.stored(digest, in: repository, annotations: annotations))
+    }
+
+    func holder(of name: ImageLocation) async throws(BuildError) -> TagHolder? {
+        try await builder.holder(of: name)
     }
 
     /// A failure only costs room.
@@ -59,7 +68,7 @@ struct EmbeddedBuilder: ImageBuilding {
         _ = try? await builder.collect(limits, now: now, every: .seconds(600))
     }
 
-    private struct Image: PushableImage {
+    private struct Built: PushableImage {
         let builder: Builder
         let image: BuiltImage
 
@@ -74,10 +83,38 @@ struct EmbeddedBuilder: ImageBuilding {
             }
         }
 
-        func push(
+        func upload(
             to names: [ImageLocation], progress: @escaping @Sendable (BuildEvent) -> Void
         ) async throws(BuildError) {
-            _ = try await builder.push(image, to: names, progress: progress)
+            _ = try await builder.upload(image, to: names, progress: progress)
+        }
+
+        func claim(
+            _ name: ImageLocation, unless isKept: @escaping @Sendable (TagHolder) -> Bool
+        ) async throws(BuildError) -> TagClaim {
+            try await builder.claim(name, for: image.rawManifest, unless: isKept)
+        }
+    }
+
+    private struct Stored: PushableImage {
+        let builder: Builder
+        let image: StoredImage
+
+        var digest: Digest { image.manifest.digest }
+        var annotations: [String: String] { image.annotations }
+        var layers: [CycleReport.Layer] { [] }
+        var isolation: String? { nil }
+
+        func upload(
+            to names: [ImageLocation], progress: @escaping @Sendable (BuildEvent) -> Void
+        ) async throws(BuildError) {
+            try await builder.upload(image, to: names)
+        }
+
+        func claim(
+            _ name: ImageLocation, unless isKept: @escaping @Sendable (TagHolder) -> Bool
+        ) async throws(BuildError) -> TagClaim {
+            try await builder.claim(name, for: image.manifest, unless: isKept)
         }
     }
 }

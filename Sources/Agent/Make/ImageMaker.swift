@@ -76,7 +76,7 @@ struct ImageMaker: Sendable {
             case .upToDate(let reason):
                 cycle.decide(pipeline.name, "nothing to build: \(reason)")
                 await builds.failures.succeeded(key(pipeline))
-            case .rename(let record, let order): try await rename(record, order, facts, in: cycle)
+            case .rename(let image, let order): try await rename(image, order, facts, in: cycle)
             case .build(let order): try await build(order, facts, mode: mode, in: cycle)
             }
         } catch {
@@ -100,7 +100,9 @@ struct ImageMaker: Sendable {
             key(order.pipeline), contentKey: order.key.description,
             { [runner, key = key(order.pipeline)] in
                 let result = await runner.run(order, as: key, at: revision, in: recorder)
-                return BuildEnd(key: key, result: result, steps: waits ? [] : recorder.report.steps)
+                return BuildEnd(
+                    key: key, result: result.map(\.report), steps: waits ? [] : recorder.report.steps,
+                    named: try? result.get().named)
             })
         {
         case .closed: cycle.decide(name, "not built: the agent is leaving")
@@ -113,22 +115,20 @@ struct ImageMaker: Sendable {
             try await self.build(order, facts, mode: mode, in: cycle)
         case .underWay(let build, _):
             guard waits else { return cycle.isPending(CycleReport.Pending(pipeline: name, isOutdated: false)) }
-            let image = try await Self.value(of: build.task)
-            await remember(
-                order, digest: try? Digest(image.digest), annotations: order.request.annotations, facts)
+            let end = await Self.end(of: build.task)
+            let image = try end.result.get()
+            if let named = end.named { await remember(named, facts) }
             cycle.made(image)
         }
     }
 
     /// The build ends with the cycle that waits for it.
-    private static func value(
-        of task: Task<BuildEnd, Never>
-    ) async throws(ReconcileError) -> CycleReport.Image {
-        try await withTaskCancellationHandler {
-            await task.value.result
+    private static func end(of task: Task<BuildEnd, Never>) async -> BuildEnd {
+        await withTaskCancellationHandler {
+            await task.value
         } onCancel: {
             task.cancel()
-        }.get()
+        }
     }
 
     /// What failed by its own fault is not built again; what the world was at fault for, not before its time, but where a
@@ -153,7 +153,9 @@ struct ImageMaker: Sendable {
     private func plan(_ order: BuildOrder, _ facts: MakeFacts, in cycle: CycleRecorder) async {
         let names = order.names.map(\.description)
         cycle.decide(order.pipeline.name, "would build \(names.joined(separator: ", ")): \(order.reason)")
-        await remember(order, digest: nil, annotations: order.request.annotations, facts)
+        var annotations = order.request.annotations
+        annotations[Annotation.contentKey] = order.key.description
+        await remember(order.names, digest: nil, annotations: annotations, facts)
         cycle.made(
             CycleReport.Image(
                 pipeline: order.pipeline.name, references: names, digest: "", layers: [], isolation: nil,
@@ -162,44 +164,46 @@ struct ImageMaker: Sendable {
 
     /// Gives an image that the registry holds the names that it lacks; nothing is built.
     private func rename(
-        _ record: TagRecord, _ order: BuildOrder, _ facts: MakeFacts, in cycle: CycleRecorder
+        _ known: KnownImage, _ order: BuildOrder, _ facts: MakeFacts, in cycle: CycleRecorder
     ) async throws(ReconcileError) {
-        guard let primary = order.names.last else { return }
-        let names = order.names.map(\.description)
+        let name = order.pipeline.name
+        let names = order.names.map(\.description).joined(separator: ", ")
         let verb = cycle.dryRun ? "would name" : "naming"
-        cycle.decide(
-            order.pipeline.name,
-            "\(verb) \(names.joined(separator: ", ")): \(primary.repository):\(record.tag) was made from the same content"
-        )
-        let annotations = order.request.annotations
+        cycle.decide(name, "\(verb) \(names): \(known.location) was made from the same content")
         if cycle.dryRun {
-            await remember(order, digest: record.digest, annotations: annotations, facts)
-            return
+            var annotations = order.request.annotations
+            annotations[Annotation.contentKey] = order.key.description
+            return await remember(order.names, digest: known.digest, annotations: annotations, facts)
         }
-        let digest = try await cycle.phase(.push, subject: order.pipeline.name) {
-            guard let digest = record.digest else { throw AgentError("the registry gave no digest for \(record.tag)") }
-            return try await builds.builder.rename(
-                digest, in: primary.repository, to: order.names, annotations: annotations)
+        let settlement = NameSettlement(
+            builder: builds.builder, turns: builds.naming, order: order, progress: { _ in })
+        let named = try await cycle.phase(.push, subject: name) {
+            let image = try await builds.builder.stored(
+                known.digest, in: known.location.repository, annotations: known.annotations)
+            return try await settlement.give(image)
         }
-        await remember(order, digest: digest, annotations: annotations, facts)
+        for note in named.notes { cycle.decide(name, note) }
+        await remember(named, facts)
         cycle.made(
             CycleReport.Image(
-                pipeline: order.pipeline.name, references: names, digest: digest.description, layers: [],
-                isolation: nil, built: false, seconds: 0))
+                pipeline: name, references: named.names.map(\.description), digest: named.digest.description,
+                layers: [], isolation: nil, built: false, seconds: 0))
+    }
+
+    private func remember(_ named: NamedImage, _ facts: MakeFacts) async {
+        await remember(named.names, digest: named.digest, annotations: named.annotations, facts)
     }
 
     /// What was pushed needs no scan to be known.
     private func remember(
-        _ order: BuildOrder, digest: Digest?, annotations: [String: String], _ facts: MakeFacts
+        _ names: [ImageLocation], digest: Digest?, annotations: [String: String], _ facts: MakeFacts
     ) async {
-        var annotations = annotations
-        annotations[Annotation.contentKey] = order.key.description
-        for name in order.names {
+        let kept = annotations.filter { Annotation.decisive.contains($0.key) }
+        let created = annotations[Annotation.created].flatMap { CreationTime.seconds(rfc3339: $0) }
+        for name in names {
             guard let tag = name.tag else { continue }
             await facts.catalog.add(
-                TagRecord(
-                    tag: tag, digest: digest, created: order.request.createdAt, annotations: annotations),
-                to: name.repository)
+                TagRecord(tag: tag, digest: digest, created: created, annotations: kept), to: name.repository)
         }
     }
 }

@@ -7,6 +7,7 @@ struct PipelineRequest: Sendable {
     let pipeline: Pipeline
     let tree: RevisionTree
     let remote: any GitRemote
+    private let branch: String
 
     /// What the operator lets the repository build on; `nil`: anything.
     let bases: AllowedBases?
@@ -16,6 +17,7 @@ struct PipelineRequest: Sendable {
         remote: any GitRemote
     ) {
         self.pipeline = pipeline
+        branch = repository.branch
         bases = repository.allowed.bases(of: repository.name)
         self.tree = tree
         self.remote = remote
@@ -47,6 +49,7 @@ struct PipelineRequest: Sendable {
         for annotation in pipeline.annotations { request.annotations[annotation.name] = annotation.value }
         request.annotations[Annotation.revision] = source.id.description
         request.annotations[Annotation.source] = remote.displayURL
+        request.annotations[Annotation.pipeline] = "\(branch) \(pipeline.name)"
         request.annotations[Annotation.created] = CalendarTime(secondsSince1970: source.committer.time).rfc3339
         request.allowedBases = bases
         request.namedContexts = try namedContexts()

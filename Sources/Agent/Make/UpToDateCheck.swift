@@ -15,7 +15,9 @@ struct MakeFacts: Sendable {
 
 /// Decides whether a pipeline has to build, and which names its image gets.
 ///
-/// A pipeline is up to date when the newest image of its destination records the content key that the revision gives.
+/// A pipeline is up to date when the newest image under its deciding name records the content key that the revision gives.
+/// That name is given last, so it says that all others were given. Where it is missing and any other name leads to an image of
+/// the content, a push was cut off, and the image gets the names that it lacks.
 struct UpToDateCheck: Sendable {
     let repository: AgentConfiguration.RepositoryConfiguration
     let settings: AgentConfiguration.BuildsConfiguration
@@ -27,55 +29,129 @@ struct UpToDateCheck: Sendable {
     func decision(
         for pipeline: Pipeline, in facts: MakeFacts
     ) async throws(AgentError) -> ChangeDecision {
-        guard let primary = Self.primary(of: pipeline) else {
+        guard let primary = NamePlanner.primary(of: pipeline) else {
             throw AgentError("the build has no destination", place: pipeline.origin)
         }
-        let (history, tree) = (facts.history, facts.tree)
-        let source = try await authorship.source(of: history) ?? tree.revision
-        var request = try await PipelineRequest(pipeline, of: repository, tree: tree, remote: remote)
+        let source = try await authorship.source(of: facts.history) ?? facts.tree.revision
+        var request = try await PipelineRequest(pipeline, of: repository, tree: facts.tree, remote: remote)
             .request(source: source)
         settings.apply(to: &request, of: pipeline, now: clock.now)
-        let inventory = try await explained {
-            try await facts.catalog.inventory(of: primary.repository, isFresh: true)
-        }
+        let origin = ImageOrigin(
+            pipeline, branch: repository.branch, source: remote.displayURL, history: facts.history)
+        let place = try await images(in: primary.repository, of: origin, facts)
         let key = try await explained { try await builder.contentKey(request) }
 
-        let existing = Set(inventory.tags.map(\.tag))
-        let deployed = Self.deployedTags(of: primary.repository, in: facts.targets)
-        let own = inventory.tags.filter { $0.annotations[Annotation.contentKey] != nil }
-        let newest = CandidateOrder.ranked(own, position: history.position).last
-            .flatMap { candidate in own.first { $0.tag == candidate.tag } }
-        let asked = TagDecision.asksForNew(primary.naming, existing: existing, deployed: deployed)
-
-        if let newest, !asked {
-            let recorded = newest.annotations[Annotation.contentKey]
-            if recorded == key.description {
-                return .upToDate("\(primary.repository):\(newest.tag) was made from the same content")
-            }
-            if let recorded,
-                try await keyWithoutOwnCommits(
-                    pipeline, request: request, tree: tree, history: history, since: newest) == recorded
-            {
-                return .upToDate(
-                    "only the agent's own commits changed the context since \(primary.repository):\(newest.tag)")
+        var keys: Set = [key.description]
+        let current = place.current(primary.naming, isMutable: pipeline.isMutable, keys)
+        let isAsked = TagDecision.asksForNew(primary.naming, existing: place.tags, deployed: place.deployed)
+        if let current, !isAsked {
+            let name = "\(place.location):\(current.tag)"
+            if current.has(keys) { return .upToDate("\(name) was made from the same content") }
+            if try await differsByOwnCommits(current, pipeline, request, facts) {
+                return .upToDate("only the agent's own commits changed the context since \(name)")
             }
         }
-        let names = try names(
-            for: pipeline, primary: primary, source: source, existing: existing, deployed: deployed)
-        var reason =
+        var places = [place]
+        for destination in pipeline.destinations
+        where !places.contains(where: { $0.location == destination.repository }) {
+            places.append(try await images(in: destination.repository, of: origin, facts))
+        }
+        for place in places {
+            guard let newest = origin.newest(place.own(keys)), !newest.has(keys), newest != current,
+                try await differsByOwnCommits(newest, pipeline, request, facts),
+                let recorded = newest.annotations[Annotation.contentKey]
+            else { continue }
+            keys.insert(recorded)
+        }
+        let found = Self.found(in: places, keys, isAsked: isAsked, request.annotations)
+        let named = found.flatMap { known in
+            known.annotations.isEmpty ? Self.commit(of: known, in: places, facts.history) : nil
+        }
+        let plan = try NamePlanner(
+            pipeline: pipeline, images: Dictionary(places.map { ($0.location, $0) }) { first, _ in first }, keys: keys,
+            values: values(named ?? source)
+        ).plan(primary)
+        let order = BuildOrder(
+            pipeline: pipeline, request: request, key: key, plan: plan,
+            reason: isAsked && current?.has(keys) == true
+                ? "the tag is new" : reason(place, primary, plan, current ?? origin.newest(place.own(keys))),
+            origin: origin, keys: keys)
+        return found.map { .rename($0, order) } ?? .build(order)
+    }
+
+    private func images(
+        in location: RepositoryLocation, of origin: ImageOrigin, _ facts: MakeFacts
+    ) async throws(AgentError) -> PipelineImages {
+        let inventory = try await explained { try await facts.catalog.inventory(of: location, isFresh: true) }
+        return PipelineImages(
+            origin: origin, inventory: inventory, deployed: Self.deployedTags(of: location, in: facts.targets))
+    }
+
+    private func values(_ commit: Commit) -> TagTemplate.Values {
+        TagTemplate.Values(
+            branch: repository.branch, commit: commit.id.description, commitTime: commit.committer.time)
+    }
+
+    private func reason(
+        _ place: PipelineImages, _ primary: Pipeline.Destination, _ plan: NamePlan, _ newest: TagRecord?
+    ) -> String {
+        let reason =
             newest.map { "the content differs from that of \($0.tag)" }
             ?? "the registry holds no image that was made from this repository"
-        if case .literal(let tag) = primary.naming, let given = names.last?.tag, given != tag {
-            reason +=
-                "; \(tag) is taken (\(existing.contains(tag) ? "by an image" : "a workload runs it")), so it is \(given)"
+        guard case .literal(let tag) = primary.naming, let given = plan.names.last?.tag, given != tag else {
+            return reason
         }
-        let order = BuildOrder(
-            pipeline: pipeline, request: request, key: key, names: names,
-            reason: asked && newest?.annotations[Annotation.contentKey] == key.description ? "the tag is new" : reason)
-        if let same = own.last(where: { $0.annotations[Annotation.contentKey] == key.description }) {
-            return .rename(same, order)
+        let holder = place.tags.contains(tag) ? "by an image" : "a workload runs it"
+        return reason + "; \(tag) is taken (\(holder)), so it is \(given)"
+    }
+
+    // MARK: An image that is there
+
+    /// An image of the content. One that is the newest of its repository is what the last push left, and stays as it is; an
+    /// older one comes back, and is given new names as what this revision made.
+    ///
+    /// - Parameter annotations: what is put over those of an image that comes back.
+    private static func found(
+        in places: [PipelineImages], _ keys: Set<String>, isAsked: Bool, _ annotations: [String: String]
+    ) -> KnownImage? {
+        func known(_ record: TagRecord, _ place: PipelineImages, _ annotations: [String: String]) -> KnownImage? {
+            record.digest.map {
+                KnownImage(
+                    location: ImageLocation(repository: place.location, tag: record.tag), digest: $0,
+                    annotations: annotations)
+            }
         }
-        return .build(order)
+        for place in places where !isAsked {
+            guard let newest = place.origin.newest(place.own(keys)), newest.has(keys),
+                newest.annotations[Annotation.revision].flatMap(place.origin.history.position) != nil
+            else { continue }
+            if let image = known(newest, place, [:]) { return image }
+        }
+        for place in places {
+            if let record = place.own(keys).last(where: { $0.has(keys) }),
+                let image = known(record, place, annotations)
+            {
+                return image
+            }
+        }
+        return nil
+    }
+
+    /// The commit that an image was made from.
+    private static func commit(of image: KnownImage, in places: [PipelineImages], _ history: BranchHistory) -> Commit? {
+        let place = places.first { $0.location == image.location.repository }
+        let record = image.location.tag.flatMap { tag in place?.record(tag) }
+        guard let revision = record?.annotations[Annotation.revision] else { return nil }
+        return history.commits.first { $0.id.description == revision }
+    }
+
+    /// Whether an image was made from the content as it was before the agent's own commits.
+    private func differsByOwnCommits(
+        _ record: TagRecord, _ pipeline: Pipeline, _ request: BuildRequest, _ facts: MakeFacts
+    ) async throws(AgentError) -> Bool {
+        guard let recorded = record.annotations[Annotation.contentKey] else { return false }
+        return try await keyWithoutOwnCommits(
+            pipeline, request: request, tree: facts.tree, history: facts.history, since: record) == recorded
     }
 
     /// The key that the context would have without the changes that only the agent's own commits made.
@@ -104,16 +180,6 @@ struct UpToDateCheck: Sendable {
         }
     }
 
-    /// The destination that decides whether there is something to do: the first with a name that is given once.
-    private static func primary(of pipeline: Pipeline) -> Pipeline.Destination? {
-        pipeline.destinations.first { destination in
-            switch destination.naming {
-            case .template: true
-            case .literal(let tag): TagSeries(tag) != nil
-            }
-        } ?? pipeline.destinations.first
-    }
-
     private static func deployedTags(of repository: RepositoryLocation, in targets: [ImageTarget]) -> Set<String> {
         Set(
             targets.compactMap { target in
@@ -122,31 +188,11 @@ struct UpToDateCheck: Sendable {
                 return image.tag
             })
     }
+}
 
-    private func names(
-        for pipeline: Pipeline, primary: Pipeline.Destination, source: Commit, existing: Set<String>,
-        deployed: Set<String>
-    ) throws(AgentError) -> [ImageLocation] {
-        let values = TagTemplate.Values(
-            branch: repository.branch, commit: source.id.description, commitTime: source.committer.time)
-        var names: [ImageLocation] = []
-        for destination in pipeline.destinations.filter({ $0 != primary }) + [primary] {
-            // A second repository follows the first one's numbers, so that one image has one number everywhere.
-            let outcome: TagDecision.Outcome
-            do {
-                outcome = try TagDecision.tag(
-                    for: destination.naming, values: values, existing: existing,
-                    deployed: deployed, isMutable: pipeline.isMutable)
-            } catch { throw AgentError(error.reason, place: pipeline.origin) }
-            switch outcome {
-            case .fresh(let tag), .moving(let tag):
-                names.append(ImageLocation(repository: destination.repository, tag: tag))
-            case .taken(let tag):
-                throw AgentError(
-                    "tag '\(tag)' of \(destination.repository) belongs to another image", place: pipeline.origin,
-                    hint: "write a tag that is free, a template such as {branch}-{commit.short}, or 'mutable: true'")
-            }
-        }
-        return names
+extension TagRecord {
+    /// Whether the image was made from content of one of the keys.
+    fileprivate func has(_ keys: Set<String>) -> Bool {
+        annotations[Annotation.contentKey].map(keys.contains) ?? false
     }
 }

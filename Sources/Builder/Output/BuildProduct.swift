@@ -44,7 +44,7 @@ package struct BuildProduct: Sendable {
 }
 
 extension BuiltImage {
-    var rawManifest: RawManifest {
+    package var rawManifest: RawManifest {
         RawManifest(
             bytes: manifestBytes, mediaType: manifest.mediaType ?? .ociManifest, digest: manifestDigest)
     }

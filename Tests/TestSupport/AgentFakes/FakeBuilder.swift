@@ -1,6 +1,7 @@
 package import Agent
 package import Builder
 package import OCI
+package import Registry
 import RegistryPoller
 import Synchronization
 
@@ -8,6 +9,18 @@ import Synchronization
 package final class FakeBuilder: ImageBuilding {
     /// What a build does before its image is there.
     package typealias Behaviour = @Sendable (BuildOrder) async throws(BuildError) -> Void
+
+    /// What is asked of the registry while an image gets its names.
+    package enum Request: Sendable, Hashable {
+        case upload(RepositoryLocation)
+        case ask(ImageLocation)
+        case write(ImageLocation)
+        /// The question whether what was written is there.
+        case confirm(ImageLocation)
+    }
+
+    /// What happens before a request; by an error it fails.
+    package typealias OnRequest = @Sendable (Request) async throws(BuildError) -> Void
 
     private struct State {
         var behaviours: [String: Behaviour] = [:]
@@ -17,12 +30,21 @@ package final class FakeBuilder: ImageBuilding {
         var mostRunning = 0
         /// Digests of base images, which enter the keys.
         var base = ""
+        var onRequest: OnRequest?
     }
 
     private let state = Mutex(State())
     let registry: FakeRegistry
 
-    package init(_ registry: FakeRegistry) { self.registry = registry }
+    /// Of the agent, to tell the images of several apart.
+    private let name: String
+
+    package init(_ registry: FakeRegistry, name: String = "agent") {
+        self.registry = registry
+        self.name = name
+    }
+
+    package func onRequest(_ action: OnRequest?) { state.withLock { $0.onRequest = action } }
 
     /// Says what the builds of a pipeline do from now on.
     package func onBuild(of pipeline: String, _ behaviour: Behaviour?) {
@@ -58,23 +80,24 @@ package final class FakeBuilder: ImageBuilding {
         }
         defer { state.withLock { $0.running -= 1 } }
         try await behaviour?(order)
-        return Image(builder: self, order: order)
+        return Image(builder: self, order: order, number: "\(name) \(built.count)")
     }
 
-    package func rename(
-        _ digest: Digest, in repository: RepositoryLocation, to names: [ImageLocation], annotations: [String: String]
-    ) async throws(BuildError) -> Digest {
+    package func stored(
+        _ digest: Digest, in repository: RepositoryLocation, annotations: [String: String]
+    ) async throws(BuildError) -> any PushableImage {
         guard let source = registry.record(of: digest, in: repository) else {
             throw BuildError(.registry, "\(repository)@\(digest) is not there any more")
         }
-        for name in names {
-            guard let tag = name.tag else { continue }
-            registry.add(
-                TagRecord(
-                    tag: tag, digest: digest, created: source.created,
-                    annotations: source.annotations.merging(annotations) { _, new in new }), to: name.repository)
-        }
-        return digest
+        let merged = source.annotations.merging(annotations) { _, new in new }
+        return Image(
+            builder: self, digest: merged == source.annotations ? digest : Self.digest(merged, source.created),
+            annotations: merged, created: source.created)
+    }
+
+    package func holder(of name: ImageLocation) async throws(BuildError) -> TagHolder? {
+        try await step(.ask(name))
+        return registry.holder(of: name)
     }
 
     package func collectGarbage(olderThan age: Duration?, now: Int64) async {}
@@ -84,28 +107,63 @@ package final class FakeBuilder: ImageBuilding {
         if let failure { throw failure }
     }
 
+    private func step(_ request: Request) async throws(BuildError) {
+        try await state.withLock { $0.onRequest }?(request)
+    }
+
+    /// An image is what it says of itself, and when it was made.
+    private static func digest(_ annotations: [String: String], _ created: Int64?) -> Digest {
+        let text = annotations.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "\n")
+        return .sha256(of: Array("\(text)\n\(created ?? 0)".utf8))
+    }
+
     private struct Image: PushableImage {
         let builder: FakeBuilder
-        let order: BuildOrder
-
-        var digest: Digest { order.key.digest }
-        var annotations: [String: String] { order.request.annotations }
+        let digest: Digest
+        let annotations: [String: String]
+        let created: Int64?
         var layers: [CycleReport.Layer] { [] }
         var isolation: String? { nil }
 
-        func push(
+        init(builder: FakeBuilder, digest: Digest, annotations: [String: String], created: Int64?) {
+            self.builder = builder
+            self.digest = digest
+            self.annotations = annotations
+            self.created = created
+        }
+
+        init(builder: FakeBuilder, order: BuildOrder, number: String) {
+            var annotations = order.request.annotations
+            annotations[Annotation.contentKey] = order.key.description
+            self.builder = builder
+            self.annotations = annotations
+            created = order.request.createdAt
+            // No two builds give the same image.
+            digest = .sha256(of: Array("\(number) \(order.key)".utf8))
+        }
+
+        func upload(
             to names: [ImageLocation], progress: @escaping @Sendable (BuildEvent) -> Void
         ) async throws(BuildError) {
             try builder.pushFailure()
-            var annotations = annotations
-            annotations[Annotation.contentKey] = order.key.description
-            for name in names {
-                guard let tag = name.tag else { continue }
-                builder.registry.add(
-                    TagRecord(
-                        tag: tag, digest: digest, created: order.request.createdAt, annotations: annotations),
-                    to: name.repository)
+            for name in names { try await builder.step(.upload(name.repository)) }
+        }
+
+        func claim(
+            _ name: ImageLocation, unless isKept: @escaping @Sendable (TagHolder) -> Bool
+        ) async throws(BuildError) -> TagClaim {
+            try await builder.step(.ask(name))
+            if let holder = builder.registry.holder(of: name) {
+                if holder.digest == digest { return .given }
+                if isKept(holder) { return .kept(holder, isLost: false) }
             }
+            try await builder.step(.write(name))
+            builder.registry.add(
+                TagRecord(tag: name.tag ?? "latest", digest: digest, created: created, annotations: annotations),
+                to: name.repository)
+            try await builder.step(.confirm(name))
+            guard let holder = builder.registry.holder(of: name), holder.digest != digest else { return .given }
+            return .kept(holder, isLost: true)
         }
     }
 }

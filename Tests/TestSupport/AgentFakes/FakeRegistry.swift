@@ -1,5 +1,6 @@
 import Agent
 package import OCI
+import Registry
 package import RegistryPoller
 import Synchronization
 
@@ -8,6 +9,7 @@ package final class FakeRegistry: TagSource {
     private struct State {
         var repositories: [RepositoryLocation: [String: TagRecord]] = [:]
         var failures: [RepositoryLocation: PollError] = [:]
+        var written: [ImageLocation: [Digest]] = [:]
         var scans = 0
         var beforeScan: (@Sendable () async -> Void)?
     }
@@ -32,7 +34,12 @@ package final class FakeRegistry: TagSource {
     }
 
     package func add(_ record: TagRecord, to location: RepositoryLocation) {
-        state.withLock { $0.repositories[location, default: [:]][record.tag] = record }
+        state.withLock { state in
+            let old = state.repositories[location]?[record.tag]
+            state.repositories[location, default: [:]][record.tag] = record
+            guard let digest = record.digest, digest != old?.digest else { return }
+            state.written[ImageLocation(repository: location, tag: record.tag), default: []].append(digest)
+        }
     }
 
     package func delete(_ name: String, _ tag: String) {
@@ -54,6 +61,18 @@ package final class FakeRegistry: TagSource {
 
     func record(of digest: Digest, in location: RepositoryLocation) -> TagRecord? {
         state.withLock { $0.repositories[location]?.values.first { $0.digest == digest } }
+    }
+
+    func holder(of name: ImageLocation) -> TagHolder? {
+        state.withLock { $0.repositories[name.repository]?[name.tag ?? "latest"] }.flatMap { record in
+            record.digest.map { TagHolder(digest: $0, annotations: record.annotations) }
+        }
+    }
+
+    /// All images that a tag has ever led to, oldest first.
+    package func digests(_ name: String, _ tag: String) -> [Digest] {
+        let name = ImageLocation(repository: Self.location(name), tag: tag)
+        return state.withLock { $0.written[name] ?? [] }
     }
 
     /// What happens before an answer to the agent's question for tags.

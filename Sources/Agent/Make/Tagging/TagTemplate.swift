@@ -79,9 +79,15 @@ package struct TagTemplate: Hashable, Sendable {
 
     /// The tag for `values`, given the tags that exist already (for the build number).
     package func render(_ values: Values, existing: some Sequence<String>) throws(Invalid) -> String {
+        let (before, after) = surroundings(of: values)
+        guard let after else { return try checked(before) }
+        return try checked(before + String(Self.next(before, after, existing)) + after)
+    }
+
+    /// The text before and after the build number; all of it, and `nil`, where there is none.
+    func surroundings(of values: Values) -> (before: String, after: String?) {
         var before = ""
-        var after = ""
-        var counts = false
+        var after: String?
         for part in parts {
             let text: String
             switch part {
@@ -92,19 +98,22 @@ package struct TagTemplate: Hashable, Sendable {
             case .commitTime: text = CalendarTime(secondsSince1970: values.commitTime).compact
             case .commitDate: text = String(CalendarTime(secondsSince1970: values.commitTime).compact.prefix(8))
             case .buildNumber:
-                counts = true
+                after = ""
                 continue
             }
-            if counts { after += text } else { before += text }
+            if after == nil { before += text } else { after? += text }
         }
-        let tag = counts ? before + String(Self.next(before, after, existing)) + after : before
+        return (before, after)
+    }
+
+    private func checked(_ tag: String) throws(Invalid) -> String {
         guard Self.isTag(tag) else {
             throw Invalid(reason: "tag template '\(text)' gives '\(tag)', which is no valid tag")
         }
         return tag
     }
 
-    private static func next(_ before: String, _ after: String, _ existing: some Sequence<String>) -> Int {
+    static func next(_ before: String, _ after: String, _ existing: some Sequence<String>) -> Int {
         let numbers = existing.lazy.compactMap { tag -> Int? in
             guard tag.hasPrefix(before), tag.hasSuffix(after), tag.utf8.count > before.utf8.count + after.utf8.count
             else { return nil }
@@ -116,7 +125,7 @@ package struct TagTemplate: Hashable, Sendable {
     }
 
     /// Branch names hold slashes and more that tags may not.
-    private static func sanitized(_ text: String) -> String {
+    static func sanitized(_ text: String) -> String {
         var bytes = text.utf8.map { byte in isTagByte(byte) ? byte : UInt8(ascii: "-") }
         if let first = bytes.first, first == UInt8(ascii: "-") || first == UInt8(ascii: ".") {
             bytes[0] = UInt8(ascii: "_")
