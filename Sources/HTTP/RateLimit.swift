@@ -1,13 +1,12 @@
 import Glibc
-import HTTP
 
 /// `Retry-After`: RFC 9110, 10.2.3.
-enum RetryAfter {
+package enum RetryAfter {
     private static let longest = 7 * 86_400
 
     /// Seconds from now, for a number of seconds or for a date; a date is read by the server's own clock where it says its
     /// time, because clocks differ.
-    static func seconds(_ headers: HTTPHeaders, now: Int64 = Int64(time(nil))) -> Int? {
+    package static func seconds(_ headers: HTTPHeaders, now: Int64 = Int64(time(nil))) -> Int? {
         guard let text = headers["Retry-After"] else { return nil }
         if let seconds = Int(text) { return seconds >= 0 ? min(seconds, longest) : nil }
         guard let date = HTTPDate.parse(text) else { return nil }
@@ -17,15 +16,15 @@ enum RetryAfter {
 }
 
 /// What is left of a quota, in whichever of its spellings.
-struct RateLimit: Hashable {
-    var limit: Int?
-    var remaining: Int
+package struct RateLimit: Hashable, Sendable {
+    package var limit: Int?
+    package var remaining: Int
     /// Seconds until the quota is renewed.
-    var reset: Int?
+    package var reset: Int?
 
-    var isLow: Bool { remaining <= 10 || limit.map { remaining <= $0 / 10 } ?? false }
+    package var isLow: Bool { remaining <= 10 || limit.map { remaining <= $0 / 10 } ?? false }
 
-    init?(_ headers: HTTPHeaders, now: Int64 = Int64(time(nil))) {
+    package init?(_ headers: HTTPHeaders, now: Int64 = Int64(time(nil))) {
         func number(_ name: String) -> Int? {
             let text = headers["RateLimit-\(name)"] ?? headers["X-RateLimit-\(name)"]
             return text.flatMap { Int($0.prefix { $0 != ";" && $0 != "," && $0 != " " }) }
