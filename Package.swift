@@ -154,7 +154,7 @@ let package = Package(
         suite(
             "ReconcileTests",
             [
-                "Agent", "AgentFakes", "Builder", "Forge", "Git", "ManifestUpdater", "OCI", "Registry",
+                "Agent", "AgentFakes", "Builder", "Forge", "Git", "HTTP", "ManifestUpdater", "OCI", "Registry",
                 "RegistryPoller",
                 "Template",
                 log,

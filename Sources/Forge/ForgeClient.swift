@@ -9,6 +9,9 @@ struct ForgeClient: Sendable {
     let http: HTTPClient
     let token: String
     let scheme: Scheme
+    /// The file that the token is from, for messages.
+    let tokenFile: String?
+    let pauses: ForgePauses
     /// Bytes of an answer that are read.
     private static let limit = 8 << 20
 
@@ -17,12 +20,38 @@ struct ForgeClient: Sendable {
 
     func get<Answer: Decodable>(_ url: HTTPURL, headers: HTTPHeaders = HTTPHeaders()) async throws(ForgeError) -> Answer
     {
-        try await send("GET", url, body: nil, headers: headers)
+        try decoded(try await exchange("GET", url, body: nil, headers: headers), "GET", url)
+    }
+
+    /// A page of a list; `nil` when it has not changed.
+    ///
+    /// - Parameters:
+    ///   - limit: how many were asked for.
+    ///   - etag: the mark of what is known already.
+    func page<Item: Decodable & Sendable>(
+        _ url: HTTPURL, limit: Int, unless etag: String? = nil, headers: HTTPHeaders = HTTPHeaders()
+    ) async throws(ForgeError) -> ForgePage<Item>? {
+        var headers = headers
+        if let etag { headers.add("If-None-Match", etag) }
+        let response = try await exchange("GET", url, body: nil, headers: headers)
+        if etag != nil, response.status == 304 { return nil }
+        let items: [Item] = try decoded(response, "GET", url)
+        // Hosts may give fewer than they are asked for; their Link header (RFC 8288) tells whether there are more.
+        let links = response.headers.all("Link").joined(separator: ",")
+        let hasNext = links.isEmpty ? items.count >= limit : links.contains("rel=\"next\"")
+        return ForgePage(items: items, hasNext: hasNext, etag: response.headers["ETag"])
     }
 
     func send<Answer: Decodable>(
         _ method: String, _ url: HTTPURL, _ body: some Encodable & Sendable, headers: HTTPHeaders = HTTPHeaders()
     ) async throws(ForgeError) -> Answer {
+        try decoded(try await post(method, url, body, headers: headers), method, url)
+    }
+
+    /// The same where the status says what came of it.
+    func post(
+        _ method: String, _ url: HTTPURL, _ body: some Encodable & Sendable, headers: HTTPHeaders = HTTPHeaders()
+    ) async throws(ForgeError) -> HTTPResponse {
         let bytes: [UInt8]
         do {
             let encoder = JSONEncoder()
@@ -31,12 +60,13 @@ struct ForgeClient: Sendable {
         } catch {
             throw ForgeError(.invalid, "the request cannot be written as JSON", place: url.description)
         }
-        return try await send(method, url, body: bytes, headers: headers)
+        return try await exchange(method, url, body: bytes, headers: headers)
     }
 
-    private func send<Answer: Decodable>(
+    private func exchange(
         _ method: String, _ url: HTTPURL, body: [UInt8]?, headers: HTTPHeaders
-    ) async throws(ForgeError) -> Answer {
+    ) async throws(ForgeError) -> HTTPResponse {
+        try pauses.check(url)
         var all = headers
         switch scheme {
         case .bearer: all.add("Authorization", "Bearer \(token)")
@@ -52,7 +82,15 @@ struct ForgeClient: Sendable {
         } catch {
             throw ForgeError(error)
         }
-        guard response.head.isSuccess else { throw failure(response, method, url) }
+        let isNotModified = response.status == 304 && headers["If-None-Match"] != nil
+        guard response.head.isSuccess || isNotModified else { throw failure(response, method, url) }
+        pauses.learn(response.head, isRefused: false)
+        return response
+    }
+
+    func decoded<Answer: Decodable>(
+        _ response: HTTPResponse, _ method: String, _ url: HTTPURL
+    ) throws(ForgeError) -> Answer {
         if Answer.self == Ignored.self, let ignored = try? JSONDecoder().decode(Answer.self, from: Data("{}".utf8)) {
             return ignored
         }
@@ -73,149 +111,6 @@ struct ForgeClient: Sendable {
         case .dataCorrupted: "it is not JSON"
         default: nil
         }
-    }
-
-    // MARK: Failures
-
-    private func failure(_ response: HTTPResponse, _ method: String, _ url: HTTPURL) -> ForgeError {
-        let place = "\(method) \(url)"
-        let cause = "HTTP status \(response.status)" + (message(response.body).map { ": \($0)" } ?? "")
-        func error(_ code: ForgeError.Code, _ summary: String, hint: String?) -> ForgeError {
-            ForgeError(code, summary, place: place, cause: cause, hint: hint, status: response.status)
-        }
-        let isLimited =
-            response.status == 429 || response.headers["X-RateLimit-Remaining"] == "0"
-            || (response.status == 403 && response.headers["Retry-After"] != nil)
-        switch response.status {
-        case 403 where isLimited, 429:
-            return error(.rateLimited, "the code host asks for a pause", hint: Self.pause(response.headers))
-        case 401:
-            return error(
-                .authentication, "the code host refuses the token", hint: "check that it is right and not expired")
-        case 403:
-            return error(
-                .authentication, "the token may not do this",
-                hint:
-                    "GitHub: 'Pull requests: write' and 'Contents: write'; GitLab: scope 'api', role Developer; Gitea: "
-                    + "scopes 'write:repository' and 'write:issue'")
-        case 404, 410:
-            return error(
-                .notFound, "the code host has no such project, or does not show it to this token",
-                hint: "check 'pullRequest.project' and the token's access")
-        case 500...: return error(.unavailable, "the code host failed", hint: "the next cycle tries again")
-        case 300..<400:
-            return error(
-                .refused, "the code host redirects",
-                hint: "use the final URL as 'pullRequest.api', and the project's present name")
-        default: return error(.refused, "the code host refuses the request", hint: nil)
-        }
-    }
-
-    private static func pause(_ headers: HTTPHeaders) -> String {
-        if let seconds = headers["Retry-After"].flatMap({ Int($0) }) { return "try again in \(seconds) seconds" }
-        if let reset = headers["X-RateLimit-Reset"] ?? headers["RateLimit-Reset"] {
-            return "the limit is lifted at \(reset.prefix(20)) (seconds since 1970); a longer interval asks less often"
-        }
-        return "the next cycle tries again; a longer interval asks less often"
-    }
-
-    /// What the host says, bounded, on one line, without the token.
-    private func message(_ body: [UInt8]) -> String? {
-        struct Body: Decodable {
-            struct Detail: Decodable {
-                var message: String?
-                var field: String?
-                var code: String?
-
-                enum CodingKeys: CodingKey { case message, field, code }
-
-                init(from decoder: any Decoder) throws {
-                    if let text = try? decoder.singleValueContainer().decode(String.self) {
-                        message = text
-                        return
-                    }
-                    let container = try decoder.container(keyedBy: CodingKeys.self)
-                    message = try? container.decode(String.self, forKey: .message)
-                    field = try? container.decode(String.self, forKey: .field)
-                    code = try? container.decode(String.self, forKey: .code)
-                }
-            }
-
-            /// GitLab says one text, a list of texts, or lists of texts by field.
-            var texts: [String] = []
-
-            enum CodingKeys: CodingKey { case message, error, error_description, errors }
-
-            init(from decoder: any Decoder) throws {
-                let container = try decoder.container(keyedBy: CodingKeys.self)
-                if let text = try? container.decode(String.self, forKey: .message) { texts.append(text) }
-                if let list = try? container.decode([String].self, forKey: .message) { texts += list }
-                if let fields = try? container.decode([String: [String]].self, forKey: .message) {
-                    texts += fields.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.joined(separator: ", "))" }
-                }
-                if let text = try? container.decode(String.self, forKey: .error) { texts.append(text) }
-                if let text = try? container.decode(String.self, forKey: .error_description) { texts.append(text) }
-                for detail in (try? container.decode([Detail].self, forKey: .errors)) ?? [] {
-                    let text = detail.message ?? [detail.field, detail.code].compactMap { $0 }.joined(separator: " ")
-                    if !text.isEmpty { texts.append(text) }
-                }
-            }
-        }
-        var text: String
-        if let body = try? JSONDecoder().decode(Body.self, from: Data(body)), !body.texts.isEmpty {
-            text = body.texts.joined(separator: "; ")
-        } else {
-            return nil
-        }
-        if !token.isEmpty { text = Self.replacing(token, in: text) }
-        let shown = String.UnicodeScalarView(
-            text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
-        return String(String(shown).prefix(500))
-    }
-
-    /// A host that repeats what it was sent must not bring the token into a log.
-    private static func replacing(_ secret: String, in text: String) -> String {
-        let (bytes, needle) = (Array(text.utf8), Array(secret.utf8))
-        var result: [UInt8] = []
-        var index = 0
-        while index < bytes.count {
-            if bytes[index...].starts(with: needle) {
-                result += Array("***".utf8)
-                index += needle.count
-            } else {
-                result.append(bytes[index])
-                index += 1
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-}
-
-extension ForgeProject {
-    /// A URL of the API: the parts of the path and the values of the query are encoded.
-    func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
-        var text = api.text
-        while text.hasSuffix("/") { text.removeLast() }
-        for part in parts { text += "/" + Self.encoded(part) }
-        if !query.isEmpty { text += "?" + query.map { "\($0)=\(Self.encoded($1))" }.joined(separator: "&") }
-        do {
-            return try HTTPURL(text)
-        } catch {
-            throw ForgeError(error)
-        }
-    }
-
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        let bytes = text.utf8.flatMap { byte -> [UInt8] in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                [byte]
-            default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -39,6 +39,9 @@ package struct ForgeError: Diagnostic, Equatable {
         self.status = status
     }
 
+    /// For a reason within a sentence.
+    package var words: String { cause ?? summary }
+
     init(_ error: HTTPError) {
         self.init(.unavailable, error.summary, place: error.place, cause: error.cause, hint: error.hint)
     }

@@ -37,6 +37,11 @@ package struct ForgeProject: Sendable {
             guard let host = location?.host else {
                 throw ForgeError(.invalid, "it is not known where the API is", hint: "set 'pullRequest.api' to its URL")
             }
+            if let other = Self.knownHosts[host], other != kind {
+                throw ForgeError(
+                    .invalid, "'\(kind.rawValue)' is not the API of \(host)",
+                    hint: "set 'pullRequest.host' to '\(other.rawValue)'")
+            }
             switch kind {
             case .github: text = host == "github.com" ? "https://api.github.com" : "https://\(host)/api/v3"
             case .gitlab: text = "https://\(host)/api/v4"
@@ -50,6 +55,10 @@ package struct ForgeProject: Sendable {
             throw ForgeError(.invalid, "'pullRequest.api' is not a URL", cause: error.cause)
         }
     }
+
+    private static let knownHosts: [String: ForgeKind] = [
+        "github.com": .github, "gitlab.com": .gitlab, "codeberg.org": .gitea, "gitea.com": .gitea,
+    ]
 
     /// Host and path of a repository's URL; of an `ssh://` URL the port is git's, not the API's.
     private static func location(of url: String) -> (host: String, path: String)? {
@@ -79,12 +88,46 @@ package struct ForgeProject: Sendable {
     ///
     /// - Parameters:
     ///   - token: read anew for each call by the caller that gives it.
+    ///   - tokenFile: where it is from, for messages.
     ///   - http: must allow plain HTTP where the API has it.
-    package func forge(token: String, http: HTTPClient) -> any Forge {
-        switch kind {
-        case .github: GitHub(project: self, client: ForgeClient(http: http, token: token, scheme: .bearer))
-        case .gitlab: GitLab(project: self, client: ForgeClient(http: http, token: token, scheme: .privateToken))
-        case .gitea: Gitea(project: self, client: ForgeClient(http: http, token: token, scheme: .token))
+    package func forge(
+        token: String, tokenFile: String? = nil, http: HTTPClient, pauses: ForgePauses = .shared
+    ) -> any Forge {
+        func client(_ scheme: ForgeClient.Scheme) -> ForgeClient {
+            ForgeClient(http: http, token: token, scheme: scheme, tokenFile: tokenFile, pauses: pauses)
         }
+        switch kind {
+        case .github: return GitHub(project: self, client: client(.bearer))
+        case .gitlab: return GitLab(project: self, client: client(.privateToken))
+        case .gitea: return Gitea(project: self, client: client(.token))
+        }
+    }
+}
+
+extension ForgeProject {
+    /// A URL of the API: the parts of the path and the values of the query are encoded.
+    func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
+        var text = api.text
+        while text.hasSuffix("/") { text.removeLast() }
+        for part in parts { text += "/" + Self.encoded(part) }
+        if !query.isEmpty { text += "?" + query.map { "\($0)=\(Self.encoded($1))" }.joined(separator: "&") }
+        do {
+            return try HTTPURL(text)
+        } catch {
+            throw ForgeError(error)
+        }
+    }
+
+    private static func encoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        let bytes = text.utf8.flatMap { byte -> [UInt8] in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                [byte]
+            default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

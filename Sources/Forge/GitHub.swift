@@ -1,13 +1,23 @@
 import HTTP
 
-/// GitHub's REST API (docs.github.com/rest/pulls), version 2022-11-28; also of GitHub Enterprise Server. Auto-merge is only in
-/// its GraphQL API.
+/// GitHub's REST API (docs.github.com/rest/pulls), version 2022-11-28; also of GitHub Enterprise Server.
 struct GitHub: Forge {
     let project: ForgeProject
     let client: ForgeClient
 
-    private struct Answer: Decodable {
-        struct Branch: Decodable { let sha: String }
+    /// The newest list.
+    let newest = RecentList()
+
+    struct Answer: Decodable, Sendable {
+        struct Branch: Decodable, Sendable {
+            struct Repository: Decodable, Sendable { let id: Int }
+
+            let sha: String
+            let ref: String
+            let repo: Repository?
+        }
+
+        struct AutoMergeSetting: Decodable, Sendable {}
 
         let number: Int
         let html_url: String
@@ -17,34 +27,56 @@ struct GitHub: Forge {
         let merged_at: String?
         let node_id: String?
         let head: Branch
+        let base: Branch
+        let auto_merge: AutoMergeSetting?
+        /// Only where one is asked for.
+        let mergeable_state: String?
 
         var value: PullRequest {
-            PullRequest(
+            var value = PullRequest(
                 number: number, url: html_url, state: merged_at != nil ? .merged : state == "open" ? .open : .closed,
-                title: title, body: body ?? "", head: head.sha, node: node_id)
+                title: title, body: body ?? "", head: head.sha, branch: head.ref, isAutoMerge: auto_merge != nil)
+            value.node = node_id
+            return value
         }
+
+        /// `nil` for another repository's branch.
+        var own: PullRequest? { head.repo != nil && head.repo?.id == base.repo?.id ? value : nil }
     }
 
-    private static let headers: HTTPHeaders = [
+    private static let pageSize = 100
+
+    static let headers: HTTPHeaders = [
         "Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28",
     ]
 
     private var owner: String { String(project.path.prefix { $0 != "/" }) }
 
-    private func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
+    func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
         try project.url(["repos"] + project.path.split(separator: "/").map(String.init) + parts, query)
     }
 
-    func find(head: String, base: String) async throws(ForgeError) -> PullRequest? {
+    func recent(base: String, prefix: String) async throws(ForgeError) -> RecentPullRequests {
+        try await newest.list(
+            client,
+            try url(
+                ["pulls"],
+                [
+                    ("state", "all"), ("base", base), ("sort", "updated"), ("direction", "desc"),
+                    ("per_page", String(Self.pageSize)),
+                ]), limit: Self.pageSize, prefix: prefix, headers: Self.headers
+        ) { (answer: Answer) in answer.own }
+    }
+
+    func find(head: String, base: String) async throws(ForgeError) -> [PullRequest] {
         let found: [Answer] = try await client.get(
             try url(
                 ["pulls"],
                 [
                     ("state", "all"), ("head", "\(owner):\(head)"), ("base", base), ("sort", "created"),
-                    ("direction", "desc"), ("per_page", "10"),
+                    ("direction", "desc"), ("per_page", String(Self.pageSize)),
                 ]), headers: Self.headers)
-        let all = found.map(\.value)
-        return all.first { $0.state == .open } ?? all.first
+        return found.compactMap(\.own)
     }
 
     func open(_ draft: PullRequestDraft) async throws(ForgeError) -> (pullRequest: PullRequest, warnings: [String]) {
@@ -65,7 +97,7 @@ struct GitHub: Forge {
         return (made, await decorate(made, draft.options))
     }
 
-    /// Labels, reviewers, assignees and auto-merge have addresses of their own.
+    /// Labels, reviewers and assignees have addresses of their own.
     private func decorate(_ made: PullRequest, _ options: PullRequestOptions) async -> [String] {
         let number = String(made.number)
         var warnings: [String?] = []
@@ -97,57 +129,21 @@ struct GitHub: Forge {
                         ["reviewers": people, "team_reviewers": teams], headers: Self.headers)
                 })
         }
-        if let method = options.autoMerge {
-            warnings.append(
-                await warning("auto-merge was not turned on") { () throws(ForgeError) in
-                    try await enableAutoMerge(made, method)
-                })
-        }
         return warnings.compactMap { $0 }
     }
 
-    private func enableAutoMerge(
-        _ made: PullRequest, _ method: PullRequestOptions.MergeMethod
-    ) async throws(ForgeError) {
-        struct Request: Encodable {
-            let query: String
-            let variables: [String: String]
-        }
-        struct Answer: Decodable {
-            struct Problem: Decodable { let message: String }
-
-            let errors: [Problem]?
-        }
-        guard let node = made.node else { throw ForgeError(.unexpectedAnswer, "the pull request has no node_id") }
-        // https://api.github.com/graphql, and at GitHub Enterprise Server https://HOST/api/graphql beside /api/v3.
-        var base = project.api.text
-        while base.hasSuffix("/") { base.removeLast() }
-        if base.hasSuffix("/api/v3") { base.removeLast(3) } else { base += "/" }
-        let address: HTTPURL
-        do { address = try HTTPURL(base + "graphql") } catch { throw ForgeError(error) }
-        let answer: Answer = try await client.send(
-            "POST", address,
-            Request(
-                query:
-                    "mutation($id: ID!, $method: PullRequestMergeMethod!) { enablePullRequestAutoMerge(input: "
-                    + "{pullRequestId: $id, mergeMethod: $method}) { clientMutationId } }",
-                variables: ["id": node, "method": method.rawValue.uppercased()]), headers: Self.headers)
-        if let problem = answer.errors?.first {
-            throw ForgeError(.refused, "GitHub refuses it", cause: String(problem.message.prefix(300)))
-        }
-    }
-
-    func update(_ pullRequest: PullRequest, title: String, body: String) async throws(ForgeError) {
+    func update(_ pullRequest: PullRequest, title: String?, body: String) async throws(ForgeError) {
+        var words = ["body": body]
+        words["title"] = title
         let _: ForgeClient.Ignored = try await client.send(
-            "PATCH", try url(["pulls", String(pullRequest.number)]), ["title": title, "body": body],
-            headers: Self.headers)
+            "PATCH", try url(["pulls", String(pullRequest.number)]), words, headers: Self.headers)
     }
 
-    func close(_ pullRequest: PullRequest, comment: String) async throws(ForgeError) {
+    func close(_ pullRequest: PullRequest, body: String, comment: String) async throws(ForgeError) {
         let number = String(pullRequest.number)
         let _: ForgeClient.Ignored = try await client.send(
             "POST", try url(["issues", number, "comments"]), ["body": comment], headers: Self.headers)
         let _: ForgeClient.Ignored = try await client.send(
-            "PATCH", try url(["pulls", number]), ["state": "closed"], headers: Self.headers)
+            "PATCH", try url(["pulls", number]), ["state": "closed", "body": body], headers: Self.headers)
     }
 }

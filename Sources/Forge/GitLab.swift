@@ -5,38 +5,67 @@ struct GitLab: Forge {
     let project: ForgeProject
     let client: ForgeClient
 
-    private struct Answer: Decodable {
+    /// The newest list.
+    let newest = RecentList()
+
+    private static let pageSize = 100
+
+    struct Answer: Decodable, Sendable {
+        struct Pipeline: Decodable, Sendable {}
+
         let iid: Int
         let web_url: String
         let state: String
         let title: String
         let description: String?
         let sha: String?
+        let source_branch: String
+        let source_project_id: Int?
+        let target_project_id: Int?
+        let merge_when_pipeline_succeeds: Bool?
+        let detailed_merge_status: String?
+        /// Only where one is asked for.
+        let head_pipeline: Pipeline?
 
         var value: PullRequest {
             PullRequest(
                 number: iid, url: web_url, state: state == "merged" ? .merged : state == "opened" ? .open : .closed,
-                title: title, body: description ?? "", head: sha ?? "")
+                title: title, body: description ?? "", head: sha ?? "", branch: source_branch,
+                isAutoMerge: merge_when_pipeline_succeeds ?? false)
         }
+
+        /// `nil` for another project's branch.
+        var own: PullRequest? { source_project_id != nil && source_project_id == target_project_id ? value : nil }
     }
 
     private static let draftPrefix = "Draft: "
 
-    private func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
+    func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
         // The whole path of the project is one part: its slashes are encoded.
         try project.url(["projects", project.path] + parts, query)
     }
 
-    func find(head: String, base: String) async throws(ForgeError) -> PullRequest? {
+    func recent(base: String, prefix: String) async throws(ForgeError) -> RecentPullRequests {
+        try await newest.list(
+            client,
+            try url(
+                ["merge_requests"],
+                [
+                    ("state", "all"), ("target_branch", base), ("order_by", "updated_at"), ("sort", "desc"),
+                    ("per_page", String(Self.pageSize)),
+                ]), limit: Self.pageSize, prefix: prefix
+        ) { (answer: Answer) in answer.own }
+    }
+
+    func find(head: String, base: String) async throws(ForgeError) -> [PullRequest] {
         let found: [Answer] = try await client.get(
             try url(
                 ["merge_requests"],
                 [
                     ("state", "all"), ("source_branch", head), ("target_branch", base), ("order_by", "created_at"),
-                    ("sort", "desc"), ("per_page", "10"),
+                    ("sort", "desc"), ("per_page", String(Self.pageSize)),
                 ]))
-        let all = found.map(\.value)
-        return all.first { $0.state == .open } ?? all.first
+        return found.compactMap(\.own)
     }
 
     func open(_ draft: PullRequestDraft) async throws(ForgeError) -> (pullRequest: PullRequest, warnings: [String]) {
@@ -62,18 +91,8 @@ struct GitLab: Forge {
                 labels: draft.options.labels.isEmpty ? nil : draft.options.labels.joined(separator: ","),
                 reviewer_ids: reviewers.isEmpty ? nil : reviewers, assignee_ids: assignees.isEmpty ? nil : assignees,
                 squash: draft.options.autoMerge == .squash ? true : nil))
-        if let method = draft.options.autoMerge {
-            if method == .rebase { warnings.append("GitLab chooses rebase or merge by the project's setting") }
-            let problem = await warning("auto-merge was not turned on") { () throws(ForgeError) in
-                struct Merge: Encodable {
-                    let merge_when_pipeline_succeeds = true
-                    let should_remove_source_branch = true
-                    let squash: Bool
-                }
-                let _: ForgeClient.Ignored = try await client.send(
-                    "PUT", try url(["merge_requests", String(answer.iid), "merge"]), Merge(squash: method == .squash))
-            }
-            if let problem { warnings.append(problem) }
+        if draft.options.autoMerge == .rebase {
+            warnings.append("GitLab chooses rebase or merge by the project's setting")
         }
         return (answer.value, warnings)
     }
@@ -95,19 +114,20 @@ struct GitLab: Forge {
         return result
     }
 
-    func update(_ pullRequest: PullRequest, title: String, body: String) async throws(ForgeError) {
+    func update(_ pullRequest: PullRequest, title: String?, body: String) async throws(ForgeError) {
         // A draft stays one until people say otherwise.
         let prefix = pullRequest.title.hasPrefix(Self.draftPrefix) ? Self.draftPrefix : ""
+        var words = ["description": body]
+        words["title"] = title.map { prefix + $0 }
         let _: ForgeClient.Ignored = try await client.send(
-            "PUT", try url(["merge_requests", String(pullRequest.number)]),
-            ["title": prefix + title, "description": body])
+            "PUT", try url(["merge_requests", String(pullRequest.number)]), words)
     }
 
-    func close(_ pullRequest: PullRequest, comment: String) async throws(ForgeError) {
+    func close(_ pullRequest: PullRequest, body: String, comment: String) async throws(ForgeError) {
         let number = String(pullRequest.number)
         let _: ForgeClient.Ignored = try await client.send(
             "POST", try url(["merge_requests", number, "notes"]), ["body": comment])
         let _: ForgeClient.Ignored = try await client.send(
-            "PUT", try url(["merge_requests", number]), ["state_event": "close"])
+            "PUT", try url(["merge_requests", number]), ["state_event": "close", "description": body])
     }
 }

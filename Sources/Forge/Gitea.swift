@@ -5,10 +5,14 @@ struct Gitea: Forge {
     let project: ForgeProject
     let client: ForgeClient
 
-    private struct Answer: Decodable {
-        struct Branch: Decodable {
+    /// The newest list.
+    let newest = RecentList()
+
+    struct Answer: Decodable, Sendable {
+        struct Branch: Decodable, Sendable {
             let ref: String
             let sha: String?
+            let repo_id: Int?
         }
 
         let number: Int
@@ -23,32 +27,45 @@ struct Gitea: Forge {
         var value: PullRequest {
             PullRequest(
                 number: number, url: html_url, state: merged == true ? .merged : state == "open" ? .open : .closed,
-                title: title, body: body ?? "", head: head.sha ?? "")
+                title: title, body: body ?? "", head: head.sha ?? "", branch: head.ref)
+        }
+
+        /// `nil` for another repository's branch, or for one into another branch.
+        func own(base: String) -> PullRequest? {
+            self.base.ref == base && head.repo_id != nil && head.repo_id == self.base.repo_id ? value : nil
         }
     }
 
     private static let draftPrefix = "WIP: "
     /// Pages of 50 that are looked through; the newest come first.
     private static let pages = 10
+    private static let pageSize = 50
 
-    private func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
+    func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
         try project.url(["repos"] + project.path.split(separator: "/").map(String.init) + parts, query)
     }
 
-    func find(head: String, base: String) async throws(ForgeError) -> PullRequest? {
+    func recent(base: String, prefix: String) async throws(ForgeError) -> RecentPullRequests {
+        try await newest.list(
+            client,
+            try url(["pulls"], [("state", "all"), ("sort", "recentupdate"), ("limit", String(Self.pageSize))]),
+            limit: Self.pageSize, prefix: prefix
+        ) { (answer: Answer) in answer.own(base: base) }
+    }
+
+    func find(head: String, base: String) async throws(ForgeError) -> [PullRequest] {
         // The list takes no branch as a filter.
-        var newest: PullRequest?
+        var all: [PullRequest] = []
         for page in 1...Self.pages {
-            let found: [Answer] = try await client.get(
+            let found: ForgePage<Answer>? = try await client.page(
                 try url(
                     ["pulls"],
-                    [("state", "all"), ("sort", "newest"), ("limit", "50"), ("page", String(page))]))
-            let ours = found.filter { $0.head.ref == head && $0.base.ref == base }.map(\.value)
-            if let open = ours.first(where: { $0.state == .open }) { return open }
-            newest = newest ?? ours.max { $0.number < $1.number }
-            if found.count < 50 { break }
+                    [("state", "all"), ("sort", "newest"), ("limit", String(Self.pageSize)), ("page", String(page))]),
+                limit: Self.pageSize)
+            all += (found?.items ?? []).compactMap { $0.own(base: base) }.filter { $0.branch == head }
+            if found?.hasNext != true || all.contains(where: { $0.state == .open }) { break }
         }
-        return newest
+        return all.sorted { $0.number > $1.number }
     }
 
     func open(_ draft: PullRequestDraft) async throws(ForgeError) -> (pullRequest: PullRequest, warnings: [String]) {
@@ -79,18 +96,6 @@ struct Gitea: Forge {
                 let _: ForgeClient.Ignored = try await client.send(
                     "POST", try url(["pulls", number, "requested_reviewers"]),
                     ["reviewers": people, "team_reviewers": teams])
-            }
-            if let problem { warnings.append(problem) }
-        }
-        if let method = draft.options.autoMerge {
-            struct Merge: Encodable {
-                let Do: String
-                let merge_when_checks_succeed = true
-                let delete_branch_after_merge = true
-            }
-            let problem = await warning("auto-merge was not turned on") { () throws(ForgeError) in
-                let _: ForgeClient.Ignored = try await client.send(
-                    "POST", try url(["pulls", number, "merge"]), Merge(Do: method.rawValue))
             }
             if let problem { warnings.append(problem) }
         }
@@ -129,16 +134,19 @@ struct Gitea: Forge {
         return result
     }
 
-    func update(_ pullRequest: PullRequest, title: String, body: String) async throws(ForgeError) {
+    func update(_ pullRequest: PullRequest, title: String?, body: String) async throws(ForgeError) {
         let prefix = pullRequest.title.hasPrefix(Self.draftPrefix) ? Self.draftPrefix : ""
+        var words = ["body": body]
+        words["title"] = title.map { prefix + $0 }
         let _: ForgeClient.Ignored = try await client.send(
-            "PATCH", try url(["pulls", String(pullRequest.number)]), ["title": prefix + title, "body": body])
+            "PATCH", try url(["pulls", String(pullRequest.number)]), words)
     }
 
-    func close(_ pullRequest: PullRequest, comment: String) async throws(ForgeError) {
+    func close(_ pullRequest: PullRequest, body: String, comment: String) async throws(ForgeError) {
         let number = String(pullRequest.number)
         let _: ForgeClient.Ignored = try await client.send(
             "POST", try url(["issues", number, "comments"]), ["body": comment])
-        let _: ForgeClient.Ignored = try await client.send("PATCH", try url(["pulls", number]), ["state": "closed"])
+        let _: ForgeClient.Ignored = try await client.send(
+            "PATCH", try url(["pulls", number]), ["state": "closed", "body": body])
     }
 }

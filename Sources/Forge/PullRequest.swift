@@ -13,21 +13,38 @@ package struct PullRequest: Sendable, Equatable {
     package var body: String
     /// The commit that the host knows as its head.
     package var head: String
+    /// The branch with the change.
+    package var branch: String
+    /// Whether the host merges it when its checks are passed; `nil` where it does not say so.
+    package var isAutoMerge: Bool?
     /// GitHub's name for it in GraphQL.
     var node: String?
 
-    package init(number: Int, url: String, state: State, title: String, body: String, head: String) {
-        self.init(number: number, url: url, state: state, title: title, body: body, head: head, node: nil)
-    }
-
-    init(number: Int, url: String, state: State, title: String, body: String, head: String, node: String?) {
+    package init(
+        number: Int, url: String, state: State, title: String, body: String, head: String, branch: String,
+        isAutoMerge: Bool? = nil
+    ) {
         self.number = number
         self.url = url
         self.state = state
         self.title = title
         self.body = body
         self.head = head
-        self.node = node
+        self.branch = branch
+        self.isAutoMerge = isAutoMerge
+    }
+}
+
+/// The pull requests that changed last.
+package struct RecentPullRequests: Sendable {
+    /// The newest change first.
+    package var pulls: [PullRequest]
+    /// Whether these are all that there are.
+    package var isComplete: Bool
+
+    package init(pulls: [PullRequest], isComplete: Bool) {
+        self.pulls = pulls
+        self.isComplete = isComplete
     }
 }
 
@@ -68,14 +85,31 @@ package struct PullRequestOptions: Sendable, Hashable {
     package init() {}
 }
 
-/// What is done with pull requests, the same for each kind of host.
+/// What is done with pull requests, the same for each kind of host. Those of forks are passed over: whoever has one can give
+/// its branches any name.
 package protocol Forge: Sendable {
-    /// The newest pull request from one branch to another, in whichever state.
-    func find(head: String, base: String) async throws(ForgeError) -> PullRequest?
+    /// The pull requests into a branch that changed last, in whichever state, from branches whose names begin with `prefix`: one
+    /// request, which costs next to nothing when nothing changed.
+    func recent(base: String, prefix: String) async throws(ForgeError) -> RecentPullRequests
+    /// The pull requests from one branch to another, in whichever state, the newest first.
+    func find(head: String, base: String) async throws(ForgeError) -> [PullRequest]
     /// Opens one. Labels, reviewers and the like that the host does not accept are told, not thrown: the pull request is there.
     func open(_ draft: PullRequestDraft) async throws(ForgeError) -> (pullRequest: PullRequest, warnings: [String])
-    /// Sets title and description.
-    func update(_ pullRequest: PullRequest, title: String, body: String) async throws(ForgeError)
-    /// Closes it, with a comment that says why.
-    func close(_ pullRequest: PullRequest, comment: String) async throws(ForgeError)
+    /// Sets the description, and the title unless it is to stay.
+    func update(_ pullRequest: PullRequest, title: String?, body: String) async throws(ForgeError)
+    /// Closes it, with a last description and a comment that says why.
+    func close(_ pullRequest: PullRequest, body: String, comment: String) async throws(ForgeError)
+    /// Sees to it that the host merges an open one once its checks are passed; merges it at once where there is nothing to wait
+    /// for. What is merged is `pullRequest.head`.
+    func ensureAutoMerge(
+        _ pullRequest: PullRequest, _ method: PullRequestOptions.MergeMethod
+    ) async throws(ForgeError) -> AutoMerge
+    /// Whether that is turned on, where a pull request does not say so itself.
+    func isAutoMergeOn(_ pullRequest: PullRequest) async throws(ForgeError) -> Bool
+}
+
+extension Forge {
+    package func isAutoMergeOn(_ pullRequest: PullRequest) async throws(ForgeError) -> Bool {
+        pullRequest.isAutoMerge == true
+    }
 }

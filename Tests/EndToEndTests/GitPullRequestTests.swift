@@ -59,11 +59,20 @@ import Testing
         try loop.sync(configuration: git)
         #expect(fake.all.map(\.title).last == "Auto-release acme/api:1.2.0")
         #expect(fake.all.count == 3)
-        // A person writes the value by hand: the pull request is superseded.
-        try repository.commit(["deploy/api.yaml": GitLoop.deployment("api", image: "acme/api:1.2.0")])
+        // Closed with its branch deleted: neither comes back.
+        fake.change(3) { $0.isOpen = false }
+        try repository.git("update-ref", "-d", "refs/heads/slipway/acme/api")
+        #expect(try loop.sync(configuration: git, state: "third").stderr.contains("somebody closed"))
+        #expect(fake.all.count == 3)
+        #expect(try repository.git("for-each-ref", "--format=%(refname:short)", "refs/heads/") == "main")
+        try loop.publish("acme/api", ["1.3.0"])
         try loop.sync(configuration: git)
-        #expect(fake.all[2].isOpen == false)
-        #expect(fake.all[2].comments.count == 1)
+        #expect(fake.all.map(\.title).last == "Auto-release acme/api:1.3.0")
+        // A person writes the value by hand: the pull request is superseded.
+        try repository.commit(["deploy/api.yaml": GitLoop.deployment("api", image: "acme/api:1.3.0")])
+        try loop.sync(configuration: git)
+        #expect(fake.all[3].isOpen == false)
+        #expect(fake.all[3].comments.count == 1)
         #expect(try repository.git("for-each-ref", "--format=%(refname:short)", "refs/heads/") == "main")
         try repository.checkIntegrity()
     }
@@ -73,11 +82,12 @@ import Testing
         try loop.standard()
         let fake = try FakeForge(.github)
         let git = try configuration(fake, loop).replacingOccurrences(of: "per: image", with: "per: cycle")
-        fake.fail([.text(403, #"{"message":"API rate limit exceeded"}"#, headers: [("X-RateLimit-Remaining", "0")])])
+        fake.refuse("slipway/update", with: .text(422, #"{"message":"Validation Failed"}"#))
         let failed = try loop.sync(configuration: git, allowFailure: true)
         #expect(failed.status == 1)
-        #expect(failed.stderr.contains("the code host asks for a pause"))
+        #expect(failed.stderr.contains("Validation Failed"))
         #expect(!failed.stderr.contains(fake.token))
+        fake.refuse("slipway/update", with: nil)
         let head = try loop.repository.head("slipway/update")
         try loop.sync(configuration: git)
         #expect(fake.all.map(\.head) == ["slipway/update"])
@@ -88,5 +98,47 @@ import Testing
             allowFailure: true)
         #expect(missing.status == 1)
         #expect(missing.stderr.contains(loop.scratch.file("none")))
+    }
+
+    @Test(arguments: FakeForge.Kind.allCases)
+    func `auto-merge is reached, and a person who turns it off wins`(_ kind: FakeForge.Kind) throws {
+        let loop = try GitLoop("auto-merge")
+        try loop.standard()
+        let repository = loop.repository
+        let fake = try FakeForge(kind) { branch in try? repository.head(branch) }
+        let git = try configuration(fake, loop, more: "  autoMerge: squash")
+        fake.set(checks: .preparing)
+        #expect(try loop.sync(configuration: git).stderr.contains("auto-merge waits"))
+        #expect(fake.all.allSatisfy { $0.autoMerge == nil && $0.isOpen })
+        fake.set(checks: .pending)
+        try loop.sync(configuration: git)
+        #expect(fake.all.allSatisfy { $0.autoMerge?.lowercased() == "squash" })
+        // A person wants to look at web's first; api's goes on with a newer image.
+        fake.change(2) { $0.autoMerge = nil }
+        for name in ["api", "web"] { try loop.publish("acme/\(name)", ["1.2.0"]) }
+        for _ in 1...2 { try loop.sync(configuration: git) }
+        #expect(fake.all.map(\.title) == ["Auto-release acme/api:1.2.0", "Auto-release acme/web:1.2.0"])
+        #expect(fake.all[0].autoMerge != nil)
+        #expect(fake.all[1].autoMerge == nil)
+        // Without anything to wait for, what is new is merged at once.
+        fake.set(checks: .none)
+        fake.change(1) { $0.isOpen = false }
+        try loop.publish("acme/api", ["1.3.0"])
+        #expect(try loop.sync(configuration: git).stdout.contains("pull request"))
+        #expect(fake.all.last?.mergedBy == "squash")
+        #expect(fake.all[1].isOpen)
+    }
+
+    @Test func `one pull request that is refused stops no other`() throws {
+        let loop = try GitLoop("forge-refuses-one")
+        try loop.standard()
+        let repository = loop.repository
+        let fake = try FakeForge(.github) { branch in try? repository.head(branch) }
+        let git = try configuration(fake, loop)
+        fake.refuse("slipway/acme/api", with: .text(403, #"{"message":"Resource not accessible by token"}"#))
+        let output = try loop.sync(configuration: git, allowFailure: true)
+        #expect(output.status == 1)
+        #expect(output.stderr.contains("Resource not accessible"))
+        #expect(fake.all.map(\.head) == ["slipway/acme/web"])
     }
 }

@@ -60,7 +60,8 @@ package enum GitAccess {
             http.maximumRedirects = 0
             if settings.isInsecure { http.plainHTTP = .hosts([project.api.host]) }
             if let file = git.caFile { http.trust[project.api.host] = .init(certificateBundle: file) }
-            return project.forge(token: token, http: HTTPClient(http))
+            return project.forge(
+                token: token, tokenFile: settings.tokenFile ?? git.tokenFile, http: HTTPClient(http))
         } catch {
             throw AgentError(
                 error.summary, place: error.place ?? "git.pullRequest", cause: error.cause, hint: error.hint)

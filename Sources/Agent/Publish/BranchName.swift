@@ -24,4 +24,7 @@ enum BranchName {
         let name = parts.joined(separator: "/")
         return name.isEmpty || name.contains("..") ? nil : name
     }
+
+    /// With what names begin that are made from texts that begin so; empty where that cannot be told.
+    static func prefix(of text: String) -> String { made(from: text + "x") == text + "x" ? text : "" }
 }

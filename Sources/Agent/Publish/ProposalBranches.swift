@@ -19,84 +19,139 @@ struct ProposalBranches: Sendable {
         let command: PersonalCommand?
     }
 
+    /// Each branch is a unit of its own: what fails for one is told, and stops no other.
+    ///
     /// - Returns: the last race that was lost; `nil` when nothing is left to do.
+    /// - Throws: what a person's command failed for.
     func publish(
         _ requests: [ChangeRequest], on head: TrustedHead, _ files: RevisionFiles, _ template: Template,
         in cycle: CycleRecorder
     ) async throws(ReconcileError) -> LostRace? {
-        let plans = try await plan(requests, on: head, files, template, in: cycle)
+        await pullRequests?.index.begin()
+        var (plans, failures) = await plan(requests, on: head, files, template, in: cycle)
         var proposals: [ProposedCommit] = []
         var lost: LostRace?
         for plan in plans {
-            let branch = plan.branch
-            let state = try await cycle.phase(.commit, subject: branch) {
-                try await look(at: branch, for: plan.changes, on: head)
-            }
-            switch state {
-            case .upToDate(let tip):
-                cycle.decide("branch \(branch)", "nothing to update: it has this change already (\(tip.short))")
-                let text = try await cycle.phase(.commit, subject: branch) {
-                    try commits.message(of: plan.changes, for: plan.command, on: head.commit)
-                }
-                try await pullRequests?.request(
-                    branch, at: tip, message: text, plan.changes, on: head.commit, in: cycle)
-            case .others(let commit):
-                cycle.decide(
-                    "branch \(branch)",
-                    "not updated: it has a commit of somebody else, \(commit.id.short) '\(commit.subject)'",
-                    remedy: "merge the branch, or remove it")
-            case .replaceable(let old):
-                let proposal = try await cycle.phase(.commit, subject: branch) {
-                    try await commits.commit(plan.changes, for: plan.command, on: CommitBase(head))
-                }
-                proposals.append(proposal)
-                cycle.propose(proposals)
-                if cycle.dryRun { continue }
-                let outcome = try await cycle.phase(.publish, subject: branch) {
-                    try await remote.push(proposal, to: branch, expecting: old, force: old != nil)
-                }
-                if case .rejected(let reason, _) = outcome {
-                    proposals.removeLast()
-                    lost = LostRace(branch: branch, reason: reason)
-                } else {
-                    cycle.pushed(proposal, to: branch)
-                    await note(proposal, in: cycle)
-                    try await pullRequests?.request(
-                        branch, at: proposal.id, message: proposal.message, plan.changes, on: head.commit, in: cycle)
-                }
+            do throws(ReconcileError) {
+                lost = try await publish(plan, on: head, after: &proposals, in: cycle) ?? lost
+            } catch {
+                failures.append(error)
             }
         }
+        let isCommand = requests.contains { $0.command != nil }
+        if isCommand, let failure = failures.first { throw failure }
+        if var lost {
+            // What failed beside it may go well when the race is run again.
+            lost.failures = failures
+            return lost
+        }
+        for failure in failures { cycle.fail(failure) }
         // A command says nothing of the branches that policies want.
-        if lost == nil, requests.allSatisfy({ $0.command == nil }) {
+        if !isCommand {
             await removeOutdated(template, wanted: Set(plans.map(\.branch)), on: head, in: cycle)
         }
-        return lost
+        return nil
+    }
+
+    private func publish(
+        _ plan: Plan, on head: TrustedHead, after proposals: inout [ProposedCommit], in cycle: CycleRecorder
+    ) async throws(ReconcileError) -> LostRace? {
+        let branch = plan.branch
+        let state = try await cycle.phase(.commit, subject: branch) {
+            try await look(at: branch, for: plan.changes, on: head)
+        }
+        let old: ObjectID?
+        let isUpToDate: Bool
+        switch state {
+        case .others(let commit):
+            cycle.decide(
+                "branch \(branch)",
+                "not updated: it has a commit of somebody else, \(commit.id.short) '\(commit.subject)'",
+                remedy: "merge the branch, or remove it")
+            return nil
+        case .upToDate(let tip): (old, isUpToDate) = (tip, true)
+        case .replaceable(let tip): (old, isUpToDate) = (tip, false)
+        }
+        let request = try await request(plan, at: old, isUpToDate: isUpToDate, on: head, in: cycle)
+        if let request, case .refused(let pull) = request.standing {
+            pullRequests?.tell(branch, isRefusedBy: pull, in: cycle)
+            return nil
+        }
+        var tip = old
+        if isUpToDate {
+            cycle.decide(
+                "branch \(branch)", "nothing to update: it has this change already (\(tip?.short ?? ""))")
+        } else {
+            let proposal = try await cycle.phase(.commit, subject: branch) {
+                try await commits.commit(plan.changes, for: plan.command, on: CommitBase(head))
+            }
+            proposals.append(proposal)
+            cycle.propose(proposals)
+            if cycle.dryRun { return nil }
+            let outcome = try await cycle.phase(.publish, subject: branch) {
+                try await remote.push(proposal, to: branch, expecting: old, force: old != nil)
+            }
+            if case .rejected(let reason, _) = outcome {
+                proposals.removeLast()
+                return LostRace(branch: branch, reason: reason)
+            }
+            cycle.pushed(proposal, to: branch)
+            await note(proposal, in: cycle)
+            tip = proposal.id
+        }
+        guard !cycle.dryRun, let tip, let request, let pullRequests else { return nil }
+        try await pullRequests.request(
+            request.proposal, request.standing, at: tip, isPushed: !isUpToDate, in: cycle)
+        return nil
+    }
+
+    /// The pull request as it is to be, and what there is of it: asked before anything is pushed.
+    private func request(
+        _ plan: Plan, at tip: ObjectID?, isUpToDate: Bool, on head: TrustedHead, in cycle: CycleRecorder
+    ) async throws(ReconcileError) -> (proposal: PullRequestProposal, standing: PullRequests.Standing)? {
+        guard let pullRequests else { return nil }
+        let proposal = try await cycle.phase(.commit, subject: plan.branch) {
+            try PullRequestProposal(
+                plan.changes, branch: plan.branch,
+                message: commits.message(of: plan.changes, for: plan.command, on: head.commit),
+                isCommand: plan.command != nil, values: commits.values(of: plan.changes, on: head.commit),
+                settings: pullRequests.settings)
+        }
+        let standing = try await cycle.phase(.publish, subject: plan.branch) {
+            try await pullRequests.standing(of: proposal, at: tip, isUpToDate: isUpToDate)
+        }
+        return (proposal, standing)
     }
 
     /// The changes with the branches that they go to. Those for which the template gives one name go there together.
     private func plan(
         _ requests: [ChangeRequest], on head: TrustedHead, _ files: RevisionFiles, _ template: Template,
         in cycle: CycleRecorder
-    ) async throws(ReconcileError) -> [Plan] {
+    ) async -> (plans: [Plan], failures: [ReconcileError]) {
         var byBranch: [String: ChangeRequest] = [:]
         var plans: [String: Plan] = [:]
+        var failures: [ReconcileError] = []
         for request in requests {
-            var changes = try await cycle.phase(.rewrite) { try await request.changes(on: files) }
-            cycle.decide(changes.decisions)
-            guard !changes.isEmpty else { continue }
-            let branch = try await cycle.phase(.rewrite) { [changes] in
-                try name(of: changes, for: request.command, on: head.commit, template)
+            do throws(ReconcileError) {
+                var changes = try await cycle.phase(.rewrite) { try await request.changes(on: files) }
+                cycle.decide(changes.decisions)
+                guard !changes.isEmpty else { continue }
+                let branch = try await cycle.phase(.rewrite) { [changes] in
+                    try name(of: changes, for: request.command, on: head.commit, template)
+                }
+                var all = request
+                if let before = byBranch[branch] {
+                    let both = before.followed(by: request)
+                    changes = try await cycle.phase(.rewrite) { try await both.changes(on: files) }
+                    all = both
+                }
+                byBranch[branch] = all
+                plans[branch] = Plan(branch: branch, changes: changes, command: request.command)
+            } catch {
+                failures.append(error)
             }
-            if let before = byBranch[branch] {
-                let both = before.followed(by: request)
-                changes = try await cycle.phase(.rewrite) { try await both.changes(on: files) }
-                byBranch[branch] = both
-            } else {
-                byBranch[branch] = request
-            }
-            plans[branch] = Plan(branch: branch, changes: changes, command: request.command)
         }
-        return plans.values.sorted { $0.branch < $1.branch }
+        return (plans.values.sorted { $0.branch < $1.branch }, failures)
     }
 
     private func name(

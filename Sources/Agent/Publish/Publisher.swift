@@ -1,5 +1,6 @@
 import Diagnostics
 import Git
+import Template
 
 /// Takes changes to the repository's host: commit, push; when the race is lost, fetch, compute the change anew, and once
 /// more. The one way into git, for cycles and for commands alike.
@@ -28,7 +29,10 @@ package struct Publisher: Sendable {
             authorship: CommitAuthorship(remote: git.remote, settings: git.settings),
             pullRequests: git.forge.flatMap { forge in
                 git.settings.pullRequest.map {
-                    PullRequests(forge: forge, settings: $0, base: repository.branch, commits: commits)
+                    PullRequests(
+                        forge, $0, base: repository.branch,
+                        prefix: git.settings.pushBranch.map { BranchName.prefix(of: $0.literalPrefix) } ?? "",
+                        clock: git.clock)
                 }
             })
     }
@@ -43,12 +47,15 @@ package struct Publisher: Sendable {
         _ requests: [ChangeRequest], from start: TrustedHead, in cycle: CycleRecorder
     ) async throws(ReconcileError) {
         var head = start
+        var failures: [ReconcileError] = []
         for attempt in 1...Self.attempts {
             guard let lost = try await attemptOnce(requests, on: head, in: cycle) else { return }
+            failures = lost.failures
             cycle.say("Lost the race for \(lost.branch) (\(lost.reason)): fetching and computing the change anew")
             try await pause(beforeAttempt: attempt)
             head = try await cycle.phase(.sync) { try await heads.fetch().head }
         }
+        for failure in failures { cycle.fail(failure) }
         throw ReconcileError(
             phase: .publish,
             underlying: AgentError(
@@ -120,4 +127,6 @@ package struct Publisher: Sendable {
 struct LostRace {
     let branch: String
     let reason: String
+    /// What failed for other branches.
+    var failures: [ReconcileError] = []
 }

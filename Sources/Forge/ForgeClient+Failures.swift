@@ -1,0 +1,116 @@
+import FoundationEssentials
+import HTTP
+
+extension ForgeClient {
+    /// What a refusal means; the host's pause begins with it.
+    func failure(_ response: HTTPResponse, _ method: String, _ url: HTTPURL) -> ForgeError {
+        let place = "\(method) \(url)"
+        let cause = "HTTP status \(response.status)" + (message(response.body).map { ": \($0)" } ?? "")
+        func error(_ code: ForgeError.Code, _ summary: String, hint: String?) -> ForgeError {
+            ForgeError(code, summary, place: place, cause: cause, hint: hint, status: response.status)
+        }
+        let isLimited =
+            response.status == 429
+            || response.status == 403
+                && (response.headers["X-RateLimit-Remaining"] == "0" || response.headers["Retry-After"] != nil
+                    || cause.lowercased().contains("rate limit"))
+        let until = pauses.learn(response.head, isRefused: isLimited)
+        if isLimited, let until { return ForgePauses.error(url, until: until, cause: cause) }
+        switch response.status {
+        case 403 where isLimited, 429:
+            return error(.rateLimited, "the code host asks for a pause", hint: "the next cycle tries again")
+        case 401:
+            return error(
+                .authentication, "the code host refuses the token",
+                hint: tokenFile.map { "check that the token in \($0) is right and not expired" }
+                    ?? "check that it is right and not expired")
+        case 403:
+            return error(
+                .authentication, "the token may not do this",
+                hint:
+                    "GitHub: 'Pull requests: write' and 'Contents: write'; GitLab: scope 'api', role Developer; Gitea: "
+                    + "scopes 'write:repository' and 'write:issue'")
+        case 404, 410:
+            return error(
+                .notFound, "the code host has no such project, or does not show it to this token",
+                hint: "check 'pullRequest.project' and the token's access")
+        case 500...: return error(.unavailable, "the code host failed", hint: "the next cycle tries again")
+        case 300..<400:
+            return error(
+                .refused, "the code host redirects",
+                hint: "use the final URL as 'pullRequest.api', and the project's present name")
+        default: return error(.refused, "the code host refuses the request", hint: nil)
+        }
+    }
+
+    /// What the host says, bounded, on one line, without the token.
+    private func message(_ body: [UInt8]) -> String? {
+        struct Body: Decodable {
+            struct Detail: Decodable {
+                var message: String?
+                var field: String?
+                var code: String?
+
+                enum CodingKeys: CodingKey { case message, field, code }
+
+                init(from decoder: any Decoder) throws {
+                    if let text = try? decoder.singleValueContainer().decode(String.self) {
+                        message = text
+                        return
+                    }
+                    let container = try decoder.container(keyedBy: CodingKeys.self)
+                    message = try? container.decode(String.self, forKey: .message)
+                    field = try? container.decode(String.self, forKey: .field)
+                    code = try? container.decode(String.self, forKey: .code)
+                }
+            }
+
+            /// GitLab says one text, a list of texts, or lists of texts by field.
+            var texts: [String] = []
+
+            enum CodingKeys: CodingKey { case message, error, error_description, errors }
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.container(keyedBy: CodingKeys.self)
+                if let text = try? container.decode(String.self, forKey: .message) { texts.append(text) }
+                if let list = try? container.decode([String].self, forKey: .message) { texts += list }
+                if let fields = try? container.decode([String: [String]].self, forKey: .message) {
+                    texts += fields.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.joined(separator: ", "))" }
+                }
+                if let text = try? container.decode(String.self, forKey: .error) { texts.append(text) }
+                if let text = try? container.decode(String.self, forKey: .error_description) { texts.append(text) }
+                for detail in (try? container.decode([Detail].self, forKey: .errors)) ?? [] {
+                    let text = detail.message ?? [detail.field, detail.code].compactMap { $0 }.joined(separator: " ")
+                    if !text.isEmpty { texts.append(text) }
+                }
+            }
+        }
+        var text: String
+        if let body = try? JSONDecoder().decode(Body.self, from: Data(body)), !body.texts.isEmpty {
+            text = body.texts.joined(separator: "; ")
+        } else {
+            return nil
+        }
+        if !token.isEmpty { text = Self.replacing(token, in: text) }
+        let shown = String.UnicodeScalarView(
+            text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
+        return String(String(shown).prefix(500))
+    }
+
+    /// A host that repeats what it was sent must not bring the token into a log.
+    private static func replacing(_ secret: String, in text: String) -> String {
+        let (bytes, needle) = (Array(text.utf8), Array(secret.utf8))
+        var result: [UInt8] = []
+        var index = 0
+        while index < bytes.count {
+            if bytes[index...].starts(with: needle) {
+                result += Array("***".utf8)
+                index += needle.count
+            } else {
+                result.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+}
