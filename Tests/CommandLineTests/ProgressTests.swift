@@ -1,5 +1,6 @@
 import Agent
 import Builder
+import Diagnostics
 import Foundation
 import OCI
 import Synchronization
@@ -156,6 +157,29 @@ private struct Blob {
         #expect(said.withLock { $0 } == [])
         lines.handle(push.pushed(.uploaded))
         #expect(said.withLock { $0 } == ["  uploaded \(push.id.digest) (2.0 MB)"])
+    }
+}
+
+@Suite(.tags(.unit)) struct PlainProgressTests {
+    private static let foreign = "\u{1B}[2Ja\nb\u{9B}c\u{202E}d"
+    private static let events: [BuildEvent] = [
+        .stepStarted(
+            stage: foreign, index: 1, of: 2, text: "RUN " + foreign, location: .init(file: "Dockerfile", line: 1)),
+        .stepOutput(.stdout, Array((foreign + "\n").utf8)), .stepExplained("changed: \(foreign)"),
+        .note(foreign), .basePulled(name: foreign, digest: .sha256(of: []), bytes: 1),
+        .inStage(foreign, .note(foreign)),
+    ]
+
+    @Test(arguments: events.indices) func `foreign text neither steers the terminal nor begins a line`(event: Int) {
+        let said = Mutex<[String]>([])
+        let lines = BuildProgress { line in said.withLock { $0.append(line) } }
+        lines.handle(Self.events[event])
+        let text = said.withLock { $0 }
+        #expect(!text.isEmpty)
+        for line in text {
+            #expect(!line.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) }, "\(line)")
+            #expect(!line.unicodeScalars.contains("\u{202E}"), "\(line)")
+        }
     }
 }
 

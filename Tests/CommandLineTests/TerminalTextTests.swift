@@ -25,4 +25,13 @@ import Testing
     func `nothing steers the terminal`(text: String, expected: String) {
         #expect(TerminalText.lasting(text) == expected)
     }
+
+    @Test(arguments: [
+        ("v1.2", "v1.2"), ("v1\u{1B}[2J", "v1\\u{1b}[2J"), ("v1\nv2", "v1\\nv2"), ("a\r\tb", "a\\r\\tb"),
+        ("a\u{9B}31mb", "a\\u{9b}31mb"), ("\u{202E}abc", "\\u{202e}abc"), ("日本 👍", "日本 👍"),
+    ])
+    func `a name keeps its line, and what steers is shown`(text: String, expected: String) {
+        #expect(TerminalText.name(text) == expected)
+        #expect(TextTable.lines([[text, "x"]]) == ["\(expected)  x"])
+    }
 }

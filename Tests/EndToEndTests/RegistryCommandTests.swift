@@ -27,6 +27,20 @@ import Testing
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
+    /// A hostile registry's tags: each stays on its line, and none steers the terminal.
+    @Test func `names that a registry makes up are shown as escapes`() throws {
+        let stub = try StubServer { _ in
+            .text(200, #"{"name":"app","tags":["v1\u001b[2J","v2\nv3","v4"],"repositories":["a\u001b]0;x\u0007"]}"#)
+        }
+        let insecure = ["--insecure-registry", stub.host]
+        let tags = try slipway(["registry", "tags", "\(stub.host)/app"] + insecure).stdout
+        #expect(tags == "v1\\u{1b}[2J\nv2\\nv3\nv4\n")
+        let exact = try json(slipway(["registry", "tags", "\(stub.host)/app", "--output", "json"] + insecure).stdout)
+        #expect(exact["tags"] as? [String] == ["v1\u{1B}[2J", "v2\nv3", "v4"])
+        let catalog = try slipway(["registry", "catalog", stub.host] + insecure).stdout
+        #expect(!catalog.contains("\u{1B}") && !catalog.contains("\u{07}"))
+    }
+
     @Test func theWholeRound() throws {
         let layout = scratch.file("layout")
         try ImageFixtures.busybox(at: layout, tag: "v1")

@@ -17,11 +17,29 @@ enum BoundedText {
         var result = String.UnicodeScalarView()
         var size = 0
         for scalar in text.unicodeScalars {
-            let isControl = scalar.value < 0x20 && scalar != "\t" || (0x7f..<0xa0).contains(scalar.value)
-            result.append(isControl ? "\u{FFFD}" : scalar)
-            size += isControl ? 3 : UTF8.width(scalar)
+            let shown = isControl(scalar) ? "\u{FFFD}" : scalar
+            result.append(shown)
+            size += UTF8.width(shown)
             guard size < limit else { return String(result) + " …" }
         }
         return String(result)
+    }
+
+    /// What a step prints may hold anything, and so may instructions, names of files and images, and what a registry says: it
+    /// neither steers a terminal nor begins a line of its own.
+    static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+        return String(result)
+    }
+
+    /// C0 and C1 controls but the tab, and marks that end a line or change the direction of writing.
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09: false
+        case 0..<0x20, 0x7f..<0xa0, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: true
+        default: false
+        }
     }
 }

@@ -20,7 +20,7 @@ package final class BuildProgress: Sendable {
     private let state = Mutex(State())
     private let say: @Sendable (String) -> Void
 
-    package init(say: @escaping @Sendable (String) -> Void) { self.say = say }
+    package init(say: @escaping @Sendable (String) -> Void) { self.say = { say(BoundedText.printable($0)) } }
 
     /// The longest line of output that is shown whole.
     private static let lineLimit = 2_000
@@ -85,12 +85,12 @@ package final class BuildProgress: Sendable {
             var lines: [String] = []
             var start = partial.startIndex
             while let end = partial[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                lines.append(Self.printable(partial[start..<end]))
+                lines.append(Self.text(partial[start..<end]))
                 start = end + 1
             }
             partial.removeSubrange(..<start)
             if partial.count > Self.lineLimit {
-                lines.append(Self.printable(partial[...]))
+                lines.append(Self.text(partial[...]))
                 partial.removeAll()
             }
             state.works[stage, default: Work()].partial = partial
@@ -105,10 +105,10 @@ package final class BuildProgress: Sendable {
             defer { state.works[stage]?.partial.removeAll() }
             return state.works[stage]?.partial ?? []
         }
-        if !rest.isEmpty { say("    \(label(stage))| \(Self.printable(rest[...]))") }
+        if !rest.isEmpty { say("    \(label(stage))| \(Self.text(rest[...]))") }
     }
 
-    private static func printable(_ bytes: ArraySlice<UInt8>) -> String {
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
         BoundedText.line(String(decoding: bytes, as: UTF8.self), limit: lineLimit)
     }
 

@@ -12,6 +12,7 @@ struct StageScheduler {
 
     func image() async throws(BuildError) -> BuiltImage {
         for warning in plan.warnings { progress(.note(warning)) }
+        try await checkLayers()
         // What is built on stays while the image is used.
         let lease = try builder.store.lease.use()
         let scratch = try ScratchDirectory(in: builder.store.buildsFolder)

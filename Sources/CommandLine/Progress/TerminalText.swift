@@ -7,6 +7,31 @@ enum TerminalText {
         return String(result)
     }
 
+    /// For a name in a list, one line each: what could steer the terminal, or make two lines of one, is written as an escape. To leave
+    /// it out would make one name look like another.
+    static func name(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where isControl(scalar): result += "\\u{\(String(scalar.value, radix: 16))}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// Controls, and marks that change the direction of writing or cannot be seen.
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7f..<0xa0, 0xad, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x206f, 0xfeff: true
+        default: false
+        }
+    }
+
     /// For a line that is redrawn: `width` columns at most, with its end kept. What may not be one column wide is a question mark.
     static func line(_ text: String, end: String, width: Int) -> String {
         let scalars = plain(text).map { isNarrow($0) ? $0 : "?" }
@@ -46,9 +71,7 @@ enum TerminalText {
                 default: break
                 }
             case 0x09: result.append(" ")
-            // Also marks that change the direction of writing.
-            case 0..<0x20, 0x7f..<0xa0, 0xad, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x206f, 0xfeff: break
-            default: result.append(scalar)
+            default: if !isControl(scalar) { result.append(scalar) }
             }
         }
         return result

@@ -154,7 +154,7 @@ package struct PolicySelectCommand: AsyncParsableCommand {
                 SelectionJSON.text(
                     selection, reason: reason, policy: chosen, current: current, digests: digests))
         case .text:
-            if let tag = selection.tag { console.result(tag) }
+            if let tag = selection.tag { console.result(TerminalText.name(tag)) }
         }
         if selection.tag == nil { console.alert("no tag is chosen: \(reason)") }
     }

@@ -45,11 +45,11 @@ package struct RegistryClientOptions: ParsableArguments {
 
     var console: Console { Console(isQuiet: quiet) }
 
-    /// Prints a result: the value as JSON, or its lines.
+    /// Prints a result: the value as JSON, or its lines, which the registry may have worded.
     func show(_ value: some Encodable, _ lines: [String]) throws {
         switch output {
         case .json: console.result(String(decoding: try CanonicalJSON.encode(value), as: UTF8.self))
-        case .text: if !lines.isEmpty { console.result(lines.joined(separator: "\n")) }
+        case .text: if !lines.isEmpty { console.result(lines.map(TerminalText.name).joined(separator: "\n")) }
         }
     }
 }

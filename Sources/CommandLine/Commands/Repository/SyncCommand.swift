@@ -157,11 +157,14 @@ struct CycleRunner {
         }
         for published in report.commits {
             let branch = published.branch == report.branch ? "" : " (branch \(published.branch))"
-            console.result("commit \(published.commit) \(published.message.prefix { $0 != "\n" })\(branch)")
+            let subject = TerminalText.name(String(published.message.prefix { $0 != "\n" }))
+            console.result("commit \(published.commit) \(subject)\(branch)")
         }
-        for request in report.pullRequests { console.result("pull request \(request.url) \(request.title)") }
+        for request in report.pullRequests {
+            console.result(TerminalText.name("pull request \(request.url) \(request.title)"))
+        }
         if report.commits.isEmpty, report.dryRun, let message = report.message {
-            console.result("would commit: \(message.prefix { $0 != "\n" })")
+            console.result("would commit: " + TerminalText.name(String(message.prefix { $0 != "\n" })))
         }
         if let diff = report.diff { console.result(diff) }
         if report.didNothing { console.result("nothing to do") }
