@@ -60,7 +60,7 @@ let package = Package(
 
         // Layer 1: one module per C library; nothing above sees an OpaquePointer.
         library("FileSystem", ["CLinux", "Diagnostics"]),
-        library("Git", ["CGit2", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
+        library("Git", ["CGit2", "CZlib", "CLinux", "FileSystem", "Cryptography", "Blocking", "Diagnostics"]),
         library("HTTP", ["CCurl", "FileSystem", "Blocking", "Diagnostics"]),
         library("Cryptography", ["CCrypto", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),

@@ -84,6 +84,8 @@ package struct BuildRequest: Sendable {
     package var mayBegin: (@Sendable () async throws(BuildError) -> Void)?
     /// How many steps of different stages may run at once; `nil`: as many as there are processors, and two at least.
     package var jobs: Int?
+    /// Bytes that one file of a context may have.
+    package var contextFileLimit = Int64.max
     /// Bytes that a file of ADD from the web may have.
     package var remoteSizeLimit: Int64 = 32 << 30
 

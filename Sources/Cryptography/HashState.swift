@@ -1,13 +1,14 @@
 internal import CCrypto
 
-/// A running SHA-2 or BLAKE2b, through libcrypto (1 GB/s for SHA-256 where plain Swift does a tenth).
+/// A running SHA-1 (for git), SHA-2 or BLAKE2b, through libcrypto (1 GB/s for SHA-256 where plain Swift does a tenth).
 package struct HashState: ~Copyable {
     package enum Algorithm: Sendable {
-        case sha256, sha384, sha512, blake2b512
+        case sha1, sha256, sha384, sha512, blake2b512
 
         /// Bytes of the hash.
         var size: Int {
             switch self {
+            case .sha1: 20
             case .sha256: 32
             case .sha384: 48
             case .sha512, .blake2b512: 64
@@ -21,6 +22,7 @@ package struct HashState: ~Copyable {
     package init(_ algorithm: Algorithm) {
         let method =
             switch algorithm {
+            case .sha1: EVP_sha1()
             case .sha256: EVP_sha256()
             case .sha384: EVP_sha384()
             case .sha512: EVP_sha512()

@@ -29,6 +29,9 @@ package struct ObjectID: Hashable, Sendable, Comparable, CustomStringConvertible
         self.init(bytes: bytes)
     }
 
+    /// From the 20 bytes of a name.
+    init(name: ArraySlice<UInt8>) { self.init(bytes: name) }
+
     private init(bytes: some RandomAccessCollection<UInt8>) {
         high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
         middle = bytes.dropFirst(8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }

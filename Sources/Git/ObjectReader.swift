@@ -8,10 +8,12 @@ package final class ObjectReader: Sendable {
     /// caller's that are not `Sendable`, which only borrow the bytes.)
     private nonisolated(unsafe) let repository: Repository
     private let lock = Mutex(())
+    private let path: String
 
     /// - Parameter path: a mirror's path. It must have been opened by `Mirror` before.
     package init(path: String) throws(GitError) {
         repository = try Repository(opening: path)
+        self.path = path
     }
 
     /// A blob's size in bytes.
@@ -24,14 +26,28 @@ package final class ObjectReader: Sendable {
         try lock.withLock { _ throws(GitError) in try repository.withBlob(id, limit: limit) { Array($0) } }
     }
 
-    /// Lends a blob's bytes for the duration of `body`, without copying them.
+    /// A blob's content in order, in one piece while it has up to 4 MiB, else in pieces: then some hundred kilobytes are in memory,
+    /// whatever the size, and what a delta is made from lies in files without names beside the objects.
     ///
-    /// libgit2 cannot stream out of packs: the blob is in memory meanwhile, whatever its size.
-    package func withBlob<Result: Sendable>(
-        _ id: ObjectID, limit: Int = .max, _ body: (UnsafeRawBufferPointer) -> Result
-    ) throws(GitError) -> Result {
-        try lock.withLock { _ throws(GitError) in try repository.withBlob(id, limit: limit) { body($0) } }
+    /// - Parameters:
+    ///   - limit: bytes that the blob, or an older version that it is a delta of, may have; `.tooLarge` otherwise.
+    ///   - take: `false` ends the reading. What it got counts only when this returns.
+    /// - Returns: whether all was taken.
+    package func stream(
+        _ id: ObjectID, limit: Int64 = .max, _ take: (UnsafeRawBufferPointer) -> Bool
+    ) throws(GitError) -> Bool {
+        switch try ObjectStream(directory: path + "/objects", id: id, limit: limit).read(take) {
+        case .taken: return true
+        case .stopped: return false
+        case .leftToLibrary: break
+        }
+        return try lock.withLock { _ throws(GitError) in
+            try repository.withBlob(id, limit: Int(min(limit, Self.libraryLimit)), take)
+        }
     }
+
+    /// What libgit2 may hold in memory of an object that is nowhere else.
+    private static let libraryLimit: Int64 = 64 << 20
 
     /// As `Mirror.entries`.
     package func entries(

@@ -23,7 +23,8 @@ enum ModuleTable {
         "Blocking": Module(layer: 0, mayImport: []),
 
         "FileSystem": Module(layer: 1, mayImport: ["CLinux", "Diagnostics"]),
-        "Git": Module(layer: 1, mayImport: ["CGit2", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
+        "Git": Module(
+            layer: 1, mayImport: ["CGit2", "CZlib", "CLinux", "FileSystem", "Cryptography", "Blocking", "Diagnostics"]),
         "HTTP": Module(layer: 1, mayImport: ["CCurl", "FileSystem", "Blocking", "Diagnostics"]),
         "Cryptography": Module(layer: 1, mayImport: ["CCrypto", "Diagnostics"]),
         "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),

@@ -44,6 +44,8 @@ package struct AgentConfiguration: Sendable {
         package var logLimit: Int?
         /// Bytes that a layer or an archive may unpack to.
         package var unpackLimit: Int64?
+        /// Bytes that one file of a context may have.
+        package var contextFileLimit: Int64 = 8 << 30
         /// The step cache that machines share.
         package var cacheRepository: RepositoryLocation?
         /// How long what is in a cache counts.
@@ -55,6 +57,7 @@ package struct AgentConfiguration: Sendable {
         func apply(to request: inout BuildRequest, of pipeline: Pipeline, now: Int64) {
             request.isReproducible = pipeline.isReproducible ?? isReproducible
             request.stepTimeout = stepTimeout
+            request.contextFileLimit = contextFileLimit
             if let logLimit { request.stepOutputLimit = logLimit }
             guard let cacheRepository else { return }
             var cache = RemoteCache(repository: cacheRepository, now: now)

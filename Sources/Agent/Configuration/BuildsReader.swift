@@ -12,6 +12,7 @@ enum BuildsReader {
             if let value = object.optional("stepTimeout") { settings.stepTimeout = try positive(value) }
             if let value = object.optional("logLimit") { settings.logLimit = Int(try size(value)) }
             if let value = object.optional("unpackLimit") { settings.unpackLimit = try size(value) }
+            if let value = object.optional("contextFileLimit") { settings.contextFileLimit = try size(value) }
             try object.optional("cache")?.object { (cache) throws(YAMLError) in
                 if let value = cache.optional("repository") {
                     settings.cacheRepository = try repository(value)

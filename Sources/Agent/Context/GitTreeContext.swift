@@ -79,24 +79,32 @@ package struct GitTreeContext: BuildContext {
         else { throw BuildError(.context, "the entry is not of this context", place: entry.path) }
         let reader = try reader()
         try await runBlocking { () throws(BuildError) in
-            let outcome: Result<Void, BuildError>
+            var failure: BuildError?
             do throws(GitError) {
-                outcome = try reader.withBlob(id) { bytes in
-                    guard !Self.isLargeFilePointer(bytes) else {
-                        return .failure(
-                            BuildError(
+                _ = try reader.stream(id, limit: max(entry.size, Self.versionLimit)) { bytes in
+                    do throws(BuildError) {
+                        guard entry.size >= 1_024 || !Self.isLargeFilePointer(bytes) else {
+                            throw BuildError(
                                 .context, "the file is a Git LFS pointer; its content is not in the repository",
                                 place: entry.path,
-                                hint: "store the file in git itself, or fetch it in a RUN step"))
+                                hint: "store the file in git itself, or fetch it in a RUN step")
+                        }
+                        try sink(bytes)
+                        return true
+                    } catch {
+                        failure = error
+                        return false
                     }
-                    return Result { () throws(BuildError) in try sink(bytes) }
                 }
             } catch {
                 throw Self.ofMirror(BuildError(.context, "cannot read the file", place: entry.path, from: error))
             }
-            try outcome.get()
+            if let failure { throw failure }
         }
     }
+
+    /// Bytes that another version may have which git keeps the file as a difference to.
+    private static let versionLimit: Int64 = 8 << 30
 
     /// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
     private static func isLargeFilePointer(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -104,7 +104,9 @@ actor PlanContexts {
         let tree = ContextTree(context, entries: entries, below: prefix) { entry in
             ignored?.excludes(entry.pathBytes) ?? false
         }
-        return ContextSource(tree: tree, displayName: displayName)
+        var source = ContextSource(tree: tree, displayName: displayName)
+        source.fileLimit = request.contextFileLimit
+        return source
     }
 
     /// The Dockerfile's bytes and name; a link to it is followed inside the context.

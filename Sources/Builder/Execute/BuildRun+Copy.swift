@@ -105,8 +105,9 @@ extension BuildRun {
         _ locator: GitLocator, keepsGitDirectory: Bool, into editor: LayerEditor, _ options: CopyOptions
     ) async throws(BuildError) -> LayerEditor {
         let tree = try await contexts.remote.tree(locator, keepsGitDirectory: keepsGitDirectory)
-        let source = ContextSource(
+        var source = ContextSource(
             tree: try await ContextTree(tree.context, folder: ""), displayName: tree.context.displayName)
+        source.fileLimit = request.contextFileLimit
         var engine = CopyEngine(source, into: editor, options: options)
         try await engine.copy(".")
         return engine.editor

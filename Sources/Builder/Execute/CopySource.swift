@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Where COPY and ADD take files from: the context, or another file system.
 protocol CopySource {
     associatedtype Item
@@ -61,6 +63,8 @@ struct ContextSource: CopySource {
     let displayName: String
     /// Takes large files, whose content comes when the layer is written; `nil`: it comes at once.
     var deferred: DeferredFiles?
+    /// Bytes that one file may have.
+    var fileLimit = Int64.max
     /// Where the first name of a file with several went.
     private var firstNames: [ContextEntry.LinkIdentity: HostPath] = [:]
 
@@ -101,9 +105,33 @@ struct ContextSource: CopySource {
             modified: entry.modified.map { Timestamp(seconds: $0, nanoseconds: entry.modifiedNanoseconds) } ?? .unset)
     }
 
+    /// What arrives is counted as well: a context may not know a file's size.
+    private func content(
+        of entry: ContextEntry, _ take: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError) {
+        let left = Mutex(fileLimit)
+        let limit = fileLimit
+        try await tree.context.read(entry) { (bytes) throws(BuildError) in
+            let isWithin = left.withLock { left in
+                left -= Int64(bytes.count)
+                return left >= 0
+            }
+            guard isWithin else { throw Self.tooLarge(entry, limit) }
+            try take(bytes)
+        }
+    }
+
+    private static func tooLarge(_ entry: ContextEntry, _ limit: Int64) -> BuildError {
+        BuildError(
+            .context, "the file is larger than one of the context may be", place: entry.path,
+            cause: "at most \(limit) bytes are taken" + (entry.size > limit ? ", and it has \(entry.size)" : ""),
+            hint: "leave it out by .dockerignore, or raise builds.contextFileLimit (--context-file-limit)")
+    }
+
     mutating func write(
         _ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter, _ copies: FileCopies?
     ) async throws(BuildError) {
+        if item.entry.kind == .file, item.entry.size > fileLimit { throw Self.tooLarge(item.entry, fileLimit) }
         if let identity = item.entry.linkIdentity {
             if let first = firstNames[identity] { return try writer.makeHardLink(host, to: first) }
             firstNames[identity] = host
@@ -124,7 +152,7 @@ struct ContextSource: CopySource {
                 return try deferred.add(
                     DeferredFile(from: try context.open(item.entry), origin, to: descriptor, host, node))
             }
-            try await tree.context.read(item.entry) { (bytes) throws(BuildError) in
+            try await content(of: item.entry) { (bytes) throws(BuildError) in
                 try FileContent.write(bytes, to: raw, host)
             }
             try writer.apply(node, toFile: raw, host) { copyAttributes(of: item, to: host, writer) }

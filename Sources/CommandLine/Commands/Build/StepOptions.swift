@@ -33,7 +33,17 @@ struct StepOptions: ParsableArguments {
             valueName: "size"))
     var unpackLimit: String?
 
+    @Option(
+        name: .customLong("context-file-limit"),
+        help: ArgumentHelp(
+            "How large one file of the context may be, such as 2g; any size by default, and 8g for the agent's builds.",
+            valueName: "size"))
+    var contextFileLimit: String?
+
     mutating func validate() throws {
+        if let contextFileLimit, Self.size(contextFileLimit) == nil {
+            throw ValidationError("--context-file-limit '\(contextFileLimit)' is no size: write it as 500m or 20g")
+        }
         if let stepTimeout, DurationText.parse(stepTimeout) == nil {
             throw ValidationError("--step-timeout '\(stepTimeout)' is no duration: write it as 90s, 10m or 1h30m")
         }
@@ -54,6 +64,7 @@ struct StepOptions: ParsableArguments {
             request.sshAgents[id] = source
         }
         if let stepTimeout { request.stepTimeout = DurationText.parse(stepTimeout) }
+        if let limit = contextFileLimit.flatMap(Self.size) { request.contextFileLimit = Int64(limit) }
         if let limit = logLimit.flatMap(Self.size) { request.stepOutputLimit = limit }
     }
 
