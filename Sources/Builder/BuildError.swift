@@ -36,6 +36,8 @@ package struct BuildError: Diagnostic, Equatable {
     /// Whether the same build may succeed a moment later although its code says that it lies in what is built: another machine
     /// did not answer, the disk was full.
     package var isTransient = false
+    /// Whether the disk had too little room for it.
+    var lacksSpace = false
 
     package init(
         _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil,

@@ -12,6 +12,8 @@ package struct Builder: Sendable {
     let registry: RegistryAccess
     let isolation: Isolation
     private(set) var fetcher: (any RemoteSourceFetcher)?
+    /// What is kept, and how much of the disk stays free.
+    package private(set) var limits = StoreLimits()
     let unpackLimit: UnpackLimit
     /// The root for isolation in place, and what in it is neither removed nor replaced, besides mounts.
     let inPlace: (root: String, kept: [String])
@@ -55,11 +57,29 @@ package struct Builder: Sendable {
         return copy
     }
 
+    /// The same builder, that keeps another amount.
+    package func with(limits: StoreLimits) -> Builder {
+        var copy = self
+        copy.limits = limits
+        return copy
+    }
+
     /// The blobs that builds and pulls left on this machine.
     package var content: ContentStore { store.content }
 
     /// Builds an image into the local store. Nothing is pushed, and a failure leaves nothing behind.
     package func build(
+        _ request: BuildRequest, progress: @escaping @Sendable (BuildEvent) -> Void
+    ) async throws(BuildError) -> BuiltImage {
+        try await withRoom(progress) { () async throws(BuildError) in
+            // What is looked at stays from here on.
+            let use = try store.lease.use()
+            defer { withExtendedLifetime(use) {} }
+            return try await buildOnce(request, progress: progress)
+        }
+    }
+
+    private func buildOnce(
         _ request: BuildRequest, progress: @escaping @Sendable (BuildEvent) -> Void
     ) async throws(BuildError) -> BuiltImage {
         let contexts = try PlanContexts(request, builder: self)
@@ -80,9 +100,13 @@ package struct Builder: Sendable {
     /// What the image would be made from, without making it: reads the Dockerfile, the selected part of the context, and
     /// the manifests and configurations of base images.
     package func contentKey(_ request: BuildRequest) async throws(BuildError) -> ContentKey {
-        let contexts = try PlanContexts(request, builder: self)
-        let plan = try await planner(request, contexts).plan()
-        return try await ContentKey(of: plan, request, contexts)
+        try await retryingWithRoom({ _ in }) { () async throws(BuildError) in
+            let use = try store.lease.use()
+            defer { withExtendedLifetime(use) {} }
+            let contexts = try PlanContexts(request, builder: self)
+            let plan = try await planner(request, contexts).plan()
+            return try await ContentKey(of: plan, request, contexts)
+        }
     }
 }
 

@@ -12,6 +12,8 @@ package struct ContentStore: Sendable {
     /// Whether other users of the machine may read it.
     private let isPublic: Bool
     private var watcher: (any IngestWatcher)?
+    /// Says of blobs that they are used, wherever their size is asked for; a layout's are nobody's to remove.
+    package let use: RecentUse
 
     /// Opens a store for this user alone, creating its directories, and removes what interrupted processes left in `ingest/`.
     package init(path: String) throws(ContentStoreError) {
@@ -28,6 +30,7 @@ package struct ContentStore: Sendable {
         self.path = path
         self.temporaryFolder = temporaryFolder
         self.isPublic = isPublic
+        use = RecentUse(lock: "\(path)/use.lock")
         try makeDirectories("\(path)/blobs/\(Digest.Algorithm.sha256.rawValue)")
         try makeDirectories(temporaryFolder)
         Ingest.removeAbandoned(in: temporaryFolder)
@@ -38,8 +41,14 @@ package struct ContentStore: Sendable {
 
     package func contains(_ digest: Digest) -> Bool { size(of: digest) != nil }
 
-    /// The size in bytes; `nil` when the content is not there.
+    /// The size in bytes; `nil` when the content is not there. To ask for it is to use it: whoever makes room leaves it for a while.
     package func size(of digest: Digest) -> Int64? {
+        guard let size = storedSize(of: digest), isPublic || use.mark(path(of: digest)) else { return nil }
+        return size
+    }
+
+    /// The same, without using it.
+    package func storedSize(of digest: Digest) -> Int64? {
         var status = stat()
         guard stat(path(of: digest), &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         return Int64(status.st_size)

@@ -50,8 +50,21 @@ package struct AgentConfiguration: Sendable {
         package var cacheRepository: RepositoryLocation?
         /// How long what is in a cache counts.
         package var cacheTTL: Duration?
+        /// Bytes that layers, blobs, cache mounts and git mirrors of builds may have together.
+        package var cacheMaxSize: Int64?
+        /// Bytes of the disk that stay free, and files that can still be made there.
+        package var cacheMinFree: Int64?
+        package var cacheMinFreeInodes: Int64?
 
         package init() {}
+
+        /// What is kept on this machine.
+        package var storeLimits: StoreLimits {
+            var limits = StoreLimits(minFree: cacheMinFree, minFreeInodes: cacheMinFreeInodes)
+            if let cacheTTL { limits.age = cacheTTL }
+            if let cacheMaxSize { limits.size = cacheMaxSize }
+            return limits
+        }
 
         /// What a request says by these settings.
         func apply(to request: inout BuildRequest, of pipeline: Pipeline, now: Int64) {

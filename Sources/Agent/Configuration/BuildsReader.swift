@@ -18,6 +18,11 @@ enum BuildsReader {
                     settings.cacheRepository = try repository(value)
                 }
                 if let value = cache.optional("ttl") { settings.cacheTTL = try positive(value) }
+                if let value = cache.optional("maxSize") { settings.cacheMaxSize = try size(value) }
+                if let value = cache.optional("minFree") { settings.cacheMinFree = try size(value) }
+                if let value = cache.optional("minFreeInodes") {
+                    settings.cacheMinFreeInodes = Int64(try value.integer(in: 0...Int(Int32.max)))
+                }
             }
         }
         return settings

@@ -61,7 +61,7 @@ package actor Fleet: RepositoryFleet {
             let builder = try Builder(
                 stateDirectory: configuration.stateDirectory, registry: registry(configuration), report: report,
                 unpackLimit: configuration.builds.unpackLimit, fetcher: fetcher)
-            return (builder, fetcher)
+            return (builder.with(limits: configuration.builds.storeLimits), fetcher)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }

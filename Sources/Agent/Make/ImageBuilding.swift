@@ -64,7 +64,8 @@ struct EmbeddedBuilder: ImageBuilding {
 
     /// A failure only costs room.
     func collectGarbage(olderThan age: Duration?, now: Int64) async {
-        let limits = age.map { StoreLimits(age: $0) } ?? StoreLimits()
+        var limits = builder.limits
+        if let age { limits.age = age }
         _ = try? await builder.collect(limits, now: now, every: .seconds(600))
     }
 

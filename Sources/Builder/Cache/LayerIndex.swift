@@ -27,7 +27,6 @@ struct LayerIndex: Sendable {
             content.size(of: descriptor.digest) == descriptor.size
         else { return nil }
         FileCalls.touch(path(diffID))
-        FileCalls.touch(HostPath(content.path(of: descriptor.digest)))
         return descriptor
     }
 

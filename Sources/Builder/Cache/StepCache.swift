@@ -23,21 +23,19 @@ struct StepCache: Sendable {
     /// The layer that the step made before. Being asked for keeps it from being collected.
     func layer(for key: StepKey) -> Entry? {
         let path = path(key)
-        guard let entry = entry(at: path) else { return nil }
+        guard let entry = entry(at: path, size: content.size) else { return nil }
         FileCalls.touch(path)
-        FileCalls.touch(HostPath(content.path(of: entry.descriptor.digest)))
-        if let times = entry.times { FileCalls.touch(HostPath(content.path(of: times.digest))) }
         return entry
     }
 
-    /// Whether the layer that the entry names is there.
-    func isWhole(_ path: HostPath) -> Bool { entry(at: path) != nil }
+    /// Whether the layer that the entry names is there; it is not used by that.
+    func isWhole(_ path: HostPath) -> Bool { entry(at: path, size: content.storedSize) != nil }
 
-    private func entry(at path: HostPath) -> Entry? {
+    private func entry(at path: HostPath, size: (Digest) -> Int64?) -> Entry? {
         guard let bytes = try? FileContent.read(path, limit: 64 << 10),
             let entry = try? CanonicalJSON.decode(Entry.self, from: bytes),
-            content.size(of: entry.descriptor.digest) == entry.descriptor.size,
-            entry.times.map({ content.size(of: $0.digest) == $0.size }) ?? true
+            size(entry.descriptor.digest) == entry.descriptor.size,
+            entry.times.map({ size($0.digest) == $0.size }) ?? true
         else { return nil }
         return entry
     }

@@ -237,8 +237,10 @@ extension BuildRun {
         let output = tail.text
         if !output.isEmpty { cause += "\n" + output.split(separator: "\n").map { "  | \($0)" }.joined(separator: "\n") }
         // A command may notice the full disk before we do.
-        throw BuildError(
-            .step, what, cause: cause, hint: hint, isTransient: result.exit == .storageFull || isStorageShort)
+        let lacksSpace = result.exit == .storageFull || isStorageShort
+        var failure = BuildError(.step, what, cause: cause, hint: hint, isTransient: lacksSpace)
+        failure.lacksSpace = lacksSpace
+        throw failure
     }
 
     private var isStorageShort: Bool {

@@ -16,6 +16,8 @@ import Sandbox
 ///     caches/    RUN --mount=type=cache, a directory for each namespace
 ///     remote/    what servers called the files that ADD fetched
 ///     contexts/  what the files of directories held
+///     uses/      a locked file for each build that uses the store
+///     git-sources/  mirrors of repositories that builds take files from; the agent's own are in git/
 ///
 /// Of an ordinary user with subordinate ids, `layers`, `builds` and `caches` have those in their names: see `SubordinateIDs`.
 struct BuildStore: Sendable {
@@ -30,6 +32,8 @@ struct BuildStore: Sendable {
     let ownership: OwnershipMode
     let buildsFolder: String
     let cachesFolder: String
+    /// Made by those who fetch into it.
+    var gitSourcesFolder: String { path + "/git-sources" }
 
     init(path: String, canChown: Bool) throws(BuildError) {
         var absolute = path
@@ -49,7 +53,9 @@ struct BuildStore: Sendable {
             buildsFolder = try state.folder("builds" + map)
             cachesFolder = try state.folder("caches" + map)
             layersFolder = try state.folder("layers" + map)
-            for name in ["content", "steps", "records", "dates", "indexes", "remote"] { _ = try state.folder(name) }
+            for name in ["content", "steps", "records", "dates", "indexes", "remote", "uses"] {
+                _ = try state.folder(name)
+            }
         } catch {
             throw BuildError(.storage, from: error)
         }
@@ -60,8 +66,8 @@ struct BuildStore: Sendable {
         records = StepRecords(folder: HostPath(absolute + "/records"))
         dates = ImageDates(folder: HostPath(absolute + "/dates"))
         indexes = LayerIndex(folder: HostPath(absolute + "/indexes"), content: content)
-        lease = StoreLease(path: HostPath(absolute + "/store.lock"))
-        layers = LayerDirectories(folder: HostPath(layersFolder), ownership: ownership)
+        lease = StoreLease(path: HostPath(absolute + "/store.lock"), uses: HostPath(absolute + "/uses"))
+        layers = LayerDirectories(folder: HostPath(layersFolder), ownership: ownership, use: content.use)
         try ScratchDirectory.removeAbandoned(in: buildsFolder)
     }
 }

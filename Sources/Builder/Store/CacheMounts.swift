@@ -38,8 +38,13 @@ struct CacheMounts {
         try makeNamespace()
         let path = folder.appending(namespace).appending(name + purpose.rawValue)
         guard let lock = FileLock.hold(path, blocking: true) else { throw path.failure("lock the file") }
+        // The cache is used from here on, also by those that lock it no further.
+        if purpose == .making { futimens(lock, nil) }
         return lock
     }
+
+    /// The file that tells when a cache was used last.
+    static func mark(of directory: HostPath) -> HostPath { HostPath(directory.text + Purpose.making.rawValue) }
 
     /// What the steps that used a cache were shown.
     func views(_ name: String) throws(BuildError) -> CacheViews {

@@ -9,6 +9,8 @@ import OCI
 struct LayerDirectories: Sendable {
     let folder: HostPath
     let ownership: OwnershipMode
+    /// Keeps what is asked for from being removed meanwhile.
+    let use: RecentUse
 
     /// Short names, because the kernel takes only a page of mount options.
     private func entry(_ chain: Digest) -> HostPath { folder.appending(String(chain.encoded.prefix(32))) }
@@ -20,8 +22,9 @@ struct LayerDirectories: Sendable {
 
     private func files(in entry: HostPath) -> HostPath? {
         let path = entry.appending("fs")
-        guard Note(in: entry)?.boot == Self.boot, (try? Node.read(path, .apply))?.kind == .directory else { return nil }
-        FileCalls.touch(entry)
+        guard Note(in: entry)?.boot == Self.boot, (try? Node.read(path, .apply))?.kind == .directory,
+            use.mark(entry.text)
+        else { return nil }
         return path
     }
 

@@ -10,72 +10,140 @@ package struct StoreLimits: Sendable, Hashable {
     package var age: Duration
     /// In bytes: what was not used for longest is removed until the rest is smaller.
     package var size: Int64
+    /// Bytes that stay free on the disk; `nil`: a tenth of it, 2 GiB at most.
+    package var minFree: Int64?
+    /// Files that can still be made on the disk; `nil`: a twentieth of what it can hold.
+    package var minFreeInodes: Int64?
 
-    package init(age: Duration = .seconds(14 * 86_400), size: Int64 = 20_000_000_000) {
+    package init(
+        age: Duration = .seconds(14 * 86_400), size: Int64 = 20_000_000_000, minFree: Int64? = nil,
+        minFreeInodes: Int64? = nil
+    ) {
         self.age = age
         self.size = size
+        self.minFree = minFree
+        self.minFreeInodes = minFreeInodes
     }
 }
 
 /// Removes from the store what has not been used for long, least recently used first. Everything there can be made or
 /// fetched again, so a wrong guess costs time only.
+///
+/// Killed anywhere, it leaves each thing whole or gone: directories are renamed away before they are removed, and the next process
+/// removes what was renamed.
 struct StoreCollector {
     let store: BuildStore
     let limits: StoreLimits
     /// Seconds since 1970.
     let now: Int64
+    /// What was used since then may be in use; `nil`: nobody uses anything.
+    let usedSince: Int64?
 
-    private struct Item {
-        let path: HostPath
-        let size: Int64
-        let used: Int64
+    /// What was removed.
+    struct Outcome: Sendable {
+        var bytes: Int64 = 0
+        var count = 0
     }
 
-    /// - Returns: the bytes that were freed.
-    func collect() throws(BuildError) -> Int64 {
-        var items = try layers() + blobs()
+    /// - Parameter onlyForSpace: whether nothing is removed while enough of the disk is free.
+    func collect(onlyForSpace: Bool = false) throws(BuildError) -> Outcome {
+        var outcome = Outcome()
+        var items = try StoreItems(store: store).all()
         items.sort { $0.used < $1.used }
         var total = items.reduce(0) { $0 + $1.size }
         let oldest = now - limits.age.components.seconds
-        var freed: Int64 = 0
-        let trash = try ScratchDirectory(in: store.buildsFolder)
-        for (number, item) in items.enumerated() {
-            guard item.used < oldest || total > limits.size else { break }
-            // Renamed first: a directory is there as a whole or not at all, also when this process dies now.
-            try FileCalls.move(item.path, to: trash.path.appending("\(number)"))
-            total -= item.size
-            freed += item.size
+        var rest = items[...]
+        while !rest.isEmpty {
+            let isShort = FreeSpace(of: store.path)?.isShort(of: limits) ?? false
+            // The disk is looked at again after some were removed.
+            var batch: [StoreItem] = []
+            var bytes: Int64 = 0
+            while let item = rest.first, batch.count < 64, bytes < 256 << 20,
+                isShort || !onlyForSpace && (item.used < oldest || total > limits.size),
+                usedSince.map({ item.used < $0 }) ?? true
+            {
+                rest.removeFirst()
+                batch.append(item)
+                bytes += item.size
+                total -= item.size
+            }
+            if batch.isEmpty { break }
+            let removed = try remove(batch)
+            outcome.bytes += removed.bytes
+            outcome.count += removed.count
         }
-        try forgetSteps(before: oldest)
+        if outcome.count > 0 || !onlyForSpace { try forgetSteps(before: oldest) }
+        guard !onlyForSpace else { return outcome }
+        if usedSince == nil { try removeLocks() }
         try CacheMounts.removeUnnamed(in: HostPath(store.cachesFolder))
         for name in ["contexts", "records", "dates", "indexes"] {
             try removeOld(in: HostPath(store.path + "/" + name), before: oldest)
         }
-        return freed
+        return outcome
     }
 
-    private func layers() throws(BuildError) -> [Item] {
-        var items: [Item] = []
-        for name in try FileCalls.names(in: store.layers.folder) {
-            let path = store.layers.folder.appending(name)
-            guard let node = try Node.read(path, .apply), node.kind == .directory else { continue }
-            items.append(Item(path: path, size: try store.layers.size(of: path), used: node.modified.seconds))
+    /// Removes things unless they were used meanwhile.
+    private func remove(_ items: [StoreItem]) throws(BuildError) -> Outcome {
+        var trash: ScratchDirectory?
+        var outcome = Outcome()
+        for (number, item) in items.enumerated() {
+            // On a full disk a directory cannot be made before a blob is gone.
+            if trash == nil, item.kind != .blob { trash = try? ScratchDirectory(in: store.buildsFolder) }
+            let place = trash?.path.appending("\(number)")
+            let isTaken =
+                switch item.kind {
+                case .blob: try take(item, to: nil)
+                case .layer: try take(item, to: place)
+                case .cacheMount: try takeLocked(item, [".making", ".lock"], to: place)
+                case .gitSource: try takeLocked(item, [".lock"], to: place)
+                }
+            guard isTaken else { continue }
+            outcome.bytes += item.size
+            outcome.count += 1
+            if let place { try? FileCalls.removeTree(place) }
         }
-        return items
+        return outcome
     }
 
-    private func blobs() throws(BuildError) -> [Item] {
-        var items: [Item] = []
-        let folder = HostPath(store.content.path + "/blobs")
-        for algorithm in try FileCalls.names(in: folder) {
-            let blobs = folder.appending(algorithm)
-            for name in try FileCalls.names(in: blobs) {
-                let path = blobs.appending(name)
-                guard let node = try Node.read(path, .apply), node.kind == .file else { continue }
-                items.append(Item(path: path, size: node.size, used: node.modified.seconds))
-            }
+    /// - Parameter place: where a directory is renamed to; `nil` for files, and where there is no such place.
+    private func take(_ item: StoreItem, to place: HostPath?) throws(BuildError) -> Bool {
+        if item.kind != .blob, place == nil { return false }
+        return try store.content.use.withoutMarks { () throws(BuildError) in
+            guard let node = try Node.read(item.path, .apply),
+                usedSince == nil || node.modified.seconds < (usedSince ?? 0)
+            else { return false }
+            if let place { try FileCalls.move(item.path, to: place) } else { try FileCalls.removeFile(item.path) }
+            return true
         }
-        return items
+    }
+
+    /// What is used under locks of its own, whose files stay: somebody may wait for them.
+    private func takeLocked(_ item: StoreItem, _ locks: [String], to place: HostPath?) throws(BuildError) -> Bool {
+        guard let place else { return false }
+        var held: [Int32] = []
+        defer { for lock in held { close(lock) } }
+        for suffix in locks {
+            guard let lock = FileLock.hold(HostPath(item.path.text + suffix), blocking: false) else { return false }
+            held.append(lock)
+        }
+        if item.kind == .cacheMount, let usedSince,
+            let mark = try Node.read(CacheMounts.mark(of: item.path), .apply), mark.modified.seconds >= usedSince
+        {
+            return false
+        }
+        guard try Node.read(item.path, .apply) != nil else { return false }
+        try FileCalls.move(item.path, to: place)
+        if item.kind == .cacheMount { try? FileCalls.removeFile(HostPath(item.path.text + ".size")) }
+        return true
+    }
+
+    /// The locks of layers that are gone: nobody waits for them, as nobody builds.
+    private func removeLocks() throws(BuildError) {
+        let folder = store.layers.folder
+        for name in try FileCalls.names(in: folder) where name.text.hasSuffix(".lock") {
+            guard try Node.read(folder.appending(String(name.text.dropLast(5))), .apply) == nil else { continue }
+            try? FileCalls.removeFile(folder.appending(name))
+        }
     }
 
     /// Entries whose layers are gone, and those that nobody asked for.
@@ -83,7 +151,7 @@ struct StoreCollector {
         for name in try FileCalls.names(in: store.steps.folder) {
             let path = store.steps.folder.appending(name)
             guard let node = try Node.read(path, .apply) else { continue }
-            if node.modified.seconds < oldest || !store.steps.isWhole(path) { try FileCalls.removeFile(path) }
+            if node.modified.seconds < oldest || !store.steps.isWhole(path) { try? FileCalls.removeFile(path) }
         }
     }
 
@@ -93,36 +161,7 @@ struct StoreCollector {
             let path = folder.appending(name)
             guard let node = try Node.read(path, .apply), node.kind == .file, node.modified.seconds < oldest
             else { continue }
-            try FileCalls.removeFile(path)
-        }
-    }
-}
-
-extension Builder {
-    /// Removes what has not been used for long. Does nothing while a build runs, here or in another process.
-    ///
-    /// - Parameters:
-    ///   - now: seconds since 1970.
-    ///   - interval: does nothing when the last time was less than this ago.
-    /// - Returns: the bytes that were freed.
-    package func collect(
-        _ limits: StoreLimits, now: Int64, every interval: Duration = .zero
-    ) async throws(BuildError) -> Int64 {
-        let store = store
-        return try await runBlocking { () throws(BuildError) -> Int64 in
-            var freed: Int64 = 0
-            _ = try store.lease.alone { () throws(BuildError) in
-                let marker = HostPath(store.path + "/collected")
-                if let last = try Node.read(marker, .apply)?.modified.seconds, last <= now,
-                    now - last < interval.components.seconds
-                {
-                    return
-                }
-                freed = try StoreCollector(store: store, limits: limits, now: now).collect()
-                if try Node.read(marker, .apply) == nil { _ = try FileContent.create(marker) }
-                FileCalls.touch(marker)
-            }
-            return freed
+            try? FileCalls.removeFile(path)
         }
     }
 }

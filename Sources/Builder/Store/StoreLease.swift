@@ -1,16 +1,28 @@
+import ContentStore
 import Glibc
 import Synchronization
 
-/// Keeps the store's content from being collected while builds and their images use it: builds share the store's lock,
-/// whoever collects has it alone. The kernel drops the lock of a process that dies.
+/// Keeps the store's content from being collected while builds and their images use it: builds share the store's lock, and each has a
+/// file of its own that says since when. Whoever has the lock alone may remove anything; else only what was used last before
+/// the oldest of these builds began. The kernel drops the locks of a process that dies.
 final class StoreLease: Sendable {
     /// Held while content is in use.
     final class Token: Sendable {
         private let lease: StoreLease
+        private let file: HostPath
+        private let lock: Int32
 
-        fileprivate init(_ lease: StoreLease) { self.lease = lease }
+        fileprivate init(_ lease: StoreLease, _ file: HostPath, _ lock: Int32) {
+            self.lease = lease
+            self.file = file
+            self.lock = lock
+        }
 
-        deinit { lease.release() }
+        deinit {
+            file.withCString { _ = unlink($0) }
+            close(lock)
+            lease.release()
+        }
     }
 
     private struct State: Sendable {
@@ -20,16 +32,21 @@ final class StoreLease: Sendable {
     }
 
     private let path: HostPath
+    /// A file for each use, whose modification time is its beginning.
+    private let uses: HostPath
     private let state = Mutex(State())
 
-    init(path: HostPath) { self.path = path }
+    init(path: HostPath, uses: HostPath) {
+        self.path = path
+        self.uses = uses
+    }
 
     deinit {
         let descriptor = state.withLock(\.descriptor)
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Waits while another process collects.
+    /// Waits while another process collects alone.
     func use() throws(BuildError) -> Token {
         let isLocked = try state.withLock { (state) throws(BuildError) -> Bool in
             if state.users == 0 {
@@ -48,7 +65,23 @@ final class StoreLease: Sendable {
             return true
         }
         guard isLocked else { throw BuildError(.storage, "the store is being collected", place: path.text) }
-        return Token(self)
+        do throws(BuildError) {
+            let (file, lock) = try register()
+            return Token(self, file, lock)
+        } catch {
+            release()
+            throw error
+        }
+    }
+
+    private func register() throws(BuildError) -> (HostPath, Int32) {
+        while true {
+            let file = uses.appending(String(UInt64.random(in: .min ... .max), radix: 36))
+            guard let lock = FileLock.hold(file, blocking: true) else { throw file.failure("lock the file") }
+            // A collector may have taken it for one of a process that died.
+            if FileLock.isCurrent(lock, file) { return (file, lock) }
+            close(lock)
+        }
     }
 
     private func release() {
@@ -58,6 +91,23 @@ final class StoreLease: Sendable {
             close(state.descriptor)
             state.descriptor = -1
         }
+    }
+
+    /// Since when what was used may still be in use, in seconds since 1970: the beginning of the oldest use, less what marks may be
+    /// late. Removes what killed processes left.
+    func usedSince() throws(BuildError) -> Int64 {
+        var oldest = Int64(time(nil))
+        for name in try FileCalls.names(in: uses) {
+            let file = uses.appending(name)
+            guard let node = try Node.read(file, .apply) else { continue }
+            guard let lock = FileLock.hold(file, blocking: false) else {
+                oldest = min(oldest, node.modified.seconds)
+                continue
+            }
+            if FileLock.isCurrent(lock, file) { file.withCString { _ = unlink($0) } }
+            close(lock)
+        }
+        return oldest - 2 * RecentUse.precision
     }
 
     /// Runs `body` when nobody uses the store, here or in another process.

@@ -17,7 +17,7 @@ package struct RootCommand: AsyncParsableCommand {
         subcommands: [
             SyncCommand.self, PlanCommand.self, AgentCommand.self, StatusCommand.self, RetryCommand.self,
             BuildsCommand.self, LogsCommand.self, BuildCommand.self, ExecutorCommand.self,
-            WarmCommand.self,
+            WarmCommand.self, CacheCommand.self,
             DockerfileCommand.self,
             ConfigCommand.self, RegistryCommand.self, PolicyCommand.self, ImageCommand.self, UpdateCommand.self,
             WorkloadsCommand.self, ImagesCommand.self, AutomateCommand.self, DeautomateCommand.self, LockCommand.self,

@@ -71,14 +71,14 @@ struct BuildSession {
             stateDirectory: configuration.stateDirectory, registry: registry,
             isolation: try await MachineIsolation.whenAsked(configuration) { reporter.say($0) },
             unpackLimit: options.steps.unpackSize, fetcher: try fetcher(configuration),
-            keptPaths: InPlaceFiles.kept(options, pushes))
+            keptPaths: InPlaceFiles.kept(options, pushes)
+        ).with(limits: options.cache.limits)
         let opened = try await contextLocation().open(try contextTools(builder, configuration))
         var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, say: reporter.say)
             .request(opened, fetcher: try fetcher(configuration))
         try options.cache.apply(to: &request, destinations: locations, now: SystemClock().now)
         try await checkedBuild(request, with: builder, to: pushes, names: locations, outputs)
-        let limits = StoreLimits(age: DurationText.parse(options.cache.lifetime) ?? StoreLimits().age)
-        _ = try await builder.collect(limits, now: SystemClock().now, every: .seconds(600))
+        _ = try await builder.collect(builder.limits, now: SystemClock().now, every: .seconds(600))
     }
 
     /// Asks the registries whether they take the image before a step is done, while the base images come. Where no step has to

@@ -61,6 +61,26 @@ struct CacheOptions: ParsableArguments {
             valueName: "duration"))
     var lifetime: String = "336h"
 
+    @Option(
+        name: .customLong("cache-max-size"),
+        help: ArgumentHelp(
+            "How much this machine keeps of builds, such as 50g; what was not used for longest goes first. 20 GB by default.",
+            valueName: "size"))
+    var maxSize: String?
+
+    @Option(
+        name: .customLong("cache-min-free"),
+        help: ArgumentHelp(
+            "How much of the disk stays free of it, such as 5g. A tenth by default, 2g at most.", valueName: "size"))
+    var minFree: String?
+
+    @Option(
+        name: .customLong("cache-min-free-inodes"),
+        help: ArgumentHelp(
+            "How many files can still be made on the disk. A twentieth of what it can hold by default.",
+            valueName: "number"))
+    var minFreeInodes: Int?
+
     @Flag(
         name: .customLong("explain-cache"),
         help: "Tell of each step that was not cached what differed from the last time: a file, a variable, the base.")
@@ -70,6 +90,22 @@ struct CacheOptions: ParsableArguments {
         guard DurationText.parse(lifetime) != nil else {
             throw ValidationError("--cache-ttl '\(lifetime)' is no duration; write 336h or 14d")
         }
+        for (name, text) in [("--cache-max-size", maxSize), ("--cache-min-free", minFree)] {
+            guard let text, ByteSize.parse(text) == nil else { continue }
+            throw ValidationError("\(name) '\(text)' is not a size: write 500m or 20g")
+        }
+        if let minFreeInodes, minFreeInodes < 0 {
+            throw ValidationError("--cache-min-free-inodes '\(minFreeInodes)' is negative")
+        }
+    }
+
+    /// What this machine keeps.
+    var limits: StoreLimits {
+        var limits = StoreLimits(
+            minFree: minFree.flatMap(ByteSize.parse), minFreeInodes: minFreeInodes.map(Int64.init))
+        if let age = DurationText.parse(lifetime) { limits.age = age }
+        if let size = maxSize.flatMap(ByteSize.parse) { limits.size = size }
+        return limits
     }
 
     /// Where the builder keeps its things.
