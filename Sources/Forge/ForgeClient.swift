@@ -12,8 +12,8 @@ struct ForgeClient: Sendable {
     /// The file that the token is from, for messages.
     let tokenFile: String?
     let pauses: ForgePauses
-    /// Bytes of an answer that are read.
-    private static let limit = 8 << 20
+    /// Bytes of an answer that are read: a hundred pull requests with long descriptions.
+    private static let limit = 16 << 20
 
     /// Any JSON, for answers whose shape does not matter.
     struct Ignored: Decodable { init(from decoder: any Decoder) {} }

@@ -42,6 +42,13 @@ package struct ForgeError: Diagnostic, Equatable {
     /// For a reason within a sentence.
     package var words: String { cause ?? summary }
 
+    /// The same of one pull request among several, which the host is asked about at one URL.
+    package func about(_ subject: String) -> ForgeError {
+        let cause = [cause, place.map { "(\($0))" }].compactMap { $0 }.joined(separator: " ")
+        return ForgeError(
+            code, summary, place: subject, cause: cause.isEmpty ? nil : cause, hint: hint, status: status)
+    }
+
     init(_ error: HTTPError) {
         self.init(.unavailable, error.summary, place: error.place, cause: error.cause, hint: error.hint)
     }

@@ -135,10 +135,16 @@ import Testing
         let repository = loop.repository
         let fake = try FakeForge(.github) { branch in try? repository.head(branch) }
         let git = try configuration(fake, loop)
-        fake.refuse("slipway/acme/api", with: .text(403, #"{"message":"Resource not accessible by token"}"#))
+        try loop.publish("acme/job", ["1.0.0", "1.1.0"])
+        try repository.commit(["deploy/job.yaml": GitLoop.deployment("job", image: "acme/job:1.0.0")])
+        for name in ["api", "job"] {
+            fake.refuse("slipway/acme/\(name)", with: .text(422, #"{"message":"Validation Failed"}"#))
+        }
         let output = try loop.sync(configuration: git, allowFailure: true)
         #expect(output.status == 1)
-        #expect(output.stderr.contains("Resource not accessible"))
+        for name in ["api", "job"] {
+            #expect(output.stderr.contains("pull request for slipway/acme/\(name)"), "\(output.stderr)")
+        }
         #expect(fake.all.map(\.head) == ["slipway/acme/web"])
     }
 }

@@ -129,7 +129,7 @@ struct ForgeTests {
             (.text(200, "[{}]"), .unexpectedAnswer, "is missing"),
             (.text(422, #"{"message":"you sent \#(fake.token)\u001b[31m"}"#), .refused, "you sent ***"),
             (.text(301, "", headers: [("Location", "https://evil.example/")]), .unavailable, "redirect"),
-            (.answer(200, body: [UInt8](repeating: 0x20, count: 9 << 20)), .unavailable, "exceeds"),
+            (.answer(200, body: [UInt8](repeating: 0x20, count: 17 << 20)), .unavailable, "exceeds"),
             (.raw([]), .unavailable, "broke"),
         ]
         for (reply, code, words) in replies {

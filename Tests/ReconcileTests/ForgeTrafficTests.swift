@@ -11,10 +11,10 @@ import Testing
 @Suite(.tags(.integration)) struct ForgeTrafficTests {
     private static let count = 20
 
-    private func world() async throws -> World {
+    private func world(_ count: Int = count) async throws -> World {
         let world = try await World()
         var files: [String: String?] = [:]
-        for index in 0..<Self.count {
+        for index in 0..<count {
             world.registry.push("acme/app\(index)", "1.1.0")
             files["deploy/app\(index).yaml"] = World.deployment("app\(index)", image: "acme/app\(index):1.0.0")
         }
@@ -69,7 +69,8 @@ import Testing
 
     @Test(arguments: FakeForge.Kind.allCases)
     func `those that the list does not show are asked for now and then`(_ kind: FakeForge.Kind) async throws {
-        let world = try await world()
+        let count = 4
+        let world = try await world(count)
         let fake = try FakeForge(kind) { [host = world.host] in
             $0.hasPrefix("slipway/") ? host.head($0)?.id.description : String(repeating: "d", count: 40)
         }
@@ -78,13 +79,13 @@ import Testing
         for index in 0..<120 { fake.fork("slipway/other\(index)", base: "main", body: "") }
         let before = fake.requests.count
         for _ in 1...70 {
-            #expect((await reconciler.cycle(.background) { _ in }).pullRequests.count == Self.count)
+            #expect((await reconciler.cycle(.background) { _ in }).pullRequests.count == count)
             world.clock.advance(by: 60)
         }
         // A list each, and each branch once an hour; Gitea has no filter by branch.
         let finds = fake.requests.count - before - 70
-        #expect((Self.count...Self.count * (kind == .gitea ? 3 : 1)).contains(finds))
-        #expect(fake.all.filter(\.isOpen).count == Self.count)
+        #expect((count...count * (kind == .gitea ? 3 : 1)).contains(finds))
+        #expect(fake.all.filter(\.isOpen).count == count)
     }
 
     @Test func `a host that limits gets its pause, and the pull requests come after it`() async throws {

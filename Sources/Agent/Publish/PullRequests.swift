@@ -182,8 +182,10 @@ struct PullRequests: Sendable {
             {
                 return try await renew(open, proposal, isPushed: false, keepsAutoMergeOff: refused != nil, in: cycle)
             }
-            await attempts.refused(question, with: error)
-            throw error
+            // A refusal is of this pull request alone; what else fails concerns the host, and is told once for all.
+            let told = error.code == .refused ? error.about("pull request for \(proposal.branch)") : error
+            await attempts.refused(question, with: told)
+            throw told
         }
     }
 
