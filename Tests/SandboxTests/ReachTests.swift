@@ -50,8 +50,14 @@ import Testing
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = command
         process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
         try process.run()
         return process
+    }
+
+    private func end(_ victim: Process) {
+        kill(victim.processIdentifier, SIGKILL)
+        victim.waitUntilExit()
     }
 
     private func attack(
@@ -72,7 +78,7 @@ import Testing
         guard isReady else { return }
         for user: UInt32 in [0, 1000] {
             let other = try victim(user)
-            defer { other.terminate() }
+            defer { end(other) }
             let pid = other.processIdentifier
             // Whom a filter cannot ask, it does not know.
             let target = kernel == .before5_5 ? getpid() : pid
@@ -105,7 +111,7 @@ import Testing
             // With no more rights than a step has itself, as the step of another build.
             let rights = ["setpriv", "--inh-caps", "-all", "--bounding-set", "-all,+chown,+kill,+setuid,+setgid"]
             let other = try victim(user, prefix: rights)
-            defer { other.terminate() }
+            defer { end(other) }
             let output = try await attack(mode, "trace", "\(other.processIdentifier)", user: user) {
                 $0.kernel = kernel.limit
             }
@@ -118,7 +124,7 @@ import Testing
         guard isReady else { return }
         for user: UInt32 in [0, 1000] {
             let other = try victim(user)
-            defer { other.terminate() }
+            defer { end(other) }
             let output = try await attack(mode, "limits", "\(other.processIdentifier)", user: user) {
                 $0.kernel = kernel.limit
             }
