@@ -175,6 +175,7 @@ import Testing
         (["push"], "registry copy"), (["stray"], "no flag"), (["--no-such-flag"], "no-such-flag"),
         (["--output=type=local,dest=x"], "not supported"), (["--output=type=oci"], "dest"),
         (["--output=type=oci,dest=-", "--tar-path=-"], "standard output"),
+        (["--output=type=oci,dest=x,rewrite-timestamp=maybe"], "rewrite-timestamp"),
     ])
     func `refused with a reason`(arguments: [String], reason: String) {
         let words = Invocation.arguments(["executor", "--destination=r/a:1"] + arguments)

@@ -126,6 +126,10 @@ import Testing
         let first = try build(["--no-push", "--reproducible"], state: "one").stdout
         try Shell.run(["touch", "-d", "2001-01-01", scratch.file("context/a")])
         #expect(try build(["--no-push", "--reproducible"], state: "two").stdout == first)
+        // BuildKit's way to ask for it.
+        let output = "--output=type=oci,dest=\(scratch.file("out.tar"))"
+        #expect(try build(["--no-push", output + ",rewrite-timestamp=true"], state: "three").stdout == first)
+        #expect(try build(["--no-push", output + ",rewrite-timestamp=false"], state: "four").stdout != first)
     }
 
     @Test func `stages: several targets, unused ones, a plan only`() throws {

@@ -13,16 +13,17 @@ struct BuildRequestReader {
 
     func request(_ opened: ContextLocation.Opened, fetcher: RemoteFetcher) async throws -> BuildRequest {
         let image = options.image
+        let isReproducible = try image.reproducible || options.output.outputs().contains { $0.rewritesTimes }
         var request = BuildRequest(context: opened.context, createdAt: SystemClock().now)
         if let revision = opened.revision {
             // As the agent builds it: the same commit gives the same image, whoever builds it.
             request.createdAt = revision.time
             request.hasContentDate = true
-            request.isReproducible = image.reproducible
+            request.isReproducible = isReproducible
             request.annotations[Annotation.revision] = revision.commit
             request.annotations[Annotation.source] = revision.repository
             request.annotations[Annotation.created] = CalendarTime(secondsSince1970: revision.time).rfc3339
-        } else if image.reproducible {
+        } else if isReproducible {
             request.date(by: 0)
         }
         request.cacheNamespace = Self.cacheNamespace(opened, options.context.context)

@@ -110,6 +110,8 @@ struct ImageOutput: Sendable, Hashable {
     var kind: Kind
     /// The image's names in an archive.
     var names: [String] = []
+    /// `rewrite-timestamp=true`: the image is to be a reproducible one. There is one image, so this is about all places.
+    var rewritesTimes = false
 
     var isStandardOutput: Bool {
         switch kind {
@@ -160,6 +162,7 @@ struct ImageOutput: Sendable, Hashable {
             throw wrong("asks for the image's files alone, which is not supported: unpack an OCI layout with umoci")
         default: throw wrong("is of the unknown type '\(type)'")
         }
+        rewritesTimes = try flag("rewrite-timestamp") ?? false
         if case .push = kind {} else { names = [name].compactMap { $0 } }
         if let unknown = fields.keys.sorted().first { throw wrong("has the unknown field '\(unknown)'") }
     }
