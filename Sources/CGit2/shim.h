@@ -1,6 +1,7 @@
 #pragma once
 
 #include <git2.h>
+#include <git2/odb_backend.h>
 #include <git2/sys/mempack.h>
 #include <git2/sys/repository.h>
 #include <git2/sys/stream.h>
@@ -33,6 +34,13 @@ static inline int slipway_git2_set_user_agent(const char *agent) {
 /// How much memory libgit2 may keep for objects it has read.
 static inline int slipway_git2_set_cache_size(ssize_t bytes) {
     return git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, bytes);
+}
+
+/// How packs are mapped: at most `mapped` bytes of all, `window` at a time, and `files` of them open.
+static inline void slipway_git2_set_pack_limits(size_t mapped, size_t window, size_t files) {
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, window);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, mapped);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, files);
 }
 
 /// A connection of our own for libgit2. The SSH transport reads the descriptor out of the stream itself, so the layout is

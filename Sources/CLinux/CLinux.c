@@ -119,6 +119,8 @@ void linux_keep_freed_memory(int bytes) {
     mallopt(M_ARENA_MAX, 2);
 }
 
+void linux_give_back_memory(void) { malloc_trim(0); }
+
 int linux_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int linux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -1,5 +1,7 @@
 import CGit2
+import CLinux
 import Glibc
+import Synchronization
 
 /// libgit2's process-wide state, set up once before its first use.
 enum Library {
@@ -13,14 +15,40 @@ enum Library {
         // that a repository configures, and volumes of pods belong to arbitrary users.
         _ = slipway_git2_set_owner_validation(0)
         // The mirror must not depend on what the machine's users configured.
-        for level in [GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG] {
+        for level in [
+            GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG,
+        ] {
             _ = slipway_git2_set_search_path(level, "")
         }
         _ = slipway_git2_set_user_agent("slipway")
         _ = slipway_git2_set_cache_size(32 << 20)
+        slipway_git2_set_pack_limits(128 << 20, 16 << 20, packFiles)
         if slipway_git2_set_timeouts(SocketWatch.connectLimit, SocketWatch.silenceLimit) < 0 { SocketWatch.register() }
         return nil
     }()
+
+    /// How many packs may be open at once: a part of the files that the process may have open. libgit2 closes those that were not
+    /// used for longest, and opens them again; of itself it closes none.
+    private static var packFiles: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
+        return min(512, max(16, Int(clamping: limit.rlim_cur) / 4))
+    }
+
+    /// When memory was given back last; in seconds of the monotonic clock.
+    private static let lastGivenBack = Atomic<Int>(0)
+
+    /// Gives the kernel what was freed, now and then: libgit2 and whoever reads a revision take many small pieces, and free them among
+    /// others that stay.
+    static func giveBackMemory() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let last = lastGivenBack.load(ordering: .relaxed)
+        guard now.tv_sec - last >= 10,
+            lastGivenBack.compareExchange(expected: last, desired: now.tv_sec, ordering: .relaxed).exchanged
+        else { return }
+        linux_give_back_memory()
+    }
 
     /// Must be called before anything else of libgit2.
     static func start() throws(GitError) {

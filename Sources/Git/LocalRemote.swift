@@ -1,3 +1,4 @@
+import Blocking
 import CGit2
 import Glibc
 
@@ -56,8 +57,18 @@ struct LocalRemote: ~Copyable {
         return advertisement
     }
 
+    /// How many mirrors copy at once: an agent that starts anew has hundreds to fill.
+    private static let places: Blocking.Semaphore = {
+        let places = Blocking.Semaphore()
+        for _ in 0..<max(1, ProcessorCount.value) { places.signal() }
+        return places
+    }()
+
     /// Copies what `tip` needs into the mirror.
     func download(_ tip: ObjectID, into mirror: borrowing Repository, having known: [ObjectID]) throws(GitError) {
+        // To pack takes processors and memory, and a network's latency is not waited for.
+        Self.places.wait()
+        defer { Self.places.signal() }
         try repository.copyObjects(
             of: tip, excluding: known, toPackDirectory: mirror.packDirectory,
             failure: "cannot fetch from the repository")

@@ -24,7 +24,8 @@ extension Mirror {
         parent: ObjectID, edits: [String: [UInt8]], deletions: Set<String> = [], message: String, author: Signature,
         committer: Signature, signingKey: SigningKey? = nil
     ) throws(GitError) -> ObjectID {
-        try reading { (repository) throws(GitError) in
+        noteAddition()
+        return try reading { (repository) throws(GitError) in
             if edits.count + deletions.count <= Self.looseLimit {
                 return try repository.createCommit(
                     parent: parent, edits: edits, deletions: deletions, message: message, author: author,

@@ -15,7 +15,13 @@ package actor Mirror {
     package nonisolated let url: RemoteURL
     private(set) var credentials: GitCredentials
     private let lock: MirrorLock
-    var repository: Repository
+    private var opened: Repository
+    /// Whether `opened` is of nothing: the mirror has no file open until somebody reads or writes.
+    private var isResting = false
+    /// The head that the last fetch found, which is here.
+    private var known: (branch: String, head: Commit)?
+    /// How often something was added since it was last looked at how many files there are.
+    private var additions = Mirror.additionsBetweenLooks
     /// A read met damage: the next fetch starts from nothing.
     private var isDamaged = false
     /// What the remote said last.
@@ -36,7 +42,24 @@ package actor Mirror {
         let parent = path.split(separator: "/").dropLast().joined(separator: "/")
         try Storage.makeDirectories(path.hasPrefix("/") ? "/" + parent : parent)
         lock = try MirrorLock(path: path)
-        repository = try Self.open(path, origin: self.url)
+        opened = try Self.open(path, origin: self.url)
+    }
+
+    var repository: Repository {
+        _read {
+            if isResting { wake() }
+            yield opened
+        }
+    }
+
+    /// Removes the mirror at a path, if nobody works with it.
+    ///
+    /// - Throws: `.locked` when somebody does.
+    package static func remove(at path: String) throws(GitError) {
+        let lock = try MirrorLock(path: path)
+        try Storage.removeTree(path)
+        try Storage.removeTree(path + ".lock")
+        _ = consume lock
     }
 
     /// Takes other credentials from now on: those of a file that changed.
@@ -76,47 +99,99 @@ package actor Mirror {
     package func fetch(
         branch: String, progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) throws(GitError) -> Commit {
-        if isDamaged {
-            repository = try Self.make(path, origin: url)
-            isDamaged = false
-        }
+        if isDamaged { try remake() }
         do {
             return try fetchOnce(branch, progress: progress)
         } catch  where error.code == .corrupt {
             // Stays so until a new one is there: the disk may be full.
             isDamaged = true
-            repository = try Self.make(path, origin: url)
-            isDamaged = false
+            try remake()
             return try fetchOnce(branch, progress: progress)
         }
     }
 
+    private func remake() throws(GitError) {
+        known = nil
+        opened = try Self.make(path, origin: url)
+        isResting = false
+        isDamaged = false
+    }
+
     private func fetchOnce(_ branch: String, progress: ((FetchProgress) -> Void)?) throws(GitError) -> Commit {
         let reference = try Self.reference(branch)
-        let previous = try repository.reference(reference)
-        let (tip, isNew) = try download(reference, having: previous, progress: progress) { (remote) throws(GitError) in
-            try existing(branch, in: remote)
+        let known = known?.branch == branch ? known?.head : nil
+        let previous: ObjectID? = if let known { known.id } else { try repository.reference(reference) }
+        let (tip, isNew) = try download(reference, having: previous, known: known?.id, progress: progress) {
+            (remote) throws(GitError) in try existing(branch, in: remote)
         }
+        if let known, known.id == tip {
+            lastFetch = FetchReport(previous: known.id, head: known.id, isRewritten: false, downloaded: false)
+            rest()
+            return known
+        }
+        self.known = nil
         guard let tip else { throw GitError(.branchNotFound, "the repository has no branch '\(branch)'") }
         let commit = try verified(tip)
         if previous != tip { try repository.setReference(reference, to: tip) }
         var isRewritten = false
         if let previous { isRewritten = try !repository.isAncestor(previous, of: tip) }
         lastFetch = FetchReport(previous: previous, head: tip, isRewritten: isRewritten, downloaded: isNew)
+        if isNew { noteAddition() }
+        joinFilesIfDue()
+        self.known = (branch, commit)
         return commit
+    }
+
+    // MARK: Files
+
+    /// Gives back files and memory that reading took: nothing is new, so nobody reads for a while. What others open beside it, a
+    /// build's context say, is closed with them: libgit2 shares open packs in the process.
+    private func rest() {
+        joinFilesIfDue()
+        guard !isResting, let nothing = try? Repository.nothing(in: path) else { return }
+        opened = nothing
+        isResting = true
+        Library.giveBackMemory()
+    }
+
+    private func wake() {
+        do throws(GitError) {
+            opened = try Repository(opening: path)
+            isResting = false
+        } catch {
+            // The reading says what is missing, and the next fetch makes the mirror anew.
+            isDamaged = true
+        }
+    }
+
+    private static let additionsBetweenLooks = 16
+
+    /// Objects were added: a pack, or files of their own.
+    func noteAddition() { additions += 1 }
+
+    /// Each fetch brings a pack, and each commit some files: they become few again, now and then.
+    private func joinFilesIfDue() {
+        guard additions >= Self.additionsBetweenLooks else { return }
+        additions = 0
+        // What is not joined stays as it is; damage is found by who reads.
+        guard (try? repository.joinObjectFiles()) == true, let nothing = try? Repository.nothing(in: path) else {
+            return
+        }
+        opened = nothing
+        isResting = true
     }
 
     /// Asks the remote what it has, and gets the objects that `choose` picks from a reference, when they are not here yet.
     private func download(
-        _ reference: String, having previous: ObjectID?, progress: ((FetchProgress) -> Void)?,
-        choose: (Advertisement) throws(GitError) -> ObjectID?
+        _ reference: String, having previous: ObjectID?, known: ObjectID? = nil,
+        progress: ((FetchProgress) -> Void)?, choose: (Advertisement) throws(GitError) -> ObjectID?
     ) throws(GitError) -> (ObjectID?, isNew: Bool) {
         switch url.transport {
         case .local(let remotePath):
             let remote = try LocalRemote(path: remotePath, url: url)
             advertisement = remote.advertisement
             guard let tip = try choose(remote.advertisement) else { return (nil, false) }
-            if repository.exists(tip) { return (tip, false) }
+            if tip == known || repository.exists(tip) { return (tip, false) }
             try remote.download(tip, into: repository, having: previous.map { [$0] } ?? [])
             return (tip, true)
         case .http, .ssh, .git:
@@ -124,7 +199,7 @@ package actor Mirror {
             let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH)
             advertisement = connection.advertisement
             guard let tip = try choose(connection.advertisement) else { return (nil, false) }
-            if repository.exists(tip) { return (tip, false) }
+            if tip == known || repository.exists(tip) { return (tip, false) }
             try connection.download(reference: reference)
             return (tip, true)
         }

@@ -24,6 +24,19 @@ struct Repository: ~Copyable {
         self.path = path
     }
 
+    private init(_ handle: consuming Handle<RepositoryKind>, _ database: consuming Handle<DatabaseKind>, path: String) {
+        self.handle = handle
+        self.database = database
+        self.path = path
+    }
+
+    /// A repository of nothing, which has no files: what stands where another one is to be closed.
+    static func nothing(in path: String) throws(GitError) -> Repository {
+        Repository(
+            try Handle<RepositoryKind>("cannot close the git repository", place: path) { git_repository_new(&$0) },
+            try Handle<DatabaseKind>("cannot close the git repository", place: path) { git_odb_new(&$0) }, path: path)
+    }
+
     /// Makes an empty bare repository.
     static func create(at path: String) throws(GitError) -> Repository {
         try Library.start()

@@ -89,6 +89,9 @@ int linux_begin_writing(int descriptor, int64_t start, int64_t count);
 /// blocks up to half of that come from the heap; the threads share two heaps.
 void linux_keep_freed_memory(int bytes);
 
+/// malloc_trim: its header is not in the module. All pages of the heaps that hold nothing go back to the kernel.
+void linux_give_back_memory(void);
+
 /// eventfd: its header is not in the module. Close-on-exec and non-blocking.
 int linux_eventfd(void);
 

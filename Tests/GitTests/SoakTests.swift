@@ -1,0 +1,52 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Git
+
+/// What a cycle costs for ever: memory that is not given back. Two hundred cycles tell more than one.
+@Suite(.serialized, .tags(.integration))
+struct SoakTests {
+    let directory: TemporaryDirectory
+    let remote: GitRepositoryFixture
+
+    init() throws {
+        directory = try TemporaryDirectory("git-soak")
+        remote = try GitRepositoryFixture(in: directory.path)
+        try remote.commit(["deploy/app.yaml": "image: a:1\n"])
+    }
+
+    /// Memory of the process's own, in bytes.
+    private static func memory() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("RssAnon:") })
+        return try #require(line.split(separator: " ").compactMap { Int($0) }.first) << 10
+    }
+
+    private func soak(_ mirror: Git.Mirror) async throws {
+        for _ in 0..<20 { _ = try await mirror.fetch(branch: "main") }
+        let before = try Self.memory()
+        for _ in 0..<200 { _ = try await mirror.fetch(branch: "main") }
+        let each = (try Self.memory() - before) / 200
+        #expect(each < 8_000, "bytes that each cycle keeps")
+    }
+
+    @Test func `a cycle over HTTPS keeps nothing`() async throws {
+        let server = try await GitHTTPServer(directory: directory.path, tls: true)
+        defer { server.stop() }
+        try await soak(
+            Mirror(
+                path: directory.file("mirror"), url: server.url + "/repo.git",
+                credentials: GitCredentials(caFile: server.caFile)))
+    }
+
+    @Test func `a cycle over SSH keeps nothing`() async throws {
+        let server = try await SSHGitServer(directory: directory.path)
+        defer { server.stop() }
+        try await soak(
+            Mirror(
+                path: directory.file("mirror"), url: server.url + "/repo.git",
+                credentials: GitCredentials(
+                    sshKeyPath: server.keyPath, usesSSHAgent: false, knownHostsPaths: [server.knownHostsPath])))
+    }
+}
