@@ -34,6 +34,9 @@ package final class RemoteFetcher: RemoteSourceFetcher {
         RemoteFetcher(client: client, mirrors: mirrors, credentials: credentials, scope: scope)
     }
 
+    /// Removes the mirrors of other people's repositories that no build used for long.
+    func collect(olderThan age: Duration, now: Int64) async { await mirrors.collect(olderThan: age, now: now) }
+
     package func fetch(
         _ request: RemoteFileRequest, into sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) -> RemoteFileAnswer {

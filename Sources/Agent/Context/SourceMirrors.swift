@@ -1,6 +1,8 @@
+import Blocking
 import Builder
 import FileSystem
 import Git
+import Glibc
 
 /// The mirrors of other people's repositories that are open in this process, each for those who may read it.
 package actor SourceMirrors {
@@ -13,10 +15,14 @@ package actor SourceMirrors {
     /// is handed out by a commit's id alone, without the server being asked.
     func mirror(of remote: String, credentials: GitCredentials) throws(GitError) -> OpenMirror {
         let path = "\(folder)/\(GitAccess.folder(for: remote))-\(ReaderIdentity.name(of: credentials))"
-        if let known = mirrors[path] { return known }
+        if let known = mirrors[path] {
+            Self.touch(path)
+            return known
+        }
         do throws(GitError) {
             let opened = OpenMirror(try Mirror(path: path, url: remote, credentials: credentials), temporary: nil)
             mirrors[path] = opened
+            Self.touch(path)
             return opened
         } catch {
             guard error.code == .locked else { throw error }
@@ -28,6 +34,38 @@ package actor SourceMirrors {
             return opened
         }
     }
+
+    /// Removes what no build used for long, and what processes left that were killed. What is in use stays.
+    ///
+    /// - Parameters:
+    ///   - age: how long ago it was used last.
+    ///   - now: in seconds since 1970.
+    func collect(olderThan age: Duration, now: Int64) async {
+        let oldest = now - age.components.seconds
+        for path in Self.unused(in: folder, since: oldest) {
+            if mirrors[path] != nil {
+                // A build has it, too: it is in use, whenever it was opened.
+                guard isKnownUniquelyReferenced(&mirrors[path]) else { continue }
+                mirrors[path] = nil
+            }
+            await runBlocking { try? Mirror.remove(at: path) }
+        }
+    }
+
+    private static func unused(in folder: String, since oldest: Int64) -> [String] {
+        let entries = (try? Directory(path: folder).entries()) ?? []
+        return entries.compactMap { entry in
+            let path = "\(folder)/\(String(decoding: entry.name, as: UTF8.self))"
+            var status = stat()
+            guard entry.type == .directory, lstat(path, &status) == 0, status.st_mtim.tv_sec < oldest else {
+                return nil
+            }
+            return path
+        }
+    }
+
+    /// The directory's time says when it was used last.
+    private static func touch(_ path: String) { utimes(path, nil) }
 }
 
 /// A mirror, and its directory when that is for this build alone.

@@ -16,6 +16,10 @@ package actor Fleet: RepositoryFleet {
     private let fetcher: RemoteFetcher
     private let poller: RegistryPoller
     private let mirrors: MirrorShelf
+    /// In seconds.
+    private static let tidyInterval: Int64 = 60
+    /// In seconds since 1970.
+    private var tidiedAt: Int64 = 0
     private var reconcilers: [String: Reconciler] = [:]
     /// Whether a scan of a registry serves the cycles of several repositories: in the agent, where all come back soon.
     private let sharesScans: Bool
@@ -115,8 +119,11 @@ package actor Fleet: RepositoryFleet {
         return EmbeddedBuilder(builder: builder.with(fetcher: own))
     }
 
-    /// Removes what earlier builds left and nobody used for long, now and then.
+    /// Removes what earlier builds left and nobody used for long, now and then: each cycle of each repository asks.
     package func tidy(now: Int64) async {
+        guard now < tidiedAt || now - tidiedAt >= Self.tidyInterval else { return }
+        tidiedAt = now
         await builds.builder.collectGarbage(olderThan: configuration.builds.cacheTTL, now: now)
+        await fetcher.collect(olderThan: configuration.builds.cacheTTL ?? StoreLimits().age, now: now)
     }
 }
