@@ -1,30 +1,57 @@
 package import Git
 
 /// The branch's commits, newest first, as far back as order matters.
+///
+/// An agent keeps one for each repository, so it holds of a commit no more than its id, its place, and whose it is.
 package struct BranchHistory: Sendable {
-    private let positions: [String: Int]
-    let commits: [Commit]
+    /// The newest first.
+    private let ids: [ObjectID]
+    /// Places in `ids`, in the order of the ids.
+    private let order: [UInt32]
+    /// The places of commits with the agent's trailers.
+    private let own: Set<UInt32>
+    /// The newest commit without the agent's trailers; where all have them, the newest of all.
+    let newestOfOthers: Commit?
     /// What the agent wrote where, as its commits tell it.
     let written: WrittenValues
 
     /// Commits that are looked at.
     static let limit = 5_000
 
+    /// - Parameter commits: the newest first.
     package init(_ commits: [Commit]) {
-        self.commits = commits
-        var positions: [String: Int] = [:]
-        positions.reserveCapacity(commits.count)
-        for (index, commit) in commits.enumerated() { positions[commit.id.description] = commits.count - index }
-        self.positions = positions
+        let ids = commits.map(\.id)
+        self.ids = ids
+        order = ids.indices.map(UInt32.init).sorted { ids[Int($0)] < ids[Int($1)] }
+        own = Set(commits.indices.lazy.filter { CommitTrailer.isOwn(commits[$0].message) }.map(UInt32.init))
+        newestOfOthers = commits.indices.first { [own] in !own.contains(UInt32($0)) }.map { commits[$0] } ?? commits.first
         written = WrittenValues(commits)
     }
 
     /// How far up a revision is; higher is newer. `nil` when it is not of this branch.
-    func position(_ revision: String) -> Int? { positions[revision] }
+    func position(_ revision: String) -> Int? { place(revision).map { ids.count - $0 } }
 
-    /// The commits after `revision`, newest first; `nil` when it is not of this branch.
-    func since(_ revision: String) -> ArraySlice<Commit>? {
-        guard let end = commits.firstIndex(where: { $0.id.description == revision }) else { return nil }
-        return commits[..<end]
+    /// The newest commit.
+    var head: ObjectID? { ids.first }
+
+    /// The commits with the agent's trailers that are newer than all others, newest first.
+    var ownOnTop: ArraySlice<ObjectID> {
+        ids[..<(ids.indices.first { !own.contains(UInt32($0)) } ?? ids.endIndex)]
+    }
+
+    /// The commits after `revision`, newest first, and whether they have the agent's trailers; `nil` when it is not of this branch.
+    func since(_ revision: String) -> [(id: ObjectID, isOwn: Bool)]? {
+        place(revision).map { place in ids[..<place].indices.map { (ids[$0], own.contains(UInt32($0))) } }
+    }
+
+    private func place(_ revision: String) -> Int? {
+        guard let id = try? ObjectID(hex: revision) else { return nil }
+        var (low, high) = (0, order.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ids[Int(order[middle])] < id { low = middle + 1 } else { high = middle }
+        }
+        guard low < order.count, ids[Int(order[low])] == id else { return nil }
+        return Int(order[low])
     }
 }

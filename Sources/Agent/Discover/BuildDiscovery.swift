@@ -53,10 +53,9 @@ package struct BuildDiscovery: Sendable {
     private func declared(in tree: RevisionTree) async throws(AgentError) -> Found {
         if !repository.builds.isEmpty { return Found(pipelines: repository.builds) }
         if let file = tree.file(RepositoryFile.path) {
-            let bytes = try await remote.read(file)
-            do {
-                return Found(pipelines: try RepositoryFile.builds(in: bytes).map { Pipeline(admitting: $0) })
-            } catch {
+            switch try await revisions.declaredBuilds(in: file) {
+            case .success(let pipelines): return Found(pipelines: pipelines)
+            case .failure(let error):
                 return Found(failures: [
                     AgentError(
                         error.summary, place: error.place ?? RepositoryFile.path, cause: error.cause, hint: error.hint)

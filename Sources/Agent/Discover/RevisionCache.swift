@@ -1,6 +1,7 @@
 import Dockerfile
 package import Git
 package import ManifestUpdater
+package import YAML
 
 /// What is known of the revisions of a repository: their trees, histories, and what their files say.
 ///
@@ -27,6 +28,7 @@ package actor RevisionCache {
     private var lastTree: RevisionTree?
     private var lastScan: (revision: ObjectID, patterns: [String], scan: Scan)?
     private var lastKaniko: (revision: ObjectID, files: [(path: String, content: [UInt8])])?
+    private var lastDeclaration: (file: ObjectID, builds: Result<[Pipeline], YAMLError>)?
     private var lastHistory: (revision: ObjectID, history: BranchHistory)?
 
     package init(_ remote: any GitRemote) { self.remote = remote }
@@ -52,6 +54,17 @@ package actor RevisionCache {
         }
         lastHistory = (revision.id, history)
         return history
+    }
+
+    /// The builds that the repository's own file declares, or what is wrong with it.
+    package func declaredBuilds(in file: TreeEntry) async throws(AgentError) -> Result<[Pipeline], YAMLError> {
+        if let lastDeclaration, lastDeclaration.file == file.id { return lastDeclaration.builds }
+        let bytes = try await remote.read(file)
+        let builds = Result { () throws(YAMLError) in
+            try RepositoryFile.builds(in: bytes).map { Pipeline(admitting: $0) }
+        }
+        lastDeclaration = (file.id, builds)
+        return builds
     }
 
     package struct Scan: Sendable {

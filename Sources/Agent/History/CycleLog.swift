@@ -15,16 +15,18 @@ struct CycleLog {
         var count: Int
     }
 
-    let path: String
+    private let directory: String
+    private var path: String { HistoryFolder(path: directory).cycles }
     private var end: End?
     /// The time that the file has, as far as this process knows.
     private var marked: Int64?
     /// Of the file, in bytes.
     private(set) var size: Int64
 
-    init(path: String) {
-        self.path = path
-        size = HistoryFolder.size(path)
+    /// - Parameter directory: the repository's; made with the first entry.
+    init(in directory: String) {
+        self.directory = directory
+        size = HistoryFolder.size(HistoryFolder(path: directory).cycles)
     }
 
     /// The oldest first.
@@ -51,6 +53,7 @@ struct CycleLog {
             mark(entry)
             return false
         }
+        _ = try Directory.create(path: directory, mode: 0o700)
         // Half a line may be there when this fails; then the file is looked at again.
         end = nil
         // Written anew when a quarter more than the limit is there.

@@ -77,7 +77,7 @@ package actor HistoryStore {
                 let name = String(decoding: entry.name, as: UTF8.self)
                 let folder = HistoryFolder(path: "\(directory)/\(name)")
                 for build in folder.open(living: living) { opened.index.set(build, in: name) }
-                opened.cycleLogs[name] = CycleLog(path: folder.cycles)
+                opened.cycleLogs[name] = CycleLog(in: folder.path)
             }
         } catch { opened.problem = error }
         return opened
@@ -147,10 +147,9 @@ package actor HistoryStore {
     @discardableResult
     package func record(_ entry: CycleEntry, of repository: String) -> Bool {
         let folder = HistoryFolder.name(of: repository)
-        var log = cycleLogs[folder] ?? CycleLog(path: HistoryFolder(path: "\(directory)/\(folder)").cycles)
+        var log = cycleLogs[folder] ?? CycleLog(in: "\(directory)/\(folder)")
         var isKept = false
         attempt { () throws(FileSystemError) in
-            _ = try Directory.create(path: "\(directory)/\(folder)", mode: 0o700)
             isKept = try log.append(entry)
         }
         cycleLogs[folder] = log
@@ -231,7 +230,7 @@ package actor HistoryStore {
     /// What a repository's cycles did, the newest first.
     package func cycles(of repository: String, limit: Int) -> [CycleEntry] {
         let folder = HistoryFolder.name(of: repository)
-        var log = cycleLogs[folder] ?? CycleLog(path: HistoryFolder(path: "\(directory)/\(folder)").cycles)
+        var log = cycleLogs[folder] ?? CycleLog(in: "\(directory)/\(folder)")
         defer { cycleLogs[folder] = log }
         return Array(log.all().reversed().prefix(max(0, limit)))
     }

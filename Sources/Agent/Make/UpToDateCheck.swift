@@ -64,9 +64,8 @@ struct UpToDateCheck: Sendable {
             keys.insert(recorded)
         }
         let found = Self.found(in: places, keys, isAsked: isAsked, request.annotations)
-        let named = found.flatMap { known in
-            known.annotations.isEmpty ? Self.commit(of: known, in: places, facts.history) : nil
-        }
+        var named: Commit?
+        if let found, found.annotations.isEmpty { named = try await commit(of: found, in: places, facts.history) }
         let plan = try NamePlanner(
             pipeline: pipeline, images: Dictionary(places.map { ($0.location, $0) }) { first, _ in first }, keys: keys,
             values: values(named ?? source)
@@ -137,12 +136,14 @@ struct UpToDateCheck: Sendable {
         return nil
     }
 
-    /// The commit that an image was made from.
-    private static func commit(of image: KnownImage, in places: [PipelineImages], _ history: BranchHistory) -> Commit? {
+    /// The commit that an image was made from; `nil` when it is not of this branch.
+    private func commit(
+        of image: KnownImage, in places: [PipelineImages], _ history: BranchHistory
+    ) async throws(AgentError) -> Commit? {
         let place = places.first { $0.location == image.location.repository }
         let record = image.location.tag.flatMap { tag in place?.record(tag) }
-        guard let revision = record?.annotations[Annotation.revision] else { return nil }
-        return history.commits.first { $0.id.description == revision }
+        guard let revision = record?.annotations[Annotation.revision], history.position(revision) != nil else { return nil }
+        return try await explained { try await remote.commit(try ObjectID(hex: revision)) }
     }
 
     /// Whether an image was made from the content as it was before the agent's own commits.
@@ -159,13 +160,13 @@ struct UpToDateCheck: Sendable {
         _ pipeline: Pipeline, request: BuildRequest, tree: RevisionTree, history: BranchHistory, since record: TagRecord
     ) async throws(AgentError) -> String? {
         guard let revision = record.annotations[Annotation.revision], let since = history.since(revision),
-            since.contains(where: { CommitTrailer.isOwn($0.message) }), let old = try? ObjectID(hex: revision)
+            since.contains(where: \.isOwn), let old = try? ObjectID(hex: revision)
         else { return nil }
         return try await explained {
             var own: Set<String> = []
             var others: Set<String> = []
             for commit in since {
-                let paths = try await authorship.paths(of: commit)
+                let paths = try await authorship.paths(of: try await remote.commit(commit.id))
                 own.formUnion(paths.own)
                 others.formUnion(paths.others)
             }
@@ -181,9 +182,10 @@ struct UpToDateCheck: Sendable {
     }
 
     private static func deployedTags(of repository: RepositoryLocation, in targets: [ImageTarget]) -> Set<String> {
+        // Many workloads run one image.
         Set(
-            targets.compactMap { target in
-                guard let image = try? Reference(target.image), ImageLocation(image).repository == repository
+            Set(targets.map(\.image)).compactMap { text in
+                guard let image = try? Reference(text), ImageLocation(image).repository == repository
                 else { return nil }
                 return image.tag
             })

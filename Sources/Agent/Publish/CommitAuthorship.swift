@@ -18,6 +18,8 @@ actor CommitAuthorship {
     private let email: String
     /// Of commits with trailers that somebody else committed.
     private var known: [ObjectID: Paths] = [:]
+    /// Of the branch as it was asked about last.
+    private var lastSource: (head: ObjectID?, commit: Commit?)?
 
     private static let limit = 1_000
 
@@ -36,8 +38,17 @@ actor CommitAuthorship {
 
     /// The newest commit that holds something of a person's: what images are made from and named after.
     func source(of history: BranchHistory) async throws(AgentError) -> Commit? {
-        for commit in history.commits where try await !isOwn(commit) { return commit }
-        return history.commits.first
+        if let lastSource, lastSource.head == history.head { return lastSource.commit }
+        var source = history.newestOfOthers
+        for id in history.ownOnTop {
+            let commit = try await explained { try await remote.commit(id) }
+            guard try await isOwn(commit) else {
+                source = commit
+                break
+            }
+        }
+        lastSource = (history.head, source)
+        return source
     }
 
     func paths(of commit: Commit) async throws(AgentError) -> Paths {

@@ -10,13 +10,35 @@ struct AnnotatedWorkloads: UpdateSource {
     /// Whether changes go to a branch where people look at them before they are merged.
     let goesToBranch: Bool
     let answerer: ImageAnswerer
+    /// What the images' texts say: many workloads run one image. Wrong ones are missing.
+    private let locations: [String: ImageLocation]
+
+    init(
+        items: [ImageTarget], repository: AgentConfiguration.RepositoryConfiguration, goesToBranch: Bool,
+        answerer: ImageAnswerer
+    ) {
+        self.items = items
+        self.repository = repository
+        self.goesToBranch = goesToBranch
+        self.answerer = answerer
+        var locations: [String: ImageLocation] = [:]
+        for item in items where locations[item.image] == nil {
+            locations[item.image] = try? Written.location(item.image, at: item.location)
+        }
+        self.locations = locations
+    }
+
+    private func location(of target: ImageTarget) throws(AgentError) -> ImageLocation {
+        if let known = locations[target.image] { return known }
+        return try Written.location(target.image, at: target.location)
+    }
 
     func subject(of target: ImageTarget) -> String {
         "\(target.file):\(target.location.line) \(target.workload) \(target.container)"
     }
 
     func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
-        guard target.held == nil, let location = try? Written.location(target.image, at: target.location),
+        guard target.held == nil, let location = try? location(of: target),
             let policy = try? policy(of: target, location),
             let platforms = try? Written.platforms(target.options.platforms, at: target.location)
         else { return nil }
@@ -31,7 +53,7 @@ struct AnnotatedWorkloads: UpdateSource {
                 "'\(target.image)' cannot be updated", place: "\(target.location)", cause: reason,
                 hint: "write REPOSITORY:TAG, or take the annotation away")
         }
-        let image = try Written.location(target.image, at: target.location)
+        let image = try location(of: target)
         if case .keel(let keel) = target.source, let pattern = keel.monitorContainers {
             let expression: RegularExpression
             do { expression = try RegularExpression(pattern) } catch {
