@@ -13,6 +13,19 @@ enum ToolsImage {
         return (directory, try make(in: directory))
     }
 
+    /// The image's layers as archives, lowest first; `nil` and a printed reason where a program is missing.
+    static func layers() async throws -> [String]? {
+        let (directory, name) = try await shared.value
+        return name == nil ? nil : ["first.tar", "tools.tar"].map(directory.file)
+    }
+
+    /// Whether a program is there that not all tests need; prints the reason where it is not.
+    static func has(_ program: String) -> Bool {
+        let isThere = FileManager.default.isExecutableFile(atPath: program)
+        if !isThere { print("skipped: \(program) is missing; scripts/install-deps.sh --test has it") }
+        return isThere
+    }
+
     /// The image's name; `nil` and a printed reason where a program is missing.
     static func name() async throws -> String? { try await shared.value.1 }
 
@@ -21,6 +34,9 @@ enum ToolsImage {
         "/usr/sbin/useradd", "/usr/sbin/groupadd", "/usr/sbin/setcap", "/usr/bin/setfattr", "/usr/bin/setpriv",
         "/usr/bin/diff", "/usr/bin/rm", "/usr/bin/make",
     ]
+
+    /// In the image where they are here.
+    private static let further = ["/usr/bin/ninja"]
 
     private static func make(in directory: TemporaryDirectory) throws -> String? {
         let missing = programs.filter { !FileManager.default.isExecutableFile(atPath: $0) }
@@ -35,7 +51,7 @@ enum ToolsImage {
             set -e
             mkdir -p \(root)/var/lib/dpkg/info \(root)/var/lib/dpkg/updates \(root)/usr/sbin \(root)/var/log
             touch \(root)/var/lib/dpkg/status \(root)/var/lib/dpkg/available
-            for program in \(programs.joined(separator: " ")); do
+            for program in \((programs + further.filter(FileManager.default.isExecutableFile)).joined(separator: " ")); do
                 for file in $program $(ldd $program | grep -o '/[^ ]*' | sort -u); do
                     mkdir -p \(root)$(dirname $file); cp -nL $file \(root)$file 2>/dev/null || true
                 done

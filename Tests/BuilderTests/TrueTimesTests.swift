@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A context that says nothing of times, as git does not.
-private struct DatelessContext: BuildContext {
+struct DatelessContext: BuildContext {
     let inner: any BuildContext
 
     var displayName: String { inner.displayName }
@@ -91,6 +91,164 @@ private struct DatelessContext: BuildContext {
                 if !lane.isDated { $0.context = DatelessContext(inner: $0.context) }
             }
             #expect(try result.read().tree["prog"]?.text == expected.joined(), "round \(round): \(steps)")
+        }
+    }
+
+    /// A header of the base, as old as the base is, and a cache that steps on another base filled.
+    @Test(arguments: BuildMode.allCases) func `another base's files count`(mode: BuildMode) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        guard let layers = try await ToolsImage.layers() else { return }
+        // Base images of three ages: older than the cache, from before there were times, and of today.
+        var bases: [String] = []
+        for (index, age) in ["@1300000000", "@0", "@\(Int(Date().timeIntervalSince1970) - 5)", "@1200000000"]
+            .enumerated()
+        {
+            let folder = bench.directory.file("base-\(index)")
+            try Shell.run([
+                "sh", "-c",
+                """
+                mkdir -p \(folder)/usr/include && echo base-\(index) > \(folder)/usr/include/h && \
+                touch -d \(age) \(folder)/usr/include/h && tar --owner=0 --group=0 -C \(folder) -cf \(folder).tar usr
+                """,
+            ])
+            bases.append(
+                try ImageFixtures.image(
+                    at: folder + "-image", tag: "latest", layerTars: layers + [folder + ".tar"],
+                    config: ["Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["/bin/sh"]]))
+        }
+        try bench.write("Makefile", "$(O)/prog: f.c /usr/include/h ; echo made; cat f.c /usr/include/h > $@\n")
+        try bench.write("f.c", "f\n")
+        try Shell.run(["touch", "-d", "@1500000000", bench.directory.file("context/f.c")])
+        func build(_ base: Int, _ edit: String) async throws -> (prog: String?, isMade: Bool) {
+            let text = """
+                FROM base
+                COPY . /src
+                RUN --mount=type=cache,target=/obj,id=obj mkdir -p /obj/d && [ -e /obj/d/kept ] || echo kept > /obj/d/kept
+                RUN --mount=type=cache,target=/obj,id=obj make -s -C /src O=/obj && cp /obj/prog /prog && : \(edit)
+                """
+            let result = try await bench.build(text, mode: mode, tag: edit) {
+                $0.namedContexts["base"] = .image(try ImageLocation(bases[base]))
+                $0.noCache = false
+            }
+            return (try result.read().tree["prog"]?.text, result.log.output.contains("made"))
+        }
+        for (round, base) in [0, 0, 1, 0, 3, 2, 1, 1, 3].enumerated() {
+            let found = try await build(base, "\(round)")
+            #expect(found.prog == "f\nbase-\(base)\n", "round \(round)")
+            // On the same base as before, nothing is made again.
+            if round == 1 || round == 7 { #expect(!found.isMade, "round \(round)") }
+        }
+    }
+
+    /// A checkout writes hundreds of files within one tick of the clock.
+    @Test(arguments: BuildMode.allCases) func `files of one time and size are told apart`(mode: BuildMode) async throws
+    {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        guard let tools = try await ToolsImage.name() else { return }
+        try bench.write("Makefile", Self.makefile)
+        for folder in ["one", "two"] {
+            for name in ["a", "b", "c"] {
+                try bench.write("\(folder)/\(name).c", folder + "\n")
+                try Shell.run([
+                    "touch", "-d", "@1600000000.123456789", bench.directory.file("context/\(folder)/\(name).c"),
+                ])
+            }
+        }
+        for (round, folder) in ["one", "two", "one", "two"].enumerated() {
+            let cache = "--mount=type=cache,id=obj,target=/obj"
+            let make = "make -s -C /src O=/obj -f /Makefile && cp /obj/prog /prog"
+            let steps =
+                round < 2
+                ? "COPY \(folder) /src\nRUN \(cache) \(make)"
+                : "RUN --mount=type=bind,source=\(folder),target=/src \(cache) \(make)"
+            let result = try await bench.build("FROM tools\nCOPY Makefile /\n\(steps)\n", mode: mode, tag: "\(round)") {
+                $0.namedContexts["tools"] = .image(try ImageLocation(tools))
+            }
+            #expect(
+                try result.read().tree["prog"]?.text == String(repeating: "o:\(folder)\n", count: 3), "round \(round)")
+        }
+    }
+
+    /// Two steps of one build in one cache at the same time, each with files of its own: what either makes may be taken by the other,
+    /// but by nobody after them.
+    @Test(arguments: BuildMode.allCases) func `steps after two at once are right`(mode: BuildMode) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        guard let tools = try await ToolsImage.name() else { return }
+        try bench.write("Makefile", Self.makefile)
+        for name in ["a", "b", "c"] {
+            try bench.write("one/\(name).c", "one\n")
+            try bench.write("two/\(name).c", "two\n")
+        }
+        let make = "make -s -C /src O=/obj -f /Makefile && cp /obj/prog /prog"
+        func build(_ text: String, tag: String) async throws -> String? {
+            try await bench.build(text, mode: mode, tag: tag) {
+                $0.namedContexts["tools"] = .image(try ImageLocation(tools))
+                $0.jobs = 2
+            }.read().tree["prog"]?.text
+        }
+        for round in 0..<3 {
+            let stages = ["one", "two"].map { name in
+                """
+                FROM tools AS \(name)
+                COPY Makefile /
+                COPY \(name) /src
+                RUN --mount=type=cache,id=obj,target=/obj \(make) && : \(round)
+                """
+            }
+            _ = try await build(
+                stages.joined(separator: "\n")
+                    + "\nFROM scratch\nCOPY --from=one /prog /\nCOPY --from=two /prog /two\n",
+                tag: "both-\(round)")
+            for name in ["one", "two"] {
+                let stage = stages[name == "one" ? 0 : 1]
+                let found = try await build(
+                    stage.replacing("&& : \(round)", with: "&& : after"), tag: "\(name)-\(round)")
+                #expect(found == String(repeating: "o:\(name)\n", count: 3), "round \(round)")
+            }
+        }
+    }
+
+    /// A source that is gone is one that differs for those that knew of it by name; what stays in the cache by itself is the program's
+    /// affair.
+    @Test(arguments: BuildMode.allCases) func `a source that comes and goes`(mode: BuildMode) async throws {
+        let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
+        guard let tools = try await ToolsImage.name() else { return }
+        // The list of objects is a file of its own, as build systems have it.
+        try bench.write(
+            "Makefile",
+            """
+            OBJECTS = $(patsubst %.c,$(O)/%.o,$(wildcard *.c))
+            $(O)/prog: $(OBJECTS) $(O)/list ; cat $(OBJECTS) > $@
+            $(O)/%.o: %.c ; sed 's/^/o:/' $< > $@
+            $(O)/list: always ; echo $(OBJECTS) | cmp -s - $@ || echo $(OBJECTS) > $@
+            always:
+            """)
+        func build(_ files: [String: String], _ round: Int) async throws -> String? {
+            for name in ["a", "b"] {
+                try? FileManager.default.removeItem(atPath: bench.directory.file("context/\(name).c"))
+            }
+            for (name, text) in files { try bench.write("\(name).c", text + "\n") }
+            for name in files.keys {
+                try Shell.run(["touch", "-d", "@1500000000", bench.directory.file("context/\(name).c")])
+            }
+            let text =
+                "FROM tools\nCOPY . /src\nRUN --mount=type=cache,target=/obj make -s -C /src O=/obj && cp /obj/prog /prog\n"
+            return try await bench.build(text, mode: mode, tag: "\(round)") {
+                $0.namedContexts["tools"] = .image(try ImageLocation(tools))
+                $0.noCache = false
+            }.read().tree["prog"]?.text
+        }
+        let rounds = [
+            ["a": "1", "b": "1"], ["a": "1"], ["a": "1", "b": "2"], ["b": "2"], ["a": "1", "b": "1"], ["a": "2"],
+            ["a": "1", "b": "1"],
+        ]
+        for (round, files) in rounds.enumerated() {
+            let expected = files.sorted { $0.key < $1.key }.map { "o:\($0.value)\n" }.joined()
+            #expect(try await build(files, round) == expected, "round \(round)")
         }
     }
 

@@ -49,7 +49,8 @@ package enum ImageFixtures {
     /// - Parameter config: the inner `config` object.
     @discardableResult
     package static func image(
-        at path: String, tag: String, layerTars: [String], config: [String: Any] = [:], hasHistory: Bool = true
+        at path: String, tag: String, layerTars: [String], config: [String: Any] = [:], hasHistory: Bool = true,
+        isCompressed: Bool = true
     ) throws -> String {
         let files = FileManager.default
         let blobs = "\(path)/blobs/sha256"
@@ -58,6 +59,14 @@ package enum ImageFixtures {
         var diffIDs: [String] = []
         for tar in layerTars {
             diffIDs.append("sha256:" + (try sha256(ofFile: tar)))
+            guard isCompressed else {
+                let digest = try sha256(ofFile: tar)
+                if files.fileExists(atPath: "\(blobs)/\(digest)") { try files.removeItem(atPath: "\(blobs)/\(digest)") }
+                try files.moveItem(atPath: tar, toPath: "\(blobs)/\(digest)")
+                let size = try size(ofFile: "\(blobs)/\(digest)")
+                layers.append(descriptor("application/vnd.oci.image.layer.v1.tar", digest, size))
+                continue
+            }
             let compressed = try Shell.run(["sh", "-c", "gzip -n -c '\(tar)' > '\(tar).gz'; printf done"])
             guard compressed.stdout == "done" else { throw TestSupportError("gzip failed") }
             let digest = try sha256(ofFile: "\(tar).gz")

@@ -9,8 +9,8 @@ struct SourceView: Sendable {
         /// Nanoseconds since 1970.
         let modified: Int64
         let size: Int64
-        /// Of the content; `nil` for a file whose time has a part below a second: no other content has the same one.
-        let digest: [UInt8]?
+        /// Of the content: hundreds of files of a checkout have one time, to the nanosecond.
+        let digest: [UInt8]
         /// The time that the step was shown: that of the file, or a later one.
         var shown: Int64
 
@@ -26,37 +26,42 @@ struct SourceView: Sendable {
     private var folders: Set<ImagePath> = []
 
     /// Looks at one file or link; `nil` for other kinds.
-    static func file(at host: HostPath, _ node: Node) throws(BuildError) -> File? {
+    ///
+    /// - Parameter known: what was found when the content was read before.
+    static func file(at host: HostPath, _ node: Node, known: File? = nil) throws(BuildError) -> File? {
         guard node.kind == .file || node.kind == .symlink else { return nil }
-        var digest: [UInt8]?
-        if node.modified.nanoseconds == 0 {
-            var hasher = ContentHasher()
-            if node.kind == .symlink {
-                try FileCalls.target(ofLink: host).withUnsafeBytes { hasher.update($0) }
-            } else {
-                let descriptor = try FileContent.open(host)
-                let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 16)
-                defer { buffer.deallocate() }
-                while true {
-                    let count = read(descriptor.raw, buffer.baseAddress, buffer.count)
-                    if count < 0, errno == EINTR { continue }
-                    guard count >= 0 else { throw host.failure("read the file") }
-                    if count == 0 { break }
-                    hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                }
-            }
-            digest = hasher.finalize()
-        }
         let time = node.modified.nanosecondsSince1970
-        return File(modified: time, size: node.size, digest: digest, shown: time)
+        if let known, known.modified == time, known.size == node.size { return known }
+        var hasher = ContentHasher()
+        if node.kind == .symlink {
+            try FileCalls.target(ofLink: host).withUnsafeBytes { hasher.update($0) }
+        } else {
+            try FileContent.stream(host) { hasher.update($0) }
+        }
+        return File(modified: time, size: node.size, digest: hasher.finalize(), shown: time)
+    }
+
+    /// Lays an unpacked layer of the store over what is there. What its files hold is read once and kept beside them.
+    mutating func add(layer directory: HostPath, _ ownership: OwnershipMode) throws(BuildError) {
+        let place = directory.parent.appending("files")
+        var own = SourceView()
+        if let bytes = try? FileContent.read(place, limit: 1 << 30), let kept = SourceView(bytes: bytes[...]) {
+            own = kept
+        } else {
+            try own.add(directory, at: .root, isLayer: true, ownership)
+            // Without it, the files are read again.
+            try? AtomicFile.write(own.bytes, to: place.text, mode: 0o600, isDurable: false)
+        }
+        try add(directory, at: .root, isLayer: true, ownership, known: own)
     }
 
     /// Lays a directory over what is there.
     ///
     /// - Parameter isLayer: in overlay format: marks take away what is below.
-    mutating func add(_ directory: HostPath, at path: ImagePath, isLayer: Bool, _ ownership: OwnershipMode)
-        throws(BuildError)
-    {
+    mutating func add(
+        _ directory: HostPath, at path: ImagePath, isLayer: Bool, _ ownership: OwnershipMode,
+        known: SourceView? = nil
+    ) throws(BuildError) {
         try FileCalls.unlocked(directory, ownership) { () throws(BuildError) in
             for name in try FileCalls.names(in: directory) {
                 let (host, place) = (directory.appending(name), path.appending(name))
@@ -65,12 +70,13 @@ struct SourceView: Sendable {
                     files[place] = nil
                     if isLayer, FileCalls.isOpaque(host) { remove(below: place) }
                     folders.insert(place)
-                    try add(host, at: place, isLayer: isLayer, ownership)
+                    try add(host, at: place, isLayer: isLayer, ownership, known: known)
                     continue
                 }
                 // A file, or a mark, hides a folder.
                 if folders.contains(place) { remove(below: place) }
-                files[place] = isLayer && node.isWhiteout ? nil : try Self.file(at: host, node)
+                files[place] =
+                    isLayer && node.isWhiteout ? nil : try Self.file(at: host, node, known: known?.files[place])
             }
         }
     }
@@ -123,18 +129,28 @@ struct SourceView: Sendable {
         }
     }
 
+    /// The oldest time that is shown, in nanoseconds since 1970.
+    var oldest: Int64? { files.values.map(\.shown).min() }
+
+    /// Shows what is older than a time with another one.
+    mutating func raise(below limit: Int64, to time: Int64) {
+        for (path, file) in files where file.shown < limit { files[path]?.shown = time }
+    }
+
     // MARK: Text
 
     /// One record for each file, with a NUL behind it: times, size and digest, then the path, which may have any bytes but NUL.
     var bytes: [UInt8] {
         var bytes: [UInt8] = []
         for (path, file) in files {
-            var digest = "-"
-            if let known = file.digest { digest = Self.hexadecimal(known) }
+            let digest = Self.hexadecimal(file.digest)
             bytes += Array("\(file.modified) \(file.shown) \(file.size) \(digest) ".utf8) + path.joined + [0]
         }
         return bytes
     }
+
+    /// Of a hexadecimal digit.
+    private static func value(_ digit: UInt8) -> UInt8 { digit < 0x3a ? digit &- 0x30 : digit &- 0x57 }
 
     private static func hexadecimal(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
@@ -145,17 +161,14 @@ struct SourceView: Sendable {
         for record in bytes.split(separator: 0) {
             let fields = record.split(separator: 0x20, maxSplits: 4, omittingEmptySubsequences: false)
             guard fields.count == 5 else { return nil }
-            let words = fields[..<4].map { String(decoding: $0, as: UTF8.self) }
+            let words = fields[..<3].map { String(decoding: $0, as: UTF8.self) }
             guard let modified = Int64(words[0]), let shown = Int64(words[1]), let size = Int64(words[2]) else {
                 return nil
             }
-            var digest: [UInt8]?
-            if words[3] != "-" {
-                let digits = Array(words[3].utf8)
-                guard digits.count == 2 * ContentHasher.byteCount else { return nil }
-                digest = stride(from: 0, to: digits.count, by: 2).map { start in
-                    UInt8(String(decoding: digits[start..<(start + 2)], as: UTF8.self), radix: 16) ?? 0
-                }
+            let digits = Array(fields[3])
+            guard digits.count == 2 * ContentHasher.byteCount else { return nil }
+            let digest = stride(from: 0, to: digits.count, by: 2).map { start in
+                Self.value(digits[start]) << 4 | Self.value(digits[start + 1])
             }
             files[ImagePath(fields[4])] = File(modified: modified, size: size, digest: digest, shown: shown)
         }

@@ -28,7 +28,7 @@ extension BuildRun {
         var view = SourceView()
         for (layer, directory) in zip(files.layers, root.layers) {
             if case .base = layer.origin { continue }
-            try view.add(directory, at: .root, isLayer: true, root.ownership)
+            try view.add(layer: directory, root.ownership)
         }
         var mounted: [(path: ImagePath, host: HostPath)] = []
         for (mount, shown) in sandbox.binds(of: step) {
@@ -46,11 +46,24 @@ extension BuildRun {
         let now = Timestamp.now.nanosecondsSince1970
         var notes: [CacheViews] = []
         defer { for note in notes { note.end() } }
+        let base = files.baseChain.map { "\($0)" } ?? "scratch"
+        var foreign: [String] = []
         for name in names {
             notes.append(try caches.views(name))
-            try notes[notes.count - 1].outdo(with: &view, in: root, now: now)
+            if try !notes[notes.count - 1].outdo(with: &view, on: base, in: root, now: now) { foreign.append(name) }
         }
-        for note in notes { held.notes.append(try note.begin(view)) }
+        if !foreign.isEmpty {
+            let layers = zip(files.layers, root.layers).filter { if case .base = $0.0.origin { true } else { false } }
+            let age = try CacheAge(under: layers.map(\.1), &view, now: now)
+            for name in foreign where try !age.dateBack(caches.directory(name), root.ownership) {
+                try FileCalls.removeChildren(of: caches.directory(name))
+                progress(
+                    .note(
+                        "a cache of this step was emptied: it was filled on another base image, and files of this one are dated by 1970"
+                    ))
+            }
+        }
+        for note in notes { held.notes.append(try note.begin(view, on: base)) }
         var below: [(path: ImagePath, time: Timestamp)] = []
         for (path, time) in view.redated {
             // What is mounted hides what is below.

@@ -9,6 +9,8 @@ struct StageFiles: Sendable {
     private(set) var chain: Digest?
     /// The same of the layers above the base image.
     private(set) var ownChain: Digest?
+    /// The same of the base image's; `nil` on scratch.
+    private(set) var baseChain: Digest?
     /// The base image below all; `nil` for `scratch`.
     var base: BaseImage?
     /// The newest time that a new layer may tell, in seconds since 1970; `nil`: times are told as they are.
@@ -29,7 +31,10 @@ struct StageFiles: Sendable {
     mutating func append(_ layer: BuiltImage.Layer) {
         layers.append(layer)
         chain = ChainID.next(after: chain, layer)
-        if case .base = layer.origin { return }
+        if case .base = layer.origin {
+            baseChain = chain
+            return
+        }
         ownChain = ChainID.next(after: ownChain, layer)
     }
 }

@@ -122,6 +122,10 @@ enum FileCalls {
         guard path.withCString({ rmdir($0) }) == 0 else { throw path.failure("remove the directory") }
     }
 
+    static func removeChildren(of directory: HostPath) throws(BuildError) {
+        for name in try names(in: directory) { try removeTree(directory.appending(name)) }
+    }
+
     static func makeWhiteout(_ path: HostPath) throws(BuildError) {
         guard path.withCString({ mknod($0, S_IFCHR, 0) }) == 0 else { throw path.failure("mark the file as removed") }
     }

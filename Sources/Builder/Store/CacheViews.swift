@@ -25,21 +25,29 @@ struct CacheViews {
     func end() { close(lock) }
 
     /// Changes the times that a step is shown, for what its predecessors left in the cache.
-    mutating func outdo(with view: inout SourceView, in root: LayeredRoot, now: Int64) throws(BuildError) {
+    ///
+    /// - Parameter base: what the files of the base image are known by.
+    /// - Returns: whether all of them stood on that base.
+    mutating func outdo(
+        with view: inout SourceView, on base: String, in root: LayeredRoot, now: Int64
+    ) throws(BuildError) -> Bool {
+        var isSameBase = true
         for name in try FileCalls.names(in: folder) where name.text.hasSuffix(".view") {
             let path = folder.appending(name)
             let note = CacheNote.read(path)
             let other = note?.view ?? SourceView()
+            if note?.base != base { isSameBase = false }
             try view.addUncovered(of: other, in: root)
             view.outdo(other, end: note?.end, now: now)
             if note?.end != nil || !CacheNote.isHeld(path) { satisfied.append(path) }
         }
+        return isSameBase
     }
 
     /// Writes down what the step is shown, instead of what others were who have ended.
-    func begin(_ view: SourceView) throws(BuildError) -> CacheNote {
+    func begin(_ view: SourceView, on base: String) throws(BuildError) -> CacheNote {
         let note = try CacheNote(
-            folder.appending(String(UInt64.random(in: .min ... .max), radix: 36) + ".view"), view)
+            folder.appending(String(UInt64.random(in: .min ... .max), radix: 36) + ".view"), view, base)
         for path in satisfied { CacheNote.remove(path) }
         return note
     }
@@ -48,28 +56,32 @@ struct CacheViews {
 /// One step's note. Its lock says that the step runs; the kernel drops that with the process.
 final class CacheNote: Sendable {
     let view: SourceView
+    /// What the base image's files are known by.
+    let base: String
     /// When the step ended, in nanoseconds since 1970; `nil`: it runs, or was cut off.
     let end: Int64?
     private let path: HostPath
     private let lock: Int32
 
-    private static let magic = Array("slipway view 1 ".utf8)
+    private static let magic = Array("slipway view 3 ".utf8)
 
-    fileprivate init(_ path: HostPath, _ view: SourceView) throws(BuildError) {
+    fileprivate init(_ path: HostPath, _ view: SourceView, _ base: String) throws(BuildError) {
         let lockPath = HostPath(path.text + ".lock")
         guard let lock = FileLock.hold(lockPath, blocking: true) else { throw lockPath.failure("lock the file") }
         self.path = path
         self.view = view
+        self.base = base
         self.lock = lock
         end = nil
-        do throws(BuildError) { try Self.write(view, end: nil, to: path) } catch {
+        do throws(BuildError) { try Self.write(view, base, end: nil, to: path) } catch {
             close(lock)
             throw error
         }
     }
 
-    private init(_ path: HostPath, _ view: SourceView, end: Int64?) {
+    private init(_ path: HostPath, _ view: SourceView, _ base: String, end: Int64?) {
         self.path = path
+        self.base = base
         self.view = view
         self.end = end
         lock = -1
@@ -78,10 +90,12 @@ final class CacheNote: Sendable {
     deinit { if lock >= 0 { close(lock) } }
 
     /// Says that nothing is written any more. A note without an end costs time, and nothing else.
-    func finish() { try? Self.write(view, end: Timestamp.now.nanosecondsSince1970, to: path) }
+    func finish() { try? Self.write(view, base, end: Timestamp.now.nanosecondsSince1970, to: path) }
 
-    private static func write(_ view: SourceView, end: Int64?, to path: HostPath) throws(BuildError) {
-        let bytes = magic + Array((end.map { "\($0)" } ?? "-").utf8) + [0x0a] + view.bytes
+    private static func write(
+        _ view: SourceView, _ base: String, end: Int64?, to path: HostPath
+    ) throws(BuildError) {
+        let bytes = magic + Array("\(end.map { "\($0)" } ?? "-") \(base)\n".utf8) + view.bytes
         do { try AtomicFile.write(bytes, to: path.text, mode: 0o600) } catch {
             throw BuildError(.storage, "cannot write what a step is shown", from: error)
         }
@@ -92,9 +106,11 @@ final class CacheNote: Sendable {
         guard let bytes = try? FileContent.read(path, limit: 1 << 30), bytes.starts(with: magic),
             let line = bytes.firstIndex(of: 0x0a), let view = SourceView(bytes: bytes[(line + 1)...])
         else { return nil }
-        let end = String(decoding: bytes[magic.count..<line], as: UTF8.self)
-        guard let time = end == "-" ? .some(nil) : Int64(end).map(Optional.some) else { return nil }
-        return CacheNote(path, view, end: time)
+        let words = String(decoding: bytes[magic.count..<line], as: UTF8.self).split(separator: " ")
+        guard words.count == 2, let time = words[0] == "-" ? .some(nil) : Int64(words[0]).map(Optional.some) else {
+            return nil
+        }
+        return CacheNote(path, view, String(words[1]), end: time)
     }
 
     fileprivate static func isHeld(_ path: HostPath) -> Bool {
