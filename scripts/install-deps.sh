@@ -77,6 +77,9 @@ if [ "$mode" = test ]; then
     need_program openssl openssl
     need_program jq jq
     need_program python3 python3
+    # Programs that go by times, in images of the tests. Debian's own Python: its files make an image.
+    need_program ninja-build ninja
+    need_package libpython3.11-stdlib
     # kubernetes-client conflicts with other packages that bring a kubectl.
     need_program kubernetes-client kubectl
     [ -x "$root/.build-venv/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
