@@ -63,6 +63,15 @@ import Testing
         #expect(world.builder.built.last == "top")
     }
 
+    @Test func `no build begins while the agent is leaving`() async throws {
+        let world = try await World()
+        world.host.commit([".slipway.yaml": World.builds(("web", "v1")), "web/Dockerfile": "FROM scratch"])
+        await world.dispatcher.close()
+        let report = await world.cycle(.background)
+        #expect(report.reason("web") == "not built: the agent is leaving")
+        #expect(world.builder.built.isEmpty)
+    }
+
     @Test func `a dry run builds, pushes and commits nothing, and tells what would be`() async throws {
         let world = try await World()
         world.registry.push("acme/web", "1.1.0")

@@ -95,6 +95,7 @@ import Testing
                 "stateDirectory stays /nowhere until the agent is restarted",
                 "listen stays off until the agent is restarted",
             ])
+        #expect(await world.fleet.next?.stateDirectory == "/nowhere")
     }
 
     @Test func `a build goes on over a reload, and is rolled out after it`() async throws {
@@ -167,6 +168,29 @@ import Testing
         try await world.until("it is said") { world.log.lines.contains { $0.contains("build cancelled") } }
         try await world.until("nothing is built") { await world.builds.queue.state.isEmpty }
         #expect(world.registry.tags("registry.example.com/acme/web").isEmpty)
+    }
+
+    @Test func `an entry that is back before its last cycle has ended keeps its builds`() async throws {
+        let world = try await DaemonWorld("shop", "blog")
+        world.host("shop").commit(["README": "1"])
+        world.host("blog").commit([".slipway.yaml": World.builds(("web", "v1")), "web/Dockerfile": "FROM scratch"])
+        let (scan, build) = (Gate(), Gate())
+        world.registry.beforeScan { _ = await scan.pass() }
+        world.builder.onBuild(of: "web") { _ throws(BuildError) in
+            guard await build.pass() else { throw BuildError(.cancelled, "the build was cancelled") }
+        }
+        await world.loop.begin()
+        try await world.until("the cycle is under way") { await scan.entered > 0 }
+        for names in [["shop"], ["shop", "blog"]] {
+            _ = try await world.loop.reload(DaemonWorld.configuration(names)) { _ in }
+        }
+        await scan.open()
+        try await world.until("the build is under way, and both cycles are over") {
+            await build.entered == 1 && world.health.statuses.allSatisfy { $0.nextAttempt != nil }
+        }
+        #expect(!world.log.lines.contains { $0.contains("build cancelled") })
+        await build.open()
+        try await world.until("it is built") { world.registry.tags("registry.example.com/acme/web") == ["v1"] }
     }
 
     @Test func `a reload does not wait for the cycle that is under way`() async throws {

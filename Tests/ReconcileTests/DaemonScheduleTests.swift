@@ -1,5 +1,6 @@
 import Agent
 import AgentFakes
+import Builder
 import Git
 import Synchronization
 import TestSupport
@@ -89,6 +90,40 @@ import Testing
         }
         #expect(waits == [40, 80, 160, 320, 600, 600, 600, 600])
         #expect(try world.status("shop").state == .ok)
+        #expect(try world.status("shop").nextAttempt == world.clock.now + 36)
+    }
+
+    @Test func `what lies in the repository is looked at again at its interval`() async throws {
+        let world = try await DaemonWorld("shop")
+        world.host("shop").commit(["README": "1"])
+        for _ in 1...3 { world.host("shop").fail("fetch", with: GitError(.unverified, "the head is not signed")) }
+        try await world.begin()
+        for _ in 1...3 {
+            #expect(try world.status("shop").state == .stalled)
+            #expect(try world.status("shop").nextAttempt == world.clock.now + DaemonWorld.interval)
+            try await world.nextLook()
+        }
+        #expect(try world.status("shop").state == .ok)
+    }
+
+    @Test func `a build's next attempt does not hurry a repository that is away`() async throws {
+        let world = try await DaemonWorld("shop")
+        world.host("shop").commit([
+            ".slipway.yaml": World.builds(("web", "v1")), "web/Dockerfile": "FROM scratch",
+            "deploy/db.yaml": World.deployment("db", image: "acme/db:1.0.0"),
+        ])
+        world.registry.push("acme/db", "1.0.0")
+        world.builder.onBuild(of: "web") { _ throws(BuildError) in
+            throw BuildError(.registry, "the registry cannot be reached", isTransient: true)
+        }
+        try await world.begin()
+        try await world.until("the build has failed") { try world.status("shop").failures.first?.attempts == 1 }
+        try await world.idle()
+        #expect(try world.status("shop").nextAttempt == world.clock.now + 10)
+        world.registry.push("acme/db", "1.1.0")
+        world.host("shop").fail("push", with: Self.away)
+        try await world.trigger("shop")
+        #expect(try world.status("shop").failures.map(\.phase) == [.execute, .publish])
         #expect(try world.status("shop").nextAttempt == world.clock.now + 36)
     }
 

@@ -122,6 +122,7 @@ import Testing
         try await world.idle()
         let report = try await Self.sync(world)
         #expect(report.failures.map(\.attempts) == [2])
+        #expect(report.pending.isEmpty)
         #expect(world.builder.built.count == 3)
         world.builder.onBuild(of: "web", nil)
         #expect(try await Self.sync(world).images.map(\.references) == [[Self.image("v2")]])

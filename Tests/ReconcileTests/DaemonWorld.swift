@@ -125,6 +125,8 @@ actor FakeFleet: RepositoryFleet {
     private let clock: any AgentClock
     private var reconcilers: [String: Reconciler] = [:]
     private var reloadFailure: AgentError?
+    /// The configuration that came after this fleet's.
+    private(set) var next: AgentConfiguration?
 
     init(hosts: FakeHosts, builds: BuildServices, tags: any TagSource, clock: any AgentClock) {
         self.hosts = hosts
@@ -154,6 +156,7 @@ actor FakeFleet: RepositoryFleet {
         _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> any RepositoryFleet {
         if let reloadFailure { throw reloadFailure }
+        next = configuration
         return FakeFleet(hosts: hosts, builds: builds, tags: tags, clock: clock)
     }
 }
