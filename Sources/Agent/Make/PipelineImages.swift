@@ -40,4 +40,16 @@ struct PipelineImages: Sendable {
                 record.tag, branch: origin.branch, commit: record.annotations[Annotation.revision])
         }
     }
+
+    /// Tags that a pipeline may give and that lead to nothing, as far as the registry says; those with the highest numbers.
+    func unread(_ pipeline: Pipeline) -> [String] {
+        let namings = pipeline.destinations.filter { $0.repository == location }.map(\.naming)
+        let found = inventory.tags.filter { $0.digest == nil && $0.problem != nil }.compactMap { record in
+            namings.lazy.compactMap { match($0, record, isMutable: pipeline.isMutable) }.first
+                .map { (tag: record.tag, number: $0.number ?? .max) }
+        }
+        return found.sorted { $0.number < $1.number }.suffix(Self.mostUnread).map(\.tag)
+    }
+
+    private static let mostUnread = 8
 }

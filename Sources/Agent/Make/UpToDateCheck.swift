@@ -38,23 +38,24 @@ struct UpToDateCheck: Sendable {
         settings.apply(to: &request, of: pipeline, now: clock.now)
         let origin = ImageOrigin(
             pipeline, branch: repository.branch, source: remote.displayURL, history: facts.history)
-        let place = try await images(in: primary.repository, of: origin, facts)
+        var place = try await images(in: primary.repository, of: origin, facts)
         let key = try await explained { try await builder.contentKey(request) }
-
         var keys: Set = [key.description]
+        func upToDate() async throws(AgentError) -> ChangeDecision? {
+            try await reasonToRest(pipeline, primary, in: place, request: request, keys: keys, facts: facts)
+                .map { .upToDate($0) }
+        }
+        if let decision = try await upToDate() { return decision }
+        let known = place.inventory
+        place = try await settledImages(in: primary.repository, of: origin, for: pipeline, facts)
+        if place.inventory != known, let decision = try await upToDate() { return decision }
+
         let current = place.current(primary.naming, isMutable: pipeline.isMutable, keys)
         let isAsked = TagDecision.asksForNew(primary.naming, existing: place.tags, deployed: place.deployed)
-        if let current, !isAsked {
-            let name = "\(place.location):\(current.tag)"
-            if current.has(keys) { return .upToDate("\(name) was made from the same content") }
-            if try await differsByOwnCommits(current, pipeline, request, facts) {
-                return .upToDate("only the agent's own commits changed the context since \(name)")
-            }
-        }
         var places = [place]
         for destination in pipeline.destinations
         where !places.contains(where: { $0.location == destination.repository }) {
-            places.append(try await images(in: destination.repository, of: origin, facts))
+            places.append(try await settledImages(in: destination.repository, of: origin, for: pipeline, facts))
         }
         for place in places {
             guard let newest = origin.newest(place.own(keys)), !newest.has(keys), newest != current,
@@ -78,12 +79,35 @@ struct UpToDateCheck: Sendable {
         return found.map { .rename($0, order) } ?? .build(order)
     }
 
+    /// Why there is nothing to do; `nil` when there is.
+    private func reasonToRest(
+        _ pipeline: Pipeline, _ primary: Pipeline.Destination, in place: PipelineImages, request: BuildRequest,
+        keys: Set<String>, facts: MakeFacts
+    ) async throws(AgentError) -> String? {
+        guard !TagDecision.asksForNew(primary.naming, existing: place.tags, deployed: place.deployed),
+            let current = place.current(primary.naming, isMutable: pipeline.isMutable, keys)
+        else { return nil }
+        let name = "\(place.location):\(current.tag)"
+        if current.has(keys) { return "\(name) was made from the same content" }
+        guard try await differsByOwnCommits(current, pipeline, request, facts) else { return nil }
+        return "only the agent's own commits changed the context since \(name)"
+    }
+
     private func images(
         in location: RepositoryLocation, of origin: ImageOrigin, _ facts: MakeFacts
     ) async throws(AgentError) -> PipelineImages {
         let inventory = try await explained { try await facts.catalog.inventory(of: location, isFresh: true) }
         return PipelineImages(
             origin: origin, inventory: inventory, deployed: Self.deployedTags(of: location, in: facts.targets))
+    }
+
+    /// The same, after a second look at what the registry could not say.
+    private func settledImages(
+        in location: RepositoryLocation, of origin: ImageOrigin, for pipeline: Pipeline, _ facts: MakeFacts
+    ) async throws(AgentError) -> PipelineImages {
+        try await UnreadTags(catalog: facts.catalog, clock: clock).settle(pipeline) { () async throws(AgentError) in
+            try await images(in: location, of: origin, facts)
+        }
     }
 
     private func values(_ commit: Commit) -> TagTemplate.Values {

@@ -110,6 +110,12 @@ actor TagCatalog {
         return record
     }
 
+    /// Looks at a tag whose image a scan did not find, whatever was known of it.
+    func lookAgain(at tag: String, in location: RepositoryLocation) async throws(PollError) {
+        let record = try await source.look(at: tag, in: location, platforms: [])
+        if record.digest != nil { add(record, to: location) }
+    }
+
     /// An image that was just pushed needs no scan to be known.
     func add(_ record: TagRecord, to location: RepositoryLocation) {
         added[ImageLocation(repository: location, tag: record.tag)] = record

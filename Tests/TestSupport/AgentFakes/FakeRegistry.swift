@@ -11,7 +11,16 @@ package final class FakeRegistry: TagSource {
         var failures: [RepositoryLocation: PollError] = [:]
         var written: [ImageLocation: [Digest]] = [:]
         var scans = 0
+        /// How many more questions for the image of a tag find none.
+        var concealed: [ImageLocation: Int] = [:]
         var beforeScan: (@Sendable () async -> Void)?
+
+        mutating func shown(_ record: TagRecord, in location: RepositoryLocation) -> TagRecord {
+            let name = ImageLocation(repository: location, tag: record.tag)
+            guard let left = concealed[name], left > 0 else { return record }
+            concealed[name] = left - 1
+            return TagRecord(tag: record.tag, problem: "the registry lists the tag and has no manifest for it")
+        }
     }
 
     private let state = Mutex(State())
@@ -55,6 +64,11 @@ package final class FakeRegistry: TagSource {
         state.withLock { ($0.repositories[Self.location(name)] ?? [:]).keys.sorted() }
     }
 
+    /// The next questions of agents for the image of a tag find none, and the tag is listed: a registry that is giving it.
+    package func conceal(_ name: String, _ tag: String, times: Int) {
+        state.withLock { $0.concealed[ImageLocation(repository: Self.location(name), tag: tag)] = times }
+    }
+
     package func record(_ name: String, _ tag: String) -> TagRecord? {
         state.withLock { $0.repositories[Self.location(name)]?[tag] }
     }
@@ -95,7 +109,8 @@ package final class FakeRegistry: TagSource {
         await state.withLock { $0.beforeScan }?()
         let (records, failure) = state.withLock { state in
             state.scans += 1
-            return (state.repositories[location] ?? [:], state.failures[location])
+            let records = (state.repositories[location] ?? [:]).mapValues { state.shown($0, in: location) }
+            return (records, state.failures[location])
         }
         if let failure { throw failure }
         let tags = records.values.sorted { $0.tag < $1.tag }
@@ -106,7 +121,9 @@ package final class FakeRegistry: TagSource {
     package func look(
         at tag: String, in location: RepositoryLocation, platforms: [Platform]
     ) async throws(PollError) -> TagRecord {
-        let (record, failure) = state.withLock { ($0.repositories[location]?[tag], $0.failures[location]) }
+        let (record, failure) = state.withLock { state in
+            (state.repositories[location]?[tag].map { state.shown($0, in: location) }, state.failures[location])
+        }
         if let failure { throw failure }
         return record ?? TagRecord(tag: tag, problem: "the registry has no manifest for it")
     }
