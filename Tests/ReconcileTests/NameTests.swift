@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test(arguments: shapes, Fault.allCases)
+    @Test(arguments: shapes.filter { $0.repositories < 3 }, Fault.allCases)
     func `the same of a push that brings older content back`(shape: Shape, fault: Fault) async throws {
         func reverted() async throws -> World {
             let world = try await Self.world(shape)
