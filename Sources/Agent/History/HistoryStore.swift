@@ -160,9 +160,8 @@ package actor HistoryStore {
     /// Keeps a commit that a command made.
     func record(_ commit: CycleReport.Published, of repository: String, at now: Int64) {
         let folder = HistoryFolder.name(of: repository)
-        var log = cycleLogs[folder] ?? CycleLog(path: HistoryFolder(path: "\(directory)/\(folder)").cycles)
+        var log = cycleLogs[folder] ?? CycleLog(in: "\(directory)/\(folder)")
         attempt { () throws(FileSystemError) in
-            _ = try Directory.create(path: "\(directory)/\(folder)", mode: 0o700)
             _ = try log.append(commit, at: now)
         }
         cycleLogs[folder] = log
@@ -224,7 +223,7 @@ package actor HistoryStore {
     /// The newest of a repository's cycles that are kept, the oldest first, and when the last one ended, in seconds since 1970.
     func recentCycles(of repository: String) -> (entries: [CycleEntry], lastLook: Int64?) {
         let folder = HistoryFolder.name(of: repository)
-        return CycleLog(path: HistoryFolder(path: "\(directory)/\(folder)").cycles).recent()
+        return CycleLog(in: "\(directory)/\(folder)").recent()
     }
 
     /// What a repository's cycles did, the newest first.
