@@ -112,6 +112,29 @@ import Testing
         #expect(claim == .kept(TagHolder(digest: theirs.digest, annotations: ["text": "theirs"]), isLost: true))
     }
 
+    /// docker-registry writes the link to a blob anew for each writer, and does not find the blob meanwhile.
+    @Test func `a part that another writer is bringing is waited for`() async throws {
+        let fixture = try await RepositoryFixture(.registry)
+        let ours = try await Self.image(fixture, "ours", in: try fixture.repository("app"))
+        let writes = Mutex(0)
+        let stub = try StubServer { request in
+            let digest = ("Docker-Content-Digest", "\(ours.digest)")
+            guard request.method == "PUT" else {
+                guard writes.withLock({ $0 > 1 }) else { return .text(404, "") }
+                return .answer(200, headers: [digest, ("Content-Length", "\(ours.bytes.count)")])
+            }
+            let isFirst = writes.withLock { count in
+                count += 1
+                return count == 1
+            }
+            if !isFirst { return .answer(201, headers: [digest]) }
+            return .text(400, #"{"errors":[{"code":"DIGEST_INVALID"},{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#)
+        }
+        let repository = try Self.access(stub.host).repository(.registry(host: stub.host, path: "app"))
+        #expect(try await repository.claim("v1", for: ours) { _ in true } == .given)
+        #expect(writes.withLock { $0 } == 2)
+    }
+
     /// A registry whose tags cannot be moved says no to whoever comes second.
     @Test func `a registry that lets no tag be moved says who has it`() async throws {
         let fixture = try await RepositoryFixture(.registry)
