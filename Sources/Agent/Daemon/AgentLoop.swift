@@ -14,8 +14,6 @@ package actor AgentLoop {
     private var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
-    /// Looks up what the processes before this one did.
-    private var restoring: Task<Void, Never>?
     private var isStopping = false
 
     package init(
@@ -45,17 +43,6 @@ package actor AgentLoop {
             for name in names { health.attempted(name) }
         }
         for repository in configuration.repositories { await watch(repository) }
-        restore(names)
-    }
-
-    /// Fills the status of repositories that this process has not seen yet. It may be slow, so nothing waits for it.
-    private func restore(_ names: [String]) {
-        guard let history = fleet.builds.history, !names.isEmpty else { return }
-        let (health, before) = (health, restoring)
-        restoring = Task {
-            await before?.value
-            for name in names where !Task.isCancelled { health.restore(await history.past(of: name), of: name) }
-        }
     }
 
     /// A build ended: it is told of, and rolled out.
@@ -70,6 +57,11 @@ package actor AgentLoop {
             repository, interval: interval(of: repository), fleet: fleet, health: health,
             clock: clock, logger: logger, random: random)
         watchers[repository.name] = watcher
+        // What the processes before this one did, before this one adds to it.
+        if let history = fleet.builds.history {
+            health.restore(await history.past(of: repository.name), of: repository.name)
+            guard !isStopping, watchers[repository.name] === watcher else { return }
+        }
         await watcher.begin()
     }
 
@@ -85,7 +77,6 @@ package actor AgentLoop {
         guard !isStopping else { return }
         isStopping = true
         impatience?.cancel()
-        restoring?.cancel()
         let (watchers, dispatcher, clock) = (Array(watchers.values), fleet.builds.dispatcher, clock)
         let (ended, end) = AsyncStream.makeStream(of: Void.self)
         Task {
@@ -128,7 +119,7 @@ package actor AgentLoop {
         configuration = new
         let now = clock.now
         health.expect(new.repositories.map { RepositoryStatus($0, since: now) })
-        let (names, known) = (Set(new.repositories.map(\.name)), Set(watchers.keys))
+        let names = Set(new.repositories.map(\.name))
         let gone = watchers.filter { !names.contains($0.key) }
         for (name, watcher) in gone {
             watchers[name] = nil
@@ -147,7 +138,6 @@ package actor AgentLoop {
                 await watch(repository)
             }
         }
-        restore(names.subtracting(known).sorted())
         health.metrics.add("slipway_reloads_total", 1, [("result", "success")])
         return notes
     }

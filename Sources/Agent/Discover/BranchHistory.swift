@@ -24,7 +24,8 @@ package struct BranchHistory: Sendable {
         self.ids = ids
         order = ids.indices.map(UInt32.init).sorted { ids[Int($0)] < ids[Int($1)] }
         own = Set(commits.indices.lazy.filter { CommitTrailer.isOwn(commits[$0].message) }.map(UInt32.init))
-        newestOfOthers = commits.indices.first { [own] in !own.contains(UInt32($0)) }.map { commits[$0] } ?? commits.first
+        newestOfOthers =
+            commits.indices.first { [own] in !own.contains(UInt32($0)) }.map { commits[$0] } ?? commits.first
         written = WrittenValues(commits)
     }
 

@@ -71,9 +71,9 @@ package actor BuildDispatcher {
 
     /// Cancels the builds of a repository, those that wait and those that run. Does not wait for their ends.
     ///
-    /// - Returns: which.
+    /// - Returns: which; not those that were cancelled before.
     package func cancel(repository: String) -> [PipelineKey] {
-        let gone = builds.values.filter { $0.key.repository == repository }
+        let gone = builds.values.filter { $0.key.repository == repository && !$0.task.isCancelled }
         for build in gone { build.task.cancel() }
         return gone.map(\.key).sorted()
     }

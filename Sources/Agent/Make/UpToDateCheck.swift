@@ -166,7 +166,9 @@ struct UpToDateCheck: Sendable {
     ) async throws(AgentError) -> Commit? {
         let place = places.first { $0.location == image.location.repository }
         let record = image.location.tag.flatMap { tag in place?.record(tag) }
-        guard let revision = record?.annotations[Annotation.revision], history.position(revision) != nil else { return nil }
+        guard let revision = record?.annotations[Annotation.revision], history.position(revision) != nil else {
+            return nil
+        }
         return try await explained { try await remote.commit(try ObjectID(hex: revision)) }
     }
 
