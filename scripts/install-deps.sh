@@ -80,6 +80,8 @@ if [ "$mode" = test ]; then
     # Programs that go by times, in images of the tests. Debian's own Python: its files make an image.
     need_program ninja-build ninja
     need_package libpython3.11-stdlib
+    need_package cargo
+    need_package libc6-dev
     # kubernetes-client conflicts with other packages that bring a kubectl.
     need_program kubernetes-client kubectl
     [ -x "$root/.build-venv/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

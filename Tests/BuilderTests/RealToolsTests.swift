@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Programs that go by times, as Debian has them: what they make of commits that come and go is what they would make of each alone.
-@Suite("Real tools see true times", .tags(.integration)) struct RealToolsTests {
+@Suite("Real tools see true times", .tags(.integration), .thorough) struct RealToolsTests {
     /// A commit, its successor of the same length, a revert to what is cached, another branch.
     private static let commits = ["one", "two", "one", "six", "two", "one"]
 
@@ -85,6 +85,42 @@ import Testing
             #expect(try result.text("fresh") == "4\n", "the next step takes them")
             let told = try Shell.run(["python3", "-c", check, result.unpack() + "/app"]).stdout.split(separator: "\n")
             #expect(told.last == "0 stale" && told.count == 5, "\(told)")
+        }
+    }
+
+    @Test func cargo() async throws {
+        let bench = try await Workbench()
+        guard let mode = bench.modes.first else { return }
+        // Of the compiler for C, only what links.
+        let root = try DebianRoot.image(
+            of: ["cargo", "libc6-dev"], without: ["/(cc1|lto1|cc1plus)$", "^/usr/share/(perl|mime|pixmaps|icons)"],
+            in: bench.directory.file("rust"))
+        guard let root else { return }
+        try bench.write("Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n")
+        try bench.write("src/main.rs", "mod part;\nfn main() { println!(\"{}\", part::TEXT); }\n")
+        for (round, text) in Self.commits.enumerated() {
+            try bench.write("src/part.rs", "pub const TEXT: &str = \"\(text)\";\n")
+            let result = try await bench.build(
+                """
+                FROM rust
+                RUN ln -sf gcc-12 /usr/bin/cc && mkdir -p /stub/src && echo 'fn main() { println!("stub"); }' > /stub/src/main.rs
+                ENV CARGO_HOME=/cargo
+                COPY Cargo.toml /stub/
+                RUN cd /stub && cargo build --offline --quiet && target/debug/app > /stub-out
+                COPY src /stub/src
+                RUN cd /stub && touch src/main.rs && cargo build --offline --quiet && target/debug/app > /recipe-out
+                COPY . /src
+                RUN --mount=type=cache,target=/src/target cd /src && cargo build --offline --quiet && target/debug/app > /cached-out
+                """, mode: mode, tag: "\(round)"
+            ) {
+                $0.namedContexts["rust"] = .image(try ImageLocation(root))
+                $0.noCache = false
+                $0.context = DatelessContext(inner: $0.context)
+            }
+            let tree = try result.read().tree
+            #expect(tree["stub-out"]?.text == "stub\n")
+            #expect(tree["recipe-out"]?.text == text + "\n", "round \(round)")
+            #expect(tree["cached-out"]?.text == text + "\n", "round \(round)")
         }
     }
 
