@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The decoder against zlib's: streams as other encoders write them, damaged ones, and pieces of every size.
-@Suite(.tags(.unit)) struct GzipDecoderTests {
+@Suite(.tags(.unit), .thorough) struct GzipDecoderTests {
     /// Gives a source's bytes in pieces of changing sizes.
     private struct Pieces: ByteSource {
         var bytes: [UInt8]

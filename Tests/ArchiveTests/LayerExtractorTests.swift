@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Layers unpacked for an overlay: what a mount of them will show.
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct LayerExtractorTests {
     let scratch: TemporaryDirectory
     let layer: Directory

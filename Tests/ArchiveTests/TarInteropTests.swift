@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Against GNU tar, both ways.
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct TarInteropTests {
     let scratch: TemporaryDirectory
 

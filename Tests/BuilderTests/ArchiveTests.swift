@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// ADD of local archives.
-@Suite(.tags(.integration)) struct ArchiveTests {
+@Suite(.tags(.integration), .thorough) struct ArchiveTests {
     /// Writes a tar of entries as Python dictionaries: `name`, `type`, `mode`, `uid`, `gid`, `link`, `data`, `xattrs`.
     static func tar(_ entries: String, to path: String) throws {
         let program = """

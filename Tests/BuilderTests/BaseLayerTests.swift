@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What is done without the layers of the base image.
-@Suite(.tags(.integration)) struct BaseLayerTests {
+@Suite(.tags(.integration), .thorough) struct BaseLayerTests {
     @Test func metadataAndLinkedCopiesNeedNothingOfTheBase() async throws {
         let bench = try await CacheBench()
         let text =

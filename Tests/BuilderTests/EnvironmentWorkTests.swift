@@ -7,7 +7,7 @@ import Testing
 
 /// What many variables cost: told by how often the lists that hold them move in memory, which each copy of them does. A list
 /// that grows in place moves each time that it doubles.
-@Suite("Work of variables", .tags(.unit)) struct EnvironmentWorkTests {
+@Suite("Work of variables", .tags(.unit), .thorough) struct EnvironmentWorkTests {
     /// A file of a kind, with one line for each number.
     struct Case: Sendable, CustomTestStringConvertible {
         let testDescription: String

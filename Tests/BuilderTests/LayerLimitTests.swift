@@ -6,7 +6,7 @@ import Testing
 @testable import Builder
 
 /// Images of very many layers: what the kernel cannot mount is said before a step runs, what engines may not run is noted.
-@Suite("Numbers of layers", .tags(.integration)) struct LayerLimitTests {
+@Suite("Numbers of layers", .tags(.integration), .thorough) struct LayerLimitTests {
     private static func notes(_ log: EventLog) -> [String] {
         log.all.compactMap { if case .note(let text) = $0, text.contains("layers") { text } else { nil } }
     }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Where the mounts of a step go, and what it finds that every step has: names, devices, the kernel's directories.
-@Suite("Places of mounts", .tags(.integration)) struct MountPlaceTests {
+@Suite("Places of mounts", .tags(.integration), .thorough) struct MountPlaceTests {
     private static let chroots: Set<BuildMode> = [.chroot, .inPlace]
 
     @Test(arguments: BuildMode.allCases)

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Where a build's secrets are while a step has them: in memory, and not below the state directory.
-@Suite("Secrets of steps", .tags(.integration)) struct SecretTests {
+@Suite("Secrets of steps", .tags(.integration), .thorough) struct SecretTests {
     private static let secret = "visible-" + "secret-of-a-build"
 
     /// The files below a directory that hold the secret.

@@ -4,7 +4,7 @@ import OCI
 import TestSupport
 import Testing
 
-@Suite(.tags(.integration)) struct StoreTests {
+@Suite(.tags(.integration), .thorough) struct StoreTests {
     @Test func concurrentBuildsShareTheStore() async throws {
         let bench = try await Workbench()
         try bench.write("f", "x")

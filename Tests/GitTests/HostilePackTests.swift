@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// Packs that no git would write, byte by byte.
-@Suite("Hostile packs", .tags(.unit)) struct HostilePackTests {
+@Suite("Hostile packs", .tags(.unit), .thorough) struct HostilePackTests {
     /// An object of a made-up pack.
     struct Object: Sendable {
         enum Base: Sendable {

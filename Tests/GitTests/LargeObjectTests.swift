@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// Large blobs are read piece by piece: out of packs as git writes them, with deltas of both kinds, and out of files of their own.
-@Suite("Large objects", .tags(.integration)) struct LargeObjectTests {
+@Suite("Large objects", .tags(.integration), .thorough) struct LargeObjectTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// An agent runs for months: what a mirror holds open, and how many files it is made of, does not grow with the commits.
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct MirrorFilesTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

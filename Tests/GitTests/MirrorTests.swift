@@ -4,7 +4,7 @@ import Testing
 
 @testable import Git
 
-@Suite(.tags(.integration))
+@Suite(.tags(.integration), .thorough)
 struct MirrorTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// What can be told of keys and servers before a connection is made.
-@Suite(.tags(.integration)) struct SSHPrivateKeyTests {
+@Suite(.tags(.integration), .thorough) struct SSHPrivateKeyTests {
     let directory: TemporaryDirectory
     let keys: SigningFixture
 

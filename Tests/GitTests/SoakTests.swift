@@ -5,7 +5,7 @@ import Testing
 @testable import Git
 
 /// What a cycle costs for ever: memory that is not given back. Two hundred cycles tell more than one.
-@Suite(.serialized, .tags(.integration))
+@Suite(.serialized, .tags(.integration), .thorough)
 struct SoakTests {
     let directory: TemporaryDirectory
     let remote: GitRepositoryFixture

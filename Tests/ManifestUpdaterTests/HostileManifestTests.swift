@@ -3,7 +3,7 @@ import ManifestUpdater
 import TestSupport
 import Testing
 
-@Suite(.tags(.unit))
+@Suite(.tags(.unit), .thorough)
 struct HostileManifestTests {
     private func scan(_ text: String) -> ScanResult {
         ManifestScan.scan(file: "f.yaml", bytes: Array(("# fluxcd.io\n" + text).utf8))

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// What a code host is asked while nothing happens.
-@Suite(.tags(.integration)) struct ForgeTrafficTests {
+@Suite(.tags(.integration), .thorough) struct ForgeTrafficTests {
     private static let count = 20
 
     private func world(_ count: Int = count) async throws -> World {

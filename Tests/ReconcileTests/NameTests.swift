@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// The names of images: all of them, once, whatever happens while they are given.
-@Suite(.tags(.unit)) struct NameTests {
+@Suite(.tags(.unit), .thorough) struct NameTests {
     /// How a request ends that does not end well.
     enum Fault: String, CaseIterable, Sendable {
         /// It fails before the registry does anything, and so does all that comes after it: what a kill leaves.

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Months by a set clock: what an agent holds does not grow with the looks and the builds that it has behind it.
-@Suite(.tags(.unit)) struct SoakTests {
+@Suite(.tags(.unit), .thorough) struct SoakTests {
     private static let names = ["api", "blog", "shop"]
 
     private static func world() async throws -> DaemonWorld {

@@ -8,7 +8,7 @@ import Testing
 @testable import Registry
 
 /// Tags that go to an image only where nobody else has them, at docker-registry and in a layout on disk.
-@Suite(.tags(.integration)) struct TagClaimTests {
+@Suite(.tags(.integration), .thorough) struct TagClaimTests {
     private static func access(_ host: String) -> RegistryAccess {
         var configuration = RegistryConfiguration()
         configuration.insecureRegistries = [host]

@@ -151,7 +151,7 @@ import Testing
 }
 
 /// Servers of our own that mean harm: whatever they send is bounded and refused.
-@Suite(.tags(.integration)) struct HostileRegistryTests {
+@Suite(.tags(.integration), .thorough) struct HostileRegistryTests {
     private func repository(
         _ server: StubServer, path: String = "app", _ change: (inout RegistryConfiguration) -> Void = { _ in }
     ) throws -> any ImageRepository {

@@ -6,7 +6,7 @@ import Testing
 
 /// What a step reaches of the agent, of other steps and of the machine, in each isolation mode: the attacks are in
 /// `AttackProgram`. Where it depends on the kernel, older ones are tried by not using what they lack.
-@Suite("What a step reaches", .tags(.integration)) struct ReachTests {
+@Suite("What a step reaches", .tags(.integration), .thorough) struct ReachTests {
     static let modes = SandboxTests.modes + (SandboxTests.modes.contains(.chroot) ? [.inPlace] : [])
     /// Those that share the agent's processes.
     static let sharing = modes.filter { $0 != .namespaces }
