@@ -53,7 +53,9 @@ import Testing
     }
 
     private static let extra: [TarItem] = [
-        .directory("x", mode: 0o711), TarItem.file("x/f", "f", mode: 0o4755).owned(9, 10), .hardLink("x/g", "x/f"),
+        .directory("x", mode: 0o711), TarItem.file("x/f", "f", mode: 0o4755).owned(9, 10),
+        // As tar writes it: the header of a further name repeats the file's.
+        TarItem.hardLink("x/g", "x/f").owned(9, 10).with { $0.mode = 0o4755 },
         .symlink("x/l", "f"), TarItem.directory("x/s", mode: 0o1775).owned(3, 4),
         TarItem.file("x/s/t", "tagged").with { $0.attributes = [("user.note", [1, 0, 255])] },
     ]
