@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Runs the agent for long and tells whether what it holds levels out: memory, descriptors, threads, disk and inodes.
+
+    Benchmarks/soak.py [--minutes 30] [--every 5] [--sample 20] [--json FILE] [--markdown FILE]
+
+Needs SLIPWAY_BINARY (a release build), git, sshd, nginx, fcgiwrap, openssl, docker-registry and busybox. Three repositories, one
+over a path, one over SSH, one over HTTPS, get a commit each every few seconds; the agent builds an image from it with a RUN step,
+pushes it, and commits its tag to the manifest. What builds keep is bounded to 4 MB, so that the disk can level out. The exit code is 1 where something still grew in the last third of the run by more
+than a tenth, or where an image or a commit of the agent is missing in the end.
+"""
+import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
+
+from harness import Registry
+
+CACHE_LIMIT = 4 << 20  # bytes: so small that evicting begins within minutes
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run(*words, **options):
+    return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options).stdout.decode()
+
+
+def wait(what, done, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.05)
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Servers:
+    """sshd, and nginx with git's HTTP backend over TLS, for the repositories of one directory."""
+
+    def __init__(self, scratch, repositories):
+        self.scratch, self.children = scratch, []
+        self.ssh_port, self.https_port = free_port(), free_port()
+        for name in ("client", "host"):
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{scratch}/{name}")
+        with open(f"{scratch}/host.pub") as key, open(f"{scratch}/known_hosts", "w") as file:
+            file.write(f"[127.0.0.1]:{self.ssh_port} {key.read()}")
+        with open(f"{scratch}/sshd_config", "w") as file:
+            file.write(
+                f"Port {self.ssh_port}\nListenAddress 127.0.0.1\nHostKey {scratch}/host\nPidFile none\nStrictModes no\n"
+                f"AuthorizedKeysFile {scratch}/client.pub\nUsePAM no\nPasswordAuthentication no\n")
+        if os.getuid() == 0:
+            os.makedirs("/run/sshd", exist_ok=True)
+        self.start("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", f"{scratch}/sshd_config"])
+
+        new = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        run(*new, "-x509", "-days", "2", "-subj", "/CN=Soak authority", "-keyout", "ca.key", "-out", "ca.pem", cwd=scratch)
+        run(*new, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "server.key", "-out",
+            "server.csr", cwd=scratch)
+        run("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-copy_extensions", "copy", "-days", "2", "-out", "server.pem", cwd=scratch)
+        places = "".join(f"{kind}_temp_path {scratch}/{kind}; " for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+        with open(f"{scratch}/nginx.conf", "w") as file:
+            file.write(f"""
+                daemon off; pid {scratch}/nginx.pid; worker_processes 1; error_log stderr;
+                {"user root;" if os.getuid() == 0 else ""}
+                events {{ worker_connections 64; }}
+                http {{
+                  access_log off; client_max_body_size 0; client_body_temp_path {scratch}/body; {places}
+                  server {{
+                    listen 127.0.0.1:{self.https_port} ssl;
+                    ssl_certificate {scratch}/server.pem; ssl_certificate_key {scratch}/server.key;
+                    location / {{
+                      fastcgi_pass unix:{scratch}/fcgi.sock;
+                      fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
+                      fastcgi_param GIT_PROJECT_ROOT {repositories};
+                      fastcgi_param GIT_HTTP_EXPORT_ALL 1;
+                      fastcgi_param REMOTE_USER soak;
+                      fastcgi_param PATH_INFO $uri;
+                      fastcgi_param QUERY_STRING $query_string;
+                      fastcgi_param REQUEST_METHOD $request_method;
+                      fastcgi_param CONTENT_TYPE $content_type;
+                      fastcgi_param CONTENT_LENGTH $content_length;
+                      fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
+                      fastcgi_param PATH /usr/bin:/bin;
+                    }}
+                  }}
+                }}""")
+        self.start("fcgiwrap", ["fcgiwrap", "-s", f"unix:{scratch}/fcgi.sock"])
+        self.start("nginx", ["nginx", "-p", scratch, "-c", f"{scratch}/nginx.conf"])
+        wait("sshd and nginx listen", lambda: listens(self.ssh_port) and listens(self.https_port))
+
+    def start(self, name, command):
+        log = open(f"{self.scratch}/{name}.log", "w")
+        self.children.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+    def stop(self):
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            child.wait()
+
+
+class Repository:
+    """A bare repository and a person's clone of it."""
+
+    def __init__(self, scratch, repositories, name, host):
+        self.name, self.commits = name, 0
+        self.bare, self.work = f"{repositories}/{name}.git", f"{scratch}/work-{name}"
+        run("git", "init", "-q", "--bare", "-b", "main", self.bare)
+        run("git", "-C", self.bare, "config", "http.receivepack", "true")
+        run("git", "clone", "-q", self.bare, self.work)
+        for key, value in (("user.name", "Person"), ("user.email", "person@example.com"), ("gc.auto", "0")):
+            run("git", "-C", self.work, "config", key, value)
+        os.makedirs(f"{self.work}/app")
+        os.makedirs(f"{self.work}/deploy")
+        shutil.copy(shutil.which("busybox"), f"{self.work}/app/busybox")
+        self.write("app/Dockerfile", 'FROM scratch\nCOPY busybox /bin/\nCOPY number /number\n'
+                   'RUN ["/bin/busybox", "sh", "-c", "/bin/busybox cat /number /number > /made"]\n')
+        self.write(".slipway.yaml", f'builds:\n  - {{name: {name}, context: app, destinations: ["{host}/soak/{name}"], '
+                   'tags: ["v{build.number}"]}\n')
+        self.write("deploy/app.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app\n  annotations:\n"
+                   '    fluxcd.io/automated: "true"\nspec:\n  template:\n    spec:\n      containers:\n'
+                   f"        - name: app\n          image: {host}/soak/{name}:v0\n")
+        self.commit()
+
+    def write(self, path, text):
+        with open(f"{self.work}/{path}", "w") as file:
+            file.write(text)
+
+    def commit(self):
+        """One change; who loses the race against the agent takes its commit in and pushes again."""
+        self.commits += 1
+        self.write("app/number", f"{self.commits}\n")
+        run("git", "-C", self.work, "add", "-A")
+        run("git", "-C", self.work, "commit", "-qm", f"number {self.commits}")
+        for _ in range(20):
+            try:
+                return run("git", "-C", self.work, "push", "-q", "origin", "HEAD:main")
+            except subprocess.CalledProcessError:
+                run("git", "-C", self.work, "pull", "-q", "--rebase", "origin", "main")
+        raise SystemExit(f"{self.name}: 20 pushes lost the race")
+
+    def deployed(self):
+        text = run("git", "-C", self.bare, "show", "main:deploy/app.yaml")
+        return int(text.rsplit(":v", 1)[1].split()[0])
+
+
+def sizes(root):
+    blocks = inodes = 0
+    for folder, folders, files in os.walk(root):
+        for name in files:
+            try:
+                status = os.lstat(f"{folder}/{name}")
+            except OSError:
+                continue
+            blocks += status.st_blocks * 512
+            inodes += 1
+        inodes += len(folders)
+    return blocks, inodes
+
+
+def look(process, state):
+    with open(f"/proc/{process.pid}/status") as file:
+        status = dict(line.split(":", 1) for line in file)
+    disk, inodes = sizes(state)
+    return {"memory": int(status["VmRSS"].split()[0]) * 1024, "descriptors": len(os.listdir(f"/proc/{process.pid}/fd")),
+            "threads": int(status["Threads"]), "disk": disk, "inodes": inodes}
+
+
+def tags(registry, name):
+    with urllib.request.urlopen(f"http://{registry.host}/v2/soak/{name}/tags/list?n=100000") as answer:
+        return json.load(answer)["tags"] or []
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--every", type=float, default=5, help="seconds between two commits of one repository")
+    parser.add_argument("--sample", type=float, default=20, help="seconds between two looks")
+    parser.add_argument("--json")
+    parser.add_argument("--markdown")
+    options = parser.parse_args()
+    binary = os.environ["SLIPWAY_BINARY"]
+    scratch = tempfile.mkdtemp(prefix="slipway-soak-")
+    repositories = f"{scratch}/repositories"
+    os.makedirs(repositories)
+    registry, servers, process = Registry(scratch), Servers(scratch, repositories), None
+    try:
+        watched = [Repository(scratch, repositories, name, registry.host) for name in ("file", "ssh", "https")]
+        user = run("id", "-un").strip()
+        with open(f"{scratch}/agent.yaml", "w") as file:
+            file.write(
+                f"stateDirectory: {scratch}/state\ninterval: 2s\n"
+                f"git: {{sshKey: {scratch}/client, knownHosts: {scratch}/known_hosts, caFile: {scratch}/ca.pem}}\n"
+                f"registries: [{{host: \"{registry.host}\", insecure: true}}]\n"
+                f"builds: {{cache: {{maxSize: {CACHE_LIMIT >> 20}m}}}}\nrepositories:\n"
+                f"  - {{name: file, url: {repositories}/file.git, branch: main}}\n"
+                f"  - {{name: ssh, url: \"ssh://{user}@127.0.0.1:{servers.ssh_port}{repositories}/ssh.git\", branch: main}}\n"
+                f"  - {{name: https, url: \"https://localhost:{servers.https_port}/https.git\", branch: main}}\n")
+        log = open(f"{scratch}/agent.log", "w")
+        process = subprocess.Popen([binary, "agent", "--config", f"{scratch}/agent.yaml"], stdout=log, stderr=log)
+        start, looks, next_commit, next_look = time.monotonic(), [], time.monotonic() + options.every, time.monotonic()
+        while time.monotonic() - start < options.minutes * 60:
+            if process.poll() is not None:
+                raise SystemExit(f"the agent ended with {process.returncode}: {scratch}/agent.log")
+            now = time.monotonic()
+            if now >= next_commit:
+                for repository in watched:
+                    repository.commit()
+                next_commit = max(now, next_commit + options.every)
+            if now >= next_look:
+                looks.append({"minutes": round((now - start) / 60, 2), **look(process, f"{scratch}/state")})
+                print(json.dumps(looks[-1]), flush=True)
+                next_look += options.sample
+            time.sleep(max(0.01, min(next_commit, next_look) - time.monotonic()))
+
+        # Everything committed has become an image, and the newest one runs.
+        def settled():
+            counts = [tags(registry, repository.name) for repository in watched]
+            return all(repository.deployed() == len(found) for repository, found in zip(watched, counts)) and idle()
+
+        def idle():
+            newest = [run("git", "-C", r.bare, "log", "-1", "--format=%an", "main").strip() for r in watched]
+            return all(author == "Slipway" for author in newest)
+
+        wait("the newest images run", settled, 120)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        grown = report(options, looks, watched, registry)
+        return 1 if grown else 0
+    finally:
+        if process and process.poll() is None:
+            process.kill()
+        servers.stop()
+        registry.stop()
+        if not os.environ.get("SLIPWAY_KEEP_SCRATCH"):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def report(options, looks, watched, registry):
+    """The mean of each third, since one look may meet a build."""
+    third = max(1, len(looks) // 3)
+    parts = [looks[:third], looks[third:-third] or looks[-third:], looks[-third:]]
+    mean = lambda part, key: sum(look[key] for look in part) / len(part)
+    rows, grown = [], []
+    for key in ("memory", "descriptors", "threads", "disk", "inodes"):
+        first, middle, last = (mean(part, key) for part in parts)
+        unit = 1 << 20 if key in ("memory", "disk") else 1
+        rows.append(f"| {key}{', MiB' if unit > 1 else ''} | {first / unit:.0f} | {middle / unit:.0f} | {last / unit:.0f} |")
+        if last > middle * 1.1:
+            grown.append(key)
+    lines = ["| | first third | second third | last third |", "|---|---|---|---|", *rows, "",
+             f"{options.minutes:g} minutes, {sum(r.commits for r in watched)} commits of people, "
+             f"{sum(len(tags(registry, r.name)) for r in watched)} images."]
+    print("\n".join(lines))
+    if grown:
+        print("still growing: " + ", ".join(grown), file=sys.stderr)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(looks, file)
+    if options.markdown:
+        with open(options.markdown, "w") as file:
+            file.write("\n".join(lines) + "\n")
+    return grown
+
+
+if __name__ == "__main__":
+    sys.exit(main())
