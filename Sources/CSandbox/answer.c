@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "emulation.h"
+#include "listener.h"
 
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
@@ -23,9 +24,6 @@
 // Linux 6.6: the answer wakes the step on this processor.
 #define SET_FLAGS _IOW('!', 4, uint64_t)
 #define SYNC_WAKE_UP 1
-
-// The kernel does the call itself.
-enum { GO_ON = 1 };
 
 struct call {
     const struct seccomp_notif *notif;
@@ -615,30 +613,11 @@ static int answer_for_nodes(struct call *call) {
 }
 
 static void serve(int listener, int emulation) {
-    // The kernel may know longer messages than these headers.
-    static union {
-        struct seccomp_notif notif;
-        char room[512];
-    } message;
-    static union {
-        struct seccomp_notif_resp response;
-        char room[512];
-    } reply;
-    memset(&message, 0, sizeof message);
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &message.notif) != 0) return;
-    struct call call = {&message.notif, listener, (pid_t)message.notif.pid, NULL, 0, 0};
+    const struct seccomp_notif *notif = slipway_take_call(listener);
+    if (notif == NULL) return;
+    struct call call = {notif, listener, (pid_t)notif->pid, NULL, 0, 0};
     int result = emulation == SLIPWAY_EMULATE_NODES ? answer_for_nodes(&call) : answer(&call);
-    if (call.is_answered) return;
-    memset(&reply, 0, sizeof reply);
-    reply.response.id = message.notif.id;
-    if (result == GO_ON) {
-        reply.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    } else {
-        reply.response.error = result;
-        reply.response.val = result == 0 ? call.value : 0;
-    }
-    // It fails when the step is gone meanwhile.
-    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &reply.response);
+    if (!call.is_answered) slipway_give_answer(listener, notif->id, result, call.value);
 }
 
 void slipway_answer_calls(int listener, pid_t init, int proc, int emulation) {

@@ -11,13 +11,8 @@
 #include <unistd.h>
 
 #include "emulation.h"
+#include "listener.h"
 
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-#endif
-#ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW
-#define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
-#endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
@@ -47,15 +42,7 @@ static struct sock_filter program[160];
 static unsigned short at;
 #define ADD(...) program[at++] = (struct sock_filter)__VA_ARGS__
 
-static int install(unsigned long more) {
-    struct sock_fprog filter = {at, program};
-    unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | more;
-    // Linux 5.19: signals do not tear a call from us that we are already answering.
-    int listener = (int)syscall(
-        SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
-    if (listener < 0 && errno == EINVAL) listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
-    return listener;
-}
+static int install(unsigned long flags) { return slipway_install_listener(program, at, flags); }
 
 // Hands over `number` where its argument `index`, a file's mode, is that of a device.
 static void add_device_call(int number, int index) {

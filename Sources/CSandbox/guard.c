@@ -12,12 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
-#endif
-#ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW
-#define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
-#endif
+#include "listener.h"
 
 // The same in all ABIs from 424 on. 462 to 466: mseal(2) and the calls for extended attributes; then open_tree_attr(2).
 enum { NEWEST_JUDGED = 466 };
@@ -255,15 +250,10 @@ static int install(const struct slipway_guard_settings *settings) {
         errno = E2BIG;
         return -1;
     }
-    struct sock_fprog filter = {(unsigned short)count, program};
     unsigned long flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-    if (!settings->has_listener) return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
-    flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-    // Linux 5.19: signals do not tear a call from us that we are already answering.
-    int listener = (int)syscall(
-        SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
-    if (listener < 0 && errno == EINVAL) listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
-    return listener;
+    if (settings->has_listener) return slipway_install_listener(program, (unsigned short)count, flags);
+    struct sock_fprog filter = {(unsigned short)count, program};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
 }
 
 int slipway_guard(const struct slipway_guard_settings *wanted) {

@@ -4,15 +4,12 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "guard.h"
 #include "internal.h"
-
-// The kernel does the call itself.
-enum { GO_ON = 1 };
+#include "listener.h"
 
 // What /proc tells of a process.
 struct process {
@@ -191,24 +188,8 @@ static int answer(const struct seccomp_notif *call, pid_t keeper) {
 }
 
 void slipway_supervise(int listener, pid_t keeper) {
-    // The kernel may know longer messages than these headers.
-    static union {
-        struct seccomp_notif notif;
-        char room[512];
-    } message;
-    static union {
-        struct seccomp_notif_resp response;
-        char room[512];
-    } reply;
-    memset(&message, 0, sizeof message);
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &message.notif) != 0) return;
-    int result = answer(&message.notif, keeper);
-    memset(&reply, 0, sizeof reply);
-    reply.response.id = message.notif.id;
-    if (result == GO_ON)
-        reply.response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    else
-        reply.response.error = result;
-    // It fails when the caller is gone meanwhile. Whose number was looked at then, does not matter: nothing comes of it.
-    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &reply.response);
+    const struct seccomp_notif *call = slipway_take_call(listener);
+    if (call == NULL) return;
+    // Whose number was looked at does not matter where the caller is gone meanwhile: nothing comes of it.
+    slipway_give_answer(listener, call->id, answer(call, keeper), 0);
 }
