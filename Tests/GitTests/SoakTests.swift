@@ -16,18 +16,11 @@ struct SoakTests {
         try remote.commit(["deploy/app.yaml": "image: a:1\n"])
     }
 
-    /// Memory of the process's own, in bytes.
-    private static func memory() throws -> Int {
-        let text = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("RssAnon:") })
-        return try #require(line.split(separator: " ").compactMap { Int($0) }.first) << 10
-    }
-
     private func soak(_ mirror: Git.Mirror) async throws {
         for _ in 0..<20 { _ = try await mirror.fetch(branch: "main") }
-        let before = try Self.memory()
+        let before = try ProcessMemory.anonymous()
         for _ in 0..<200 { _ = try await mirror.fetch(branch: "main") }
-        let each = (try Self.memory() - before) / 200
+        let each = (try ProcessMemory.anonymous() - before) / 200
         #expect(each < 8_000, "bytes that each cycle keeps")
     }
 

@@ -1,6 +1,5 @@
 import Agent
 import AgentFakes
-import Foundation
 import TestSupport
 import Testing
 
@@ -25,34 +24,42 @@ import Testing
         for _ in 1...count { try await world.nextLook() }
     }
 
-    /// Bytes of memory that this process has, by proc(5).
-    private static func resident() throws -> Int {
-        let words = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
-        return try #require(Int(words[1])) * Int(sysconf(Int32(_SC_PAGESIZE)))
-    }
-
     @Test func `looks that find nothing leave nothing behind`() async throws {
         let world = try await Self.world()
         // What is made once: lists that have to grow to their size, lazily made tables, the pools of the runtime.
         try await Self.looks(100, in: world)
         world.log.clear()
-        let (before, fetches) = (try Self.resident(), world.host("shop").fetches)
+        let (before, fetches) = (try ProcessMemory.anonymous(), world.host("shop").fetches)
         let looks = 1_000
         try await Self.looks(looks, in: world)
-        let grown = try Self.resident() - before
+        let grown = try ProcessMemory.anonymous() - before
         #expect(world.host("shop").fetches == fetches + looks)
         #expect(world.log.lines.isEmpty)
         // A look that keeps a report of each repository would be far above.
         #expect(grown < looks * Self.names.count * 400, "\(grown) bytes more after \(looks) looks")
     }
 
+    /// Waits for an image in all repositories: who commits before the agent has pushed wins the race, and the agent waits by a clock
+    /// that stands still.
+    private static func rollout(of version: Int, in world: DaemonWorld) async throws {
+        try await world.until("v\(version) is rolled out") {
+            names.allSatisfy { name in
+                world.host(name).text("deploy/\(name).yaml")?.split(whereSeparator: \.isWhitespace)
+                    .contains("registry.example.com/acme/\(name):v\(version)") == true
+            }
+        }
+        try await world.idle()
+    }
+
     @Test func `builds leave lists behind that have an end`() async throws {
         let world = try await Self.world()
+        try await Self.rollout(of: 1, in: world)
         var sizes: [Int] = []
         for round in 1...4 {
             for number in 1...25 {
                 for name in Self.names { world.host(name).commit(["\(name)/main.c": "\(round) \(number)"]) }
                 try await world.nextLook()
+                try await Self.rollout(of: (round - 1) * 25 + number + 1, in: world)
             }
             sizes.append(world.health.metrics.text.utf8.count)
             #expect(try world.status("shop").lastImages.count <= 10)
