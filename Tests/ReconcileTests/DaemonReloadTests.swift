@@ -152,17 +152,23 @@ import Testing
         try await world.until("it is built") { world.registry.tags("registry.example.com/acme/blog-b") == ["v1"] }
     }
 
-    @Test func `what a removed entry's last cycle begins is cancelled, too`() async throws {
+    /// `blog` is in a cycle that waits for `scan` and then begins a build that waits for `build`.
+    private static func worldInCycle(scan: Gate, build: Gate) async throws -> DaemonWorld {
         let world = try await DaemonWorld("shop", "blog")
         world.host("shop").commit(["README": "1"])
         world.host("blog").commit([".slipway.yaml": World.builds(("web", "v1")), "web/Dockerfile": "FROM scratch"])
-        let (scan, build) = (Gate(), Gate())
         world.registry.beforeScan { _ = await scan.pass() }
         world.builder.onBuild(of: "web") { _ throws(BuildError) in
             guard await build.pass() else { throw BuildError(.cancelled, "the build was cancelled") }
         }
         await world.loop.begin()
         try await world.until("the cycle is under way") { await scan.entered > 0 }
+        return world
+    }
+
+    @Test func `what a removed entry's last cycle begins is cancelled, too`() async throws {
+        let (scan, build) = (Gate(), Gate())
+        let world = try await Self.worldInCycle(scan: scan, build: build)
         _ = try await world.loop.reload(DaemonWorld.configuration(["shop"])) { _ in }
         await scan.open()
         try await world.until("it is said") { world.log.lines.contains { $0.contains("build cancelled") } }
@@ -171,16 +177,8 @@ import Testing
     }
 
     @Test func `an entry that is back before its last cycle has ended keeps its builds`() async throws {
-        let world = try await DaemonWorld("shop", "blog")
-        world.host("shop").commit(["README": "1"])
-        world.host("blog").commit([".slipway.yaml": World.builds(("web", "v1")), "web/Dockerfile": "FROM scratch"])
         let (scan, build) = (Gate(), Gate())
-        world.registry.beforeScan { _ = await scan.pass() }
-        world.builder.onBuild(of: "web") { _ throws(BuildError) in
-            guard await build.pass() else { throw BuildError(.cancelled, "the build was cancelled") }
-        }
-        await world.loop.begin()
-        try await world.until("the cycle is under way") { await scan.entered > 0 }
+        let world = try await Self.worldInCycle(scan: scan, build: build)
         for names in [["shop"], ["shop", "blog"]] {
             _ = try await world.loop.reload(DaemonWorld.configuration(names)) { _ in }
         }
