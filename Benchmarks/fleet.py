@@ -7,7 +7,9 @@
 Needs SLIPWAY_BINARY (a release build) and git. Each repository is a local one with one build of a file, and workloads that run
 its image and are annotated; images go into OCI layouts. `--before` names another binary, which does the same in the same run.
 """
-import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import argparse, json, os, shutil, signal, subprocess, sys, tempfile, time, urllib.request
+
+from harness import free_port
 
 WORKLOAD = """apiVersion: apps/v1
 kind: Deployment
@@ -86,9 +88,7 @@ class Agent:
 def run(binary, source, folder, count, options):
     """One agent over copies of the repositories, and a second one on what the first one left."""
     shutil.copytree(source, folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with open(f"{folder}/agent.yaml", "w") as file:
         file.write(
             f"stateDirectory: {folder}/state\ninterval: {options.interval}s\nlisten: 127.0.0.1:{port}\n"

@@ -23,13 +23,18 @@ def measure(command, **options):
     return {"seconds": float(seconds), "kib": int(memory), "cpu": float(processor), "printed": rest.strip()}
 
 
+def free_port():
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Registry:
     """docker-registry on a free port of loopback; with `counts`, it writes down its requests."""
 
     def __init__(self, scratch, counts=False):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.host = f"127.0.0.1:{free_port()}"
         self.root, self.log_path = f"{scratch}/registry", f"{scratch}/registry.log"
         with open(f"{scratch}/registry.yml", "w") as file:
             file.write(

@@ -10,15 +10,9 @@ than a tenth, or where an image or a commit of the agent is missing in the end.
 """
 import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
 
-from harness import Registry
+from harness import Registry, free_port
 
 CACHE_LIMIT = 4 << 20  # bytes: so small that evicting begins within minutes
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(*words, **options):
