@@ -57,11 +57,12 @@ let package = Package(
         .target(name: "CSandbox"),
         library("Diagnostics"),
         library("Blocking"),
+        library("Text"),
 
         // Layer 1: one module per C library; nothing above sees an OpaquePointer.
         library("FileSystem", ["CLinux", "Diagnostics"]),
-        library("Git", ["CGit2", "CZlib", "CLinux", "FileSystem", "Cryptography", "Blocking", "Diagnostics"]),
-        library("HTTP", ["CCurl", "FileSystem", "Blocking", "Diagnostics"]),
+        library("Git", ["CGit2", "CZlib", "CLinux", "FileSystem", "Cryptography", "Blocking", "Diagnostics", "Text"]),
+        library("HTTP", ["CCurl", "FileSystem", "Blocking", "Diagnostics", "Text"]),
         library("Cryptography", ["CCrypto", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),
         library(
@@ -70,23 +71,23 @@ let package = Package(
         library("Sandbox", ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
         // Layer 2: the field's values and protocols.
-        library("OCI", ["Cryptography", "Diagnostics"]),
+        library("OCI", ["Cryptography", "Diagnostics", "Text"]),
         library("ContentStore", ["OCI", "Diagnostics", "CLinux"]),
-        library("CloudIdentity", ["HTTP", "Cryptography", "Blocking", "Diagnostics"]),
-        library("Registry", ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
-        library("ObjectStorage", ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics"]),
+        library("CloudIdentity", ["HTTP", "Cryptography", "Blocking", "Diagnostics", "Text"]),
+        library("Registry", ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics", "Text"]),
+        library("ObjectStorage", ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics", "Text"]),
         library("Dockerfile", ["Diagnostics"]),
         library("Template", ["Diagnostics"]),
-        library("Forge", ["HTTP", "Diagnostics"]),
+        library("Forge", ["HTTP", "Diagnostics", "Text"]),
 
         // Layer 3: the four things that Slipway does.
         library(
             "Builder",
             [
                 "Dockerfile", "OCI", "ContentStore", "Registry", "Archive", "Sandbox", "FileSystem", "Blocking",
-                "Diagnostics", "CLinux",
+                "Diagnostics", "Text", "CLinux",
             ]),
-        library("RegistryPoller", ["OCI", "Registry", "Blocking", "FileSystem", "Diagnostics"]),
+        library("RegistryPoller", ["OCI", "Registry", "Blocking", "FileSystem", "Diagnostics", "Text"]),
         library("ManifestUpdater", ["YAML", "OCI", "Diagnostics"]),
 
         // Layer 3: the agent, over the three before.
@@ -95,17 +96,18 @@ let package = Package(
             [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox", "Archive", "FileSystem", "Blocking",
-                "Diagnostics",
+                "Diagnostics", "Text",
                 log,
             ]),
 
         // Layer 4: what the agent shows, and the command line.
-        library("Server", ["Agent", "OCI"] + nio),
+        library("Server", ["Agent", "OCI", "Text"] + nio),
         library(
             "CommandLine",
             [
                 "Agent", "Server", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
                 "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
+                "Text",
                 log,
                 arguments,
             ]),
@@ -162,6 +164,7 @@ let package = Package(
         suite("SandboxTests", ["Sandbox", "CSandbox"]),
         suite("ServerTests", ["Server", "Agent", "HTTP", "OCI"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
+        suite("TextTests", ["Text"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),
     ]
 )

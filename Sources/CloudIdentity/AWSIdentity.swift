@@ -2,6 +2,7 @@ import Blocking
 import FoundationEssentials
 import Glibc
 package import HTTP
+import Text
 
 package struct AWSCredentials: Sendable, Hashable {
     package let accessKey: String
@@ -184,7 +185,6 @@ package actor AWSIdentity {
 
     /// Of `2024-05-01T12:00:00Z`; an hour from now when it cannot be read.
     private static func seconds(_ text: String?) -> Int64 {
-        let date = text.flatMap { try? Date($0, strategy: .iso8601) }
-        return date.map { Int64($0.timeIntervalSince1970) } ?? Int64(time(nil)) + 3600
+        text.flatMap(UTCDate.seconds(rfc3339:)) ?? Int64(time(nil)) + 3600
     }
 }

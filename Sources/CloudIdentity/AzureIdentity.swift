@@ -2,6 +2,7 @@ import Blocking
 import FoundationEssentials
 import Glibc
 package import HTTP
+import Text
 
 /// Who this process is at Azure: a client secret, a workload identity (a token of Kubernetes), or the machine's managed
 /// identity.
@@ -53,16 +54,16 @@ package actor AzureIdentity {
             var authority = environment["AZURE_AUTHORITY_HOST"] ?? "https://login.microsoftonline.com/"
             if !authority.hasSuffix("/") { authority += "/" }
             response = try await client.send(
-                "POST", "\(authority)\(CloudClient.escape(tenant))/oauth2/v2.0/token",
+                "POST", "\(authority)\(PercentEncoding.encode(tenant))/oauth2/v2.0/token",
                 form: [
                     ("grant_type", "client_credentials"), ("client_id", id), ("scope", "\(resource).default"),
                 ] + proof, failing: failing)
         } else if let root = metadataRoot {
-            let identity = environment["AZURE_CLIENT_ID"].map { "&client_id=\(CloudClient.escape($0))" } ?? ""
+            let identity = environment["AZURE_CLIENT_ID"].map { "&client_id=\(PercentEncoding.encode($0))" } ?? ""
             response = try await client.send(
                 "GET",
                 "\(root)/metadata/identity/oauth2/token?api-version=2018-02-01&resource="
-                    + CloudClient.escape(resource) + identity, headers: ["Metadata": "true"], failing: failing)
+                    + PercentEncoding.encode(resource) + identity, headers: ["Metadata": "true"], failing: failing)
         } else {
             return nil
         }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 package import HTTP
+import Text
 
 /// Small requests to token services and metadata services. They are given where the operator said or where the cloud's
 /// documentation says, so plain HTTP is no mistake here, and redirections are not followed.
@@ -34,7 +35,7 @@ package struct CloudClient: Sendable {
                 var request = HTTPRequest(method, try HTTPURL(url), headers: headers)
                 if let form {
                     request.headers["Content-Type"] = "application/x-www-form-urlencoded"
-                    request.body = .bytes(Array(Self.encode(form).utf8))
+                    request.body = .bytes(Array(PercentEncoding.form(form).utf8))
                 } else if let body {
                     request.body = .bytes(body)
                 }
@@ -88,10 +89,7 @@ package struct CloudClient: Sendable {
             parts = [element("Code", of: text), element("Message", of: text)]
         }
         let text = parts.compactMap { $0 }.joined(separator: ": ")
-        var visible = ""
-        for scalar in text.unicodeScalars.prefix(300) {
-            visible.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? " " : scalar)
-        }
+        let visible = printable(text)
         return visible.isEmpty ? "it answered \(response.status)" : "\(visible) (\(response.status))"
     }
 
@@ -101,25 +99,5 @@ package struct CloudClient: Sendable {
             let close = text[open.upperBound...].firstRange(of: "</\(name)>")
         else { return nil }
         return String(text[open.upperBound..<close.lowerBound])
-    }
-
-    static func encode(_ form: [(String, String)]) -> String {
-        form.map { "\(escape($0.0))=\(escape($0.1))" }.joined(separator: "&")
-    }
-
-    /// Percent-encoding of everything but RFC 3986's unreserved characters.
-    package static func escape(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF")
-        var result = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "~"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default: result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
-            }
-        }
-        return result
     }
 }

@@ -1,5 +1,6 @@
 import Cryptography
 package import HTTP
+import Text
 
 /// Signs requests to AWS.
 ///
@@ -52,7 +53,7 @@ package struct SignatureV4: Sendable {
 
     private static func canonicalPath(_ path: String, encodedTwice: Bool) -> String {
         guard encodedTwice else { return path.isEmpty ? "/" : path }
-        return path.split(separator: "/", omittingEmptySubsequences: false).map { CloudClient.escape(String($0)) }
+        return path.split(separator: "/", omittingEmptySubsequences: false).map { PercentEncoding.encode(String($0)) }
             .joined(separator: "/")
     }
 
@@ -64,20 +65,5 @@ package struct SignatureV4: Sendable {
     }
 
     /// `20150830T123600Z`.
-    static func stamp(_ time: Int64) -> String {
-        let days = time >= 0 ? time / 86_400 : (time - 86_399) / 86_400
-        let second = time - days * 86_400
-        // Civil date of days since 1970, with years that begin in March.
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * month + 2) / 5 + 1
-        let civilMonth = month < 10 ? month + 3 : month - 9
-        let year = yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0)
-        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return "\(year)\(two(civilMonth))\(two(day))T\(two(second / 3600))\(two(second / 60 % 60))\(two(second % 60))Z"
-    }
+    static func stamp(_ time: Int64) -> String { UTCDate(secondsSince1970: time).basic }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import HTTP
 import Synchronization
+import Text
 
 /// How long each code host wants to be left alone. One for the process: all repositories at a host share it.
 ///
@@ -45,7 +46,7 @@ package final class ForgePauses: Sendable {
             seconds = RetryAfter.seconds(head.headers, now: now).map { Int64($0) }
         }
         // A moment is told by the host's clock.
-        let present = head.headers["Date"].flatMap(HTTPDate.parse) ?? now
+        let present = head.headers["Date"].flatMap(UTCDate.seconds(http:)) ?? now
         if let quota = RateLimit(head.headers, now: present), quota.remaining == 0, let reset = quota.reset {
             seconds = max(seconds ?? 0, Int64(reset))
         }
@@ -69,12 +70,8 @@ package final class ForgePauses: Sendable {
         // The cause goes to the hint: the failure is the same one for as long as the pause lasts, whoever meets it.
         let hint = "a longer 'interval' asks less often"
         return ForgeError(
-            .rateLimited, "rate limited until \(timeOfDay(until)) UTC", place: url.authority,
+            .rateLimited, "rate limited until \(UTCDate(secondsSince1970: until).hourAndMinute) UTC",
+            place: url.authority,
             hint: cause.map { "the host says '\($0)'; \(hint)" } ?? hint, status: nil)
-    }
-
-    private static func timeOfDay(_ seconds: Int64) -> String {
-        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return "\(two(seconds / 3600 % 24)):\(two(seconds / 60 % 60))"
     }
 }

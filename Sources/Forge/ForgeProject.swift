@@ -1,4 +1,5 @@
 package import HTTP
+import Text
 
 /// Which API is spoken.
 package enum ForgeKind: String, Sendable, CaseIterable {
@@ -109,25 +110,12 @@ extension ForgeProject {
     func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
         var text = api.text
         while text.hasSuffix("/") { text.removeLast() }
-        for part in parts { text += "/" + Self.encoded(part) }
-        if !query.isEmpty { text += "?" + query.map { "\($0)=\(Self.encoded($1))" }.joined(separator: "&") }
+        for part in parts { text += "/" + PercentEncoding.encode(part) }
+        if !query.isEmpty { text += "?" + PercentEncoding.form(query) }
         do {
             return try HTTPURL(text)
         } catch {
             throw ForgeError(error)
         }
-    }
-
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        let bytes = text.utf8.flatMap { byte -> [UInt8] in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                [byte]
-            default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

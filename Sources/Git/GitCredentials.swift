@@ -1,3 +1,5 @@
+import Text
+
 /// How to prove who we are to a remote, and how to verify that it is the right one.
 ///
 /// Its textual forms never contain a secret.
@@ -78,19 +80,8 @@ package struct GitProxy: Sendable, CustomStringConvertible, CustomReflectable {
     /// What libgit2 takes: user and password in the URL, encoded.
     var address: String {
         guard let username, let separator = url.firstRange(ofASCII: "://") else { return url }
-        let pair = Self.encoded(username) + ":" + Self.encoded(password ?? "")
+        let pair = PercentEncoding.encode(username) + ":" + PercentEncoding.encode(password ?? "")
         return String(url[..<separator.upperBound]) + pair + "@" + url[separator.upperBound...]
-    }
-
-    private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        let bytes = text.utf8.flatMap { byte -> [UInt8] in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"): [byte]
-            default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -1,4 +1,5 @@
 import CGit2
+import Cryptography
 
 /// The SHA-1 name of a git object.
 package struct ObjectID: Hashable, Sendable, Comparable, CustomStringConvertible {
@@ -71,10 +72,7 @@ package struct ObjectID: Hashable, Sendable, Comparable, CustomStringConvertible
     }
 
     /// The 40 lower-case digits.
-    package var description: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    package var description: String { Encoding.hexadecimal(bytes) }
 
     /// The first seven digits, as git shows them.
     package var short: String { String(description.prefix(7)) }

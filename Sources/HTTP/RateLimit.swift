@@ -1,4 +1,5 @@
 import Glibc
+import Text
 
 /// `Retry-After`: RFC 9110, 10.2.3.
 package enum RetryAfter {
@@ -9,8 +10,8 @@ package enum RetryAfter {
     package static func seconds(_ headers: HTTPHeaders, now: Int64 = Int64(time(nil))) -> Int? {
         guard let text = headers["Retry-After"] else { return nil }
         if let seconds = Int(text) { return seconds >= 0 ? min(seconds, longest) : nil }
-        guard let date = HTTPDate.parse(text) else { return nil }
-        let present = headers["Date"].flatMap(HTTPDate.parse) ?? now
+        guard let date = UTCDate.seconds(http: text) else { return nil }
+        let present = headers["Date"].flatMap(UTCDate.seconds(http:)) ?? now
         return Int(min(max(date - present, 0), Int64(longest)))
     }
 }

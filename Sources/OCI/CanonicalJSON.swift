@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Text
 
 /// JSON as this product writes it: the same value gives the same bytes. Keys are sorted, slashes are not escaped, there
 /// is no white space.

@@ -1,3 +1,5 @@
+import Text
+
 /// The identity of bytes: `sha256:` and 64 lower-case hexadecimal digits.
 ///
 /// Grammar: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests. The registered algorithms
@@ -91,13 +93,4 @@ func isLowerHexadecimal(_ byte: UInt8) -> Bool {
     case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
     default: false
     }
-}
-
-/// Foreign text cut and freed of control characters, so that it can stand in a message.
-func printable(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars.prefix(300) {
-        result.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "\u{FFFD}" : scalar)
-    }
-    return text.unicodeScalars.count > 300 ? result + "…" : result
 }

@@ -1,3 +1,5 @@
+import Text
+
 /// Where images are kept: a repository of a registry, or an OCI image layout on disk.
 ///
 /// Who may write a layout's path reads and writes files of this machine, so this is for what the operator says: flags and the

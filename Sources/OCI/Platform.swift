@@ -1,3 +1,5 @@
+import Text
+
 /// An operating system and a processor, in Go's words: `linux/amd64`, `linux/arm/v7`.
 package struct Platform: Hashable, Sendable, Codable, CustomStringConvertible {
     package var os: String

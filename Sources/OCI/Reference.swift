@@ -1,3 +1,5 @@
+import Text
+
 /// The name of an image in a registry, read as Docker reads it and kept in its full form.
 ///
 ///     reference := name [ ":" tag ] [ "@" digest ]

@@ -1,3 +1,5 @@
+import Text
+
 /// A repository of a registry, which is never a directory of this machine: all that the content of a watched git repository
 /// may name as a place for images. An image there is a `Reference`.
 package struct RegistryRepository: Hashable, Sendable, CustomStringConvertible {

@@ -1,3 +1,5 @@
+import Text
+
 /// A pattern over the full names of repositories, `HOST/PATH`: `*` is any text without a slash, `**` any text at all.
 ///
 ///     registry.example.com/acme/**     docker.io/library/*     *.example.com/mirror/**

@@ -1,5 +1,6 @@
 import CloudIdentity
 import HTTP
+import Text
 
 /// An object of a cloud's storage: `s3://BUCKET/KEY`, `gs://BUCKET/KEY`, or the URL of an Azure blob.
 ///
@@ -79,18 +80,9 @@ package struct ObjectLocation: Sendable, Hashable, CustomStringConvertible {
             account: account, origin: url.origin, path: url.path, query: query.flatMap { $0.isEmpty ? nil : $0 })
     }
 
-    /// For messages.
-    private static func printable(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars.prefix(200) {
-            result.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "?" : scalar)
-        }
-        return result
-    }
-
     /// A key as a path: each part between slashes percent-encoded.
     static func encoded(_ key: String) -> String {
-        key.split(separator: "/", omittingEmptySubsequences: false).map { CloudClient.escape(String($0)) }
+        key.split(separator: "/", omittingEmptySubsequences: false).map { PercentEncoding.encode(String($0)) }
             .joined(separator: "/")
     }
 }

@@ -1,6 +1,7 @@
 import CloudIdentity
 import Cryptography
 import HTTP
+import Text
 
 /// What one read asks for.
 struct ObjectRange: Sendable {
@@ -90,7 +91,7 @@ struct GoogleRequests: Sendable {
         } else if let token = try await identity.accessToken() {
             headers["Authorization"] = "Bearer \(token)"
         }
-        let name = CloudClient.escape(key)
+        let name = PercentEncoding.encode(key)
         return HTTPRequest(
             "GET", try HTTPURL("\(root)/download/storage/v1/b/\(bucket)/o/\(name)?alt=media"), headers: headers)
     }
@@ -113,7 +114,7 @@ struct AzureRequests: Sendable {
         let url = try HTTPURL(root + path + (query.map { "?\($0)" } ?? ""))
         var headers = range.headers
         headers["x-ms-version"] = Self.version
-        headers["x-ms-date"] = HTTPDate.text(time)
+        headers["x-ms-date"] = UTCDate(secondsSince1970: time).http
         if query?.split(separator: "&").contains(where: { $0.hasPrefix("sig=") }) == true {
             headers["x-ms-date"] = nil
         } else if let key = environment["AZURE_STORAGE_ACCESS_KEY"] {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTP
+import Text
 
 extension RegistryHost {
     /// The list of errors of the API: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes.
@@ -75,10 +76,7 @@ extension RegistryHost {
         } else {
             text = ""
         }
-        // Foreign text, bounded and without control characters.
-        let visible = text.unicodeScalars.prefix(400).map { $0.value < 0x20 || $0.value == 0x7f ? "\u{FFFD}" : $0 }
-        var result = ""
-        result.unicodeScalars.append(contentsOf: visible)
+        let result = printable(text, limit: 400)
         return result.isEmpty ? "" : "\(result) (\(response.status))"
     }
 }

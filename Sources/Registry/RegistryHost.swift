@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTP
 import OCI
 import Synchronization
+import Text
 
 /// One registry: where its API is, how it wants to be convinced, and the tokens that it gave.
 ///
@@ -324,23 +325,8 @@ actor RegistryHost {
         return Token(header: "Bearer \(token)", expires: start + .seconds(max(lifetime - 10, lifetime / 2)))
     }
 
+    /// Scopes stay readable: `:`, `/` and `,` need no encoding in a query (RFC 3986, 3.4).
     private static func form(_ fields: [(String, String)]) -> String {
-        fields.map { "\($0)=\(encode($1))" }.joined(separator: "&")
-    }
-
-    private static func encode(_ text: String) -> String {
-        var result = ""
-        let digits = Array("0123456789ABCDEF")
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
-                UInt8(ascii: "~"), UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: ","):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
-            }
-        }
-        return result
+        PercentEncoding.form(fields) { PercentEncoding.isUnreserved($0) || [0x3a, 0x2f, 0x2c].contains($0) }
     }
 }

@@ -1,4 +1,5 @@
 import OCI
+import Text
 
 extension ResolvedImage {
     /// Whether the layers are of types that can be unpacked: tar, as it is or compressed with gzip or zstd
@@ -13,18 +14,9 @@ extension ResolvedImage {
                 .unsupported, "a layer's media type is not supported",
                 place: "\(repository.location)@\(manifestDigest)",
                 cause: "layer \(index + 1) of \(manifest.layers.count), \(layer.digest), is of the type "
-                    + "'\(Self.shown(layer.mediaType))'",
+                    + "'\(printable(layer.mediaType.rawValue))'",
                 hint: "supported are \(Self.layerTypes.map(\.rawValue).joined(separator: ", "))")
         }
-    }
-
-    /// Foreign text, bounded and without control characters.
-    private static func shown(_ type: MediaType) -> String {
-        var text = ""
-        for scalar in type.rawValue.unicodeScalars.prefix(200) {
-            text.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "\u{FFFD}" : scalar)
-        }
-        return text
     }
 
     private static let layerTypes: [MediaType] = [

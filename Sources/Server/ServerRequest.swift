@@ -1,5 +1,6 @@
 import Agent
 import NIOHTTP1
+import Text
 
 /// A request that arrived as a whole.
 struct ServerRequest: Sendable {
@@ -14,13 +15,13 @@ struct ServerRequest: Sendable {
         self.body = body
         let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let names = (parts.first ?? "").split(separator: "/", omittingEmptySubsequences: true)
-        let decoded = names.compactMap { PercentCoding.decode($0) }
+        let decoded = names.compactMap { PercentEncoding.decode($0) }
         path = decoded.count == names.count ? decoded : []
         var query: [String: String] = [:]
         for pair in parts.count > 1 ? parts[1].split(separator: "&") : [] {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = sides.first.flatMap({ PercentCoding.decode($0) }) else { continue }
-            query[name] = sides.count > 1 ? PercentCoding.decode(sides[1]) ?? "" : ""
+            guard let name = sides.first.flatMap({ PercentEncoding.decode($0) }) else { continue }
+            query[name] = sides.count > 1 ? PercentEncoding.decode(sides[1]) ?? "" : ""
         }
         self.query = query
     }

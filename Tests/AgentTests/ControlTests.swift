@@ -74,14 +74,4 @@ import Testing
         let error = try JSONDecoder().decode(ErrorDocument.self, from: Data(text.utf8)).error
         #expect(error == ControlError(.failed, "something else"))
     }
-
-    @Test(arguments: ["", "shop", "a/b", "ä ö", "100%", "%2F", "a+b&c=d?e#f", "\u{0}\n"])
-    func `a name survives its way through a URL`(_ name: String) {
-        let encoded = PercentCoding.encode(name)
-        #expect(encoded.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") })
-        #expect(PercentCoding.decode(encoded) == name)
-    }
-
-    @Test(arguments: ["%", "%2", "%zz", "%-1", "%ff", "%c3"])
-    func `what is no encoded name is refused`(_ text: String) { #expect(PercentCoding.decode(text) == nil) }
 }

@@ -306,14 +306,4 @@ import Testing
         try repository.commit(["f": "2"], message: "two")
         #expect(try await bench.key(line) != first)
     }
-
-    @Test func readsDatesOfHTTP() {
-        #expect(RemoteFetcher.seconds(ofDate: "Wed, 21 Oct 2015 07:28:00 GMT") == 1_445_412_480)
-        #expect(RemoteFetcher.seconds(ofDate: "Thu, 29 Feb 2024 23:59:59 GMT") == 1_709_251_199)
-        for wrong in [
-            "", "yesterday", "Wed, 21 Oct 2015 07:28:00 CET", "Wed, 99 Oct 2015 07:28:00 GMT", ", , , : : GMT",
-        ] {
-            #expect(RemoteFetcher.seconds(ofDate: wrong) == nil)
-        }
-    }
 }

@@ -80,14 +80,3 @@ import Testing
         #expect(TagDecision.asksForNew(.literal("latest"), existing: [], deployed: []))
     }
 }
-
-@Suite(.tags(.unit)) struct CalendarTimeTests {
-    @Test(arguments: [
-        (Int64(0), "1970-01-01T00:00:00Z"), (951_782_400, "2000-02-29T00:00:00Z"),
-        (-1, "1969-12-31T23:59:59Z"), (1_590_247_804, "2020-05-23T15:30:04Z"), (4_102_444_799, "2099-12-31T23:59:59Z"),
-        (Int64.max, "9999-12-31T23:59:59Z"), (Int64.min, "0001-01-01T00:00:00Z"),
-    ])
-    func `civil dates`(seconds: Int64, text: String) {
-        #expect(CalendarTime(secondsSince1970: seconds).rfc3339 == text)
-    }
-}

@@ -21,11 +21,13 @@ enum ModuleTable {
         "CSandbox": Module(layer: 0, mayImport: []),
         "Diagnostics": Module(layer: 0, mayImport: []),
         "Blocking": Module(layer: 0, mayImport: []),
+        "Text": Module(layer: 0, mayImport: []),
 
         "FileSystem": Module(layer: 1, mayImport: ["CLinux", "Diagnostics"]),
         "Git": Module(
-            layer: 1, mayImport: ["CGit2", "CZlib", "CLinux", "FileSystem", "Cryptography", "Blocking", "Diagnostics"]),
-        "HTTP": Module(layer: 1, mayImport: ["CCurl", "FileSystem", "Blocking", "Diagnostics"]),
+            layer: 1,
+            mayImport: ["CGit2", "CZlib", "CLinux", "FileSystem", "Cryptography", "Blocking", "Diagnostics", "Text"]),
+        "HTTP": Module(layer: 1, mayImport: ["CCurl", "FileSystem", "Blocking", "Diagnostics", "Text"]),
         "Cryptography": Module(layer: 1, mayImport: ["CCrypto", "Diagnostics"]),
         "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),
         "Archive": Module(
@@ -35,25 +37,25 @@ enum ModuleTable {
             ]),
         "Sandbox": Module(layer: 1, mayImport: ["CSandbox", "CLinux", "Blocking", "FileSystem", "Diagnostics"]),
 
-        "OCI": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics"]),
-        "CloudIdentity": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Blocking", "Diagnostics"]),
+        "OCI": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics", "Text"]),
+        "CloudIdentity": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Blocking", "Diagnostics", "Text"]),
         "ContentStore": Module(layer: 2, mayImport: ["OCI", "Diagnostics", "CLinux"]),
         "Registry": Module(
-            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics"]),
+            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics", "Text"]),
         "ObjectStorage": Module(
-            layer: 2, mayImport: ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics"]),
+            layer: 2, mayImport: ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics", "Text"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
-        "Forge": Module(layer: 2, mayImport: ["HTTP", "Diagnostics"]),
+        "Forge": Module(layer: 2, mayImport: ["HTTP", "Diagnostics", "Text"]),
 
         "Builder": Module(
             layer: 3,
             mayImport: [
                 "Dockerfile", "OCI", "ContentStore", "Registry", "Archive", "Sandbox", "FileSystem", "Blocking",
-                "Diagnostics", "CLinux",
+                "Diagnostics", "Text", "CLinux",
             ]),
         "RegistryPoller": Module(
-            layer: 3, mayImport: ["OCI", "Registry", "Blocking", "FileSystem", "Diagnostics"]),
+            layer: 3, mayImport: ["OCI", "Registry", "Blocking", "FileSystem", "Diagnostics", "Text"]),
         "ManifestUpdater": Module(layer: 3, mayImport: ["YAML", "OCI", "Diagnostics"]),
 
         "Agent": Module(
@@ -61,16 +63,17 @@ enum ModuleTable {
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox",
-                "Archive", "FileSystem", "Blocking", "Diagnostics",
+                "Archive", "FileSystem", "Blocking", "Diagnostics", "Text",
                 "Logging",
             ]),
 
-        "Server": Module(layer: 4, mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1"]),
+        "Server": Module(layer: 4, mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "Text"]),
         "CommandLine": Module(
             layer: 4,
             mayImport: [
                 "Agent", "Server", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
                 "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
+                "Text",
                 "Logging", "ArgumentParser",
             ]),
 

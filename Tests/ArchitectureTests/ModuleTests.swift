@@ -105,6 +105,23 @@ import Testing
         }
     }
 
+    /// What is written once, the module that has it, and how a second copy would show.
+    private static let wheels: [(what: String, module: String, signs: [String])] = [
+        ("civil dates: UTCDate", "Text", ["146_097", "146097", "719_468", "719468", "timegm(", "gmtime_r("]),
+        ("percent-encoding: PercentEncoding", "Text", ["\"0123456789ABCDEF\""]),
+        ("hexadecimal digits: Encoding", "Cryptography", ["\"0123456789abcdef\""]),
+    ]
+
+    @Test func `one piece of code for one idea`() throws {
+        for file in try Self.files.get() {
+            for (number, line) in SourceTree.code(file) {
+                for wheel in Self.wheels where wheel.module != file.module {
+                    #expect(!wheel.signs.contains { line.contains($0) }, "\(file.path):\(number): \(wheel.what)")
+                }
+            }
+        }
+    }
+
     @Test func `a file holds one idea`() throws {
         for file in try Self.files.get() {
             #expect(file.lines.count <= 600, "\(file.path) has \(file.lines.count) lines")

@@ -5,13 +5,6 @@ import Testing
 @testable import Builder
 
 @Suite(.tags(.unit)) struct ValueTests {
-    @Test(
-        arguments: [
-            (0, "1970-01-01T00:00:00Z"), (1_600_000_000, "2020-09-13T12:26:40Z"), (951_782_400, "2000-02-29T00:00:00Z"),
-            (-1, "1969-12-31T23:59:59Z"), (4_102_444_799, "2099-12-31T23:59:59Z"),
-        ] as [(Int64, String)])
-    func writesTimes(seconds: Int64, expected: String) { #expect(CalendarDate.text(seconds) == expected) }
-
     @Test func findsUsers() throws {
         let lookup = UserLookup(
             passwd: "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n",

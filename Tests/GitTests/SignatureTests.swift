@@ -250,11 +250,4 @@ struct SignatureTests {
             #expect(error?.summary.contains("does not fit its content") == true, "\(error.map { "\($0)" } ?? "")")
         }
     }
-
-    @Test func `times as ssh-keygen takes them`() {
-        for (seconds, text) in [
-            (0, "19700101000000"), (1_700_000_100, "20231114221500"), (951_827_696, "20000229123456"),
-            (-5, "19700101000000"), (Int64.max, "99991231235959"),
-        ] as [(Int64, String)] { #expect(CommitTime.compact(seconds) == text) }
-    }
 }

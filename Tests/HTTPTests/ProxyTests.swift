@@ -35,15 +35,6 @@ import Testing
         #expect(Proxies(environment: ["HTTP_PROXY": "p", "REQUEST_METHOD": "GET"]).proxy(for: url) == nil)
         #expect(Proxies(environment: ["http_proxy": "p", "REQUEST_METHOD": "GET"]).proxy(for: url) == "p")
     }
-
-    @Test(arguments: [
-        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777 as Int64?), ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
-        ("Sun Nov  6 08:49:37 1994", 784_111_777), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
-        ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199), ("Tue, 31 Dec 2069 00:00:00 GMT", 3_155_673_600),
-        ("", nil), ("120", nil), ("Sun, 06 Foo 1994 08:49:37 GMT", nil), ("Sun, 06 Nov 1994 08:49 GMT", nil),
-        ("Sun, 99 Nov 1994 08:49:37 GMT", nil), ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", nil),
-    ])
-    func dates(_ text: String, _ seconds: Int64?) { #expect(HTTPDate.parse(text) == seconds) }
 }
 
 /// Against a small forward proxy of our own in the test's process.

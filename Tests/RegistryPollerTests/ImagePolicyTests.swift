@@ -231,29 +231,6 @@ private func select(
     }
 }
 
-@Suite(.tags(.unit)) struct CreationTimeTests {
-    @Test(arguments: [
-        ("1970-01-01T00:00:00Z", 0), ("2020-05-23T15:30:04Z", 1_590_247_804),
-        ("2020-05-23T15:30:04.123456789Z", 1_590_247_804),
-        ("2020-05-23T17:30:04+02:00", 1_590_247_804), ("2020-05-23t10:00:04-05:30", 1_590_247_804),
-        ("0001-01-01T00:00:00Z", -62_135_596_800), ("2000-02-29 12:00:00z", 951_825_600), ("1969-12-31T23:59:59Z", -1),
-        ("9999-12-31T23:59:59Z", 253_402_300_799),
-    ])
-    func seconds(text: String, expected: Int64) {
-        #expect(CreationTime.seconds(rfc3339: text) == expected)
-    }
-
-    @Test(arguments: [
-        "", "now", "2020-05-23", "2020-05-23T15:30:04", "2020-13-23T15:30:04Z", "2020-05-23T25:30:04Z",
-        "2020-05-23T15:30:04.Z",
-        "2020-05-23T15:30:04+2:00", "2020-05-23T15:30:04Zx", "20200523T153004Z", "2020-05-23T15:30:04+",
-        "-020-05-23T15:30:04Z",
-    ])
-    func `what is no time`(text: String) {
-        #expect(CreationTime.seconds(rfc3339: text) == nil)
-    }
-}
-
 @Suite(.tags(.unit)) struct TagExclusionTests {
     static let hash = String(repeating: "0123456789abcdef", count: 4)
 

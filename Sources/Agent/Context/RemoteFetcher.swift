@@ -5,6 +5,7 @@ import FoundationEssentials
 package import Git
 import HTTP
 import Synchronization
+import Text
 
 /// Gets files over HTTP and revisions over git, for ADD and for named contexts.
 package final class RemoteFetcher: RemoteSourceFetcher {
@@ -74,7 +75,7 @@ package final class RemoteFetcher: RemoteSourceFetcher {
             if response.head.isSuccess {
                 return RemoteFileAnswer(
                     etag: response.headers["ETag"],
-                    lastModified: response.headers["Last-Modified"].flatMap(Self.seconds(ofDate:)))
+                    lastModified: response.headers["Last-Modified"].flatMap(UTCDate.seconds(http:)))
             }
             isGone = response.status == 404 || response.status == 410
             throw HTTPError(
@@ -101,25 +102,6 @@ package final class RemoteFetcher: RemoteSourceFetcher {
     /// For messages: without what may be secret.
     package static func shown(_ url: String) -> String {
         (try? HTTPURL(WebUser.split(url).url).description) ?? "the file"
-    }
-
-    /// `Wed, 21 Oct 2015 07:28:00 GMT` (RFC 9110 section 5.6.7; the two obsolete forms are not taken).
-    package static func seconds(ofDate text: String) -> Int64? {
-        let words = text.split(whereSeparator: { $0 == " " || $0 == "," || $0 == ":" })
-        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        guard words.count == 8, words[7] == "GMT", let day = Int(words[1]), let year = Int(words[3]),
-            let month = months.firstIndex(of: String(words[2])), let hour = Int(words[4]), let minute = Int(words[5]),
-            let second = Int(words[6]), (1...31).contains(day), (0...9999).contains(year), (0..<24).contains(hour),
-            (0..<60).contains(minute), (0...60).contains(second)
-        else { return nil }
-        // Howard Hinnant's days_from_civil.
-        let shifted = month < 2 ? year - 1 : year
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * ((month + 10) % 12) + 2) / 5 + day - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        let days = era * 146_097 + dayOfEra - 719_468
-        return Int64(days * 86_400 + hour * 3_600 + minute * 60 + second)
     }
 
     package func checkOut(_ request: GitTreeRequest) async throws(BuildError) -> GitTree {

@@ -2,6 +2,7 @@ import ManifestUpdater
 import OCI
 import RegistryPoller
 import Synchronization
+import Text
 
 /// The workloads of a repository's head, with their images and policies.
 package struct WorkloadListing: Codable, Sendable {
@@ -64,7 +65,7 @@ package struct ImageListing: Codable, Sendable {
             filter = found.filter
             available = usable.map { record in
                 Available(
-                    tag: record.tag, created: record.created.map { CalendarTime(secondsSince1970: $0).rfc3339 },
+                    tag: record.tag, created: record.created.map { UTCDate(secondsSince1970: $0).rfc3339 },
                     digest: record.digest?.description)
             }
             availableError = usable.isEmpty ? images.problem(of: found.image) ?? "image data not available" : nil

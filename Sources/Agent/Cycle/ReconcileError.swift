@@ -1,4 +1,5 @@
 package import Diagnostics
+import Text
 
 /// A failure of the cycle: the phase, whose it is, and the error of the module below, which explains itself.
 package struct ReconcileError: Diagnostic {
@@ -65,7 +66,7 @@ struct RememberedFailure: Diagnostic {
     var cause: String? { reason.cause }
     var hint: String? {
         let next =
-            nextAt.map { "it is tried again at \(CalendarTime(secondsSince1970: $0).rfc3339)" }
+            nextAt.map { "it is tried again at \(UTCDate(secondsSince1970: $0).rfc3339)" }
             ?? "the same content is not built again: push a change, or run 'slipway retry \(key.repository) \(key.pipeline)'"
         return reason.hint.map { "\($0); \(next)" } ?? next
     }

@@ -1,5 +1,6 @@
 import OCI
 import Synchronization
+import Text
 
 /// What is told of the running agent: whether it is ready, and how each repository is doing. Written by the loop, read by
 /// requests.
@@ -109,7 +110,7 @@ package final class AgentHealth: Sendable {
         guard !bad.isEmpty else { return (true, "ready") }
         let words = bad.prefix(20).map { status in
             "\(status.repository): \(status.state.rawValue) since "
-                + CalendarTime(secondsSince1970: status.failingSince ?? status.since).rfc3339
+                + UTCDate(secondsSince1970: status.failingSince ?? status.since).rfc3339
         }
         return (true, "ready; " + words.joined(separator: ", ") + (bad.count > 20 ? ", …" : ""))
     }

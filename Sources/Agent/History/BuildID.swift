@@ -1,3 +1,5 @@
+import Text
+
 /// Names a build for ever: `20261130082800-00001-7k3f9x`. Sorts by time, and is safe in file names and URLs.
 package struct BuildID: Hashable, Sendable, Codable, Comparable, CustomStringConvertible {
     package let description: String
@@ -41,7 +43,7 @@ package struct BuildID: Hashable, Sendable, Codable, Comparable, CustomStringCon
         }
 
         mutating func next(now: Int64) -> BuildID {
-            let time = CalendarTime(secondsSince1970: now).compact
+            let time = UTCDate(secondsSince1970: now).compact
             if time > second { (second, number) = (time, 0) }
             number = min(number + 1, 99_999)
             let digits = String(number)

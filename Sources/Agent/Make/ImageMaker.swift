@@ -3,6 +3,7 @@ import Diagnostics
 import Git
 import OCI
 import RegistryPoller
+import Text
 
 /// Takes pipelines from "did anything change" to pushed images.
 struct ImageMaker: Sendable {
@@ -199,7 +200,7 @@ struct ImageMaker: Sendable {
         _ names: [ImageLocation], digest: Digest?, annotations: [String: String], _ facts: MakeFacts
     ) async {
         let kept = annotations.filter { Annotation.decisive.contains($0.key) }
-        let created = annotations[Annotation.created].flatMap { CreationTime.seconds(rfc3339: $0) }
+        let created = annotations[Annotation.created].flatMap { UTCDate.seconds(rfc3339: $0) }
         for name in names {
             guard let tag = name.tag else { continue }
             await facts.catalog.add(

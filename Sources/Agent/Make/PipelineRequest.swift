@@ -1,6 +1,7 @@
 import Builder
 import Git
 import OCI
+import Text
 
 /// What a pipeline asks of the builder at a revision. Everything that is dated is dated by the source commit.
 struct PipelineRequest: Sendable {
@@ -50,7 +51,7 @@ struct PipelineRequest: Sendable {
         request.annotations[Annotation.revision] = source.id.description
         request.annotations[Annotation.source] = remote.displayURL
         request.annotations[Annotation.pipeline] = "\(branch) \(pipeline.name)"
-        request.annotations[Annotation.created] = CalendarTime(secondsSince1970: source.committer.time).rfc3339
+        request.annotations[Annotation.created] = UTCDate(secondsSince1970: source.committer.time).rfc3339
         request.allowedBases = bases
         request.namedContexts = try namedContexts()
         return request

@@ -1,3 +1,5 @@
+import Text
+
 /// The machine-readable end of the agent's own commit messages, one line for each change:
 ///
 ///     Slipway-Update: apps/web.yaml default:deployment/web app acme/web:v3 acme/web:v4
@@ -78,29 +80,10 @@ package enum CommitTrailer {
     }
 
     private static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        if text.isEmpty { return "%" }
-        let bytes = text.utf8.flatMap { byte in
-            byte <= 0x20 || byte == 0x7f || byte == UInt8(ascii: "%")
-                ? [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]] : [byte]
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        text.isEmpty ? "%" : PercentEncoding.encode(text) { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "%") }
     }
 
     private static func decoded(_ text: Substring) -> String {
-        if text == "%" { return "" }
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), rest.count >= 2,
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        text == "%" ? "" : PercentEncoding.decode(text) ?? String(text)
     }
 }

@@ -1,5 +1,6 @@
 import OCI
 import Registry
+import Text
 
 /// One layer in the shared cache, as an image of this layer alone: any tool can look at it, and any registry keeps it. The layer's true
 /// times (`LayerTimes`), where it tells others, are a second blob of the manifest.
@@ -22,7 +23,7 @@ struct CacheEntry {
     static func write(
         _ layer: StepCache.Entry, key: String, created: Int64, platform: Platform, text: String, record: String?
     ) throws(OCIError) -> (manifest: [UInt8], config: [UInt8]) {
-        let time = CalendarDate.text(created)
+        let time = UTCDate(secondsSince1970: created).rfc3339
         var container = ContainerConfig()
         if let record { container.labels[Self.record] = record }
         let config = ImageConfig(

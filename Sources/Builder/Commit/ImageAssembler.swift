@@ -1,6 +1,7 @@
 import OCI
 import Registry
 import Sandbox
+import Text
 
 /// Puts configuration and manifest together from what the target stage came to.
 struct ImageAssembler {
@@ -24,7 +25,7 @@ struct ImageAssembler {
     private func history(on base: BaseImage?) -> [History] {
         var history = stage.history
         for index in history.indices.dropFirst(base?.history.count ?? 0) {
-            history[index].created = CalendarDate.text(createdAt)
+            history[index].created = UTCDate(secondsSince1970: createdAt).rfc3339
         }
         guard request.isSingleLayer else { return history }
         let below = layers.count { if case .base = $0.origin { true } else { false } }
@@ -41,7 +42,7 @@ struct ImageAssembler {
             if own.matches(platform) { platform = own }
         }
         let config = ImageConfig(
-            platform: platform, created: CalendarDate.text(createdAt), author: stage.state.author,
+            platform: platform, created: UTCDate(secondsSince1970: createdAt).rfc3339, author: stage.state.author,
             config: container, rootfs: RootFS(diffIDs: layers.map(\.diffID)), history: history(on: base))
         let configBytes = try CanonicalJSON.encode(config)
         var annotations = request.annotations

@@ -1,6 +1,7 @@
 import Diagnostics
 import Dockerfile
 import OCI
+import Text
 
 /// Applies the instructions of one stage, in order, to its state: values in, steps and values out.
 struct StagePlanner {
@@ -30,7 +31,7 @@ struct StagePlanner {
         self.state = state
         self.globalValue = globalValue
         self.origin = origin
-        created = CalendarDate.text(request.createdAt)
+        created = UTCDate(secondsSince1970: request.createdAt).rfc3339
         buildArguments = Dictionary(request.buildArguments) { _, last in last }
     }
 

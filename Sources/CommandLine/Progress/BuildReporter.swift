@@ -1,6 +1,7 @@
 import Agent
 import Builder
 import Glibc
+import Text
 
 /// Shows a build's progress in the form that was asked for.
 struct BuildReporter: Sendable {
@@ -52,5 +53,5 @@ struct BuildReporter: Sendable {
     }
 
     /// The time of day, as kaniko's logs have it.
-    static var now: String { CalendarTime(secondsSince1970: SystemClock().now).rfc3339 }
+    static var now: String { UTCDate(secondsSince1970: SystemClock().now).rfc3339 }
 }

@@ -1,3 +1,5 @@
+import Text
+
 /// Whose signatures are accepted on incoming commits.
 package struct SignatureTrust: Hashable, Sendable {
     /// An allowed-signers file (ssh-keygen(1), "ALLOWED SIGNERS").
@@ -79,7 +81,7 @@ struct SignatureVerifier {
         let armour = try directory.write(signature + [0x0a], to: "signature")
         // A copy: the file must be the one that the mirror's memory of verified commits is about.
         let signers = try directory.write(allowedSigners, to: "signers")
-        let moment = ["-Overify-time=\(CommitTime.compact(time))"]
+        let moment = ["-Overify-time=\(UTCDate(secondsSince1970: max(time, 0)).compact)"]
         let found = try ChildProgram.sshKeygen.run(
             ["-Y", "find-principals", "-f", signers, "-s", armour] + moment, environment: ["HOME=\(directory.path)"])
         let principals = String(decoding: found.output, as: UTF8.self).split(whereSeparator: \.isNewline).map(
@@ -128,31 +130,5 @@ struct SignatureVerifier {
             return .refused("gpg does not accept its signature (\(result.complaint))")
         }
         return .good(signer: signer)
-    }
-}
-
-/// Times as ssh-keygen takes them.
-enum CommitTime {
-    /// `YYYYMMDDHHMMSS` in UTC (the programs run with TZ=UTC); days from a civil date after Howard Hinnant's algorithm.
-    static func compact(_ seconds: Int64) -> String {
-        // Four digits of a year are what the format has.
-        let seconds = min(max(seconds, 0), 253_402_300_799)
-        let days = seconds / 86400
-        let rest = Int(seconds % 86400)
-        let z = Int(days) + 719_468
-        let era = z / 146_097
-        let dayOfEra = z - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shifted + 2) / 5 + 1
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        func digits(_ value: Int, _ count: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, count - text.count)) + text
-        }
-        return digits(year, 4) + digits(month, 2) + digits(day, 2) + digits(rest / 3600, 2) + digits(rest / 60 % 60, 2)
-            + digits(rest % 60, 2)
     }
 }

@@ -1,3 +1,5 @@
+import Text
+
 /// One tag, whose image may change.
 struct DigestOrder: TagOrder {
     let tag: String

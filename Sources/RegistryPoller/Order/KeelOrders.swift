@@ -1,3 +1,5 @@
+import Text
+
 /// How far Keel may go from the version in use.
 enum KeelLevel: String, Sendable, Hashable {
     case all, major, minor, patch

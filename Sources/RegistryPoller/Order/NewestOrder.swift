@@ -1,3 +1,5 @@
+import Text
+
 /// Images by when they were made, the newest first; or by a place in an order that is known to be right.
 struct NewestOrder: TagOrder {
     private let dialect: PolicyDialect

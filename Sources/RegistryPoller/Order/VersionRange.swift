@@ -1,3 +1,5 @@
+import Text
+
 /// A range of versions in Masterminds' grammar.
 ///
 ///     range      := group *("||" group)                     any of the groups

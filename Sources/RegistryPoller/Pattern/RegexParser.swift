@@ -1,3 +1,5 @@
+import Text
+
 /// Reads RE2's syntax as Go's `regexp` does (flags `syntax.Perl`), and refuses what it refuses.
 ///
 /// https://github.com/google/re2/wiki/Syntax, https://pkg.go.dev/regexp/syntax

@@ -1,3 +1,5 @@
+import Text
+
 /// A regular expression in RE2's syntax, as Flux, Argo CD and Keel take it, matched in linear time.
 ///
 /// No library of Debian's fits: RE2 has no C interface, and a backtracking one (PCRE2, Swift's own) means other things by

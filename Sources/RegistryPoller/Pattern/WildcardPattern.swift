@@ -1,3 +1,5 @@
+import Text
+
 /// A pattern of Go's `path.Match`, as Argo CD Image Updater's `ignore-tags` has it: `*` and `?` stand for what is no
 /// slash, `[a-z]` and `[^a-z]` for one character, `\` takes the meaning away.
 ///

@@ -1,3 +1,5 @@
+import Text
+
 /// Which of a repository's tags to run: filters, what is looked at, and an order.
 ///
 /// | text | tags | order |
@@ -148,15 +150,4 @@ extension PolicySpecification {
             )
         }
     }
-}
-
-/// Foreign text for a message: no control characters, not endless.
-func printable(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars.prefix(100) {
-        result.unicodeScalars.append(
-            scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
-                ? "\u{FFFD}" : scalar)
-    }
-    return text.unicodeScalars.count > 100 ? result + "…" : result
 }

@@ -1,3 +1,5 @@
+import Text
+
 /// What a user wrote of a policy, wherever it stood: flags, annotations, an `ImagePolicy` object.
 package struct PolicySpecification: Sendable, Hashable {
     package enum Order: Sendable, Hashable {

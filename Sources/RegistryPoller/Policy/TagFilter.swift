@@ -1,3 +1,5 @@
+import Text
+
 /// One thing that a tag has to pass.
 enum TagFilter: Hashable, Sendable {
     case glob(GlobPattern)

@@ -1,5 +1,6 @@
 import Blocking
 import Synchronization
+import Text
 
 /// How one kind of policy looks at texts: each gets a key or a reason why not, and keys have an order.
 protocol TagOrder {

@@ -1,5 +1,6 @@
 import OCI
 import Registry
+import Text
 
 /// What is to be known of an image, whatever tags it has. It never changes for a digest.
 struct ImageFacts: Sendable, Hashable {
@@ -38,7 +39,7 @@ struct ImageFacts: Sendable, Hashable {
         }
         // Slipway's own images say in their annotations what their configuration says.
         if wanted.isEmpty, facts.annotations[Annotation.contentKey] != nil,
-            let created = facts.annotations[Annotation.created].flatMap(CreationTime.seconds)
+            let created = facts.annotations[Annotation.created].flatMap(UTCDate.seconds(rfc3339:))
         {
             facts.created = created
             return facts
@@ -50,7 +51,7 @@ struct ImageFacts: Sendable, Hashable {
         } catch {
             throw RegistryError(.invalidContent, error.summary, cause: error.cause)
         }
-        facts.created = config.created.flatMap(CreationTime.seconds)
+        facts.created = config.created.flatMap(UTCDate.seconds(rfc3339:))
         facts.platforms = [config.platform]
         // A configuration that names no platform runs anywhere, as far as anybody can tell.
         if !config.os.isEmpty, let missing = wanted.first(where: { !config.platform.matches($0) }) {

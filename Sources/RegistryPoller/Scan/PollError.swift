@@ -1,6 +1,7 @@
 import Diagnostics
 import OCI
 import Registry
+import Text
 
 /// Why a repository could not be scanned. There is no partial inventory: a tag that is missing from it would be taken
 /// for one that does not exist.

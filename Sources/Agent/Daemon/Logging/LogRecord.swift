@@ -1,4 +1,5 @@
 package import Logging
+import Text
 
 /// One line of the log before it is written: when, how bad, a constant message, and the rest by keys.
 package struct LogRecord: Sendable {
@@ -39,6 +40,6 @@ package struct LogRecord: Sendable {
         let rest = ((milliseconds % 1000) + 1000) % 1000
         let seconds = (milliseconds - rest) / 1000
         let digits = String(1000 + rest).dropFirst()
-        return CalendarTime(secondsSince1970: seconds).rfc3339.dropLast() + ".\(digits)Z"
+        return UTCDate(secondsSince1970: seconds).rfc3339.dropLast() + ".\(digits)Z"
     }
 }

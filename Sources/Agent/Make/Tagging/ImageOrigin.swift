@@ -1,5 +1,6 @@
 import OCI
 import RegistryPoller
+import Text
 
 /// Where a pipeline's images come from, to tell its own from others and newer from older ones.
 package struct ImageOrigin: Sendable {
@@ -33,7 +34,7 @@ package struct ImageOrigin: Sendable {
             let revision = annotations[Annotation.revision], history.position(revision) == nil,
             let other = annotations[Annotation.created], let created
         else { return false }
-        // Both are the times of commits, in UTC, and written by `CalendarTime.rfc3339`: as wide as each other.
+        // Both are the times of commits, in UTC, and written by `UTCDate.rfc3339`: as wide as each other.
         return other > created
     }
 

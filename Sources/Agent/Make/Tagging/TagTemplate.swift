@@ -1,3 +1,5 @@
+import Text
+
 /// The text of a tag with fields in braces, as `tags:` of a build declares it: `{branch}-{commit.short}`.
 ///
 /// | field | value |
@@ -95,8 +97,8 @@ package struct TagTemplate: Hashable, Sendable {
             case .branch: text = Self.sanitized(values.branch)
             case .commit: text = values.commit
             case .shortCommit: text = String(values.commit.prefix(7))
-            case .commitTime: text = CalendarTime(secondsSince1970: values.commitTime).compact
-            case .commitDate: text = String(CalendarTime(secondsSince1970: values.commitTime).compact.prefix(8))
+            case .commitTime: text = UTCDate(secondsSince1970: values.commitTime).compact
+            case .commitDate: text = String(UTCDate(secondsSince1970: values.commitTime).compact.prefix(8))
             case .buildNumber:
                 after = ""
                 continue

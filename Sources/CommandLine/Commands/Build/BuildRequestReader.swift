@@ -4,6 +4,7 @@ import Builder
 import Glibc
 import OCI
 import Synchronization
+import Text
 
 /// From the options of `slipway build` and an opened context to what is asked of the builder.
 struct BuildRequestReader {
@@ -22,7 +23,7 @@ struct BuildRequestReader {
             request.isReproducible = isReproducible
             request.annotations[Annotation.revision] = revision.commit
             request.annotations[Annotation.source] = revision.repository
-            request.annotations[Annotation.created] = CalendarTime(secondsSince1970: revision.time).rfc3339
+            request.annotations[Annotation.created] = UTCDate(secondsSince1970: revision.time).rfc3339
         } else if isReproducible {
             request.date(by: 0)
         }

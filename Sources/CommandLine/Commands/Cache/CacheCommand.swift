@@ -4,6 +4,7 @@ import Builder
 import Glibc
 import OCI
 import Registry
+import Text
 import YAML
 
 /// `slipway cache`: what builds keep on this machine.
@@ -74,7 +75,7 @@ package struct CacheListCommand: AsyncParsableCommand {
             let rows = items.map {
                 Row(
                     kind: $0.kind, name: $0.name, size: $0.size,
-                    lastUsed: CalendarTime(secondsSince1970: $0.used).rfc3339, inUse: $0.isInUse)
+                    lastUsed: UTCDate(secondsSince1970: $0.used).rfc3339, inUse: $0.isInUse)
             }
             Console().result(
                 String(decoding: try CanonicalJSON.encode(Result(items: rows, size: total)), as: UTF8.self))

@@ -2,6 +2,7 @@ import Agent
 import ArgumentParser
 import Glibc
 import RegistryPoller
+import Text
 
 /// Tags on standard input: one a line, optionally a tab and an RFC 3339 time. Blank lines are passed over.
 struct TagLines: ~Copyable {
@@ -113,7 +114,7 @@ struct TagLines: ~Copyable {
             tags.append(tag)
             return
         }
-        guard let created = CreationTime.seconds(rfc3339: text) else {
+        guard let created = UTCDate.seconds(rfc3339: text) else {
             throw ValidationError(
                 "line \(number) of standard input: '\(text.prefix(40))' is no RFC 3339 time such as 2024-05-01T10:00:00Z"
             )

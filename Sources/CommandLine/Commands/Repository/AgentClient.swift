@@ -4,6 +4,7 @@ import Glibc
 import HTTP
 import OCI
 import Synchronization
+import Text
 
 /// The agent that runs on a state directory, asked by way of its socket.
 struct AgentClient: Sendable {
@@ -69,12 +70,12 @@ struct AgentClient: Sendable {
 
     /// What a repository's last cycle did and decided.
     func lastCycle(of repository: String) async throws(ControlError) -> CycleReport {
-        try await get("repositories/\(PercentCoding.encode(repository))/cycle", timeout: 30)
+        try await get("repositories/\(PercentEncoding.encode(repository))/cycle", timeout: 30)
     }
 
     func builds(of repository: String, limit: Int) async throws(ControlError) -> [BuildRecord] {
         let list: BuildListing = try await get(
-            "repositories/\(PercentCoding.encode(repository))/builds?limit=\(limit)", timeout: 30)
+            "repositories/\(PercentEncoding.encode(repository))/builds?limit=\(limit)", timeout: 30)
         return list.builds
     }
 
@@ -93,14 +94,14 @@ struct AgentClient: Sendable {
     func edit(_ request: EditRequest) async throws(ControlError) -> EditAnswer { try await post("edits", request) }
 
     func workloads(of repository: String) async throws(ControlError) -> WorkloadListing {
-        try await get("repositories/\(PercentCoding.encode(repository))/workloads", timeout: Self.patience)
+        try await get("repositories/\(PercentEncoding.encode(repository))/workloads", timeout: Self.patience)
     }
 
     func images(of repository: String, _ filter: WorkloadFilter) async throws(ControlError) -> ImageListing {
         let parameters = [("workload", filter.workload), ("namespace", filter.namespace)]
-            .compactMap { name, value in value.map { "\(name)=\(PercentCoding.encode($0))" } }
+            .compactMap { name, value in value.map { "\(name)=\(PercentEncoding.encode($0))" } }
         return try await get(
-            "repositories/\(PercentCoding.encode(repository))/images?\(parameters.joined(separator: "&"))",
+            "repositories/\(PercentEncoding.encode(repository))/images?\(parameters.joined(separator: "&"))",
             timeout: Self.patience)
     }
 

@@ -2,6 +2,7 @@ import Agent
 package import ArgumentParser
 import Diagnostics
 import OCI
+import Text
 
 /// `slipway status`: how a running agent is doing.
 package struct StatusCommand: AsyncParsableCommand {
@@ -93,5 +94,5 @@ struct StatusTable {
         return line.count > limit ? line.prefix(limit - 1) + "…" : line
     }
 
-    static func time(_ seconds: Int64?) -> String { seconds.map { CalendarTime(secondsSince1970: $0).rfc3339 } ?? "-" }
+    static func time(_ seconds: Int64?) -> String { seconds.map { UTCDate(secondsSince1970: $0).rfc3339 } ?? "-" }
 }

@@ -4,6 +4,7 @@ import Diagnostics
 import ManifestUpdater
 import OCI
 import RegistryPoller
+import Text
 
 /// `slipway images`: `fluxctl list-images`.
 package struct ImagesCommand: AsyncParsableCommand {
@@ -102,11 +103,11 @@ package struct ImagesCommand: AsyncParsableCommand {
             if isCurrent { isFound = true }
             guard limit == 0 || index < limit || isCurrent else { continue }
             if limit > 0, index > limit { lines.append(["", "", ": (\(index - limit) image(s) omitted)", ""]) }
-            let created = image.created.flatMap { CreationTime.seconds(rfc3339: $0) }
+            let created = image.created.flatMap { UTCDate.seconds(rfc3339: $0) }
             lines.append(
                 [
                     "", "", "\(sign) \(image.tag)",
-                    created.map { CalendarTime(secondsSince1970: $0).rfc822 } ?? "",
+                    created.map { UTCDate(secondsSince1970: $0).rfc822 } ?? "",
                 ])
         }
         if !isFound { lines.append(["", "", "'-> \(current.tag ?? "(untagged)")", "?"]) }
