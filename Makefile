@@ -13,7 +13,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 TESTFLAGS ?=
 TEST := scripts/run-tests.sh $(SWIFT) test --skip-build --no-parallel
 
-.PHONY: help demo build test test-fast lint format bench fuzz image clean
+.PHONY: help demo build test test-fast lint format bench fuzz image screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -58,6 +58,11 @@ image: ## Slipway's own image, built by Slipway, as an OCI layout in out/image
 	@scripts/install-deps.sh
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@SLIPWAY_BINARY="$(BINARY)" scripts/image.sh
+
+screenshots: ## pictures of the agent's pages, in out/screenshots
+	@scripts/install-deps.sh --test
+	$(SWIFT) build $(RELEASE_FLAGS)
+	@SLIPWAY_BINARY="$(BINARY)" scripts/screenshots.sh
 
 clean: ## removes what was built
 	rm -rf .build .build-venv Fuzz/.build out

@@ -76,6 +76,7 @@ if [ "$mode" = test ]; then
     need_program binutils nm
     need_program openssl openssl
     need_program jq jq
+    need_program chromium chromium
     need_program python3 python3
     # Programs that go by times, in images of the tests. Debian's own Python: its files make an image.
     need_program ninja-build ninja

@@ -12,15 +12,15 @@ struct AgentAPI: Sendable {
         do throws(ControlError) {
             try await perform(try route(of: request), request, response)
         } catch {
-            response.fail(error)
+            if request.isForPage { await Pages(control: control).fail(error, response) } else { response.fail(error) }
         }
     }
 
     private func route(of request: ServerRequest) throws(ControlError) -> Route {
-        guard let route = Route(request.path) else {
+        guard let path = request.path, let route = Route(path) else {
             throw ControlError(
                 .notFound, "there is nothing at this address",
-                hint: "there are /healthz, /readyz, /metrics and /api/v1/…: docs/agent.md lists them")
+                hint: "there are /, /healthz, /readyz, /metrics and /api/v1/…: docs/agent.md lists them")
         }
         guard isTrusting || route.isReading else {
             throw ControlError(
@@ -38,6 +38,8 @@ struct AgentAPI: Sendable {
         _ route: Route, _ request: ServerRequest, _ response: Response
     ) async throws(ControlError) {
         switch route {
+        case .page(let page): try await Pages(control: control).answer(page, request, response)
+        case .asset(let asset): response.send(asset)
         case .alive: response.send(text: "ok\n")
         case .ready:
             let readiness = control.readiness

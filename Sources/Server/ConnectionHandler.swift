@@ -92,7 +92,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             if let length { headers.add(name: "Content-Length", value: String(length)) }
             headers.add(name: "X-Content-Type-Options", value: "nosniff")
             headers.add(name: "Cache-Control", value: "no-store")
-            for (name, value) in extra { headers.add(name: name, value: value) }
+            for (name, value) in extra { headers.replaceOrAdd(name: name, value: value) }
             // HTTP/1.0 has no chunks: the end of a stream is that of its connection.
             closes = !head.isKeepAlive || length == nil && head.version == .http1_0
             if closes { headers.add(name: "Connection", value: "close") }

@@ -36,6 +36,11 @@ struct Response: Sendable {
         send(status, type: "application/json", Self.line(value))
     }
 
+    /// A file whose name changes with its content.
+    func send(_ asset: Asset) {
+        send(.ok, type: asset.type, asset.bytes, extra: [("Cache-Control", "public, max-age=31536000, immutable")])
+    }
+
     func fail(_ error: ControlError) { send(error.code.status, json: ErrorDocument(error)) }
 
     /// Begins a stream of JSON values, one a line.

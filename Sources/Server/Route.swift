@@ -6,15 +6,22 @@ enum Route: Sendable, Equatable {
         repository: String)
     case build(id: String), log(build: String)
     case sync, plan, retry, edits
+    case page(PageRoute), asset(Asset)
 
     init?(_ path: [String]) {
+        if let page = PageRoute(path) {
+            self = .page(page)
+            return
+        }
         switch path.count {
         case 1:
             switch path[0] {
             case "healthz": self = .alive
             case "readyz": self = .ready
             case "metrics": self = .metrics
-            default: return nil
+            default:
+                guard let asset = Asset.named(path[0]) else { return nil }
+                self = .asset(asset)
             }
         case 3...5 where path[0] == "api" && path[1] == "v1": self.init(api: Array(path[2...]))
         default: return nil
@@ -42,7 +49,9 @@ enum Route: Sendable, Equatable {
     /// Whether it only tells what is known; others make the agent work.
     var isReading: Bool {
         switch self {
-        case .alive, .ready, .metrics, .status, .repositories, .cycle, .builds, .build, .log: true
+        case .alive, .ready, .metrics, .status, .repositories, .cycle, .builds, .build, .log, .page,
+            .asset:
+            true
         case .workloads, .images, .sync, .plan, .retry, .edits: false
         }
     }

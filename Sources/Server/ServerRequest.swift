@@ -5,25 +5,33 @@ import Text
 /// A request that arrived as a whole.
 struct ServerRequest: Sendable {
     let method: HTTPMethod
-    /// The parts of the path, decoded; empty where one cannot be.
-    let path: [String]
+    /// The parts of the path, decoded; `nil` where one cannot be.
+    let path: [String]?
     let query: [String: String]
     let body: [UInt8]
+    /// Whether a person looks at the answer: a browser asks so, and programs that say nothing else get what they always got.
+    let isForPage: Bool
 
     init(_ head: HTTPRequestHead, body: [UInt8]) {
         method = head.method
+        isForPage = head.headers["Accept"].contains { $0.lowercased().contains("text/html") }
         self.body = body
         let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let names = (parts.first ?? "").split(separator: "/", omittingEmptySubsequences: true)
         let decoded = names.compactMap { PercentEncoding.decode($0) }
-        path = decoded.count == names.count ? decoded : []
+        path = decoded.count == names.count ? decoded : nil
         var query: [String: String] = [:]
         for pair in parts.count > 1 ? parts[1].split(separator: "&") : [] {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = sides.first.flatMap({ PercentEncoding.decode($0) }) else { continue }
-            query[name] = sides.count > 1 ? PercentEncoding.decode(sides[1]) ?? "" : ""
+            query[name] = sides.count > 1 ? Self.formDecoded(sides[1]) : ""
         }
         self.query = query
+    }
+
+    /// A form's field has `+` where a space was.
+    private static func formDecoded(_ text: Substring) -> String {
+        PercentEncoding.decode(text.map { $0 == "+" ? "%20" : String($0) }.joined()) ?? ""
     }
 
     /// A parameter that is a number.

@@ -10,6 +10,10 @@ final class FakeAgent: AgentControl {
         var finished: [String] = []
         var cycle: Cycle = { (_, _) throws(ControlError) in }
         var failure: ControlError?
+        var repositories = [RepositoryStatus(FakeAgent.shop, since: 100)]
+        var builds: [BuildRecord] = []
+        var log: [UInt8] = []
+        var report: CycleReport?
     }
 
     private let state = Mutex(State())
@@ -19,6 +23,11 @@ final class FakeAgent: AgentControl {
     var finished: [String] { state.withLock(\.finished) }
 
     func onCycle(_ body: @escaping Cycle) { state.withLock { $0.cycle = body } }
+    func show(_ repositories: [RepositoryStatus]) { state.withLock { $0.repositories = repositories } }
+    func show(_ builds: [BuildRecord], log: String) {
+        state.withLock { ($0.builds, $0.log) = (builds, Array(log.utf8)) }
+    }
+    func show(_ report: CycleReport) { state.withLock { $0.report = report } }
     func fail(with error: ControlError) { state.withLock { $0.failure = error } }
 
     private func note(_ text: String) throws(ControlError) {
@@ -43,27 +52,30 @@ final class FakeAgent: AgentControl {
 
     func overview() async -> AgentOverview {
         AgentOverview(
-            repositories: [RepositoryStatus(Self.shop, since: 100)],
+            repositories: state.withLock(\.repositories),
             queue: [AgentOverview.Build(repository: "shop", pipeline: "web", state: .running, since: 90)], failures: [])
     }
 
     func lastCycle(of repository: String) async throws(ControlError) -> CycleReport {
         try note("cycle \(repository)")
-        return CycleReport(repository: repository, url: "u", branch: "main")
+        return state.withLock(\.report) ?? CycleReport(repository: repository, url: "u", branch: "main")
     }
 
     func builds(of repository: String, limit: Int, olderThan older: BuildID?) async throws(ControlError)
         -> [BuildRecord]
     {
         try note("builds \(repository) \(limit) \(older?.description ?? "-")")
-        return []
+        return state.withLock(\.builds)
     }
 
     func build(_ id: BuildID) async throws(ControlError) -> BuildRecord {
+        if let build = state.withLock({ $0.builds.first { $0.id == id } }) { return build }
         throw ControlError(.unknownBuild, "history has no build \(id)")
     }
 
     func log(of id: BuildID, from start: Int) async throws(ControlError) -> LogPart {
+        let log = state.withLock(\.log)
+        if start <= log.count { return LogPart(text: Array(log[start...]), start: start, hasMore: false) }
         throw ControlError(.unknownBuild, "history has no build \(id)")
     }
 

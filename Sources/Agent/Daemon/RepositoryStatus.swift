@@ -22,6 +22,8 @@ package struct RepositoryStatus: Codable, Sendable {
     /// When the last cycle ended, and the last one without failure.
     package var lastCycle: Int64?
     package var lastSuccess: Int64?
+    /// The commit that the last cycle worked on.
+    package var head: String?
     /// When it is looked at next; `nil` while a cycle is under way.
     package var nextAttempt: Int64?
     /// The newest commit of the agent's.
@@ -49,6 +51,7 @@ package struct RepositoryStatus: Codable, Sendable {
         lastCycle = now
         if report.failures.isEmpty { lastSuccess = now }
         url = report.url
+        head = report.revision ?? head
         if let commit = report.commits.last { lastCommit = commit }
         record(report.images)
         let known = failures

@@ -85,7 +85,7 @@ package struct BuildRecord: Sendable, Equatable, Codable {
 
     static let listLimit = 1_000
 
-    init(id: BuildID, _ description: Description, queuedAt: Int64, owner: String?) {
+    package init(id: BuildID, _ description: Description, queuedAt: Int64, owner: String?) {
         self.id = id
         self.description = description
         self.queuedAt = queuedAt

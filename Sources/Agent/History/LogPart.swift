@@ -11,6 +11,12 @@ package struct LogPart: Sendable, Equatable {
     /// Whether more may be there, or may come: `false` at the end of a build that is over.
     package let hasMore: Bool
 
+    package init(text: [UInt8], start: Int, hasMore: Bool) {
+        self.text = text
+        self.start = start
+        self.hasMore = hasMore
+    }
+
     /// Reads a piece from `start`, or nothing where the log has no whole line there.
     init(path: String, from start: Int, limit: Int, isOver: Bool) {
         var bytes: [UInt8] = []

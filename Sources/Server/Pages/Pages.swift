@@ -1,0 +1,81 @@
+import Agent
+import Glibc
+import NIOHTTP1
+
+/// The pages: each is made of what the agent tells at that moment, and nothing is kept between two requests.
+struct Pages: Sendable {
+    let control: any AgentControl
+    /// Seconds since 1970.
+    var now: @Sendable () -> Int64 = { Int64(time(nil)) }
+
+    /// Foreign text is escaped where pages are made; this holds if that should ever fail.
+    private static let headers = [
+        (
+            "Content-Security-Policy",
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+                + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+        ("Referrer-Policy", "same-origin"),
+    ]
+
+    func answer(_ page: PageRoute, _ request: ServerRequest, _ response: Response) async throws(ControlError) {
+        let clock = PageClock(now: now())
+        let overview = await control.overview()
+        let document =
+            switch page {
+            case .fleet: FleetPage(overview: overview, clock: clock, request: request).document()
+            case .repository(let name): try await repository(name, overview, clock)
+            case .build(let id): try await build(id, overview, clock, request)
+            }
+        response.send(.ok, type: Self.type, document.bytes, extra: Self.headers)
+    }
+
+    /// Tells an error as a page.
+    func fail(_ error: ControlError, _ response: Response) async {
+        let page = ProblemPage(overview: await control.overview(), error: error, clock: PageClock(now: now()))
+        response.send(error.code.status, type: Self.type, page.document().bytes, extra: Self.headers)
+    }
+
+    private static let type = "text/html; charset=utf-8"
+
+    private func repository(
+        _ name: String, _ overview: AgentOverview, _ clock: PageClock
+    ) async throws(ControlError) -> HTMLDocument {
+        guard let status = overview.repositories.first(where: { $0.repository == name }) else {
+            // Throws with the names that there are.
+            _ = try overview.only(name)
+            throw ControlError(.unknownRepository, "the agent watches no repository '\(name)'")
+        }
+        let builds = try await control.builds(of: name, limit: 50, olderThan: nil)
+        let report: CycleReport?
+        // Before the first cycle there is none.
+        do throws(ControlError) { report = try await control.lastCycle(of: name) } catch { report = nil }
+        return RepositoryPage(overview: overview, status: status, builds: builds, report: report, clock: clock)
+            .document()
+    }
+
+    private func build(
+        _ text: String, _ overview: AgentOverview, _ clock: PageClock, _ request: ServerRequest
+    ) async throws(ControlError) -> HTMLDocument {
+        guard let id = BuildID(text) else {
+            throw ControlError(.unknownBuild, "'\(text)' is not the name of a build")
+        }
+        let record = try await control.build(id)
+        let (bytes, isComplete) = try await log(of: id)
+        let view = BuildLogView(id: id, text: bytes, window: BuildLogView.Window(request), isComplete: isComplete)
+        return BuildPage(overview: overview, build: record, log: view, clock: clock).document()
+    }
+
+    /// A log is a few megabytes at most; more than that is told, not shown.
+    private static let logLimit = 16 << 20
+
+    private func log(of id: BuildID) async throws(ControlError) -> (bytes: [UInt8], isComplete: Bool) {
+        var bytes: [UInt8] = []
+        while bytes.count < Self.logLimit {
+            let part = try await control.log(of: id, from: bytes.count)
+            bytes += part.text
+            if part.text.isEmpty { return (bytes, true) }
+        }
+        return (bytes, false)
+    }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Agent
+
+/// The pages in a real browser: foreign text runs nothing, and the browser has nothing to complain about.
+@Suite(.tags(.integration), .thorough) struct BrowserTests {
+    private static let text =
+        "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">javascript:alert(1)"
+
+    @Test(.timeLimit(.minutes(3))) func `pages in Chromium`() async throws {
+        let bench = try await PageBench()
+        let text = Self.text
+        bench.agent.show([
+            PageFixtures.status("shop", .held) { status in
+                status.branch = text
+                status.holds = [CycleReport.Decision(subject: text, reason: text, isHold: true)]
+                status.lastCommit = CycleReport.Published(commit: "0123456789", message: text, branch: text)
+            }
+        ])
+        let build = try PageFixtures.build(1, .succeeded, reason: text) { build in
+            build.description.names = [text]
+            build.steps = [
+                BuildRecord.Step(stage: text, index: 1, count: 1, text: text, startedAt: 1_700_000_000, seconds: 1)
+            ]
+        }
+        bench.agent.show([build], log: "\(text)\n")
+        for path in ["/", "/repositories/shop", "/builds/\(build.id)", "/nothing"] {
+            let seen = try await Self.look(at: bench.url + path)
+            #expect(seen.dom.contains("· Slipway</title>"), "\(path): \(seen.dom.prefix(300))")
+            #expect(!seen.dom.contains("taken</title>"), "\(path)")
+            #expect(path == "/nothing" || seen.dom.contains("&lt;script&gt;"), "\(path)")
+            #expect(seen.complaints == [], "\(path)")
+            // The script ran: times are counted from the server's moment on.
+            #expect(seen.dom.contains("<h1>"), "\(path)")
+        }
+        await bench.stop()
+    }
+
+    /// The document after its scripts ran, and what the console got.
+    private static func look(at url: String) async throws -> (dom: String, complaints: [Substring]) {
+        // The server under test shares this process: the wait must not take one of its threads.
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try browse(url) }) }
+        }
+    }
+
+    private static func browse(_ url: String) throws -> (dom: String, complaints: [Substring]) {
+        let profile = try TemporaryDirectory("chromium")
+        let result = try Shell.run([
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=\(profile.path)",
+            "--enable-logging=stderr", "--virtual-time-budget=2500", "--dump-dom", url,
+        ])
+        return (result.stdout, result.stderr.split(separator: "\n").filter { $0.contains(":CONSOLE") })
+    }
+}
