@@ -183,6 +183,26 @@ private struct Blob {
     }
 }
 
+@Suite(.tags(.unit)) struct StepOutputTests {
+    @Test func `the same output with colours and without`() {
+        let output = Array("\u{1B}[32mok\u{1B}[0m\rOK\nno end".utf8)
+        for (keepsColours, expected) in [(true, "OK"), (false, "OK")] {
+            let said = Mutex<[String]>([])
+            let lines = BuildProgress(keepsColours: keepsColours) { line in said.withLock { $0.append(line) } }
+            lines.handle(
+                .stepStarted(
+                    stage: "", index: 1, of: 1, text: "RUN printf '\u{1B}[31mx'", location: nil))
+            lines.handle(.stepOutput(.stdout, output))
+            lines.handle(.stepFinished(duration: .zero))
+            #expect(said.withLock { $0 } == ["  [1/1] RUN printf 'x'", "    | \(expected)", "    | no end"])
+        }
+        let said = Mutex<[String]>([])
+        let lines = BuildProgress(keepsColours: true) { line in said.withLock { $0.append(line) } }
+        lines.handle(.stepOutput(.stdout, Array("\u{1B}[31mred\n".utf8)))
+        #expect(said.withLock { $0 } == ["    | \u{1B}[31mred\u{1B}[0m"])
+    }
+}
+
 @Suite(.tags(.unit)) struct JSONProgressTests {
     private struct Line: Decodable, Equatable {
         var event: String

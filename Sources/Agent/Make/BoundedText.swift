@@ -1,3 +1,5 @@
+import Text
+
 /// Texts of others, for files and pages that are to stay small.
 enum BoundedText {
     /// The text, or its beginning and more of its end: a failed step's output ends with what went wrong.
@@ -10,13 +12,13 @@ enum BoundedText {
         return "\(head) … \(tail)"
     }
 
-    /// A line that a step may have written: what would steer a terminal becomes a replacement character.
+    /// A line that a step may have written: without escape sequences, and with a replacement character for other controls.
     ///
     /// - Parameter limit: in bytes of UTF-8; what is longer is cut, with a sign for it.
     static func line(_ text: some StringProtocol, limit: Int) -> String {
         var result = String.UnicodeScalarView()
         var size = 0
-        for scalar in text.unicodeScalars {
+        for scalar in String(text).withoutEscapes.unicodeScalars {
             let shown = isControl(scalar) ? "\u{FFFD}" : scalar
             result.append(shown)
             size += UTF8.width(shown)
@@ -26,8 +28,9 @@ enum BoundedText {
     }
 
     /// What a step prints may hold anything, and so may instructions, names of files and images, and what a registry says: it
-    /// neither steers a terminal nor begins a line of its own.
+    /// neither steers a terminal nor begins a line of its own. Escape sequences are left out; other controls are seen.
     static func printable(_ text: String) -> String {
+        let text = text.withoutEscapes
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "\u{FFFD}" : scalar) }

@@ -1,5 +1,6 @@
 package import Builder
 import Synchronization
+import Text
 
 /// Turns the builder's events into plain lines: steps with their numbers and times, a RUN step's output below its step.
 package final class BuildProgress: Sendable {
@@ -7,7 +8,7 @@ package final class BuildProgress: Sendable {
     private struct Work {
         var step = ""
         var isOpen = false
-        var partial: [UInt8] = []
+        var line: TerminalLine
     }
 
     private struct State {
@@ -18,11 +19,22 @@ package final class BuildProgress: Sendable {
     }
 
     private let state = Mutex(State())
-    private let say: @Sendable (String) -> Void
+    private let keepsColours: Bool
+    /// Takes a line that is printable as it is.
+    private let put: @Sendable (String) -> Void
 
-    package init(say: @escaping @Sendable (String) -> Void) { self.say = { say(BoundedText.printable($0)) } }
+    /// - Parameter keepsColours: of what steps print, for a terminal.
+    package init(keepsColours: Bool = false, say: @escaping @Sendable (String) -> Void) {
+        self.keepsColours = keepsColours
+        put = say
+    }
 
-    /// The longest line of output that is shown whole.
+    /// Instructions, names and notes may hold anything.
+    private func say(_ line: String) { put(BoundedText.printable(line)) }
+
+    private var idle: Work { Work(line: TerminalLine(keepsColours: keepsColours, limit: Self.lineLimit)) }
+
+    /// The longest line of output that is shown as one.
     private static let lineLimit = 2_000
 
     package func handle(_ event: BuildEvent) { handle(event, in: "") }
@@ -35,7 +47,8 @@ package final class BuildProgress: Sendable {
             let shown = line.count > 1 ? "\(line[0]) …" : text
             let step = name.isEmpty ? "[\(index)/\(count)]" : "[\(name) \(index)/\(count)]"
             state.withLock { state in
-                state.works[stage, default: Work()].step = step
+                state.works[stage, default: idle].step = step
+                state.works[stage]?.line = idle.line
                 if state.works[stage]?.isOpen == false {
                     state.works[stage]?.isOpen = true
                     state.open += 1
@@ -79,37 +92,23 @@ package final class BuildProgress: Sendable {
 
     /// Output comes in pieces of any size; it is shown by lines.
     private func output(_ bytes: [UInt8], of stage: String) {
-        let lines = state.withLock { state -> [String] in
-            var partial = state.works[stage]?.partial ?? []
-            partial += bytes
-            var lines: [String] = []
-            var start = partial.startIndex
-            while let end = partial[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                lines.append(Self.text(partial[start..<end]))
-                start = end + 1
-            }
-            partial.removeSubrange(..<start)
-            if partial.count > Self.lineLimit {
-                lines.append(Self.text(partial[...]))
-                partial.removeAll()
-            }
-            state.works[stage, default: Work()].partial = partial
-            return lines
-        }
-        let label = lines.isEmpty ? "" : label(stage)
-        for line in lines { say("    \(label)| \(line)") }
+        let lines = state.withLock { state in state.works[stage, default: idle].line.take(bytes) }
+        put(lines, of: stage)
     }
 
+    /// Shows what a step printed last without ending the line.
     private func flush(_ stage: String) {
-        let rest = state.withLock { state -> [UInt8] in
-            defer { state.works[stage]?.partial.removeAll() }
-            return state.works[stage]?.partial ?? []
+        let rest = state.withLock { state -> [String] in
+            guard let line = state.works[stage]?.line, !line.isEmpty else { return [] }
+            return [state.works[stage]?.line.end()].compactMap { $0 }
         }
-        if !rest.isEmpty { say("    \(label(stage))| \(Self.text(rest[...]))") }
+        put(rest, of: stage)
     }
 
-    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
-        BoundedText.line(String(decoding: bytes, as: UTF8.self), limit: lineLimit)
+    private func put(_ lines: [String], of stage: String) {
+        guard !lines.isEmpty else { return }
+        let label = BoundedText.printable(label(stage))
+        for line in lines { put("    \(label)| \(line)") }
     }
 
     package static func size(_ bytes: Int64) -> String {

@@ -1,4 +1,5 @@
 import Synchronization
+import Text
 
 /// The last lines that a step printed, for the message when it fails. Bounded, whatever the step prints.
 final class OutputTail: Sendable {
@@ -14,9 +15,11 @@ final class OutputTail: Sendable {
         }
     }
 
+    /// As a terminal would show it, without colours.
     var text: String {
-        let kept = bytes.withLock { $0 }
-        let lines = kept.suffix(Self.byteLimit).split(separator: 0x0a, omittingEmptySubsequences: true)
-        return lines.suffix(Self.lineLimit).map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+        var line = TerminalLine()
+        var lines = line.take(Array(bytes.withLock { $0 }.suffix(Self.byteLimit)))
+        lines.append(line.end())
+        return lines.filter { !$0.isEmpty }.suffix(Self.lineLimit).joined(separator: "\n")
     }
 }

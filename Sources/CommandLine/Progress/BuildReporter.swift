@@ -24,7 +24,7 @@ struct BuildReporter: Sendable {
             let view = LiveProgress(showsTimes: options.timestamps, console)
             self.init(handle: view.handle, say: view.say, finish: view.finish)
         default:
-            let lines = BuildProgress(say: line)
+            let lines = BuildProgress(keepsColours: Self.showsColours, say: line)
             // Below 'info', only what the user may want to know.
             self.init(
                 handle: { event in
@@ -50,6 +50,12 @@ struct BuildReporter: Sendable {
         if options.verbosity > .info || options.format == .text { return .plain }
         let terminal = OutputOptions.environment("TERM") ?? "dumb"
         return isatty(STDERR_FILENO) != 0 && terminal != "dumb" ? .tty : .plain
+    }
+
+    /// Whether standard error is a terminal that shows colours. https://no-color.org
+    private static var showsColours: Bool {
+        isatty(STDERR_FILENO) != 0 && (OutputOptions.environment("TERM") ?? "dumb") != "dumb"
+            && OutputOptions.environment("NO_COLOR") == nil
     }
 
     /// The time of day, as kaniko's logs have it.

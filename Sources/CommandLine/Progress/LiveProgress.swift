@@ -4,6 +4,7 @@ import Dispatch
 import Glibc
 import OCI
 import Synchronization
+import Text
 
 /// A view on a terminal: what is done scrolls by, and below it the stages that are under way are redrawn in place, side by
 /// side, with their times and the last line that their step printed.
@@ -14,7 +15,7 @@ final class LiveProgress: Sendable {
         var started = ContinuousClock.now
         var isOpen = false
         var note = ""
-        var partial: [UInt8] = []
+        var line = TerminalLine(limit: 500)
         var lastLine = ""
     }
 
@@ -205,13 +206,9 @@ final class LiveProgress: Sendable {
 }
 
 extension LiveProgress.Work {
-    /// Keeps the last line that was printed.
+    /// Keeps the last line that was printed; of one that is not over, such as a progress bar, what it is by now.
     fileprivate mutating func take(_ bytes: [UInt8]) {
-        partial += bytes
-        while let end = partial.firstIndex(where: { $0 == 0x0a || $0 == 0x0d }) {
-            if end > partial.startIndex { lastLine = String(decoding: partial[..<end].prefix(500), as: UTF8.self) }
-            partial.removeSubrange(...end)
-        }
-        if partial.count > 4_000 { partial.removeAll() }
+        let lines = line.take(bytes)
+        if let last = line.isEmpty ? lines.last(where: { !$0.isEmpty }) : line.text { lastLine = last }
     }
 }

@@ -1,3 +1,5 @@
+import Text
+
 /// Text of steps for a terminal, which is not to be steered by what a step prints.
 enum TerminalText {
     /// For a line that stays: without escape sequences and control characters.
@@ -54,24 +56,11 @@ enum TerminalText {
     /// Without escape sequences (ECMA-48) and control characters; a tab is a blank.
     private static func plain(_ text: String) -> [Unicode.Scalar] {
         var result: [Unicode.Scalar] = []
-        var rest = text.unicodeScalars[...]
-        while let scalar = rest.popFirst() {
-            switch scalar.value {
-            case 0x1b:
-                switch rest.popFirst() {
-                case "[": while let next = rest.popFirst(), !(0x40...0x7e).contains(next.value) {}
-                case "]", "P", "X", "^", "_":
-                    while let next = rest.popFirst(), next.value != 0x07 {
-                        if next.value == 0x1b {
-                            _ = rest.popFirst()
-                            break
-                        }
-                    }
-                case let next? where (0x20...0x2f).contains(next.value): _ = rest.popFirst()
-                default: break
-                }
-            case 0x09: result.append(" ")
-            default: if !isControl(scalar) { result.append(scalar) }
+        for scalar in text.withoutEscapes.unicodeScalars {
+            if scalar == "\t" {
+                result.append(" ")
+            } else if !isControl(scalar) {
+                result.append(scalar)
             }
         }
         return result
