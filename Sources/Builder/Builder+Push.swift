@@ -86,16 +86,18 @@ extension Builder {
         var isWhole = false
         defer { meter.end(isDone: isWhole) }
         meter.begin()
-        var failure: RegistryError?
+        var failures = PullFailures()
         for candidate in registry.pullCandidates(location) {
             do throws(RegistryError) {
                 try await candidate.fetchBlob(descriptor, into: content, progress: meter.moved)
                 isWhole = true
                 return
-            } catch { if failure == nil { failure = error } }
+            } catch { failures.add(error) }
         }
         let summary = "cannot fetch the layer \(descriptor.digest) of \(location)"
-        if let failure { throw BuildError(failure.code == .cancelled ? .cancelled : .registry, summary, from: failure) }
+        if let failure = failures.error {
+            throw BuildError(failure.code == .cancelled ? .cancelled : .registry, summary, from: failure)
+        }
         throw BuildError(.registry, summary, cause: "no registry is known for it")
     }
 }

@@ -201,6 +201,11 @@ extension RemoteSession {
             error.code = .notFound
             error.summary = "there is no such repository, or these credentials may not see it"
             error.hint = "check the URL's spelling; private repositories answer the same without the right credentials"
+        } else if mentions("invalid content-type: 'application/octet-stream'", "invalid content-type: 'text/plain") {
+            error.summary = "the address gives files, but is not a git server"
+            error.hint =
+                "a repository that lies on a web server as files (git's dumb protocol) cannot be fetched: serve it by git "
+                + "http-backend or a git host; otherwise check the URL's path"
         } else if mentions("proxy") {
             error.code = mentions("authentication") ? .authentication : .network
             error.summary = "the proxy does not let us through"

@@ -22,6 +22,9 @@ package struct HTTPRequest: Sendable {
     /// Whether it matters who answers. `false` only to find out whether a server speaks TLS at all: neither is anything told to
     /// it, nor is its answer believed.
     package var verifiesServer = true
+    /// Takes an answer in any coding that libcurl knows (gzip, …) and hands it on decoded. For answers that come in a coding
+    /// unasked: all others are taken as they come, because their bytes are what a digest is of.
+    package var decodesAnswer = false
     /// Called with the number of the body's bytes that were handed to the connection so far.
     package var sent: (@Sendable (Int64) -> Void)?
 
@@ -56,6 +59,11 @@ package struct HTTPHead: Sendable {
     }
 
     package var isSuccess: Bool { (200...299).contains(status) }
+
+    /// Whether the body comes in a coding (RFC 9110 section 8.4), such as gzip.
+    package var isEncoded: Bool {
+        headers["Content-Encoding"].map { !$0.isEmpty && $0.lowercased() != "identity" } ?? false
+    }
 }
 
 package struct HTTPResponse: Sendable {

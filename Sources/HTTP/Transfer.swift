@@ -85,6 +85,7 @@ final class Transfer {
         set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_USERAGENT, configuration.userAgent)
+        if request.decodesAnswer { set(CURLOPT_ACCEPT_ENCODING, "") }
         set(CURLOPT_NOSIGNAL, 1)
         slipway_curl_close_sockets_on_exec(curl)
         set(CURLOPT_TCP_KEEPALIVE, 1)

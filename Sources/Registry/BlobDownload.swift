@@ -9,6 +9,9 @@ final class BlobDownload: BodyReceiver {
         var ingest: Ingest?
         var count: Int64 = 0
         var failure: RegistryError?
+        /// Whether the answer comes in a coding, which may be the blob itself or what a server on the way made of it.
+        var isEncoded = false
+        var wantsDecoding = false
     }
 
     private let descriptor: Descriptor
@@ -32,11 +35,16 @@ final class BlobDownload: BodyReceiver {
     /// Bytes that arrived.
     var count: Int64 { state.withLock { $0.count } }
 
+    /// Whether what came does not fit, and was in a coding: then it is asked for again, to be decoded.
+    var wantsDecoding: Bool { state.withLock { $0.wantsDecoding } }
+
     /// Why a transfer was stopped from here.
     var failure: RegistryError? { state.withLock { $0.failure } }
 
     func begin(_ head: HTTPHead) -> Bool {
         state.withLock { state in
+            state.isEncoded = head.isEncoded
+            state.failure = nil
             let continues =
                 head.status == 206 && head.headers["Content-Range"]?.hasPrefix("bytes \(state.count)-") == true
             guard !continues, state.count > 0 || head.status == 206 else { return true }
@@ -62,6 +70,7 @@ final class BlobDownload: BodyReceiver {
         let part = [UInt8](bytes)
         let count = state.withLock { state -> Int64? in
             guard Int64(part.count) <= descriptor.size - state.count else {
+                state.wantsDecoding = state.isEncoded
                 state.failure = RegistryError(
                     .digestMismatch, "the blob is longer than promised", place: place,
                     cause: "more than \(descriptor.size) bytes arrive")
@@ -85,6 +94,15 @@ final class BlobDownload: BodyReceiver {
     func checkIsWhole() throws(RegistryError) {
         let count = count
         guard count < descriptor.size else { return }
+        let isOtherContent = state.withLock { state in
+            state.wantsDecoding = state.isEncoded && !state.wantsDecoding
+            return state.wantsDecoding
+        }
+        if isOtherContent {
+            throw RegistryError(
+                .digestMismatch, "the blob comes in a coding that nobody asked for", place: place,
+                cause: "\(count) of \(descriptor.size) bytes")
+        }
         throw RegistryError(
             .unavailable, "the blob arrived incomplete", place: place,
             cause: "\(count) of \(descriptor.size) bytes", isTransient: true)

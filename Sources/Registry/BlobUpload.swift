@@ -1,9 +1,10 @@
 import HTTP
 import OCI
+import Synchronization
 
 /// The bytes of one blob on their way into an upload session.
 ///
-/// At first all at once (`PUT`). When the connection breaks, the registry is asked what it has and gets the rest in chunks
+/// At first all at once (`PUT`); where that is answered by 404, as a `PATCH` and a `PUT`. When the connection breaks, the registry is asked what it has and gets the rest in chunks
 /// (`PATCH`); likewise when a server before it refuses bodies of that size, or when chunks are configured. Where the session is
 /// lost, the caller begins a new one.
 struct BlobUpload: Sendable {
@@ -25,10 +26,18 @@ struct BlobUpload: Sendable {
         if let chunk = host.options.uploadChunk, descriptor.size > chunk {
             return try await chunks(&session, from: 0, chunk)
         }
+        if host.refusesWholeBlobs.withLock({ $0 }) { return try await chunks(&session, from: 0, .max) }
         do throws(RegistryError) {
             try await repository.finish(
                 session, descriptor.digest, place, body: .file(path: file, size: descriptor.size), progress)
         } catch {
+            // A session that was lost, or a registry that takes a blob by PATCH only.
+            if error.status == 404, descriptor.size > 0 {
+                var other = try await repository.open(place)
+                try await chunks(&other, from: 0, .max)
+                host.refusesWholeBlobs.withLock { $0 = true }
+                return
+            }
             if error.status == 413, descriptor.size > Self.smallChunk {
                 return try await chunks(&session, from: 0, Self.smallChunk)
             }
@@ -138,7 +147,15 @@ extension RemoteRepository {
         call.sent = progress
         call.stallTimeout = configuration.uploadTimeout
         let response = try await host.send(call)
-        guard response.status == 201 else { throw host.uploadFailure(response, place) }
+        guard response.head.isSuccess else { throw host.uploadFailure(response, place) }
+        // Some registries say 200, 202 or 204 where 201 is meant. Whether it is, is asked.
+        guard response.status != 201 else { return }
+        guard try await isThere(digest, scopes: push) else {
+            throw RegistryError(
+                .unavailable, "the blob was not accepted", place: place,
+                cause: "the registry answered \(response.status), and does not have the blob", status: response.status,
+                isTransient: true)
+        }
     }
 }
 

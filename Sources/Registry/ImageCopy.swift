@@ -87,18 +87,19 @@ package struct ImageCopy: Sendable {
     }
 
     private func find(_ source: ImageLocation) async throws(RegistryError) -> (any ImageRepository, RawManifest) {
-        var failure: RegistryError?
+        var failures = PullFailures()
         for candidate in registry.pullCandidates(source.repository) {
             do throws(RegistryError) {
                 if let found = try await candidate.manifest(tag: source.tag, digest: source.digest) {
                     return (candidate, found)
                 }
+                failures.add(missing: candidate.location)
             } catch {
                 if error.code == .cancelled { throw error }
-                failure = error
+                failures.add(error)
             }
         }
-        throw failure ?? RegistryError(.notFound, "there is no such image", place: "\(source.withDefaultTag)")
+        throw failures.error ?? RegistryError(.notFound, "there is no such image", place: "\(source.withDefaultTag)")
     }
 
     // MARK: Plan

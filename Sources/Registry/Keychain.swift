@@ -25,8 +25,14 @@ package enum Credentials: Sendable, Hashable {
 package struct Keychain: Sendable {
     private var given: [String: Credentials] = [:]
     private var text: String?
-    /// In order; of each list the first that exists.
-    private var files: [[String]] = []
+    private struct Place {
+        /// Of these, the first that exists.
+        var names: [String]
+        /// Nobody named it: it is looked for where everybody's is.
+        var isDefault = false
+    }
+
+    private var files: [Place] = []
     private var searchPath: String
     private var cloud: CloudKeychain?
     private var fallbacks: [String: Credentials] = [:]
@@ -52,10 +58,10 @@ package struct Keychain: Sendable {
         text = value("DOCKER_AUTH_CONFIG")
         if let folder = value("DOCKER_CONFIG") ?? value("HOME").map({ "\($0)/.docker" }) {
             // kaniko's jobs also name the file itself.
-            files.append(Self.candidates(folder))
+            files.append(Place(names: Self.candidates(folder), isDefault: value("DOCKER_CONFIG") == nil))
         }
         if let file = value("REGISTRY_AUTH_FILE") ?? value("XDG_RUNTIME_DIR").map({ "\($0)/containers/auth.json" }) {
-            files.append([file])
+            files.append(Place(names: [file], isDefault: value("REGISTRY_AUTH_FILE") == nil))
         }
         searchPath = value("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
         // A password is for one host, never for whichever is asked.
@@ -69,7 +75,7 @@ package struct Keychain: Sendable {
     /// A keychain of one more file (a mounted secret) or the directory of one, asked before the others.
     package init(file: String, then other: Keychain = .standard) {
         self = other
-        files.insert(Self.candidates(file), at: 0)
+        files.insert(Place(names: Self.candidates(file)), at: 0)
     }
 
     /// A file, or the names that it may have in a directory.
@@ -119,14 +125,15 @@ package struct Keychain: Sendable {
     private func configurations() throws(RegistryError) -> [DockerConfiguration] {
         var result: [DockerConfiguration] = []
         if let text { result.append(try DockerConfiguration(Array(text.utf8), place: "DOCKER_AUTH_CONFIG")) }
-        for names in files {
-            for file in names {
+        for place in files {
+            for file in place.names {
                 do {
                     guard let bytes = try SmallFile.read(file, limit: 1 << 20) else { continue }
                     result.append(try DockerConfiguration(bytes, place: file))
                 } catch {
                     // A directory is looked into by the names that follow.
                     if error.isDirectory { continue }
+                    if place.isDefault, error.isPermission { break }
                     if error.code == .io {
                         throw RegistryError(
                             .credentials, "the file of credentials cannot be read", place: file, cause: error.cause)
@@ -137,5 +144,13 @@ package struct Keychain: Sendable {
             }
         }
         return result
+    }
+
+    /// Files of credentials, or their directories, that are there by default and that this process may not read: registries are
+    /// asked without them.
+    package var unreadable: [String] {
+        files.filter(\.isDefault).compactMap { place in
+            place.names.first { access($0, R_OK) != 0 && errno == EACCES }
+        }
     }
 }

@@ -52,19 +52,20 @@ package struct RegistryAccess: Sendable {
     package func resolve(
         _ location: ImageLocation, platform: Platform, knowing store: ContentStore? = nil
     ) async throws(RegistryError) -> ResolvedImage? {
-        var failures: [RegistryError] = []
+        var failures = PullFailures()
         for repository in pullCandidates(location.repository) {
             do {
                 let image = try await repository.resolve(
                     tag: location.tag, digest: location.digest, platform, knowing: store)
                 if let image { return image }
+                failures.add(missing: repository.location)
             } catch {
                 if error.code == .cancelled || error.code == .platformMissing { throw error }
-                failures.append(error)
+                failures.add(error)
             }
         }
-        guard let failure = failures.last else { return nil }
-        throw failure
+        if let failure = failures.error { throw failure }
+        return nil
     }
 
     private func open(_ location: RepositoryLocation, isRead: Bool = false) -> any ImageRepository {

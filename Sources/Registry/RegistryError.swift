@@ -70,6 +70,9 @@ extension RegistryError {
     /// A directory was read as a file.
     var isDirectory: Bool { code == .io && cause == String(cString: strerror(EISDIR)) }
 
+    /// A file may not be read by this user.
+    var isPermission: Bool { code == .io && cause == String(cString: strerror(EACCES)) }
+
     /// A request to a registry's host, or to where that led, that got no answer.
     ///
     /// - Parameters:

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTP
+import Synchronization
 import Text
 
 extension RegistryHost {
@@ -41,12 +42,24 @@ extension RegistryHost {
         switch status {
         case 401:
             code = .unauthorized
-            hint = "log in, for example with 'docker login \(name)', or check the credentials in config.json"
+            hint =
+                hasPasswordWithNewline.withLock { $0 }
+                ? "the password for \(name) ends in a newline, which is sent as a part of it: write it without, for example "
+                    + "by printf '%s' instead of echo"
+                : "log in, for example with 'docker login \(name)', or check the credentials in config.json"
         case 403: code = .denied
-        case 413: code = .tooLarge
+        case 413:
+            code = .tooLarge
+            hint =
+                "a proxy in front of the registry may limit the size of requests: raise the limit (nginx: "
+                + "client_max_body_size 0), or send parts by 'uploadChunkMiB' for \(name) under 'registries'"
         case 429: code = .rateLimited
         case 408, 500...599: code = .unavailable
-        case 405, 415: code = .unsupported
+        case 405: code = .unsupported
+        case 415:
+            code = .unsupported
+            hint =
+                "\(name) does not take this media type: try the other --image-format (oci or docker), and --compression gzip"
         case 400 where words.contains("MANIFEST_BLOB_UNKNOWN"), 404 where words.contains("MANIFEST_BLOB_UNKNOWN"):
             code = .contentMissing
         case 404: code = .notFound

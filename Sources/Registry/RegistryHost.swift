@@ -27,6 +27,10 @@ actor RegistryHost {
     nonisolated let referrerLists = TaskQueues()
     /// Whether it did not take a blob while that was made.
     nonisolated let refusesStreams = Mutex(false)
+    /// Whether it took no blob in one request, but in a `PATCH` and a `PUT`.
+    nonisolated let refusesWholeBlobs = Mutex(false)
+    /// Whether a password that was used ends in a newline, which is a mistake more often than not.
+    nonisolated let hasPasswordWithNewline = Mutex(false)
     private nonisolated let pace: HostPace
     private nonisolated let slots: Slots
     private nonisolated let endpoint: RegistryEndpoint
@@ -68,6 +72,8 @@ actor RegistryHost {
         var scopes: [String]
         var limit = 1 << 20
         var stallTimeout: Int?
+        /// Whether an answer that comes in a coding is decoded.
+        var decodesAnswer = false
         var sent: (@Sendable (Int64) -> Void)?
         /// For messages.
         var place: String
@@ -96,6 +102,7 @@ actor RegistryHost {
         var request = HTTPRequest(
             call.method, target, headers: call.headers, body: call.body,
             stallTimeout: call.stallTimeout, sent: call.sent)
+        request.decodesAnswer = call.decodesAnswer
         var scopes = call.scopes
         var attempt = 1
         while true {
@@ -231,6 +238,9 @@ actor RegistryHost {
         if let known = found[call.repository], known.until > .now { return known.credentials }
         do {
             let credentials = try await keychain.credentials(host: name, path: call.repository)
+            if case .basic(_, let password) = credentials {
+                hasPasswordWithNewline.withLock { $0 = password.utf8.last == 0x0a }
+            }
             found[call.repository] = (credentials, .now + .seconds(300))
             return credentials
         } catch {

@@ -2,6 +2,7 @@ import Blocking
 package import ContentStore
 import HTTP
 package import OCI
+import Synchronization
 
 extension RemoteRepository {
     package func blob(_ descriptor: Descriptor, limit: Int) async throws(RegistryError) -> [UInt8] {
@@ -12,14 +13,20 @@ extension RemoteRepository {
                 cause: "\(descriptor.size) bytes where at most \(limit) are expected")
         }
         var call = call("GET", "blobs/\(descriptor.digest)", scopes: pull, place: place)
-        call.limit = Int(descriptor.size)
+        // A coding makes a small blob longer.
+        call.limit = Int(descriptor.size) + 1_024
         let request = call
         return try await host.retry.run { () async throws(RegistryError) in
-            let response = try await host.send(request)
+            var response = try await host.send(request)
             guard response.head.isSuccess else { throw host.failure(response, "the blob cannot be read", place) }
-            var hasher = DigestHasher(descriptor.digest.algorithm)
-            hasher.update(response.body)
-            let found = hasher.finalize()
+            var found = Self.digest(of: response, descriptor)
+            if found != descriptor.digest, response.head.isEncoded {
+                var decoding = request
+                decoding.decodesAnswer = true
+                response = try await host.send(decoding)
+                guard response.head.isSuccess else { throw host.failure(response, "the blob cannot be read", place) }
+                found = Self.digest(of: response, descriptor)
+            }
             guard found == descriptor.digest else {
                 throw RegistryError(
                     .digestMismatch, "the blob has the wrong content", place: place,
@@ -27,6 +34,12 @@ extension RemoteRepository {
             }
             return response.body
         }
+    }
+
+    private static func digest(of response: HTTPResponse, _ descriptor: Descriptor) -> Digest {
+        var hasher = DigestHasher(descriptor.digest.algorithm)
+        hasher.update(response.body)
+        return hasher.finalize()
     }
 
     package func fetchBlob(
@@ -53,7 +66,8 @@ extension RemoteRepository {
         // What arrived before the connection broke is kept: the next attempt asks for the rest.
         try await host.retry.run { () async throws(RegistryError) in
             var call = call("GET", "blobs/\(descriptor.digest)", scopes: pull, place: place)
-            let offset = download.count
+            call.decodesAnswer = download.wantsDecoding
+            let offset = call.decodesAnswer ? 0 : download.count
             if offset > 0 && offset < descriptor.size { call.headers["Range"] = "bytes=\(offset)-" }
             do throws(RegistryError) {
                 let response = try await host.send(call, into: download)
@@ -76,8 +90,42 @@ extension RemoteRepository {
         return try await host.retry.run { () async throws(RegistryError) in
             let response = try await host.send(call)
             if response.status == 404 { return false }
+            if response.head.refusesMethod { return try await beginsToSend(digest, scopes: scopes, place) }
             guard response.head.isSuccess else { throw host.failure(response, "the blob cannot be looked up", place) }
             return true
         }
     }
+
+    /// The same where the registry does not take `HEAD`: whether it would send the blob, of which no more is taken than how the
+    /// answer begins.
+    private func beginsToSend(
+        _ digest: Digest, scopes: [String], _ place: String
+    ) async throws(RegistryError) -> Bool {
+        var call = call("GET", "blobs/\(digest)", scopes: scopes, place: place)
+        call.headers["Range"] = "bytes=0-0"
+        let beginning = AnswerBeginning()
+        do throws(RegistryError) {
+            let response = try await host.send(call, into: beginning)
+            if response.status == 404 { return false }
+            guard response.head.isSuccess else { throw host.failure(response, "the blob cannot be looked up", place) }
+        } catch {
+            guard beginning.isThere else { throw error }
+        }
+        return true
+    }
+}
+
+/// Takes nothing of a body but that it comes.
+private final class AnswerBeginning: BodyReceiver {
+    private let state = Mutex(false)
+
+    var isThere: Bool { state.withLock { $0 } }
+
+    func begin(_ head: HTTPHead) -> Bool {
+        guard head.isSuccess else { return true }
+        state.withLock { $0 = true }
+        return false
+    }
+
+    func receive(_ bytes: UnsafeRawBufferPointer) -> Bool { true }
 }

@@ -115,6 +115,10 @@ extension RemoteRepository {
         switch response.status {
         case 201: return .mounted
         case 202: return .session(try UploadSession(response, host, place))
+        // Neither says whether the blob is there now.
+        case 200, 203...299:
+            if try await isThere(digest, scopes: push) { return .mounted }
+            return .session(try UploadSession(response, host, place))
         // Mounting is an economy: without the right to the source, the blob is uploaded.
         case 400...499 where response.status != 429: return .session(nil)
         default: throw host.failure(response, "the blob cannot be mounted from \(source)", place)
@@ -123,7 +127,8 @@ extension RemoteRepository {
 
     func open(_ place: String) async throws(RegistryError) -> UploadSession {
         let response = try await host.send(call("POST", "blobs/uploads/", scopes: push, place: place))
-        guard response.status == 202 else { throw host.failure(response, "the registry takes no upload", place) }
+        // 202, says the specification; some say 200, 201 or 204.
+        guard response.head.isSuccess else { throw host.failure(response, "the registry takes no upload", place) }
         guard let session = try UploadSession(response, host, place) else {
             throw RegistryError(.invalidContent, "the registry names no place for the upload", place: place)
         }

@@ -39,7 +39,12 @@ package struct RemoteRepository: ImageRepository {
         call.limit = Limits.manifest
         let request = call
         return try await host.retry.run { () async throws(RegistryError) in
-            let response = try await host.send(request)
+            var response = try await host.send(request)
+            if response.head.isSuccess, response.head.isEncoded, (try? document(response, selector, place)) == nil {
+                var decoding = request
+                decoding.decodesAnswer = true
+                response = try await host.send(decoding)
+            }
             if response.status == 404 { return nil }
             guard response.head.isSuccess else {
                 throw host.failure(response, "the manifest cannot be read", place)
@@ -51,11 +56,6 @@ package struct RemoteRepository: ImageRepository {
     private func document(
         _ response: HTTPResponse, _ selector: ManifestSelector, _ place: String
     ) throws(RegistryError) -> RawManifest {
-        if let coding = response.headers["Content-Encoding"]?.lowercased(), coding != "identity" {
-            throw RegistryError(
-                .invalidContent, "the manifest cannot be read", place: place,
-                cause: "it comes in the coding '\(coding.prefix(20))', which nobody asked for")
-        }
         var expected: Digest?
         switch selector {
         case .digest(let digest): expected = digest
@@ -78,11 +78,12 @@ package struct RemoteRepository: ImageRepository {
         let request = call
         let response = try await host.retry.run { () async throws(RegistryError) in
             let response = try await host.send(request)
-            guard response.head.isSuccess || response.status == 404 else {
+            guard response.head.isSuccess || response.status == 404 || response.head.refusesMethod else {
                 throw host.failure(response, "the tag cannot be looked up", place)
             }
             return response
         }
+        if response.head.refusesMethod { return try await manifest(.tag(tag))?.digest }
         if response.status == 404 { return nil }
         if let digest = response.headers["Docker-Content-Digest"].flatMap({ try? Digest($0) }) { return digest }
         // The header is optional: some registries make one read the manifest.
@@ -131,4 +132,9 @@ package struct RemoteRepository: ImageRepository {
             .invalidContent, "the tag is not valid", place: place,
             hint: "a tag has up to 128 letters, digits, '_', '.' and '-'")
     }
+}
+
+extension HTTPHead {
+    /// Whether the server does not know the method here, such as `HEAD`.
+    var refusesMethod: Bool { status == 405 || status == 501 }
 }

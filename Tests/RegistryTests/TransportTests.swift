@@ -174,8 +174,8 @@ import Testing
             error?.code == .unavailable && error?.summary.contains("too slow") == true, "\(String(describing: error))")
     }
 
-    /// gzip of zeros in the answer's coding: it is not unpacked, because nobody asked for it.
-    @Test func compressedAnswersAreNotUnpacked() async throws {
+    /// gzip of zeros in the answer's coding: never more of it is unpacked than what was promised.
+    @Test func compressedAnswersAreBounded() async throws {
         let bomb = try TemporaryDirectory("bomb")
         try Shell.run(["sh", "-c", "head -c 50000000 /dev/zero | gzip -9 > bomb"], in: bomb.path)
         let bytes = try #require(try SmallFile.read(bomb.file("bomb"), limit: 1 << 20))
@@ -186,16 +186,16 @@ import Testing
         }
         let repository = try repository(server)
         let error = await #expect(throws: RegistryError.self) { _ = try await repository.manifest(.tag("v1")) }
-        #expect(error?.code == .invalidContent && error?.cause?.contains("gzip") == true)
-        let zeros = Descriptor(
-            mediaType: .ociLayer,
-            digest: .sha256(of: [UInt8](repeating: 0, count: 50_000_000)), size: 50_000_000)
+        #expect(error?.code == .invalidContent)
+        let promised = Descriptor(
+            mediaType: .ociLayer, digest: .sha256(of: [UInt8](repeating: 0, count: 1_000_000)), size: 1_000_000)
         let store = try ContentStore(path: bomb.file("store"))
         let blob = await #expect(throws: RegistryError.self) {
-            try await repository.fetchBlob(zeros, into: store, progress: nil)
+            try await repository.fetchBlob(promised, into: store, progress: nil)
         }
-        #expect(blob != nil && !store.contains(zeros.digest))
-        #expect(server.requests.allSatisfy { $0.headers["accept-encoding"] == nil })
+        #expect(blob != nil && !store.contains(promised.digest))
+        // Nobody is asked for a coding before one came unasked.
+        #expect(server.requests.first?.headers["accept-encoding"] == nil)
     }
 
     @Test func blobsOfTheWrongLengthOrContent() async throws {

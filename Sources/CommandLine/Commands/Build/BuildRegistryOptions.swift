@@ -103,6 +103,14 @@ struct BuildRegistryOptions: ParsableArguments {
         return RegistryAccess(configuration: push, pulling: pull, keychain: keychain(configuration))
     }
 
+    /// Credentials that are there by default, and that this user may not read.
+    func unreadableCredentials(isExecutor: Bool) -> [String] {
+        let file = (OutputOptions.environment("KANIKO_DIR") ?? "/kaniko") + "/.docker/config.json"
+        let isAsked = isExecutor && registries.dockerConfig == nil && OutputOptions.environment("DOCKER_CONFIG") == nil
+        let own = isAsked && access(file, R_OK) != 0 && errno == EACCES ? [file] : []
+        return own + Keychain.standard.unreadable
+    }
+
     private func keychain(_ configuration: AgentConfiguration) -> Keychain {
         var keychain = configuration.dockerConfig.map { Keychain(file: $0) } ?? .standard
         let names = helperNames

@@ -15,7 +15,7 @@ struct ManifestChoice: ParsableArguments {
     func read(_ access: RegistryAccess) async throws -> (ImageLocation, RawManifest, any ImageRepository) {
         let image = try ImageLocation(argument: image)
         let wanted = try platform.map { try Platform($0) }
-        var failure: RegistryError?
+        var failures = PullFailures()
         for repository in access.pullCandidates(image.repository) {
             do throws(RegistryError) {
                 let found =
@@ -23,11 +23,12 @@ struct ManifestChoice: ParsableArguments {
                         try await repository.manifest(tag: image.tag, digest: image.digest, platform: wanted)
                     } else { try await repository.manifest(tag: image.tag, digest: image.digest) }
                 if let found { return (image, found, repository) }
+                failures.add(missing: repository.location)
             } catch {
-                failure = error
+                failures.add(error)
             }
         }
-        throw failure ?? RegistryError(.notFound, "there is no such image", place: "\(image.withDefaultTag)")
+        throw failures.error ?? RegistryError(.notFound, "there is no such image", place: "\(image.withDefaultTag)")
     }
 }
 
