@@ -74,6 +74,10 @@ struct LocalRemote: ~Copyable {
             failure: "cannot fetch from the repository")
     }
 
+    func copyObjects(_ ids: [ObjectID], to directory: String) throws(GitError) {
+        try repository.copyObjects(ids, toPackDirectory: directory, failure: "cannot fetch from the repository")
+    }
+
     /// Copies a commit there and moves the reference, if that still is where it was expected.
     ///
     /// - Parameter target: `nil` removes the reference.

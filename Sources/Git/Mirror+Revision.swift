@@ -64,14 +64,10 @@ extension Mirror {
     ///
     /// Everybody can read it, as what a clone makes: a step may run as any user.
     ///
-    /// - Parameters:
-    ///   - path: a directory that does not exist.
-    ///   - remote: what `origin` is.
-    package func makeGitDirectory(at path: String, of revision: RemoteRevision, remote: String) throws(GitError) {
+    /// - Parameter path: a directory that does not exist.
+    package func makeGitDirectory(at path: String, of revision: RemoteRevision) throws(GitError) {
         let commit = "\(revision.commit.id)\n"
-        for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"] {
-            try Storage.makeDirectories("\(path)/\(folder)")
-        }
+        try layOutGitDirectory(at: path, tree: revision.commit.tree)
         let failure = "cannot copy the repository"
         let repository = self.repository.handle.pointer
         do {
@@ -84,22 +80,7 @@ extension Mirror {
             }
             try PackSink.store(pack, of: self.repository, in: "\(path)/objects/pack", failure: failure)
         }
-        let tree = try self.repository.treeHandle(revision.commit.tree)
-        let index = try Handle<IndexKind>(failure, place: path) { git_index_open(&$0, "\(path)/index") }
-        try check(failure, place: path) { git_index_read_tree(index.pointer, tree.pointer) }
-        try check(failure, place: path) { git_index_write(index.pointer) }
-        let config = """
-            [core]
-            \trepositoryformatversion = 0
-            \tfilemode = true
-            \tbare = false
-            \tlogallrefupdates = true
-            [remote "origin"]
-            \turl = \(remote)
-            \tfetch = +refs/heads/*:refs/remotes/origin/*
-
-            """
-        for (name, text) in [("config", config), ("HEAD", commit), ("shallow", commit)] {
+        for (name, text) in [("HEAD", commit), ("shallow", commit)] {
             try Storage.write(Array(text.utf8), to: "\(path)/\(name)")
         }
         if let reference = revision.reference, reference.hasPrefix("refs/") {
@@ -110,5 +91,3 @@ extension Mirror {
         try Storage.makeReadable(path)
     }
 }
-
-private enum IndexKind: HandleKind { static func free(_ pointer: OpaquePointer) { git_index_free(pointer) } }

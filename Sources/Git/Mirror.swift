@@ -76,6 +76,8 @@ package actor Mirror {
             // Locks and half-written objects of a process that was killed: the mirror's own lock says that nobody has them.
             for name in ["HEAD.lock", "config.lock", "packed-refs.lock"] { try? Storage.removeTree(path + "/" + name) }
             Storage.removeFiles(below: path + "/refs", depth: 32) { $0.hasSuffix(".lock") }
+            // What a build of that process saw.
+            try? Storage.removeTree(path + "/slipway-git-directories")
             Storage.removeFiles(below: path + "/objects", depth: 2) { $0.hasPrefix("tmp_object_git2_") }
             if let repository = try? Repository(opening: path) { return repository }
         }

@@ -29,6 +29,14 @@ enum Storage {
             hint: "remove it by hand")
     }
 
+    static func rename(_ path: String, to other: String) throws(GitError) {
+        guard Glibc.rename(path, other) != 0 else { return }
+        throw GitError(
+            .storage, "cannot rename a file of the git repository", place: path,
+            cause: String(cString: strerror(errno)),
+            hint: "the state directory must be writable")
+    }
+
     /// Removes the files below a directory whose names are as asked, down to a depth; follows no symbolic link.
     static func removeFiles(below path: String, depth: Int, _ isUnwanted: (String) -> Bool) {
         guard depth > 0 else { return }

@@ -294,6 +294,66 @@ import Testing
         }
     }
 
+    private func git(_ path: String, _ arguments: String...) throws -> String {
+        try Shell.run(["git", "-C", path, "-c", "safe.directory=*"] + arguments).stdout
+    }
+
+    /// `git describe`, setuptools_scm and versioneer go by the history and its tags, in a context as in a clone.
+    @Test(arguments: ["main", "v2", nil], [false, true])
+    func gitDirectoriesOfContexts(reference: String?, isLocal: Bool) async throws {
+        let bench = try await Bench()
+        let directory = bench.directory.file("git")
+        let repository = try GitRepositoryFixture(in: directory)
+        var commits: [String] = []
+        for number in 1...3 {
+            commits.append(try repository.commit(["file": "\(number)"], message: "number \(number)"))
+            if number == 1 { try repository.git("tag", "-a", "-m", "one", "v1", commits[0]) }
+            if number == 2 { try repository.git("tag", "v2", commits[1]) }
+        }
+        // What does not lead to the commit is not its history.
+        try repository.git("branch", "other", commits[0])
+        try repository.git("tag", "later", try repository.git("commit-tree", "-m", "x", "\(commits[2])^{tree}"))
+        let server = try await GitHTTPServer(directory: directory)
+        let url = "\(server.url)/\((repository.path as NSString).lastPathComponent)"
+
+        let context: any BuildContext
+        if isLocal {
+            guard reference == "main" else { return }
+            let mirror = try Mirror(path: bench.directory.file("mirror"), url: "file://\(repository.path)")
+            let remote = MirrorRemote(mirror, url: "file://\(repository.path)")
+            let head = try await remote.fetch(branch: "main").commit
+            context = try await remote.gitDirectory(of: head, branch: "main", identifiedBy: head.id)
+            // Made once for all that ask for the same.
+            let again = try await remote.gitDirectory(of: head, branch: "main", identifiedBy: head.id)
+            #expect(try await again.entries(under: "") == context.entries(under: ""))
+            let other = try await remote.gitDirectory(of: head, branch: "main", identifiedBy: head.parents[0])
+            #expect(try await other.entries(under: "").map(\.contentID) != context.entries(under: "").map(\.contentID))
+        } else {
+            let sources = RemoteFetcher(
+                stateDirectory: bench.directory.file("state"), credentials: GitCredentials(usesSSHAgent: false),
+                scope: .person(for: []))
+            var request = GitTreeRequest(
+                locator: GitLocator(remote: url, reference: reference), keepsGitDirectory: true)
+            request.hasHistory = true
+            context = try await sources.checkOut(request).context
+        }
+        _ = try await bench.build("FROM scratch\nCOPY . /src/\(isLocal ? ".git/" : "")\n") { $0.context = context }
+        let clone = bench.directory.file("out/src")
+        if isLocal { try Shell.run(["sh", "-c", "printf 3 > out/src/file"], in: bench.directory.path) }
+        let isTag = reference == "v2"
+        #expect(
+            try git(clone, "describe")
+                == (isTag ? "v1-1-g\(commits[1].prefix(7))\n" : "v1-2-g\(commits[2].prefix(7))\n"))
+        #expect(try git(clone, "describe", "--tags", "--dirty") == (isTag ? "v2\n" : "v2-1-g\(commits[2].prefix(7))\n"))
+        #expect(try git(clone, "status", "--porcelain") == "")
+        #expect(try git(clone, "log", "--format=%s") == (isTag ? "" : "number 3\n") + "number 2\nnumber 1\n")
+        #expect(try git(clone, "tag") == "v1\nv2\n")
+        #expect(
+            try git(clone, "rev-parse", "--abbrev-ref", "HEAD")
+                == (reference == "main" || reference == nil ? "main\n" : "HEAD\n"))
+        #expect(try Shell.run(["git", "-C", clone, "-c", "safe.directory=*", "fsck", "--strict"]).status == 0)
+    }
+
     @Test func keysFollowTheCommit() async throws {
         let bench = try await Bench()
         let directory = bench.directory.file("git")

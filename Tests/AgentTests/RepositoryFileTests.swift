@@ -72,6 +72,24 @@ import Testing
         for (text, context) in texts { #expect(try RepositoryContext(text) == context, "\(text)") }
     }
 
+    @Test func `a context with the repository's history`() throws {
+        #expect(try RepositoryFile.builds(in: Self.file(more: "keepGitDir: true"))[0].keepsGitDirectory == true)
+        #expect(try RepositoryFile.builds(in: Self.file())[0].keepsGitDirectory == nil)
+        let error = #expect(throws: (any Error).self) {
+            try RepositoryFile.builds(in: Self.file(more: "context: app\n    keepGitDir: true"))
+        }
+        let refusal = try #require(error as? any Diagnostic)
+        #expect(
+            refusal.summary.contains("builds[0].keepGitDir")
+                && refusal.hint?.contains("dockerfile: app/Dockerfile") == true)
+    }
+
+    @Test(arguments: [("1", true), ("true", true), ("0", false), ("nonsense", false)])
+    func `BuildKit's argument asks for it as well`(value: String, isAsked: Bool) {
+        #expect(GitDirectoryWish.asked(by: [("A", "1")]) == nil)
+        #expect(GitDirectoryWish.asked(by: [("BUILDKIT_CONTEXT_KEEP_GIT_DIR", value)]) == isAsked)
+    }
+
     @Test(arguments: ["oci:/srv/images/app", "oci:images", "oci:5000/app"])
     func `a destination on the machine is refused`(text: String) throws {
         let bytes = Self.file(destinations: "[acme/web, '\(text)']")

@@ -10,7 +10,9 @@ import Testing
     private static let name = "registry.example.com/acme/web"
 
     /// A repository whose root is the context of its build, so that its manifests count in it; its first image is rolled out.
-    private static func world() async throws -> World {
+    ///
+    /// - Parameter keepsGitDirectory: the build sees the history, which the agent's commits are a part of.
+    private static func world(keepsGitDirectory: Bool = false) async throws -> World {
         let world = try await World()
         world.host.commit([
             ".slipway.yaml": """
@@ -18,6 +20,7 @@ import Testing
               - name: web
                 destinations: [\(name)]
                 tags: ["v{build.number}"]
+                keepGitDir: \(keepsGitDirectory)
 
             """, "Dockerfile": "FROM scratch", "main.c": "int main() {}",
             "deploy/web.yaml": World.deployment("web", image: "\(name):v0", policy: "glob:v*"),
@@ -54,9 +57,11 @@ import Testing
         }
     }
 
-    @Test(arguments: Companion.allCases)
-    func `a person's change in a squashed pull request of the agent's is built`(companion: Companion) async throws {
-        let world = try await Self.world()
+    @Test(arguments: Companion.allCases, [false, true])
+    func `a person's change in a squashed pull request of the agent's is built`(
+        companion: Companion, keepsGitDirectory: Bool
+    ) async throws {
+        let world = try await Self.world(keepsGitDirectory: keepsGitDirectory)
         let before = world.builder.built.count
         let manifest = try #require(world.host.text("deploy/web.yaml"))
         let squashed = world.host.commit(
@@ -72,6 +77,19 @@ import Testing
         #expect(await world.cycle().images.isEmpty)
         _ = await world.cycle()
         #expect(world.builder.built.count == before + (companion.isBuilt ? 1 : 0))
+    }
+
+    /// Nothing changed but the history.
+    @Test(arguments: [false, true])
+    func `a commit without a change is built where the build sees the history`(keepsGitDirectory: Bool) async throws {
+        let world = try await Self.world(keepsGitDirectory: keepsGitDirectory)
+        let before = world.builder.built.count
+        world.host.commit([:], message: "nothing")
+        #expect(await world.cycle().failures.isEmpty)
+        #expect(world.builder.built.count == before + (keepsGitDirectory ? 1 : 0))
+        _ = await world.cycle()
+        _ = await world.cycle()
+        #expect(world.builder.built.count == before + (keepsGitDirectory ? 1 : 0), "the agent's own commit is none")
     }
 
     @Test func `a person's change in an amended commit on the agent's branch is not overwritten`() async throws {

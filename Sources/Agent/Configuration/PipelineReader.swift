@@ -60,6 +60,14 @@ package enum PipelineReader<Scope: ReadableScope> {
             }
             pipeline.isMutable = try object.optional("mutable")?.bool() ?? false
             pipeline.isReproducible = try object.optional("reproducible")?.bool()
+            if let value = object.optional("keepGitDir") {
+                pipeline.keepsGitDirectory = try value.bool()
+                guard context.isEmpty || pipeline.keepsGitDirectory == false else {
+                    throw value.error(
+                        "the context is the directory '\(context)', and .git lies in the repository's root",
+                        hint: "leave out 'context', and write 'dockerfile: \(context)/Dockerfile'")
+                }
+            }
             return pipeline
         }
     }

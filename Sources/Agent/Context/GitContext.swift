@@ -104,14 +104,16 @@ package struct GitContext: Sendable, Hashable {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }
         let sources = try sources(tools)
-        var request = GitTreeRequest(locator: locator)
+        let keeps = locator.keepsGitDirectory ?? tools.keepsGitDirectory
+        var request = GitTreeRequest(locator: locator, keepsGitDirectory: keeps)
         if let commit {
             // The reference first: a server gives a commit that nothing leads to only through it.
-            if locator.reference != nil { _ = try await sources.checkOut(request) }
+            if locator.reference != nil { _ = try await sources.checkOut(GitTreeRequest(locator: locator)) }
             var exact = locator
             exact.reference = commit
-            request = GitTreeRequest(locator: exact)
+            request = GitTreeRequest(locator: exact, keepsGitDirectory: keeps)
         }
+        request.hasHistory = true
         let tree = try await sources.checkOut(request)
         return ContextLocation.Opened(
             context: tree.context,

@@ -32,10 +32,7 @@ package struct GitSources: Sendable {
             )
             var mounts: [[UInt8]: (any BuildContext)?] = [:]
             if request.keepsGitDirectory, locator.folder.isEmpty {
-                let copy = try GitDirectory(below: mirrors.folder)
-                try await open.mirror.makeGitDirectory(
-                    at: copy.path, of: revision, remote: open.mirror.url.description)
-                mounts[Array(".git".utf8)] = try HeldContext(DirectoryContext(path: copy.path), holding: copy)
+                mounts[Array(".git".utf8)] = try await gitDirectory(of: revision, in: open, request)
             }
             if !mounts.isEmpty || locator.usesCommitTime {
                 context = CompositeContext(
@@ -53,6 +50,21 @@ package struct GitSources: Sendable {
         } catch {
             throw BuildError(.missingSource, "cannot fetch the git repository", cause: "\(error)")
         }
+    }
+
+    private func gitDirectory(
+        of revision: RemoteRevision, in open: OpenMirror, _ request: GitTreeRequest
+    ) async throws -> any BuildContext {
+        if request.hasHistory {
+            let branch = revision.reference.flatMap { reference -> String? in
+                reference.hasPrefix("refs/heads/") ? String(reference.dropFirst("refs/heads/".count)) : nil
+            }
+            return try await GitDirectoryShelf(folder: mirrors.folder)
+                .directory(of: revision.commit, branch: branch, identifiedBy: revision.commit.id, in: open.mirror)
+        }
+        let copy = try GitDirectory(below: mirrors.folder)
+        try await open.mirror.makeGitDirectory(at: copy.path, of: revision)
+        return try HeldContext(DirectoryContext(path: copy.path), holding: copy)
     }
 
     private func verify(_ revision: RemoteRevision, _ locator: GitLocator) throws(BuildError) {

@@ -89,6 +89,8 @@ package struct BuildDeclaration<Scope: BuildScope>: Sendable {
     package var isMutable = false
     /// Whether the same commit gives the same digest on any machine; `nil`: as the configuration says for all builds.
     package var isReproducible: Bool?
+    /// Whether the context has the repository's `.git` in it; `nil`: as the build arguments say.
+    package var keepsGitDirectory: Bool?
     /// What the reader should know, of flags that have no effect and mappings that were made.
     package var notes: [String] = []
 }
@@ -104,7 +106,8 @@ extension BuildDeclaration<OperatorScope> {
             destinations: declaration.destinations.map {
                 Destination(repository: RepositoryLocation($0.repository), naming: $0.naming)
             }, isMutable: declaration.isMutable,
-            isReproducible: declaration.isReproducible, notes: declaration.notes)
+            isReproducible: declaration.isReproducible, keepsGitDirectory: declaration.keepsGitDirectory,
+            notes: declaration.notes)
     }
 }
 

@@ -36,6 +36,7 @@ struct PipelineRequest: Sendable {
         var request = BuildRequest(
             context: remote.context(tree, root: root, replacing: [:]), platform: pipeline.platform ?? .host,
             createdAt: source.committer.time)
+        request.context = try await withGitDirectory(request.context, source)
         request.hasContentDate = true
         request.cacheNamespace = "git " + remote.displayURL
         let prefix = root.isEmpty ? "" : root + "/"
@@ -66,12 +67,29 @@ struct PipelineRequest: Sendable {
         return file
     }
 
+    /// What is above the source, if anything, is the agent's own: it is in the history that the build sees, as in a clone, and makes
+    /// no other content.
+    private func withGitDirectory(
+        _ context: any BuildContext, _ source: Commit
+    ) async throws(AgentError) -> any BuildContext {
+        let wish = GitDirectoryWish.asked(by: pipeline.arguments.map { ($0.name, $0.value) })
+        guard pipeline.keepsGitDirectory ?? wish ?? false, pipeline.contextPath.isEmpty else { return context }
+        do {
+            let directory = try await remote.gitDirectory(
+                of: tree.revision, branch: branch, identifiedBy: source.id)
+            return CompositeContext(context, mounts: [Array(".git".utf8): directory])
+        } catch {
+            throw AgentError(failing: error)
+        }
+    }
+
     /// A request of the pipeline's over the context in which some files are those of another revision.
     func request(
         _ request: BuildRequest, replacing replaced: [String: TreeEntry]
     ) throws(AgentError) -> BuildRequest {
         var request = request
-        request.context = remote.context(tree, root: pipeline.contextPath, replacing: replaced)
+        let context = remote.context(tree, root: pipeline.contextPath, replacing: replaced)
+        request.context = (request.context as? CompositeContext)?.with(base: context) ?? context
         request.namedContexts = try namedContexts(replacing: replaced)
         return request
     }

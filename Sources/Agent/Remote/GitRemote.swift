@@ -47,6 +47,12 @@ package protocol GitRemote: Sendable {
     ///
     /// - Parameter replaced: files of another revision that stand in for those of this one, by path.
     func context(_ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry]) -> any BuildContext
+    /// The `.git` directory of a commit, with its history and the tags of that, as a part of a build's context.
+    ///
+    /// - Parameter source: the commit that identifies the files; the agent's own on top of it make no other content.
+    func gitDirectory(
+        of commit: Commit, branch: String, identifiedBy source: ObjectID
+    ) async throws(GitError) -> any BuildContext
 
     // MARK: Writing
 

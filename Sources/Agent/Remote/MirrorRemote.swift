@@ -5,11 +5,13 @@ package import Git
 /// A repository by way of its mirror on this machine.
 package struct MirrorRemote: GitRemote {
     private let mirror: Mirror
+    private let directories: GitDirectoryShelf
     package let displayURL: String
 
     /// - Parameter url: as the user wrote it; what could be a secret in it is not shown.
     package init(_ mirror: Mirror, url: String) {
         self.mirror = mirror
+        directories = GitDirectoryShelf(folder: mirror.path + "/slipway-git-directories")
         displayURL = ShownURL.mayHoldSecret(url) ? mirror.url.description : url
     }
 
@@ -94,6 +96,12 @@ package struct MirrorRemote: GitRemote {
         _ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry]
     ) -> any BuildContext {
         GitTreeContext(mirror: mirror, tree: tree, root: root, replacing: replaced)
+    }
+
+    package func gitDirectory(
+        of commit: Commit, branch: String, identifiedBy source: ObjectID
+    ) async throws(GitError) -> any BuildContext {
+        try await directories.directory(of: commit, branch: branch, identifiedBy: source, in: mirror)
     }
 
     // MARK: Writing

@@ -14,6 +14,11 @@ package struct CompositeContext: BuildContext {
         self.modified = modified
     }
 
+    /// The same folders in another context.
+    package func with(base: any BuildContext) -> CompositeContext {
+        CompositeContext(base, mounts: mounts, modified: modified)
+    }
+
     package var displayName: String { base.displayName }
 
     package func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {

@@ -55,6 +55,8 @@ package struct GitTreeRequest: Sendable {
 
     package let locator: GitLocator
     package let keepsGitDirectory: Bool
+    /// Whether `.git` has what came before the revision, and the tags of that. Without, it is as after `git clone --depth=1`.
+    package var hasHistory = false
     /// For the repository's own host, and for no other.
     package let authorization: Authorization?
 

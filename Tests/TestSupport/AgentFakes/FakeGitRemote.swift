@@ -116,6 +116,10 @@ package struct FakeGitRemote: GitRemote {
         FakeContext(remote: self, entries: tree.entries.map { replaced[$0.path] ?? $0 }, root: root)
     }
 
+    package func gitDirectory(
+        of commit: Commit, branch: String, identifiedBy source: ObjectID
+    ) async throws(GitError) -> any BuildContext { FakeGitDirectory(source: source) }
+
     // MARK: Writing
 
     package func createCommit(_ draft: CommitDraft, on base: CommitBase) async throws(GitError) -> ObjectID {
@@ -180,5 +184,26 @@ private struct FakeContext: BuildContext {
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) {
         throw BuildError(.context, "nothing is read from the fake tree", place: entry.path)
+    }
+}
+
+/// A `.git` that has nothing but a HEAD.
+private struct FakeGitDirectory: BuildContext {
+    let source: ObjectID
+
+    var displayName: String { ".git" }
+
+    func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
+        [ContextEntry(path: "HEAD", kind: .file, mode: 0o644, size: 40, contentID: "git-directory:\(source):HEAD")]
+    }
+
+    func read(
+        _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) async throws(BuildError) {
+        let bytes = Array("\(source)".utf8)
+        let result: Result<Void, BuildError> = bytes.withUnsafeBytes { buffer in
+            Result { () throws(BuildError) in try sink(buffer) }
+        }
+        try result.get()
     }
 }

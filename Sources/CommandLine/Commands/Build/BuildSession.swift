@@ -52,6 +52,9 @@ struct BuildSession {
         for path in EnvironmentCertificates.unreadable {
             reporter.say("note: \(path) cannot be read, which SSL_CERT_FILE or SSL_CERT_DIR names for certificates")
         }
+        for path in options.registries.unreadableCredentials(isExecutor: isExecutor) {
+            reporter.say("note: \(path) cannot be read, so registries are asked without the credentials in it")
+        }
         var configuration = AgentConfiguration(stateDirectory: options.cache.state(isExecutor: isExecutor))
         if let isolation = options.isolation { configuration.isolation = isolation }
         var locations: [ImageLocation] = []
@@ -201,7 +204,18 @@ struct BuildSession {
     ) throws -> ContextLocation.Tools {
         ContextLocation.Tools(
             builder: builder, stateDirectory: configuration.stateDirectory, fetcher: try fetcher(configuration),
-            git: gitSettings(configuration))
+            git: gitSettings(configuration), keepsGitDirectory: keepsGitDirectory)
+    }
+
+    /// As a clone, kaniko's contexts have it; BuildKit's have it where a build argument asks for it.
+    private var keepsGitDirectory: Bool {
+        let arguments = options.image.buildArguments.compactMap { text -> (name: String, value: String)? in
+            if text == GitDirectoryWish.argument {
+                return OutputOptions.environment(text).map { (text, $0) }
+            }
+            return (try? RegistryOptions.pair(allowingEmpty: text, flag: "--build-arg")).map { ($0.0, $0.1) }
+        }
+        return GitDirectoryWish.asked(by: arguments) ?? isExecutor
     }
 }
 
