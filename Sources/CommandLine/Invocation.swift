@@ -10,6 +10,8 @@ import Sandbox
 package enum Invocation {
     /// Where a flag of kaniko's goes that no option of the command stands for.
     static let residue = "kaniko-flag"
+    /// Where a spelling of kaniko's goes that it has given up, so that the user is told.
+    static let formerName = "kaniko-former-name"
 
     /// - Parameter all: with the program's name.
     package static func arguments(_ all: [String]) -> [String] {
@@ -78,6 +80,7 @@ package enum Invocation {
                 }
                 continue
             }
+            if token.name != flag.name { result.append("--\(formerName)=\(token.name)") }
             let text = "\(flag.name)=\(value ?? "true")"
             guard flag.handling == .honoured else {
                 result.append("--\(residue)=\(text)")

@@ -181,7 +181,13 @@ package struct StateDirectoryError: Diagnostic, Equatable {
         summary = error.summary
         place = path
         cause = error.cause
-        hint = error.hint
+        hint =
+            switch number {
+            // HOME is / for a pod's user that /etc/passwd does not have, and the default lies below HOME.
+            case EACCES, EPERM, EROFS:
+                "name a directory that this user may write to with --state-dir (or 'stateDirectory' in the configuration)"
+            default: error.hint
+            }
     }
 
     init(sharedBy cause: String, _ path: String) {

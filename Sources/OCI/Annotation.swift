@@ -11,6 +11,8 @@ package enum Annotation {
     package static let baseDigest = "org.opencontainers.image.base.digest"
     /// The tag of a manifest in a layout's `index.json`.
     package static let refName = "org.opencontainers.image.ref.name"
+    /// The image's whole name in a layout's `index.json`, by which `ctr images import` knows it, as BuildKit writes it.
+    package static let containerdName = "io.containerd.image.name"
 
     /// Slipway's: the key of everything that the image was made from.
     package static let contentKey = "dev.slipway.content-key"

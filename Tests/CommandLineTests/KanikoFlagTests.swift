@@ -9,7 +9,11 @@ import Testing
 /// Every flag of kaniko's executor and warmer, one a line: taken and tried (by the test that is named), taken with a note,
 /// or refused with a reason.
 @Suite(.tags(.unit), .thorough) struct KanikoFlagTests {
-    enum Fate: Sendable { case honoured(String), noted, refused }
+    enum Fate: Sendable {
+        case honoured(String), noted, refused
+        /// A spelling that kaniko has given up: as the flag that is named, with kaniko's warning.
+        case former(String)
+    }
 
     /// Google's 1.24, then what the living fork added.
     static let executor: [(arguments: [String], fate: Fate)] = [
@@ -28,12 +32,13 @@ import Testing
         (["--skip-unused-stages"], .honoured("BuildOutputTests")),
         (["--skip-unused-stages=false"], .honoured("BuildOutputTests")),
         (["--custom-platform=linux/amd64"], .honoured("BuildOutputTests")),
-        (["--customPlatform=linux/amd64"], .honoured("BuildOutputTests")),
+        (["--customPlatform=linux/amd64"], .former("custom-platform")),
         (["--label=a=b"], .honoured("BuildCommandTests")),
         (["--single-snapshot"], .honoured("BuildOutputTests")), (["--use-new-run"], .noted),
-        (["--snapshot-mode=redo"], .noted), (["--ignore-path=/x"], .honoured("BuildOutputTests")),
+        (["--snapshot-mode=redo"], .noted), (["--snapshotMode=redo"], .former("snapshot-mode")),
+        (["--ignore-path=/x"], .honoured("BuildOutputTests")),
         (["--ignore-var-run"], .honoured("BuildOutputTests")),
-        (["--whitelist-var-run=false"], .honoured("BuildOutputTests")),
+        (["--whitelist-var-run=false"], .former("ignore-var-run")),
         (["--reproducible"], .honoured("BuildOutputTests")), (["--force-build-metadata"], .noted),
         (["--force"], .noted),
         (["--cleanup"], .noted), (["--kaniko-dir=/k"], .honoured("KanikoJobTests")),
@@ -58,6 +63,7 @@ import Testing
         (["--registry-client-cert=r=/c.crt,/c.key"], .honoured("RegistryTests")),
         (["--registry-mirror=m"], .honoured("RegistryTests")), (["--registry-map=a=b;c=d"], .honoured("RegistryTests")),
         (["--skip-default-registry-fallback"], .honoured("RegistryTests")),
+        (["--tarPath=/o.tar"], .former("tar-path")), (["--tarPath", "/o.tar"], .former("tar-path")),
         (["--tar-path=/o.tar"], .honoured("KanikoJobTests")), (["--oci-layout-path=/o"], .honoured("BuildOutputTests")),
         (["--digest-file=/d"], .honoured("KanikoJobTests")),
         (["--image-name-with-digest-file=/d"], .honoured("KanikoJobTests")),
@@ -108,6 +114,17 @@ import Testing
             switch fate {
             case .honoured: honoured += arguments
             case .noted: noted.append(arguments)
+            case .former(let name):
+                let written = arguments[0].prefix { $0 != "=" }
+                let options = try parse(arguments).options
+                #expect(options.notes().first == "Flag \(written) is deprecated. Use: --\(name)")
+                let modern = try parse(
+                    ["--\(name)" + arguments[0].drop { $0 != "=" }] + arguments.dropFirst()
+                ).options
+                #expect(options.output.tarPath == modern.output.tarPath)
+                #expect(options.image.platform == modern.image.platform)
+                #expect(options.image.ignoresVarRun?.isOn == modern.image.ignoresVarRun?.isOn)
+                #expect(options.kanikoFlags == modern.kanikoFlags)
             case .refused:
                 let error = #expect(throws: (any Error).self) { try parse(arguments) }
                 #expect(error.map { ExecutorCommand.message(for: $0).contains("cannot be honoured") } == true)
@@ -123,6 +140,25 @@ import Testing
             let name = arguments[0].prefix { $0 != "=" }
             #expect(notes.contains { $0.hasPrefix("\(name) has no effect: ") }, "\(name)")
         }
+    }
+
+    /// As docker takes them.
+    @Test(arguments: [("a=b", "a", "b"), ("a", "a", ""), ("a=", "a", ""), ("a=b=c", "a", "b=c")])
+    func `labels with a value and without`(text: String, name: String, value: String) throws {
+        #expect(try BuildRequestReader.label(text) == (name, value))
+    }
+
+    @Test(arguments: ["", "=b"]) func `labels without a name`(text: String) {
+        #expect(throws: ValidationError.self) { try BuildRequestReader.label(text) }
+    }
+
+    @Test func `standard input is one thing`() throws {
+        let words = ["-f", "-", "--no-push", "--context"]
+        _ = try ExecutorCommand.parse(Array(Invocation.arguments(["executor"] + words + ["."]).dropFirst()))
+        let error = #expect(throws: (any Error).self) {
+            try ExecutorCommand.parse(Array(Invocation.arguments(["executor"] + words + ["tar://stdin"]).dropFirst()))
+        }
+        #expect(error.map { ExecutorCommand.message(for: $0).contains("the Dockerfile and the context") } == true)
     }
 
     @Test func `each flag of the warmer`() throws {

@@ -73,6 +73,19 @@ import Testing
         #expect(
             try Shell.run(["skopeo", "list-tags", "docker-archive:\(scratch.file("docker.tar"))"]).stdout.contains(
                 "c/d:v2"))
+        // containerd knows the image by its whole name, others by its tag.
+        for (name, expected) in [("", "example.com/a/b:v1"), (",name=nginx", "docker.io/library/nginx:latest")] {
+            try build([
+                "--no-push", "--destination", "example.com/a/b:v1",
+                "--output", "type=oci,dest=\(scratch.file("named.tar"))" + name,
+            ])
+            try Shell.run(["tar", "-xf", scratch.file("named.tar"), "index.json"], in: scratch.path)
+            let entries = try #require(try json("index.json")["manifests"] as? [[String: Any]])
+            let annotations = try #require(entries.first?["annotations"] as? [String: String])
+            #expect(annotations["io.containerd.image.name"] == expected)
+            let tag = expected.split(separator: ":").last.map(String.init)
+            #expect(annotations["org.opencontainers.image.ref.name"] == tag)
+        }
         // The layout holds the newest only.
         try write("Dockerfile", "FROM busybox\nRUN echo ho > /hi\n")
         try build(["--no-push", "--oci-layout-path", scratch.file("layout")])
@@ -80,6 +93,42 @@ import Testing
         // An archive may go to a pipe.
         let piped = try build(["--no-push", "--compression=zstd", "--tar-path=-", "--no-cache"]).stdout
         #expect(piped.contains("manifest.json"))
+    }
+
+    @Test func `a Dockerfile on standard input, and one that leads out of the context`() throws {
+        try write("a", "from the context")
+        try write("b", "ignored")
+        try write(".dockerignore", "b")
+        try Data("FROM busybox\nCOPY . /x/\n".utf8).write(to: URL(fileURLWithPath: scratch.file("piped")))
+        let layout = scratch.file("layout")
+        let words = [
+            try Loop.binary, "build", "-f", "-", "--no-push", "--context", scratch.file("context"), "--state-dir",
+            scratch.file("state"), "--build-context", "busybox=oci-layout://\(scratch.file("base"))", "--label", "bare",
+            "--oci-layout-path", layout,
+        ]
+        try Shell.run(
+            ["sh", "-c", #"in=$1; shift; exec "$@" < "$in""#, "sh", scratch.file("piped")] + words, in: scratch.path,
+            environment: ["HOME": scratch.path])
+        let files = try tree("layout")
+        #expect(files["x/a"]?.text == "from the context" && files["x/b"] == nil)
+        let config = try blob("layout", try manifest("layout")["config"] as? [String: Any])
+        let labels = (config["config"] as? [String: Any])?["Labels"] as? [String: String]
+        #expect(labels?["bare"] == "")
+
+        for target in ["../piped", scratch.file("piped"), "../Dockerfile"] {
+            try? FileManager.default.removeItem(atPath: scratch.file("context/Dockerfile"))
+            try FileManager.default.createSymbolicLink(
+                atPath: scratch.file("context/Dockerfile"), withDestinationPath: target)
+            let failed = try build(["--no-push"], allowFailure: true)
+            #expect(failed.status == 1)
+            #expect(failed.stderr.contains("Dockerfile is a link that leads out of \(scratch.file("context"))"))
+            #expect(failed.stderr.contains("its target is \(target)") && failed.stderr.contains("--dockerfile"))
+        }
+        // Named by the user, it is the user's own file.
+        try FileManager.default.removeItem(atPath: scratch.file("context/Dockerfile"))
+        try FileManager.default.createSymbolicLink(
+            atPath: scratch.file("context/Dockerfile"), withDestinationPath: "../piped")
+        try build(["--no-push", "--dockerfile", scratch.file("context/Dockerfile")])
     }
 
     @Test func `compression, one layer, paths left out`() throws {

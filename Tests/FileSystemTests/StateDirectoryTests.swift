@@ -124,4 +124,11 @@ import Testing
             #expect(error?.summary.hasPrefix("cannot ") == true && error?.cause == "Not a directory", "\(path)")
         }
     }
+
+    /// HOME is / for a user that /etc/passwd does not have: the default is then where nobody but root may write.
+    @Test func `where nobody may write, another place is asked for`() {
+        let error = #expect(throws: StateDirectoryError.self) { try StateDirectory("/sys/.cache/slipway") }
+        #expect(error?.hint?.contains("--state-dir") == true)
+        #expect(error?.cause != nil && error?.place == "/sys/.cache")
+    }
 }

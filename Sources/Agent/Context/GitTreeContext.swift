@@ -87,7 +87,9 @@ package struct GitTreeContext: BuildContext {
                             throw BuildError(
                                 .context, "the file is a Git LFS pointer; its content is not in the repository",
                                 place: entry.path,
-                                hint: "store the file in git itself, or fetch it in a RUN step")
+                                hint:
+                                    "if the image does not need it, list it in .dockerignore; else store the file in git "
+                                    + "itself, or fetch it in a RUN step")
                         }
                         try sink(bytes)
                         return true

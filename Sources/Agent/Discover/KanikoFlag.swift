@@ -86,7 +86,7 @@ package struct KanikoFlags: Sendable {
     /// One argument of a command line.
     package struct Token: Equatable {
         /// As it was written, without dashes.
-        let name: String
+        package let name: String
         /// What stood behind it in the same argument.
         package let value: String?
     }

@@ -28,7 +28,7 @@ extension KanikoFlags {
                 "use-new-run", .boolean,
                 .idle("what a RUN step changed is known exactly, without the two walks that the flag chooses between")),
             KanikoFlag(
-                "snapshot-mode", .value,
+                "snapshot-mode", .value, formerly: ["snapshotMode"],
                 .idle("what a RUN step changed is known exactly; there is no mode that misses changes to save time")),
             KanikoFlag(
                 "ignore-path", .list, found: .refused("leaving paths out of the layers is not supported there yet")),
@@ -71,7 +71,7 @@ extension KanikoFlags {
             KanikoFlag("image-download-retry"),
             KanikoFlag("image-fs-extract-retry"),
             KanikoFlag("skip-push-permission-check", .boolean),
-            KanikoFlag("tar-path", found: .local),
+            KanikoFlag("tar-path", formerly: ["tarPath"], found: .local),
             KanikoFlag("oci-layout-path", found: .local),
             KanikoFlag("digest-file", found: .local),
             KanikoFlag("image-name-with-digest-file", found: .local),

@@ -126,14 +126,39 @@ actor PlanContexts {
             var candidates = [path]
             if path == "Dockerfile" { candidates.append("dockerfile") }
             for candidate in candidates {
-                guard let item = try source.resolve(ImagePath(candidate), followingLast: true), item.entry.kind == .file
-                else { continue }
+                let item: ContextSource.Item?
+                do throws(BuildError) {
+                    item = try source.resolve(ImagePath(candidate), followingLast: true)
+                } catch {
+                    try Self.refuseStrayLink(candidate, in: source)
+                    throw error
+                }
+                guard let item, item.entry.kind == .file else { continue }
                 return (try await ContextFile.read(item.entry, in: request.context, limit: 16 << 20), candidate)
             }
+            try Self.refuseStrayLink(path, in: source)
             throw BuildError(
                 .missingSource, "there is no \(path) in \(request.context.displayName)",
                 hint: "name the Dockerfile by its path relative to the context")
         }
+    }
+
+    /// Links are followed within the context, from its root: one that leads out would find another file, or itself.
+    private static func refuseStrayLink(_ path: String, in source: ContextSource) throws(BuildError) {
+        guard let item = try source.resolve(ImagePath(path), followingLast: false),
+            let target = source.linkTarget(of: item)
+        else { return }
+        var depth = ImagePath(path).components.count - 1
+        var leadsOut = target.first == 0x2f
+        for name in ImagePath.split(target) where name != [0x2e] {
+            depth += name == [0x2e, 0x2e] ? -1 : 1
+            leadsOut = leadsOut || depth < 0
+        }
+        guard leadsOut else { return }
+        throw BuildError(
+            .missingSource, "\(path) is a link that leads out of \(source.displayName)",
+            cause: "its target is \(String(decoding: target, as: UTF8.self))",
+            hint: "name the file itself as the Dockerfile (--dockerfile), or copy it into the context")
     }
 }
 

@@ -32,9 +32,12 @@ extension Builder {
 
     /// Writes a product as an archive of an OCI layout.
     ///
-    /// - Parameter path: `-` for standard output.
+    /// - Parameters:
+    ///   - path: `-` for standard output.
+    ///   - tag: the image's name in the layout; `nil` for none.
+    ///   - name: the image's whole name for containerd, `HOST/REPOSITORY:TAG`; `nil` for none.
     package func export(
-        _ product: BuildProduct, toLayoutArchive path: String, tag: String?
+        _ product: BuildProduct, toLayoutArchive path: String, tag: String?, name: String? = nil
     ) async throws(BuildError) {
         var blobs: [Descriptor] = []
         for image in product.images { blobs += try await gather(image) }
@@ -43,7 +46,10 @@ extension Builder {
             try ImageArchive(content).write(to: path) { (tar) throws in
                 try tar.add("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
                 var entry = product.manifest.descriptor
-                if let tag { entry.annotations = [Annotation.refName: tag] }
+                var annotations: [String: String] = [:]
+                annotations[Annotation.refName] = tag
+                annotations[Annotation.containerdName] = name
+                if !annotations.isEmpty { entry.annotations = annotations }
                 try tar.add("index.json", try CanonicalJSON.encode(ImageIndex(manifests: [entry])))
                 var known: Set<Digest> = []
                 for manifest in product.manifests where known.insert(manifest.digest).inserted {

@@ -30,14 +30,26 @@ struct BuildOptions: ParsableArguments {
         help: ArgumentHelp("A flag of kaniko's that is taken without effect, or refused.", visibility: .private))
     var kanikoFlags: [String] = []
 
+    @Option(
+        name: .customLong(Invocation.formerName),
+        help: ArgumentHelp("A spelling of a flag that kaniko has given up.", visibility: .private))
+    var formerNames: [String] = []
+
     func check() throws {
         try KanikoFlags.executor.refuse(kanikoFlags)
         if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least one step has to run") }
+        if context.dockerfile == "-", context.context == "tar://stdin" {
+            throw ValidationError(
+                "standard input cannot be the Dockerfile and the context: leave out '-f -' and put the Dockerfile into "
+                    + "the archive")
+        }
         try output.check()
     }
 
     /// What the user should know of flags that do nothing.
-    func notes() -> [String] { KanikoFlags.executor.notes(kanikoFlags) + cache.notes() }
+    func notes() -> [String] {
+        KanikoFlags.executor.notes(formerNames: formerNames) + KanikoFlags.executor.notes(kanikoFlags) + cache.notes()
+    }
 }
 
 extension KanikoFlags {
@@ -66,6 +78,13 @@ extension KanikoFlags {
                 GoBoolean.parse(value) != false || name == "compressed-caching"
             else { return nil }
             return "--\(name) has no effect: \(reason)"
+        }
+    }
+
+    /// Kaniko's own warning, in its words.
+    func notes(formerNames: [String]) -> [String] {
+        formerNames.compactMap { name in
+            self[name].map { "Flag --\(name) is deprecated. Use: --\($0.name)" }
         }
     }
 

@@ -31,7 +31,10 @@ struct BuildRequestReader {
         request.contextRoot = String(PodFiles.clean(options.context.subPath ?? "").dropFirst())
         try await readDockerfile(&request, opened, fetcher)
         request.buildArguments = try image.buildArguments.map(buildArgument)
-        request.labels = try image.label.map { try RegistryOptions.pair(allowingEmpty: $0, flag: "--label") }
+        if opened.revision == nil, request.buildArguments.contains(where: { $0.0 == GitDirectoryWish.argument }) {
+            say("note: the build argument '\(GitDirectoryWish.argument)' has an effect on contexts from git only")
+        }
+        request.labels = try image.label.map(Self.label)
         for text in image.annotation {
             let (name, value) = try RegistryOptions.pair(allowingEmpty: text, flag: "--annotation")
             request.annotations[name] = value
@@ -73,6 +76,12 @@ struct BuildRequestReader {
         return (text, "")
     }
 
+    /// `NAME=VALUE`, or as with docker a name alone, whose value is empty.
+    static func label(_ text: String) throws -> (String, String) {
+        guard !text.isEmpty else { throw ValidationError("--label is empty: write NAME=VALUE, or NAME") }
+        return text.contains("=") ? try RegistryOptions.pair(allowingEmpty: text, flag: "--label") : (text, "")
+    }
+
     // MARK: Dockerfile
 
     private static let sizeLimit = 16 << 20
@@ -83,6 +92,11 @@ struct BuildRequestReader {
         _ request: inout BuildRequest, _ opened: ContextLocation.Opened, _ fetcher: RemoteFetcher
     ) async throws {
         let name = options.context.dockerfile ?? "Dockerfile"
+        if name == "-" {
+            request.dockerfile = .bytes(
+                try await StandardInput.dockerfile(limit: Self.sizeLimit), name: "standard input")
+            return
+        }
         if name.hasPrefix("https://") || name.hasPrefix("http://") {
             let collected = Mutex<[UInt8]>([])
             try await fetcher.fetch(name, limit: Int64(Self.sizeLimit)) { (bytes) throws(BuildError) in

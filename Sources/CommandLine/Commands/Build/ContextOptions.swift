@@ -17,7 +17,7 @@ struct ContextOptions: ParsableArguments {
     @Option(
         name: [.customShort("f"), .long],
         help: ArgumentHelp(
-            "The Dockerfile: a path from the working directory or inside the context, or an http(s) URL. FILE.dockerignore beside it is used instead of .dockerignore.",
+            "The Dockerfile: a path from the working directory or inside the context, an http(s) URL, or - for standard input. FILE.dockerignore beside it is used instead of .dockerignore.",
             valueName: "file"))
     var dockerfile: String?
 

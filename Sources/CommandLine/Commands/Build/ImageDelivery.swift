@@ -28,8 +28,9 @@ struct ImageDelivery {
                 try await builder.export(
                     product, toLayout: TextFile.absolute(path), tag: own.first?.tag ?? names.first?.tag)
             case .layoutArchive(let path):
+                let name = (own + names).first
                 try await builder.export(
-                    product, toLayoutArchive: Self.path(path), tag: own.first?.tag ?? names.first?.tag)
+                    product, toLayoutArchive: Self.path(path), tag: name?.tag, name: name.flatMap(Self.wholeName))
             case .dockerArchive(let path):
                 try await builder.export(
                     product, toDockerArchive: Self.path(path),
@@ -50,6 +51,12 @@ struct ImageDelivery {
 
     /// `-` is standard output.
     private static func path(_ text: String) -> String { text == "-" ? text : TextFile.absolute(text) }
+
+    /// With the registry, as containerd keeps names; `nil` for a layout.
+    private static func wholeName(_ location: ImageLocation) -> String? {
+        guard case .registry = location.repository else { return nil }
+        return ImageLocation(repository: location.repository, tag: location.tag ?? "latest").description
+    }
 
     private static func archiveName(_ location: ImageLocation) -> String? {
         guard case .registry = location.repository else { return nil }

@@ -20,7 +20,7 @@ struct ImageOptions: ParsableArguments {
             "With false, stages before the target are built that it does not need.", valueName: "true|false"))
     var skipUnusedStages: Toggle?
 
-    @Option(help: ArgumentHelp("A label of the image.", valueName: "name=value"))
+    @Option(help: ArgumentHelp("A label of the image; a name alone has an empty value.", valueName: "name=value"))
     var label: [String] = []
 
     @Option(help: ArgumentHelp("An annotation of the manifest.", valueName: "name=value"))

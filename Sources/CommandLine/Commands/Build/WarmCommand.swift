@@ -57,6 +57,11 @@ package struct WarmCommand: AsyncParsableCommand {
         help: ArgumentHelp("A flag of kaniko's that is taken without effect, or refused.", visibility: .private))
     var kanikoFlags: [String] = []
 
+    @Option(
+        name: .customLong(Invocation.formerName),
+        help: ArgumentHelp("A spelling of a flag that kaniko has given up.", visibility: .private))
+    var formerNames: [String] = []
+
     package init() {}
 
     package mutating func validate() throws {
@@ -68,7 +73,9 @@ package struct WarmCommand: AsyncParsableCommand {
 
     package mutating func run() async throws {
         let console = Console(isQuiet: log.quiet || log.verbosity < .info)
-        for note in KanikoFlags.warmer.notes(kanikoFlags) { console.progress("note: \(note)") }
+        for note in KanikoFlags.warmer.notes(formerNames: formerNames) + KanikoFlags.warmer.notes(kanikoFlags) {
+            console.progress("note: \(note)")
+        }
         let platform = try platform.map { try Platform($0) } ?? .host
         var names = image
         if let dockerfile { names += try images(of: dockerfile, platform) }
