@@ -74,6 +74,22 @@ import Testing
         #expect(notes(own.log).filter { $0.hasPrefix("Dockerfile:") } == [])
     }
 
+    /// The usual end of `ENTRYPOINT ["/entrypoint.sh"]` from a checkout on Windows: "no such file or directory".
+    @Test func scriptsThatNoKernelRunsAreTold() async throws {
+        let bench = try await Workbench()
+        try bench.write("bad.sh", "#!/bin/sh\r\necho hi\r\n")
+        try bench.write("d/bad", "#!/usr/bin/env python3\r\n")
+        for (name, text) in [
+            ("good.sh", "#!/bin/sh\necho hi\r\n"), ("text", "a\r\n"), ("short", "#!/bin/sh\r"), ("empty", ""),
+        ] { try bench.write(name, text) }
+        let found = notes(try await bench.build("FROM busybox\nCOPY . /x/\n").log).filter { $0.contains("script") }
+        #expect(found.count == 2)
+        #expect(
+            found.first?.hasPrefix("Dockerfile:2:1: the script bad.sh cannot be run: its first line ends in CR LF")
+                == true)
+        #expect(found.last?.contains("the script d/bad ") == true)
+    }
+
     @Test func whatIsFoundIsNotTold() async throws {
         let bench = try await Workbench()
         try bench.write("f")

@@ -67,6 +67,31 @@ import Testing
         #expect(try findings(text).sorted() == expected.sorted())
     }
 
+    @Test(
+        "line ends and characters",
+        arguments: [
+            ("FROM scratch\r\nRUN a\r\n", []), ("FROM scratch\r\nRUN <<E\r\na\r\nE\r\n", ["HeredocLineEnds:2"]),
+            ("FROM scratch\nRUN <<E\na\r\nE\n", ["HeredocLineEnds:2"]), ("FROM scratch\nRUN <<E\na\rb\nE\n", []),
+            ("FROM scratch\r\nCOPY <<E /x\r\na\r\nE\r\n", ["HeredocLineEnds:2"]),
+            ("FROM scratch\r\n# check=skip=HeredocLineEnds\r\nRUN <<E\r\na\r\nE\r\n", []),
+            ("FROM scratch\nRUN echo \u{00A4} \\\n \u{00A4}\n# \u{00A4}\nRUN \\\n# \u{00A4}\n a", ["InvalidUTF8:2"]),
+            ("FROM scratch AS a\nLABEL x=\u{00A4}", ["InvalidUTF8:2"]), ("# \u{00A4}\nFROM scratch", []),
+            ("FROM scratch\nCOPY <<E /x\n\u{00A4}\nE\n", []),
+            ("FROM scratch\nRUN <<E\n\u{00A4}\nE\n", ["InvalidUTF8:3"]),
+            ("# check=skip=InvalidUTF8\nFROM scratch\nRUN \u{00A4}", []),
+        ])
+    func bytes(_ text: String, _ expected: [String]) throws {
+        // A currency sign stands for its byte of Latin-1.
+        let bytes = text.unicodeScalars.map { UInt8($0.value) }
+        let found = DockerfileCheck(bytes, file: "Dockerfile").warnings.map {
+            "\($0.rule.rawValue):\($0.location.line)"
+        }
+        #expect(found == expected)
+        // The same in UTF-8 is nobody's business.
+        let fine = DockerfileCheck(Array(text.replacing("\r\n", with: "\n").utf8), file: "Dockerfile").warnings
+        #expect(fine.allSatisfy { $0.rule != .invalidUTF8 && $0.rule != .heredocLineEnds })
+    }
+
     @Test("a known environment defines variables")
     func environment() throws {
         #expect(try findings("FROM x\nCOPY $GOPATH $y /", environment: ["GOPATH": "/go"]) == ["UndefinedVar:2"])

@@ -22,11 +22,13 @@ extension BuildRun {
             excludes: step.excludes, unpackLimit: builder.unpackLimit)
         let below = step.isLinked ? LayeredRoot(layers: [], ownership: root.ownership) : root
         var editor = try LayerEditor(over: below, upper: try newDirectory())
+        let scripts = ScriptLineEnds()
         switch step.origin {
         case _ where !step.takesFromOrigin: editor = try await copyRemote(step, of: planned, into: editor, options)
         case .context:
             var source = try await contexts.main()
             source.deferred = step.unpacks ? nil : deferred
+            source.scripts = scripts
             editor = try await copy(step, of: planned, from: source, into: editor, options)
         case .stage(let index):
             let source = LayeredSource(try await self.root(ofStage: index), displayName: "stage \(index)")
@@ -41,6 +43,7 @@ extension BuildRun {
             case .context:
                 var source = try await contexts.named(name)
                 source.deferred = step.unpacks ? nil : deferred
+                source.scripts = scripts
                 editor = try await copy(step, of: planned, from: source, into: editor, options)
             case nil:
                 throw BuildError(.dockerfile, "there is no stage, context or image '\(name)'")
@@ -48,6 +51,12 @@ extension BuildRun {
         }
         if !step.inlineFiles.isEmpty { editor = try await copyInline(step, into: editor, options) }
         try editor.finish()
+        for name in scripts.names {
+            progress(
+                .note(
+                    "\(planned.location): the script \(name) cannot be run: its first line ends in CR LF; save it with LF line "
+                        + "ends (in .gitattributes: *.sh text eol=lf)"))
+        }
         return editor.upper
     }
 

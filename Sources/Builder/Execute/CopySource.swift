@@ -63,6 +63,8 @@ struct ContextSource: CopySource {
     let displayName: String
     /// Takes large files, whose content comes when the layer is written; `nil`: it comes at once.
     var deferred: DeferredFiles?
+    /// Takes note of scripts that no kernel will run.
+    var scripts: ScriptLineEnds?
     /// Bytes that one file may have.
     var fileLimit = Int64.max
     /// Where the first name of a file with several went.
@@ -152,7 +154,9 @@ struct ContextSource: CopySource {
                 return try deferred.add(
                     DeferredFile(from: try context.open(item.entry), origin, to: descriptor, host, node))
             }
+            let look = scripts?.look(at: item.entry)
             try await content(of: item.entry) { (bytes) throws(BuildError) in
+                look?(bytes)
                 try FileContent.write(bytes, to: raw, host)
             }
             try writer.apply(node, toFile: raw, host) { copyAttributes(of: item, to: host, writer) }
@@ -170,7 +174,9 @@ struct ContextSource: CopySource {
         _ item: Item, of directory: DirectoryContext, to host: HostPath, as node: Node, _ writer: NodeWriter
     ) throws(BuildError) {
         let descriptor = try FileContent.create(host, mode: node.mode)
+        let look = scripts?.look(at: item.entry)
         try directory.stream(item.entry) { (bytes) throws(BuildError) in
+            look?(bytes)
             try FileContent.write(bytes, to: descriptor.raw, host)
         }
         try writer.apply(node, toFile: descriptor.raw, host) { copyAttributes(of: item, to: host, writer) }

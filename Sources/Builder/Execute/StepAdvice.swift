@@ -21,6 +21,11 @@ enum StepAdvice {
                 + "(docs/security.md): run this step as root (USER 0), or use --isolation namespaces"
         }
         if output.contains("Invalid argument"), IdentityMap.mark != nil { return SubordinateIDs.remedy }
+        // As bash and dash say it.
+        if output.contains("$'\\r'") || output.contains("^M") {
+            return
+                "a script has the line ends of Windows (CR LF): save it with LF (in .gitattributes: *.sh text eol=lf)"
+        }
         if code == 127 || output.contains("not found") && code == 127 {
             let program = step.arguments.first ?? ""
             return step.arguments.count > 1 && step.arguments[1] == "-c"

@@ -54,7 +54,10 @@ package enum LintRule: String, Sendable, CaseIterable {
     case invalidDefinitionDescription = "InvalidDefinitionDescription"
     case exposeProtoCasing = "ExposeProtoCasing"
     case exposeInvalidFormat = "ExposeInvalidFormat"
-    // Slipway's own. What they are about is known when the step is done, by the image's and the context's files.
+    // Slipway's own.
+    case heredocLineEnds = "HeredocLineEnds"
+    case invalidUTF8 = "InvalidUTF8"
+    // Slipway's own, too. What they are about is known when the step is done, by the image's and the context's files.
     case unknownOwner = "UnknownOwner"
     case copyMatchesNothing = "CopyMatchesNothing"
 

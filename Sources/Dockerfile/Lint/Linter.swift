@@ -23,6 +23,7 @@ enum Linter {
                 }
             }
         }
+        bytes(dockerfile, &collector)
         names(dockerfile, &collector)
         casing(dockerfile, &collector)
         return collector.warnings
