@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the same contexts with Slipway and its peers, side by side in one run, and writes what it saw as JSON and as a table.
 
-    Benchmarks/compare.py [--rounds N] [--cases small,many,...] [--phases] [--layers] [--kaniko-without-cache]
+    Benchmarks/compare.py [--rounds N] [--cases small,many,...|all] [--scale N] [--phases] [--layers] [--kaniko-without-cache]
                           [--json FILE] [--markdown FILE]
 
 Every tool pushes to a docker-registry of this run on loopback. A cold build starts with no state at all: neither base nor cache.
@@ -10,15 +10,21 @@ docker-registry, mmdebstrap and buildah. A kaniko executor and BuildKit take par
 name them (both are built from their sources by `go build -mod=vendor`); kaniko is run in a chroot of its own, and BuildKit's daemon
 is there before a build begins.
 
+Cases beside the usual ones, when they are named: `steps` (60 small RUN steps), `stages` (200 stages, each used by the last),
+`node-modules` (100,000 files, copied and read by a step), `large` (a context of 5 GB, of which 1 % changes) and `two` (two builds at once).
+--scale: the size of `large`, 1.0 by default; 0.1 is 500 MB.
+
 --kaniko-without-cache: kaniko neither asks nor fills its cache, which makes its cold builds faster, and all others slower.
 --phases: one more cold build of each case by Slipway, and where its time went. --layers: the memory that a layer of 200 MB and one of
 2 GB take.
 """
-import argparse, json, os, platform, random, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, platform, random, shlex, shutil, statistics, subprocess, sys, tempfile, time
 
 from harness import Registry, measure
 
 CASES = ["small", "many", "big", "fan-out", "wide-root"]
+MORE_CASES = ["steps", "stages", "node-modules", "large", "two"]
+LARGE_FILE = 5 << 20
 
 
 def log(text):
@@ -153,6 +159,52 @@ def half_random(size, seed):
     return b"".join(pieces)
 
 
+def more_contexts(folder, base, cases, scale):
+    """Those that are made only for who names them: they take minutes, or gigabytes."""
+    if "steps" in cases:
+        write(f"{folder}/steps/file", "content\n")
+        steps = "".join(f"RUN echo {number} > /srv/{number}\n" for number in range(60))
+        write(f"{folder}/steps/Dockerfile", f"FROM {base}\nCOPY file /srv/file\n{steps}")
+    if "stages" in cases:
+        write(f"{folder}/stages/file", "content\n")
+        stages = "".join(f"FROM {base} AS s{n}\nCOPY file /r{n}\n" for n in range(199))
+        copies = "".join(f"COPY --from=s{n} /r{n} /r/\n" for n in range(199))
+        write(f"{folder}/stages/Dockerfile", f"{stages}FROM {base}\n{copies}")
+    if "node-modules" in cases:
+        for number in range(100_000):
+            write(f"{folder}/node-modules/node_modules/p{number // 50}/lib/f{number}.js", f"exports.f = () => {number};\n" * (number % 30))
+        write(f"{folder}/node-modules/main.js", "require('p1');\n")
+        write(f"{folder}/node-modules/Dockerfile",
+              f"FROM {base}\nCOPY node_modules /app/node_modules\nCOPY main.js /app/\n"
+              "RUN cat /app/node_modules/*/lib/*1.js | md5sum > /app/sum\n")
+    if "large" in cases:
+        for number in range(max(1, int(1000 * scale))):
+            write(f"{folder}/large/data/d{number // 100}/f{number}", half_random(LARGE_FILE, number))
+        write(f"{folder}/large/Dockerfile", f"FROM {base}\nCOPY data /srv/data\nRUN ls -R /srv/data > /srv/list\n")
+    if "two" in cases:
+        for name in ["a", "b"]:
+            for number in range(2_000):
+                write(f"{folder}/two/{name}/files/f{number}", f"content of {name} {number}\n" * (number % 40))
+            write(f"{folder}/two/{name}/Dockerfile",
+                  f"FROM {base}\nCOPY files /srv/files\nRUN cat /srv/files/* | md5sum > /srv/sum\n")
+
+
+def changes(case, context, scale):
+    """The files that change for the third build of a case."""
+    names = {"small": ["file"], "many": ["files/d0/f1"], "big": ["data"], "node-modules": ["node_modules/p7/lib/f351.js"]}.get(case, [])
+    if case == "large":
+        names = [f"data/d{number // 100}/f{number}" for number in range(0, max(1, int(1000 * scale)), 100)]
+    return [f"{context}/{name}" for name in names]
+
+
+def command(tool, case, context, image):
+    """`two` is two builds that run at once."""
+    if case != "two":
+        return tool.build(context, image)
+    both = [shlex.join(tool.build(f"{context}/{name}", f"{image}-{name}")) for name in ["a", "b"]]
+    return ["sh", "-c", f"{both[0]} & first=$!; {both[1]} & second=$!; wait $first && wait $second"]
+
+
 def contexts(scratch, base):
     folder = f"{scratch}/contexts"
     write(f"{folder}/small/file", "content\n")
@@ -271,6 +323,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--kaniko-without-cache", action="store_true")
     parser.add_argument("--phases", action="store_true")
     parser.add_argument("--layers", action="store_true")
@@ -279,6 +332,10 @@ def main():
     options = parser.parse_args()
     if "SLIPWAY_BINARY" not in os.environ or os.geteuid() != 0:
         raise SystemExit("run as root with SLIPWAY_BINARY naming a release build of slipway")
+    cases = CASES + MORE_CASES if options.cases == "all" else options.cases.split(",")
+    unknown = [case for case in cases if case not in CASES + MORE_CASES]
+    if unknown:
+        raise SystemExit(f"there is no case {', '.join(unknown)}; there are {', '.join(CASES + MORE_CASES)}")
     scratch = tempfile.mkdtemp(prefix="slipway-bench-")
     registry = Registry(scratch)
     results, tools, more = [], [], []
@@ -286,35 +343,36 @@ def main():
         log("preparing base images and contexts")
         base = bases(scratch, registry)
         folder = contexts(scratch, base)
+        more_contexts(folder, base, cases, options.scale)
         tools = [Slipway(scratch, registry), Buildah(scratch, registry)]
         if os.environ.get("KANIKO_EXECUTOR"):
             tools.append(Kaniko(scratch, registry, caches=not options.kaniko_without_cache))
         if os.environ.get("BUILDKITD") and os.environ.get("BUILDCTL"):
             tools.append(BuildKit(scratch, registry))
-        for case in options.cases.split(","):
+        for case in cases:
             for round in range(options.rounds):
                 for tool in tools:
                     tool.fresh()
                     image = f"{registry.host}/{tool.name}/{case}-{round}:1"
                     context = f"{folder}/{case}"
-                    plan = [(case, None), (f"{case}, unchanged", None)]
-                    changed = {"small": "file", "many": "files/d0/f1", "big": "data"}.get(case)
+                    changed = changes(case, context, options.scale)
+                    plan = [(case, []), (f"{case}, unchanged", [])]
                     if changed:
-                        plan.append((f"{case}, one file changed", f"{context}/{changed}"))
-                    for name, file in plan:
-                        if file:
+                        plan.append((f"{case}, {'1 %' if case == 'large' else 'one file'} changed", changed))
+                    for name, files in plan:
+                        for file in files:
                             with open(file, "r+b" if os.path.getsize(file) else "wb") as handle:
                                 handle.write(random.randbytes(8))
                         # Writing what was prepared is nobody's work but ours.
                         os.sync()
-                        run = measure(tool.build(context, image))
+                        run = measure(command(tool, case, context, image))
                         del run["printed"]
                         if hasattr(tool, "peak"):
                             run["kib"] = max(run["kib"], tool.peak())
                         results.append({"case": name, "tool": tool.name, "round": round, **run})
                         log(f"{name:28} {tool.name:9} {run['seconds']:7.2f} s  {run['kib'] // 1024:5} MB  cpu {run['cpu']:.2f} s")
         if options.phases:
-            more.append(phases(tools[0], folder, options.cases.split(",")))
+            more.append(phases(tools[0], folder, [case for case in cases if case != "two"]))
         if options.layers:
             more.append(layers(tools[0], scratch))
     finally:
