@@ -5,6 +5,7 @@
 #include <git2/sys/mempack.h>
 #include <git2/sys/repository.h>
 #include <git2/sys/stream.h>
+#include <git2/sys/transport.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -52,6 +53,15 @@ struct slipway_git2_socket {
     int descriptor;
     /// Ours: the conversation that the socket belongs to, which outlives the stream.
     void *watch;
+};
+
+/// A subtransport of our own for libgit2's smart transport.
+struct slipway_git2_service {
+    git_smart_subtransport parent;
+    /// The conversation under way, of which there is one at most.
+    git_smart_subtransport_stream *stream;
+    /// Ours: who it is for, which outlives the transport.
+    void *session;
 };
 
 #if LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR < 7

@@ -34,7 +34,7 @@ struct Advertisement: Sendable {
     }
 }
 
-/// An open conversation with a remote over HTTP, SSH or the git protocol, closed when dropped.
+/// An open conversation with a remote over HTTP, SSH or the git protocol, or with git's program for a path; closed when dropped.
 struct Connection: ~Copyable {
     private let session: RemoteSession
     private let remote: Remote
@@ -89,7 +89,12 @@ struct Connection: ~Copyable {
         var list = specification.value
         session.watch.allow(session.credentials.fetchLimit)
         let status = session.watch.watching { git_remote_download(remote.pointer, &list, &options) }
-        guard status >= 0 else { throw session.error(status, failure) }
+        guard status >= 0 else {
+            var error = session.error(status, failure)
+            // What we have is told to the server, and must be here.
+            if error.code == .notFound, status == GIT_ENOTFOUND.rawValue { error.code = .corrupt }
+            throw error
+        }
     }
 
     /// Sends a local reference's objects and asks the server to move one of its own there; `session.update` has the verdict.
@@ -192,6 +197,7 @@ extension RemoteSession {
             )
         }
         var error = GitError.last(status, summary, place: url.description)
+        if let complaint = service?.complaint, !complaint.isEmpty { error.cause = complaint }
         let message = error.cause ?? ""
         func mentions(_ words: String...) -> Bool { words.contains { message.firstRange(ofASCII: $0) != nil } }
         if mentions(
@@ -206,6 +212,13 @@ extension RemoteSession {
             error.hint =
                 "a repository that lies on a web server as files (git's dumb protocol) cannot be fetched: serve it by git "
                 + "http-backend or a git host; otherwise check the URL's path"
+        } else if mentions("dubious ownership") {
+            error.code = .refused
+            error.summary = "the repository belongs to another user, and git serves it to nobody else"
+            error.cause = nil
+            error.hint =
+                "its hooks would run as this user. Give it to this user (chown -R), or trust it: git config --system --add "
+                + "safe.directory \(url.description)"
         } else if mentions("proxy") {
             error.code = mentions("authentication") ? .authentication : .network
             error.summary = "the proxy does not let us through"
@@ -234,6 +247,10 @@ extension RemoteSession {
             error.hint = "check the URL's path; it must be the one that git clone takes"
         }
         let heard = Redaction.serverText(serverText)
+        if ["No space left on device", "Disk quota exceeded"].contains(where: { "\(message) \(heard)".contains($0) }) {
+            error.code = .storage
+            error.hint = DiskSpace.hint
+        }
         if !heard.isEmpty { error.cause = message.isEmpty ? heard : "\(message) (the server says: \(heard))" }
         return error
     }

@@ -2,13 +2,16 @@ import Blocking
 import CGit2
 import Glibc
 
-/// A repository on this machine as a remote.
+/// A repository on this machine, as far as it can be read without the program git: its references, at each cycle, and its
+/// objects where that program is missing or does not serve it.
 ///
-/// libgit2's own local transport copies the objects of every branch at each fetch and overwrites the remote's reference
-/// without comparing it first; this one copies what a branch needs, and compares and swaps.
+/// libgit2's own local transport is for neither reading nor writing: it copies the objects of every branch at each fetch, runs
+/// no hooks, and leaves its locks in a person's repository when we are killed.
 struct LocalRemote: ~Copyable {
     private let repository: Repository
-    private let url: RemoteURL
+    /// Whether it belongs to this user. Git's programs serve no other without being told to (git-config(1), `safe.directory`), and
+    /// we run nothing of it.
+    let isOwn: Bool
     let advertisement: Advertisement
 
     init(path: String, url: RemoteURL) throws(GitError) {
@@ -21,7 +24,7 @@ struct LocalRemote: ~Copyable {
         let opened = try Self.open(path)
         advertisement = try Self.list(opened)
         repository = opened
-        self.url = url
+        isOwn = status.st_uid == geteuid()
     }
 
     private static func open(_ path: String) throws(GitError) -> Repository {
@@ -77,59 +80,6 @@ struct LocalRemote: ~Copyable {
     func copyObjects(_ ids: [ObjectID], to directory: String) throws(GitError) {
         try repository.copyObjects(ids, toPackDirectory: directory, failure: "cannot fetch from the repository")
     }
-
-    /// Copies a commit there and moves the reference, if that still is where it was expected.
-    ///
-    /// - Parameter target: `nil` removes the reference.
-    /// - Returns: whether the reference was moved.
-    func upload(
-        _ target: ObjectID?, from mirror: borrowing Repository, to reference: String, expecting: ObjectID?
-    ) throws(GitError) -> Bool {
-        if !repository.isBare, repository.headBranch.map({ "refs/heads/" + $0 }) == reference {
-            throw GitError(
-                .refused,
-                "'\(Advertisement.short(reference))' is checked out in a repository with a work tree; it is not pushed to",
-                place: url.description, hint: "use a bare repository (git clone --bare), or another branch")
-        }
-        guard let target else { return try remove(reference, expecting: expecting) }
-        try mirror.copyObjects(
-            of: target, excluding: Array(advertisement.references.values), toPackDirectory: repository.packDirectory,
-            failure: "cannot push to the repository")
-        var new = target.oid
-        var old = (expecting ?? ObjectID(git_oid())).oid
-        var made: OpaquePointer?
-        let status = git_reference_create_matching(
-            &made, repository.handle.pointer, reference, &new, 1, &old, "push")
-        git_reference_free(made)
-        switch status {
-        case 0: return true
-        case GIT_EMODIFIED.rawValue, GIT_ELOCKED.rawValue, GIT_ENOTFOUND.rawValue: return false
-        default:
-            throw .last(status, "cannot move '\(Advertisement.short(reference))'", place: url.description)
-        }
-    }
-
-    private func remove(_ reference: String, expecting: ObjectID?) throws(GitError) -> Bool {
-        var found: OpaquePointer?
-        let status = git_reference_lookup(&found, repository.handle.pointer, reference)
-        if status == GIT_ENOTFOUND.rawValue { return expecting == nil }
-        guard status >= 0, let found else {
-            throw .last(status, "cannot remove '\(Advertisement.short(reference))'", place: url.description)
-        }
-        defer { git_reference_free(found) }
-        guard let target = git_reference_target(found), ObjectID(target.pointee) == expecting else { return false }
-        // Compares once more with what was looked up, under the reference's lock.
-        let removed = git_reference_delete(found)
-        switch removed {
-        case 0: return true
-        case GIT_EMODIFIED.rawValue, GIT_ELOCKED.rawValue, GIT_ENOTFOUND.rawValue: return false
-        default:
-            throw .last(removed, "cannot remove '\(Advertisement.short(reference))'", place: url.description)
-        }
-    }
-
-    /// Where a reference is now.
-    func current(_ reference: String) throws(GitError) -> ObjectID? { try repository.reference(reference) }
 }
 
 extension Repository {

@@ -69,36 +69,26 @@ extension Mirror {
     func push(
         _ target: ObjectID?, toReference reference: String, expecting: ObjectID?, force: Bool
     ) throws(GitError) -> PushOutcome {
-        let outcome: PushOutcome
-        switch url.transport {
-        case .local(let remotePath):
-            outcome = try pushLocally(target, to: reference, expecting: expecting, remotePath: remotePath)
-        case .http, .ssh, .git:
-            outcome = try pushOverNetwork(target, to: reference, expecting: expecting, force: force)
-        }
+        let outcome = try send(target, to: reference, expecting: expecting, force: force)
         // It is there: that the mirror cannot note it, on a full disk say, takes nothing back. The next fetch does.
         if outcome == .pushed, let target { try? repository.setReference(reference, to: target) }
         if outcome == .pushed { noteAdvertised(reference, target) }
         return outcome
     }
 
-    private func pushLocally(
-        _ target: ObjectID?, to reference: String, expecting: ObjectID?, remotePath: String
-    ) throws(GitError) -> PushOutcome {
-        let remote = try LocalRemote(path: remotePath, url: url)
-        if let early = verdict(remote.advertisement.references[reference], target, reference, expecting) {
-            return early
-        }
-        if try remote.upload(target, from: repository, to: reference, expecting: expecting) { return .pushed }
-        let now = try remote.current(reference)
-        return verdict(now, target, reference, expecting)
-            ?? .rejected(reason: "another writer holds '\(Advertisement.short(reference))'", remoteHead: now)
-    }
-
-    private func pushOverNetwork(
+    private func send(
         _ target: ObjectID?, to reference: String, expecting: ObjectID?, force: Bool
     ) throws(GitError) -> PushOutcome {
-        let session = RemoteSession(url: url, credentials: credentials, progress: nil)
+        var program: GitProgram?
+        if case .local(let remotePath) = url.transport {
+            program = GitProgram.find(in: searchPath)
+            let remote = try LocalRemote(path: remotePath, url: url)
+            if program == nil { throw GitProgram.missing(place: url.description) }
+            if let early = verdict(remote.advertisement.references[reference], target, reference, expecting) {
+                return early
+            }
+        }
+        let session = RemoteSession(url: url, credentials: credentials, program: program)
         let status: Int32
         do {
             let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_PUSH)
@@ -133,17 +123,14 @@ extension Mirror {
         refusal reason: String, _ session: RemoteSession, _ target: ObjectID?, _ reference: String,
         _ expecting: ObjectID?
     ) throws(GitError) -> PushOutcome {
-        let again = RemoteSession(url: url, credentials: credentials, progress: nil)
-        let now = try Connection(repository, session: again, direction: GIT_DIRECTION_FETCH).advertisement.references[
-            reference]
+        let now = try advertise().references[reference]
         if let late = verdict(now, target, reference, expecting) { return late }
-        let heard = Redaction.serverText(session.serverText)
-        throw GitError(
-            .refused, "the server refused the push to '\(Advertisement.short(reference))'", place: url.description,
-            cause: Redaction.serverText(Array(reason.utf8)) + (heard.isEmpty ? "" : " (\(heard))"),
-            hint:
-                "a hook or a branch rule of the repository decides this; allow this account, or let the commits go to "
-                + "another branch")
+        let refusal = PushRefusal(reason: reason, heard: session.serverText)
+        if refusal.isOfLock {
+            return .rejected(
+                reason: "another writer holds '\(Advertisement.short(reference))' (\(refusal.text))", remoteHead: now)
+        }
+        throw refusal.error(branch: Advertisement.short(reference), place: url.description)
     }
 
     /// What the remote's present head says about a push: done already, lost, or (`nil`) still to be done.

@@ -14,6 +14,8 @@ package actor Mirror {
     /// What it mirrors, without secrets.
     package nonisolated let url: RemoteURL
     private(set) var credentials: GitCredentials
+    /// Where the program git is looked for; `nil`: on PATH.
+    let searchPath: String?
     private let lock: MirrorLock
     private var opened: Repository
     /// Whether `opened` is of nothing: the mirror has no file open until somebody reads or writes.
@@ -34,11 +36,15 @@ package actor Mirror {
     /// - Parameters:
     ///   - path: a directory that is only used for this; `path` + ".lock" is used too.
     ///   - url: anything that `git clone` takes. Its user information is used and never shown.
-    package init(path: String, url: String, credentials: GitCredentials = GitCredentials()) throws(GitError) {
+    ///   - searchPath: where the program git is looked for, which serves a remote that is a path; `nil`: on PATH.
+    package init(
+        path: String, url: String, credentials: GitCredentials = GitCredentials(), searchPath: String? = nil
+    ) throws(GitError) {
         executor = BlockingExecutor(label: "slipway.git")
         self.path = path
         self.url = try RemoteURL(url)
         self.credentials = credentials
+        self.searchPath = searchPath
         let parent = path.split(separator: "/").dropLast().joined(separator: "/")
         try Storage.makeDirectories(path.hasPrefix("/") ? "/" + parent : parent)
         lock = try MirrorLock(path: path)
@@ -188,23 +194,25 @@ package actor Mirror {
         _ reference: String, having previous: ObjectID?, known: ObjectID? = nil,
         progress: ((FetchProgress) -> Void)?, choose: (Advertisement) throws(GitError) -> ObjectID?
     ) throws(GitError) -> (ObjectID?, isNew: Bool) {
-        switch url.transport {
-        case .local(let remotePath):
+        var program: GitProgram?
+        if case .local(let remotePath) = url.transport {
             let remote = try LocalRemote(path: remotePath, url: url)
             advertisement = remote.advertisement
             guard let tip = try choose(remote.advertisement) else { return (nil, false) }
             if tip == known || repository.exists(tip) { return (tip, false) }
-            try remote.download(tip, into: repository, having: previous.map { [$0] } ?? [])
-            return (tip, true)
-        case .http, .ssh, .git:
-            let session = RemoteSession(url: url, credentials: credentials, progress: progress)
-            let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH)
-            advertisement = connection.advertisement
-            guard let tip = try choose(connection.advertisement) else { return (nil, false) }
-            if tip == known || repository.exists(tip) { return (tip, false) }
-            try connection.download(reference: reference)
-            return (tip, true)
+            program = GitProgram.find(in: searchPath)
+            guard program != nil, remote.isOwn else {
+                try remote.download(tip, into: repository, having: previous.map { [$0] } ?? [])
+                return (tip, true)
+            }
         }
+        let session = RemoteSession(url: url, credentials: credentials, progress: progress, program: program)
+        let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH)
+        advertisement = connection.advertisement
+        guard let tip = try choose(connection.advertisement) else { return (nil, false) }
+        if tip == known || repository.exists(tip) { return (tip, false) }
+        try connection.download(reference: reference)
+        return (tip, true)
     }
 
     /// Where another branch of the remote is, with its commits in the mirror; `nil` when there is no such branch.
@@ -296,13 +304,14 @@ package actor Mirror {
         return (advertisement?.tags ?? [:]).filter { $0.value == commit }.map(\.key).sorted()
     }
 
-    private func advertise() throws(GitError) -> Advertisement {
+    /// Where the remote's references are now.
+    func advertise() throws(GitError) -> Advertisement {
         let fresh: Advertisement
         switch url.transport {
         case .local(let remotePath):
             fresh = try LocalRemote(path: remotePath, url: url).advertisement
         case .http, .ssh, .git:
-            let session = RemoteSession(url: url, credentials: credentials, progress: nil)
+            let session = RemoteSession(url: url, credentials: credentials)
             fresh = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH).advertisement
         }
         advertisement = fresh

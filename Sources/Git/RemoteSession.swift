@@ -32,10 +32,19 @@ final class RemoteSession {
 
     enum Means { case basic, agent, key, password }
 
-    init(url: RemoteURL, credentials: GitCredentials, progress: ((FetchProgress) -> Void)?) {
+    /// What serves a repository of this machine.
+    private let program: GitProgram?
+    private(set) var service: ServiceProcess?
+
+    /// - Parameter program: for a path, which it serves.
+    init(
+        url: RemoteURL, credentials: GitCredentials, progress: ((FetchProgress) -> Void)? = nil,
+        program: GitProgram? = nil
+    ) {
         self.url = url
         self.credentials = credentials
         self.progress = progress
+        self.program = program
     }
 
     /// The callbacks, with this object as payload. They hold no reference.
@@ -66,10 +75,27 @@ final class RemoteSession {
             session.update = (status == nil, status.map { String(cString: $0) } ?? "")
             return 0
         }
+        if program != nil {
+            callbacks.transport = { ServiceTransport.make($0, owner: $1, payload: $2) }
+        }
         return callbacks
     }
 
-    private static func from(_ payload: UnsafeMutableRawPointer?) -> RemoteSession? {
+    /// Starts git's program for the other side of the conversation; `false` with the failure noted.
+    func startService(_ service: ServiceProcess.Service) -> Bool {
+        guard let program, case .local(let path) = url.transport else { return false }
+        do throws(GitError) {
+            self.service = try ServiceProcess(program, service, repository: path, watch: watch)
+            return true
+        } catch {
+            failure = error
+            return false
+        }
+    }
+
+    func finishService() { service?.finish() }
+
+    static func from(_ payload: UnsafeMutableRawPointer?) -> RemoteSession? {
         payload.map { Unmanaged<RemoteSession>.fromOpaque($0).takeUnretainedValue() }
     }
 

@@ -55,8 +55,6 @@ struct Repository: ~Copyable {
         return try Repository(opening: path)
     }
 
-    var isBare: Bool { git_repository_is_bare(handle.pointer) == 1 }
-
     /// Where packs are stored.
     var packDirectory: String {
         let common = git_repository_commondir(handle.pointer).map { String(cString: $0) } ?? path + "/"

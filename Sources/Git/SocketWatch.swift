@@ -11,8 +11,9 @@ import Synchronization
 final class SocketWatch: Sendable {
     /// Milliseconds that a connection may take to come about.
     static let connectLimit: Int32 = 30_000
-    /// Milliseconds of silence after which a server is given up. Hooks of a push run silently.
-    static let silenceLimit: Int32 = 180_000
+    /// Milliseconds of silence after which a server is given up. While hooks run, and while a pack is made, git's servers send
+    /// something every 5 seconds (`receive.keepAlive`, `uploadpack.keepAlive`).
+    static let silenceLimit: Int32 = 60_000
 
     private struct State {
         var sockets: [Int32] = []
@@ -35,8 +36,11 @@ final class SocketWatch: Sendable {
     /// How many bytes the server may send from now on. libgit2 keeps what a server advertises in memory, however much it is.
     func allow(_ bytes: Int) { state.withLock { $0.allowance = bytes } }
 
+    /// The server was silent for too long.
+    func giveUp() { state.withLock { $0.isTimedOut = true } }
+
     /// Counts what came; `false` when it is too much.
-    private func take(_ count: Int) -> Bool {
+    func take(_ count: Int) -> Bool {
         state.withLock { state in
             state.allowance -= min(state.allowance, count)
             if state.allowance == 0 { state.isExhausted = true }

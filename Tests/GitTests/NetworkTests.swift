@@ -89,7 +89,7 @@ struct HTTPTests {
             try await mirror.push(mine, to: "main", expecting: head.id)
         }
         #expect(error?.code == .refused)
-        #expect(error?.cause?.contains("pre-receive hook declined") == true)
+        #expect(error?.summary.contains("the repository's pre-receive hook refuses") == true)
         #expect(error?.cause?.contains("main is protected: open a pull request") == true)
     }
 

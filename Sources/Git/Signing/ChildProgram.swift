@@ -42,7 +42,7 @@ struct ChildProgram {
         let standardInput = try Input(input)
         let output = try Pipe()
         let errors = try Pipe()
-        let child = try spawn(
+        let child = try SpawnedProgram(
             path, arguments, environment: environment + ["PATH=\(searchPath)", "LC_ALL=C", "TZ=UTC"],
             descriptors: (standardInput.descriptor, output.write, errors.write))
         output.closeWrite()
@@ -50,52 +50,17 @@ struct ChildProgram {
         let deadline = ContinuousClock.now + timeout
         var result = Result(status: 0, output: [], errors: [])
         let isComplete = Self.gather(output.read, errors.read, into: &result, limit: outputLimit, deadline: deadline)
-        if isComplete, let status = Self.wait(child, until: deadline) {
+        if isComplete, let status = child.wait(until: deadline) {
             result.status = status
             return result
         }
-        kill(-child, SIGKILL)
-        kill(child, SIGKILL)
-        _ = Self.wait(child, until: ContinuousClock.now + .seconds(5))
+        child.signal(SIGKILL)
+        _ = child.wait(until: ContinuousClock.now + .seconds(5))
         throw GitError(
             .timeout, "\(name) was stopped",
             cause: ContinuousClock.now >= deadline
                 ? "it took longer than \(timeout.components.seconds) seconds"
                 : "it printed more than \(outputLimit) bytes")
-    }
-
-    private func spawn(
-        _ path: String, _ arguments: [String], environment: [String], descriptors: (Int32, Int32, Int32)
-    ) throws(GitError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, descriptors.0, 0)
-        posix_spawn_file_actions_adddup2(&actions, descriptors.1, 1)
-        posix_spawn_file_actions_adddup2(&actions, descriptors.2, 2)
-        _ = linux_spawn_close_from(&actions, 3)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // Threads of Swift's pool block signals, and a child would inherit that.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        var argv: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
-        var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
-        defer { for pointer in argv + envp { free(pointer) } }
-        var child: pid_t = 0
-        let number = posix_spawn(&child, path, &actions, &attributes, &argv, &envp)
-        guard number == 0 else {
-            throw GitError(.storage, "\(path) cannot be run", cause: String(cString: strerror(number)))
-        }
-        return child
     }
 
     /// Reads both streams to their ends; `false` when the time or the room is used up.
@@ -124,18 +89,6 @@ struct ChildProgram {
             guard result.output.count <= limit, result.errors.count <= limit else { return false }
         }
         return true
-    }
-
-    /// The exit status, 128 and the number for a signal; `nil` when the time is over.
-    private static func wait(_ child: pid_t, until deadline: ContinuousClock.Instant) -> Int32? {
-        var status: Int32 = 0
-        while true {
-            let ended = waitpid(child, &status, WNOHANG)
-            if ended == child { return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f) }
-            if ended < 0 && errno != EINTR { return nil }
-            guard ContinuousClock.now < deadline else { return nil }
-            usleep(2000)
-        }
     }
 
     /// Standard input as a file without a name: it has no size limit as a pipe has, and nobody needs to feed it.
