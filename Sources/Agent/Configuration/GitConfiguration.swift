@@ -58,6 +58,8 @@ extension AgentConfiguration {
         package var signing: SigningKey?
         /// `.AutomationObject` of the templates, `NAMESPACE/NAME`.
         package var automation: String?
+        /// The folder that files are named from in `.Changed.FileChanges`; empty for the top.
+        package var fileRoot = ""
 
         package init() {}
     }

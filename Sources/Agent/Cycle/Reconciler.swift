@@ -122,14 +122,19 @@ package struct Reconciler: Sendable {
             followed: try await updates.followed(in: tree))
     }
 
-    /// The choices that go into one commit each.
+    /// The choices that go into one commit each: those of an object that has its own author, words or branch apart.
     private func requests(for choices: [ImageChoice]) -> [ChangeRequest] {
-        guard !choices.isEmpty else { return [] }
-        switch services.git.settings.commit.grouping {
-        case .cycle: return [ManifestRewriter.request(choices)]
-        case .image:
-            return Dictionary(grouping: choices) { ImageName($0.newImage).name }.sorted { $0.key < $1.key }
-                .map { ManifestRewriter.request($0.value) }
+        let byObject = Dictionary(grouping: choices, by: \.writeBack).sorted {
+            ($0.key?.automation ?? "", $0.key?.location.description ?? "")
+                < ($1.key?.automation ?? "", $1.key?.location.description ?? "")
+        }
+        return byObject.flatMap { writeBack, choices -> [ChangeRequest] in
+            switch services.git.settings.commit.grouping {
+            case .cycle: return [ManifestRewriter.request(choices, writeBack: writeBack)]
+            case .image:
+                return Dictionary(grouping: choices) { ImageName($0.newImage).name }.sorted { $0.key < $1.key }
+                    .map { ManifestRewriter.request($0.value, writeBack: writeBack) }
+            }
         }
     }
 }

@@ -26,10 +26,13 @@ package struct ChangeRequest: Sendable {
     private var edits: [Edit]
     /// What a person asked for by a command; `nil` for what policies chose.
     let command: PersonalCommand?
+    /// How an object of the repository wants it written back; `nil`: as the agent's configuration says.
+    let writeBack: WriteBack?
 
-    package init(command: PersonalCommand? = nil, _ edit: @escaping Edit) {
+    package init(command: PersonalCommand? = nil, writeBack: WriteBack? = nil, _ edit: @escaping Edit) {
         edits = [edit]
         self.command = command
+        self.writeBack = writeBack
     }
 
     /// This change and another one behind it, as one.

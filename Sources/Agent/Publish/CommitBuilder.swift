@@ -34,6 +34,12 @@ struct CommitBuilder: Sendable {
     let remote: any GitRemote
     let clock: any AgentClock
 
+    /// The same with what an object of the repository says where the configuration says nothing.
+    func completed(by writeBack: WriteBack?) throws(AgentError) -> CommitBuilder {
+        CommitBuilder(
+            repository: repository, settings: try settings.completed(by: writeBack), remote: remote, clock: clock)
+    }
+
     func commit(
         _ changes: ChangeSet, for command: PersonalCommand?, on base: CommitBase
     ) async throws -> ProposedCommit {

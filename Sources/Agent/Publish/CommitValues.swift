@@ -36,12 +36,18 @@ struct CommitValues {
     // MARK: Flux v2
 
     private var changed: TemplateValue {
-        let files = Dictionary(grouping: updates, by: \.file)
+        let files = Dictionary(grouping: updates) { fileName($0.file) }
         return .object([
             ("FileChanges", .map(files.mapValues { .map(Self.objects($0) { .list($0.map(Self.change)) }) })),
             ("Objects", .map(Self.objects(updates) { .list($0.map(Self.change)) })),
             ("Changes", .list(updates.map(Self.change))),
         ])
+    }
+
+    /// Flux names files from the automation's `update.path`.
+    private func fileName(_ path: String) -> String {
+        let prefix = settings.fileRoot + "/"
+        return path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path
     }
 
     private var updated: TemplateValue {

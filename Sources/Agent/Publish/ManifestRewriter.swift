@@ -6,8 +6,8 @@ import ManifestUpdater
 struct ManifestRewriter: Sendable {
     /// The choices as a change. The places are found again in the files of the head at hand: one that somebody has changed
     /// meanwhile is dropped, and so a person's edit wins.
-    static func request(_ choices: [ImageChoice]) -> ChangeRequest {
-        ChangeRequest { (files) throws(AgentError) in try await changes(choices, on: files) }
+    static func request(_ choices: [ImageChoice], writeBack: WriteBack? = nil) -> ChangeRequest {
+        ChangeRequest(writeBack: writeBack) { (files) throws(AgentError) in try await changes(choices, on: files) }
     }
 
     private static func changes(

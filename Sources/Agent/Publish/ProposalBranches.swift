@@ -11,12 +11,24 @@ struct ProposalBranches: Sendable {
     let commits: CommitBuilder
     let authorship: CommitAuthorship
     let pullRequests: PullRequests?
+    /// Whether branches stay when their change is merged or superseded.
+    var keepsBranches = false
+
+    /// The same for the branch that an object of the repository names: commits in its words, and the branch stays.
+    func completed(by writeBack: WriteBack) throws(AgentError) -> ProposalBranches {
+        var branches = ProposalBranches(
+            repository: repository, settings: settings, remote: remote, commits: try commits.completed(by: writeBack),
+            authorship: authorship, pullRequests: nil)
+        branches.keepsBranches = true
+        return branches
+    }
 
     /// A change with the branch that it goes to.
     private struct Plan {
         let branch: String
         let changes: ChangeSet
         let command: PersonalCommand?
+        var writeBacks: [WriteBack] = []
     }
 
     /// Each branch is a unit of its own: what fails for one is told, and stops no other.
@@ -47,7 +59,7 @@ struct ProposalBranches: Sendable {
         }
         for failure in failures { cycle.fail(failure) }
         // A command says nothing of the branches that policies want.
-        if !isCommand {
+        if !isCommand, !keepsBranches {
             await removeOutdated(template, wanted: Set(plans.map(\.branch)), on: head, in: cycle)
         }
         return nil
@@ -97,6 +109,7 @@ struct ProposalBranches: Sendable {
             }
             cycle.pushed(proposal, to: branch)
             await note(proposal, in: cycle)
+            await push(proposal, beside: branch, by: plan.writeBacks, in: cycle)
             tip = proposal.id
         }
         guard !cycle.dryRun, let tip, let request, let pullRequests else { return nil }
@@ -146,7 +159,9 @@ struct ProposalBranches: Sendable {
                     all = both
                 }
                 byBranch[branch] = all
-                plans[branch] = Plan(branch: branch, changes: changes, command: request.command)
+                let writeBacks = (plans[branch]?.writeBacks ?? []) + [request.writeBack].compactMap(\.self)
+                plans[branch] = Plan(
+                    branch: branch, changes: changes, command: request.command, writeBacks: writeBacks)
             } catch {
                 failures.append(error)
             }
@@ -247,6 +262,37 @@ struct ProposalBranches: Sendable {
                 }
             } catch {
                 cycle.decide("branch \(name)", "not removed: \(error)")
+            }
+        }
+    }
+
+    /// The second pushes that objects of the repository ask for (`git.push.refspec`), once their commit is on its branch.
+    func push(
+        _ proposal: ProposedCommit, beside branch: String, by writeBacks: [WriteBack], in cycle: CycleRecorder
+    ) async {
+        var destinations: Set<String> = []
+        for writeBack in writeBacks {
+            for refspec in writeBack.refspecs
+            where refspec.source == branch && refspec.destination != branch
+                && destinations.insert(refspec.destination).inserted
+            {
+                let other = refspec.destination
+                do throws(ReconcileError) {
+                    let outcome = try await cycle.phase(.publish, subject: other) {
+                        let tip = try await remote.fetchIfPresent(branch: other)?.id
+                        return try await remote.push(
+                            proposal, to: other, expecting: tip, force: branch != repository.branch)
+                    }
+                    if case .rejected(let reason, _) = outcome {
+                        cycle.decide(
+                            "branch \(other)", "not pushed to by the refspec of the \(writeBack.subject): \(reason)",
+                            remedy: "merge or remove the branch; the commit is on \(branch)")
+                    } else {
+                        cycle.announce("Pushed \(proposal.id.short) to \(other) as well (\(writeBack.subject))")
+                    }
+                } catch {
+                    cycle.fail(error)
+                }
             }
         }
     }

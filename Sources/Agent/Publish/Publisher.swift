@@ -66,11 +66,36 @@ package struct Publisher: Sendable {
     private func attemptOnce(
         _ requests: [ChangeRequest], on head: TrustedHead, in cycle: CycleRecorder
     ) async throws(ReconcileError) -> LostRace? {
-        guard let template = settings.pushBranch else {
-            return try await publishToWatchedBranch(requests, on: head, in: cycle)
+        if let template = settings.pushBranch {
+            let files = try await self.files(of: head.commit, in: cycle)
+            return try await branches.publish(requests, on: head, files, template, in: cycle)
         }
-        let files = try await self.files(of: head.commit, in: cycle)
-        return try await branches.publish(requests, on: head, files, template, in: cycle)
+        var lost = try await publishToNamedBranches(requests, on: head, in: cycle)
+        let direct = requests.filter { $0.writeBack?.branch == nil }
+        lost = try await publishToWatchedBranch(direct, on: head, in: cycle) ?? lost
+        return lost
+    }
+
+    /// The changes that objects of the repository want on branches of their own; those that name one branch share its commit.
+    private func publishToNamedBranches(
+        _ requests: [ChangeRequest], on head: TrustedHead, in cycle: CycleRecorder
+    ) async throws(ReconcileError) -> LostRace? {
+        var lost: LostRace?
+        for (branch, requests) in Dictionary(grouping: requests, by: { $0.writeBack?.branch })
+            .sorted(by: { ($0.key ?? "") < ($1.key ?? "") })
+        {
+            guard let branch, let writeBack = requests.first?.writeBack else { continue }
+            let files = try await self.files(of: head.commit, in: cycle)
+            do throws(ReconcileError) {
+                let (ours, template) = try await cycle.phase(.commit, subject: writeBack.subject) {
+                    (try branches.completed(by: writeBack), try Template(branch, name: "\(writeBack.location)"))
+                }
+                lost = try await ours.publish(requests, on: head, files, template, in: cycle) ?? lost
+            } catch {
+                cycle.fail(error)
+            }
+        }
+        return lost
     }
 
     /// - Returns: `nil` when nothing is left to do.
@@ -84,8 +109,16 @@ package struct Publisher: Sendable {
             let changes = try await cycle.phase(.rewrite) { try await request.changes(on: files) }
             cycle.decide(changes.decisions)
             guard !changes.isEmpty else { continue }
-            let proposal = try await cycle.phase(.commit) {
-                try await commits.commit(changes, for: request.command, on: parent)
+            let proposal: ProposedCommit
+            do throws(ReconcileError) {
+                proposal = try await cycle.phase(.commit, subject: request.writeBack?.subject) {
+                    try await commits.completed(by: request.writeBack).commit(
+                        changes, for: request.command, on: parent)
+                }
+            } catch  where request.writeBack != nil {
+                // What one object says wrong concerns its own changes.
+                cycle.fail(error)
+                continue
             }
             proposals.append(proposal)
             // The next commit's edits are computed on top of this one.
@@ -104,6 +137,7 @@ package struct Publisher: Sendable {
             cycle.pushed(proposal, to: branch)
             await branches.note(proposal, in: cycle)
         }
+        await branches.push(last, beside: branch, by: requests.compactMap(\.writeBack), in: cycle)
         return nil
     }
 

@@ -33,6 +33,8 @@ struct ImageChoice: Sendable {
     /// The whole new image, on the name as it is written.
     let newImage: String
     let reason: String
+    /// How the object that asks for it wants it written back; `nil`: as the agent's configuration says.
+    var writeBack: WriteBack?
 
     var file: String {
         switch place {
