@@ -181,8 +181,7 @@ package struct ScanResult: Sendable, Equatable {
     /// In the order of the file.
     package internal(set) var targets: [ImageTarget] = []
     package internal(set) var skipped: [Skipped] = []
-    package internal(set) var imageRepositories: [FluxImageRepository] = []
-    package internal(set) var imagePolicies: [FluxImagePolicy] = []
+    package internal(set) var flux = FluxSources()
     package internal(set) var applications: [ArgoApplication] = []
 
     package init() {}
@@ -191,6 +190,6 @@ package struct ScanResult: Sendable, Equatable {
     package init(skipping file: String, reason: String) { skipped = [Skipped(place: file, reason: reason)] }
 
     package var isEmpty: Bool {
-        targets.isEmpty && skipped.isEmpty && imageRepositories.isEmpty && imagePolicies.isEmpty && applications.isEmpty
+        targets.isEmpty && skipped.isEmpty && flux.isEmpty && applications.isEmpty
     }
 }

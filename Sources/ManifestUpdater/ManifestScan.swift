@@ -17,9 +17,12 @@ package enum ManifestScan {
     /// one reason; it never fails.
     package static func scan(file: String, bytes: [UInt8]) -> ScanResult {
         var result = ScanResult()
-        guard mayMatter(bytes) else { return result }
+        let speaks = mayMatter(bytes)
+        guard speaks || UpdateRequest.isKustomization(file) else { return result }
         do {
             result = scan(try YAMLStream.parse(bytes, file: file), file: file, bytes: bytes)
+        } catch  where !speaks {
+            return result
         } catch {
             result.skipped.append(ScanResult.Skipped(place: error.place ?? file, reason: error.summary))
         }
@@ -36,7 +39,11 @@ package enum ManifestScan {
                 scanner.scanFluxObject(manifest)
                 scanner.scanArgoApplication(manifest)
             }
-            if UpdateRequest.isKustomization(file) { scanner.scanKustomization(root, document: document.index) }
+            if UpdateRequest.isKustomization(file) {
+                scanner.scanKustomization(root, document: document.index)
+                // Which objects it changes, and how, is worked out with all of the repository at hand.
+                if let value = ObjectValue(root) { scanner.addKustomization(value) }
+            }
             if hasMarkers { scanner.scanMarkers(in: root, document: document.index) }
         }
         return scanner.finished()

@@ -69,11 +69,11 @@ struct Scanner {
         }
     }
 
-    mutating func add(_ repository: FluxImageRepository) { result.imageRepositories.append(repository) }
+    mutating func add(_ object: FluxObject) { result.flux.objects.append(object) }
+
+    mutating func addKustomization(_ value: ObjectValue) { result.flux.kustomizations[file] = value }
 
     mutating func add(_ application: ArgoApplication) { result.applications.append(application) }
-
-    mutating func add(_ policy: FluxImagePolicy) { result.imagePolicies.append(policy) }
 
     /// The entries of a kustomization's `images:`, when its own annotations say that they are followed; the container's
     /// place is taken by the entry's name.

@@ -46,7 +46,8 @@ package struct Reconciler: Sendable {
         maker = ImageMaker(
             repository: repository, git: git, builds: services.builds, settings: services.settings)
         selector = ImageSelector(
-            repository: repository, remote: git.remote, goesToBranch: git.settings.pushBranch != nil)
+            repository: repository, remote: git.remote, goesToBranch: git.settings.pushBranch != nil,
+            git: git.settings)
         publisher = Publisher(repository: repository, git: git)
     }
 

@@ -69,32 +69,63 @@ package actor RevisionCache {
 
     package struct Scan: Sendable {
         package var targets: [ImageTarget] = []
-        package var imagePolicies: [FluxImagePolicy] = []
-        package var imageRepositories: [FluxImageRepository] = []
+        /// Flux v2's objects with what is known of them.
+        package var flux = FluxInventory()
         package var applications: [ArgoApplication] = []
         package var skipped: [(place: String, reason: String)] = []
     }
 
     /// The annotated and marked images of the manifests that the patterns name, and the policies' objects of all.
+    ///
+    /// - Parameter addresses: the repository's own URLs, by which objects name it.
     package func targets(
-        in tree: RevisionTree, matching patterns: [String]
+        in tree: RevisionTree, matching patterns: [String], addresses: [String] = []
     ) async throws(AgentError) -> Scan {
         if let lastScan, lastScan.revision == tree.revision.id, lastScan.patterns == patterns { return lastScan.scan }
         let filter = try Self.filter(patterns)
         let facts = try await examine(tree)
         var scan = Scan()
+        var sources = FluxSources()
         for (entry, known) in zip(tree.entries, facts) {
             guard let result = known?.scan, !result.isEmpty else { continue }
-            scan.imagePolicies += result.imagePolicies
-            scan.imageRepositories += result.imageRepositories
+            sources.append(result.flux)
             guard filter(entry.path) else { continue }
             scan.targets += result.targets
             scan.applications += result.applications
             scan.skipped += result.skipped.map { (place: $0.place, reason: $0.reason) }
         }
+        scan.flux = await inventory(of: sources, in: tree, addresses)
         lastScan = (tree.revision.id, patterns, scan)
         return scan
     }
+
+    /// Flux v2's objects in their final form. Patches of Kustomize are read where they concern one of them.
+    private func inventory(
+        of sources: FluxSources, in tree: RevisionTree, _ addresses: [String]
+    ) async -> FluxInventory {
+        guard !sources.objects.isEmpty else { return FluxInventory() }
+        let roots = FluxRoots(sources: sources, tree: tree) { url in
+            addresses.isEmpty || KanikoDiscovery.isSameRepository(url, as: addresses)
+        }
+        var patches: [String: [ObjectValue]] = [:]
+        var inventory = FluxInventory()
+        // A patch may change what is built, and so which patches concern it.
+        for _ in 0..<4 {
+            var wanted: Set<String> = []
+            inventory = roots.inventory(patches: patches, wanted: &wanted)
+            let entries = wanted.sorted().prefix(Self.patchLimit).compactMap { tree.file($0) }
+            guard !entries.isEmpty else { break }
+            let read = await remote.read(entries, limit: Self.patchSize) { _, content in
+                (try? content.get()).flatMap { KustomizeBuild.documents($0) }
+            }
+            for (entry, documents) in zip(entries, read) { patches[entry.path] = documents ?? [.text("not YAML")] }
+        }
+        return inventory
+    }
+
+    /// Patch files that are read, and the bytes that one may have.
+    private static let patchLimit = 2_000
+    private static let patchSize = 1 << 20
 
     /// Manifests that were not read, which may speak of anything, with the reason.
     package func unread(in tree: RevisionTree) async throws(AgentError) -> [(place: String, reason: String)] {

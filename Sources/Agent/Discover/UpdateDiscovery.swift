@@ -7,6 +7,7 @@ package struct UpdateDiscovery: Sendable {
 
     func followed(in tree: RevisionTree) async throws(AgentError) -> RevisionCache.Scan {
         guard repository.updatesManifests else { return RevisionCache.Scan() }
-        return try await revisions.targets(in: tree, matching: repository.updatePaths)
+        return try await revisions.targets(
+            in: tree, matching: repository.updatePaths, addresses: [repository.url] + repository.aliases)
     }
 }

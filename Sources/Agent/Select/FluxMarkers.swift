@@ -6,8 +6,10 @@ import RegistryPoller
 /// Flux v2's markers, answered by the `ImagePolicy` and `ImageRepository` objects that the repository holds.
 struct FluxMarkers: UpdateSource {
     let items: [ImageTarget]
-    let imagePolicies: [FluxImagePolicy]
-    let imageRepositories: [FluxImageRepository]
+    let inventory: FluxInventory
+    let automations: FluxAutomations
+    /// The agent's own policies, for markers whose policy is not in the repository.
+    let overrides: [AgentConfiguration.PolicyOverride]
     /// Repositories whose images the agent itself builds.
     let built: Set<RepositoryLocation>
 
@@ -16,32 +18,106 @@ struct FluxMarkers: UpdateSource {
     }
 
     func inquiry(for target: ImageTarget) async throws(AgentError) -> Inquiry {
+        let automation: FluxAutomations.Duty
+        switch automations.duty(for: target) {
+        case .left(let reason): return .left(reason)
+        case .updated(let duty): automation = duty
+        }
+        let answer: Answer
+        switch try answering(target, by: automation) {
+        case .left(let reason): return .left(reason)
+        case .asked(let found): answer = found
+        }
+        var question = ImageQuestion(
+            image: ImageLocation(repository: answer.location, tag: current(target)), policy: answer.policy)
+        question.needsDigest = answer.reflection != .never || target.field == .digest
+        return .ask(Inquiry.Asked(question: question, place: .target(target)))
+    }
+
+    func outcome(
+        for target: ImageTarget, _ asked: Inquiry.Asked, _ chosen: ChosenTag
+    ) throws(AgentError) -> SelectionOutcome {
+        guard case .updated(let duty) = automations.duty(for: target),
+            case .asked(let answer) = try answering(target, by: duty)
+        else { return .left("no marker") }
+        let tag = chosen.tag
+        var new = ImageText(name: answer.name, tag: tag)
+        // A digest that has a place of its own is never emptied, whatever the policy reflects.
+        if asked.question.needsDigest {
+            guard let digest = chosen.digest else { return .left("not updated: the digest of \(new) is not known") }
+            new.digest = digest.description
+        }
+        let done = SelectionOutcome.left("nothing to update: \(tag) runs already and is \(chosen.reason)")
+        // A digest that was written for this tag stays, wherever the tag points meanwhile.
+        if answer.reflection != .always, asked.question.image.tag == tag {
+            let written = ImageText(target.image)
+            switch target.field {
+            case .digest where !target.image.isEmpty: return done
+            case .reference
+            where answer.reflection == .ifNotPresent && written.digest != nil && written.name == new.name
+                && written.tag == tag:
+                return done
+            default: break
+            }
+        }
+        if target.written(for: new) == target.image { return done }
+        var choice = ImageChoice(place: .target(target), tag: tag, newImage: new.description, reason: chosen.reason)
+        choice.writeBack = duty.writeBack
+        return .chosen(choice)
+    }
+
+    // MARK: Objects
+
+    /// What answers a marker.
+    private struct Answer {
+        /// The image's name as it is written.
+        let name: String
+        let location: RepositoryLocation
+        let policy: ImagePolicy
+        let reflection: FluxImagePolicy.DigestReflection
+    }
+
+    private enum Answering {
+        case asked(Answer)
+        case left(String)
+    }
+
+    /// The policy that a marker names with its repository, else what the agent's configuration says of the image.
+    private func answering(
+        _ target: ImageTarget, by duty: FluxAutomations.Duty
+    ) throws(AgentError) -> Answering {
         guard case .flux2Marker(let namespace, let name) = target.source else { return .left("no marker") }
-        guard let policy = policy(name, in: namespace) else {
-            return .left(
-                "not updated: its marker names the image policy \(namespace):\(name), which is not in the repository")
+        let (object, policy): (FluxObject, FluxImagePolicy)
+        switch inventory.search(.imagePolicy, name, in: namespace, of: duty.cluster) {
+        case .missing: return try override(target, namespace, name)
+        case .unknown(let reason): return .left("not updated: \(reason)")
+        case .found(let found): (object, policy) = (found.object, FluxImagePolicy(found.object))
         }
         func refuse(_ summary: String, _ location: SourceLocation, _ hint: String?) -> AgentError {
             AgentError(summary, place: location.description, hint: hint)
         }
         if let problem = policy.problem {
-            throw refuse("the image policy \(namespace):\(name) cannot be used: \(problem)", policy.location, nil)
+            throw refuse("the image policy \(namespace):\(name) cannot be used: \(problem)", object.location, nil)
         }
         if policy.isSuspended { return .left("not updated: the image policy \(namespace):\(name) is suspended") }
-        let (space, found) = repository(of: policy, in: namespace)
-        guard let repository = found else {
+        let space = policy.repositoryNamespace ?? namespace
+        let (source, repository): (FluxObject, FluxImageRepository)
+        switch inventory.search(.imageRepository, policy.repositoryName, in: space, of: duty.cluster) {
+        case .unknown(let reason): return .left("not updated: \(reason)")
+        case .found(let found): (source, repository) = (found.object, FluxImageRepository(found.object))
+        case .missing:
             throw refuse(
                 "the image policy \(namespace):\(name) names the image repository \(space):\(policy.repositoryName), "
-                    + "which is not in the repository", policy.location,
+                    + "which is not in the repository", object.location,
                 "keep the ImageRepository beside the ImagePolicy")
         }
         if repository.isSuspended {
-            return .left("not updated: the image repository \(space):\(repository.name) is suspended")
+            return .left("not updated: the image repository \(space):\(source.name) is suspended")
         }
         if space != namespace, !Self.allows(repository, namespace) {
             throw refuse(
-                "the image policy \(namespace):\(name) may not use the image repository \(space):\(repository.name)",
-                repository.location,
+                "the image policy \(namespace):\(name) may not use the image repository \(space):\(source.name)",
+                source.location,
                 "allow it under spec.accessFrom, for all namespaces by matchLabels: {} or by kubernetes.io/metadata.name"
             )
         }
@@ -49,75 +125,55 @@ struct FluxMarkers: UpdateSource {
             image.digest == nil
         else {
             throw refuse(
-                "the image repository \(space):\(repository.name) has the image '\(repository.image)'",
-                repository.location, "write a registry's repository, without scheme, tag and digest")
+                "the image repository \(space):\(source.name) has the image '\(repository.image)'",
+                source.location, "write a registry's repository, without scheme, tag and digest")
         }
-        var question = ImageQuestion(
-            image: ImageLocation(repository: image.repository, tag: current(target)),
-            policy: try Self.policy(policy, repository))
-        question.needsDigest = policy.digestReflection != .never
-        return .ask(Inquiry.Asked(question: question, place: .target(target)))
+        return .asked(
+            Answer(
+                name: repository.image, location: image.repository,
+                policy: try Self.policy(policy, repository, of: object), reflection: policy.digestReflection))
     }
 
-    func outcome(
-        for target: ImageTarget, _ asked: Inquiry.Asked, _ chosen: ChosenTag
-    ) throws(AgentError) -> SelectionOutcome {
-        guard let (policy, repository) = objects(of: target) else { return .left("no marker") }
-        let tag = chosen.tag
-        let digest = policy.digestReflection == .never ? nil : chosen.digest?.description
-        let new = ImageText(name: repository.image, tag: tag, digest: digest)
-        let done = SelectionOutcome.left("nothing to update: \(tag) runs already and is \(chosen.reason)")
-        // A digest that was written for this tag stays, wherever the tag points meanwhile.
-        if policy.digestReflection == .ifNotPresent, asked.question.image.tag == tag {
-            let written = ImageText(target.image)
-            switch target.field {
-            case .digest where !target.image.isEmpty: return done
-            case .reference where written.digest != nil && written.name == new.name && written.tag == tag: return done
-            default: break
+    /// What the agent's configuration says of the image that stands at a marker.
+    private func override(
+        _ target: ImageTarget, _ namespace: String, _ name: String
+    ) throws(AgentError) -> Answering {
+        if !overrides.isEmpty, let text = imageName(target), let reference = try? Reference(text) {
+            let location = ImageLocation(reference).repository
+            if let found = overrides.first(where: { $0.image == location }) {
+                let policy = try Written.policy(at: target.location) { () throws(PolicyError) in
+                    try ImagePolicy.parse(found.policy)
+                }
+                return .asked(Answer(name: text, location: location, policy: policy, reflection: .never))
             }
         }
-        if target.written(for: new) == target.image { return done }
-        return .chosen(
-            ImageChoice(place: .target(target), tag: tag, newImage: new.description, reason: chosen.reason))
+        return .left(
+            "not updated: its marker names the image policy \(namespace):\(name), which is not in the repository")
     }
 
-    // MARK: Objects
-
-    /// The policy that a marker names, and the repository that it asks; nothing where one of them is not there.
-    private func objects(of target: ImageTarget) -> (FluxImagePolicy, FluxImageRepository)? {
-        guard case .flux2Marker(let namespace, let name) = target.source, let policy = policy(name, in: namespace)
-        else { return nil }
-        return repository(of: policy, in: namespace).found.map { (policy, $0) }
-    }
-
-    /// An object that says its namespace goes before one that says none, which may be of any.
-    private func policy(_ name: String, in namespace: String) -> FluxImagePolicy? {
-        let policies = imagePolicies.filter { $0.name == name && ($0.namespace ?? namespace) == namespace }
-        return policies.first { $0.namespace != nil } ?? policies.first
-    }
-
-    /// - Returns: the namespace that it has to be in, too.
-    private func repository(
-        of policy: FluxImagePolicy, in namespace: String
-    ) -> (space: String, found: FluxImageRepository?) {
-        let space = policy.repositoryNamespace ?? namespace
-        let repositories = imageRepositories.filter {
-            $0.name == policy.repositoryName && ($0.namespace ?? space) == space
+    /// The image's name as it stands at a marker, or at another one of its policy in the file.
+    private func imageName(_ target: ImageTarget) -> String? {
+        func name(_ target: ImageTarget) -> String? {
+            switch target.field {
+            case .reference, .name: ImageText(target.image).name
+            case .tag, .digest: nil
+            }
         }
-        return (space, repositories.first { $0.namespace != nil } ?? repositories.first)
+        return name(target)
+            ?? items.lazy.filter { $0.file == target.file && $0.source == target.source }.compactMap(name).first
     }
 
     func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
         // Flux v2's policies go by names alone.
-        guard let (policy, repository) = objects(of: target), policy.problem == nil, !policy.isSuspended,
-            !repository.isSuspended,
-            let location = (try? Reference(repository.image)).map({ ImageLocation($0).repository })
+        guard case .updated(let duty) = automations.duty(for: target),
+            case .asked(let answer)? = try? answering(target, by: duty)
         else { return nil }
-        return TagCatalog.ScanRequest(location: location, isComplete: built.contains(location))
+        let isComplete = built.contains(answer.location) || answer.policy.needsCreationTime
+        return TagCatalog.ScanRequest(location: answer.location, isComplete: isComplete)
     }
 
     private static func policy(
-        _ policy: FluxImagePolicy, _ repository: FluxImageRepository
+        _ policy: FluxImagePolicy, _ repository: FluxImageRepository, of object: FluxObject
     ) throws(AgentError) -> ImagePolicy {
         var specification = PolicySpecification(dialect: .flux2)
         switch policy.order {
@@ -133,7 +189,7 @@ struct FluxMarkers: UpdateSource {
             return try ImagePolicy(specification)
         } catch {
             throw AgentError(
-                "the image policy \(policy.name) cannot be used: \(error.summary)", place: policy.location.description,
+                "the image policy \(object.name) cannot be used: \(error.summary)", place: object.location.description,
                 cause: error.cause, hint: error.hint)
         }
     }

@@ -10,6 +10,8 @@ struct ImageSelector: Sendable {
     let remote: any GitRemote
     /// Whether changes go to a branch where people look at them before they are merged.
     let goesToBranch: Bool
+    /// How the agent's commits come to be, where no object of the repository says it.
+    let git: AgentConfiguration.GitConfiguration
 
     /// What a cycle knows when it chooses.
     struct Facts: Sendable {
@@ -33,9 +35,13 @@ struct ImageSelector: Sendable {
         let workloads = AnnotatedWorkloads(
             items: followed.targets.filter { !$0.isMarker }, repository: repository, goesToBranch: goesToBranch,
             answerer: answerer)
+        let marked = followed.targets.filter(\.isMarker)
+        let automations = FluxAutomations(
+            followed.flux, repository: repository, git: git, tree: facts.tree, hasMarkers: !marked.isEmpty)
+        cycle.decide(automations.decisions)
         let markers = FluxMarkers(
-            items: followed.targets.filter(\.isMarker), imagePolicies: followed.imagePolicies,
-            imageRepositories: followed.imageRepositories, built: facts.built)
+            items: marked, inventory: followed.flux, automations: automations, overrides: repository.policies,
+            built: facts.built)
         let (images, wrong) = ArgoApplications.items(of: followed.applications)
         let applications = ArgoApplications(
             items: images, repository: repository, tree: facts.tree, remote: remote)
