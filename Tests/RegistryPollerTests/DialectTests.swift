@@ -117,6 +117,31 @@ import Testing
         slipway | alphabetical=asc | a b latest | - | b
         slipway | numerical=asc filter=^main-(?P<n>[0-9]+)$ extract=$n | main-7 main-12 | main-13 | -
         slipway | numerical=asc filter=^main-(?P<n>[0-9]+)$ extract=$n | main-7 main-12 | v3 | main-12
+        slipway | semver:>=1.2 | 1.3.0 9170057 | 1.3.0 | 1.3.0
+        slipway | semver:>=1.2 | 1.3.0 9170057 v2 | 9170057 | 1.3.0
+        slipway | semver:1.x | 1.3 1.4 | 9170057 | 1.4
+        flux1 | semver:>=1.2 | 1.3.0 1.4.0 | 9170057 | 1.4.0
+        flux2 | semver=>=1.2 | 1.3.0 1.4.0 9170057 | 9170057 | 1.4.0
+        argocd | semver=>=1.2 | 1.3.0 1.4.0 | 9170057 | 1.4.0
+        keel | all | 1.3.0 9170057 | 1.2.0 | 1.3.0
+        keel | all | 1.3.0 | 9170057 | -
+        keel | force | 1.3.0 9170057 | 1.2.0 | 1.3.0
+        keel | force | 1.3.0 | 9170057 | 1.3.0
+        slipway | glob:f-* | main-1@30 f-1@10 f-2@20 | main-1 | f-2
+        slipway | regexp:^f- | main-1@30 f-1@10 f-2@20 | main-1 | f-2
+        slipway | newest:f-* | main-1@30 f-1@10 f-2@20 | main-1 | f-2
+        slipway | glob:f-* | latest@30 f-1@10 f-2@20 | latest | f-2
+        slipway | glob:* | latest@30 f-1@10 | latest | -
+        slipway | glob:f-* | f-3@30 f-1@10 f-2@20 | f-3 | f-3
+        slipway | newest exclude=^f-3 | f-3@30 f-1@10 f-2@20 | f-3 | -
+        slipway | semver=* filter=^1\\. | 1.3.0 2.0.0 | 2.0.0 | 1.3.0
+        slipway | semver=* glob=1.* | 1.3.0 2.0.0 | 2.0.0 | 1.3.0
+        slipway | alphabetical=asc glob=f-* | f-1 main-1 | main-1 | f-1
+        slipway | numerical=asc filter=^f-(?P<n>[0-9]+)$ extract=$n | f-1 m-9 | m-9 | f-1
+        flux1 | glob:f-* | main-1@30 f-1@10 f-2@20 | main-1 | f-2
+        flux1 | regexp:^f- | main-1@30 f-1@10 f-2@20 | main-1 | f-2
+        flux2 | semver=* filter=^f-(.*)$ extract=$1 | f-1.0.0 m-9.0.0 | m-9.0.0 | f-1.0.0
+        argocd | newest regexp=^f- | main-1@30 f-1@10 f-2@20 | main-1 | f-2
         slipway | semver=* filter=^(.*)-prod$ extract=$1 | 1.2.3-prod 1.10.0-prod 2.0.0 | 1.10.0-prod | 1.10.0-prod
         """
 
@@ -197,6 +222,38 @@ import Testing
         #expect(selection.tag == nil && selection.reason.contains("tag in use"))
     }
 
+    /// `dialect | policy | tags (with ! for an image that cannot be used) | in use | reason`.
+    @Test(arguments: [
+        "slipway | semver:3.12.x | 3.12.0-rc1 3.12.0-rc2 3.13.0-rc1 x 3.11.0 | - | none of 5 tags is a version in '3.12.x'; 2 are pre-releases of it: write '3.12.x-0' to use pre-releases",
+        "slipway | semver:>=1.2 <2 | 1.3.0-rc1 | - | none of 1 tag is a version in '>=1.2 <2'; 1 is a pre-release of it: write '>=1.2 <2-0' to use pre-releases",
+        "flux2 | semver=~1.4 | 1.4.0-rc1 1.5.0-rc1 | - | none of 2 tags is a version in '~1.4'; 1 is a pre-release of it: write '~1.4-0' to use pre-releases",
+        "slipway | semver:1.x | 2.0.0-rc1 | - | none of 1 tag is a version in '1.x'",
+        "slipway | semver:1.x | 1.1.0! 1.2.0! 2.0.0 x | - | 1.2.0 is the highest of 2 versions in '1.x', but its image cannot be used: not for arm64; nor can the others",
+        "argocd | digest=latest | latest! x | - | latest is the tag that is followed by its digest, but its image cannot be used: not for arm64",
+        "slipway | glob:v* | v1@1 v2@2! w@3! | - | the only image that matches 'v*' (passed over: v2: not for arm64)",
+        "slipway | semver:1.x | 1.1.0 1.2.0! | 1.1.0 | the only version in '1.x' (passed over: 1.2.0: not for arm64)",
+        "slipway | semver:1.x | 1.1.0! 1.2.0 | - | the only version in '1.x'",
+        "argocd | policy=name ignore=regexp:^v1 | v1 v2 | - | the last of 2 tags in alphabetical order ('regexp:' in ignore-tags is a glob here, as upstream, and matches no tag)",
+    ])
+    func `reasons tell the truth`(row: String) throws {
+        let cells = row.components(separatedBy: " | ").map { $0.trimmingCharacters(in: .whitespaces) }
+        let dialect = try #require(PolicyDialect(rawValue: cells[0]))
+        let policy =
+            cells[1].hasPrefix("semver:")
+            ? try ImagePolicy.parse(cells[1], dialect: dialect)
+            : try ImagePolicy(specification(dialect, cells[1]))
+        let tags = cells[2].split(separator: " ").map { word in
+            let parts = word.filter { $0 != "!" }.split(separator: "@")
+            return TagCandidate(
+                tag: String(parts[0]), created: parts.count > 1 ? Int64(parts[1]) : nil,
+                problem: word.hasSuffix("!") ? "not for arm64" : nil)
+        }
+        for order in [tags, tags.reversed()] {
+            let selection = policy.select(from: order, current: cells[3] == "-" ? nil : cells[3])
+            #expect(selection.reason == cells[4])
+        }
+    }
+
     @Test func `every reason says what stands in the way`() throws {
         var policy = try specification(.slipway, "numerical=asc filter=^m-(?P<n>.*)$ extract=$n exclude=old")
         policy.glob = "m*"
@@ -207,7 +264,8 @@ import Testing
         let verdicts = try ImagePolicy(policy).select(from: tags, current: nil).verdicts
         #expect(
             verdicts.map(\.reason) == [
-                "m-2 comes before it", "the highest of 2 numbers", "excluded by 'old'", "does not match 'm*'",
+                "m-2 comes before it", "the highest of 2 numbers (passed over: m-3: not for linux/arm64)",
+                "excluded by 'old'", "does not match 'm*'",
                 "'$n' extracts nothing from it", "not a decimal number", "'latest' is chosen only by 'glob:latest'",
                 "a signature, an attestation or another artifact about an image", "does not match '^m-(?P<n>.*)$'",
                 "not a tag: letters, digits, '_', '.' and '-', not more than 128",

@@ -76,7 +76,7 @@ package struct AvailableImages: Sendable {
         }
         guard filter.hasPrefix("semver:") else { return tags.sorted(by: newer) }
         let versions = Dictionary(
-            tags.compactMap { record in (try? SemanticVersion(loose: record.tag)).map { (record.tag, $0) } },
+            tags.compactMap { record in SemanticVersion(running: record.tag).map { (record.tag, $0) } },
             uniquingKeysWith: { first, _ in first })
         return tags.sorted { left, right in
             switch (versions[left.tag], versions[right.tag]) {

@@ -5,6 +5,12 @@ enum KeelLevel: String, Sendable, Hashable {
     case all, major, minor, patch
 }
 
+/// As Keel reads versions: two parts at least, zeros in front allowed.
+private func keelVersion(_ text: String) -> SemanticVersion? {
+    var text = text
+    return text.withUTF8 { SemanticVersion(running: $0, allowsLeadingZeros: true) }
+}
+
 /// Keel's `all`, `major`, `minor` and `patch`: versions of at least two parts above the one in use.
 ///
 /// https://github.com/keel-hq/keel/blob/master/internal/policy/semver.go
@@ -18,7 +24,7 @@ struct KeelVersionOrder: TagOrder {
         self.level = level
         self.matchPreRelease = matchPreRelease
         self.current = current
-        version = try? SemanticVersion(loose: current, allowsLeadingZeros: true)
+        version = keelVersion(current)
     }
 
     func judge(_ text: UnsafeBufferPointer<UInt8>, _ index: Int) -> Judgement<SemanticVersion> {
@@ -135,13 +141,13 @@ struct ForceOrder: TagOrder {
     init(matchTag: Bool, current: String) {
         self.matchTag = matchTag
         self.current = current
-        version = try? SemanticVersion(loose: current, allowsLeadingZeros: true)
+        version = keelVersion(current)
     }
 
     func judge(_ text: UnsafeBufferPointer<UInt8>, _ index: Int) -> Judgement<SemanticVersion?> {
         let isCurrent = text.elementsEqual(current.utf8)
         if matchTag, !isCurrent { return .refused(.keel(.otherTag)) }
-        let candidate = try? SemanticVersion(loose: text, allowsLeadingZeros: true)
+        let candidate = SemanticVersion(running: text, allowsLeadingZeros: true)
         if !isCurrent, let candidate, let version, candidate <= version { return .refused(.keel(.notNewer)) }
         return .eligible(candidate)
     }

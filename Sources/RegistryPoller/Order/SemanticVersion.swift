@@ -52,6 +52,19 @@ package struct SemanticVersion: Hashable, Comparable, Sendable, CustomStringConv
         self = try Self.parse(bytes, allowsLeadingZeros)
     }
 
+    /// What the tag in use says, to compare with: two parts at least, for a short commit id may be all digits. `nil` for what
+    /// is no version.
+    package init?(running text: String) {
+        var text = text
+        guard let version = text.withUTF8({ SemanticVersion(running: $0) }) else { return nil }
+        self = version
+    }
+
+    init?(running bytes: UnsafeBufferPointer<UInt8>, allowsLeadingZeros: Bool = false) {
+        guard let version = try? Self.parse(bytes, allowsLeadingZeros), version.parts > 1 else { return nil }
+        self = version
+    }
+
     private static func parse(
         _ bytes: UnsafeBufferPointer<UInt8>, _ allowsLeadingZeros: Bool
     ) throws(Problem) -> SemanticVersion {
@@ -74,6 +87,9 @@ package struct SemanticVersion: Hashable, Comparable, Sendable, CustomStringConv
     }
 
     package var isPrerelease: Bool { !prerelease.isEmpty }
+
+    /// The release that a pre-release comes before.
+    var release: SemanticVersion { SemanticVersion(major, minor, patch, parts: parts) }
 
     package var description: String {
         "\(major).\(minor).\(patch)" + (prerelease.isEmpty ? "" : "-\(prerelease)")

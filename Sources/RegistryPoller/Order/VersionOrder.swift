@@ -8,8 +8,10 @@ struct VersionOrder: TagOrder {
         switch Result(catching: { () throws(SemanticVersion.Problem) in try SemanticVersion(loose: text) }) {
         case .failure(let problem): return .refused(.version(problem))
         case .success(let version):
+            // `9170057` is a short commit id; whoever means a version writes `9.0`.
+            if dialect == .slipway, version.parts < 2 { return .refused(.parts(atLeast: 2)) }
             if range.contains(version) { return .eligible(version) }
-            return .refused(version.isPrerelease && !range.asksForPrereleases ? .prerelease : .outOfRange)
+            return .refused(range.wouldContainAsRelease(version) ? .prerelease : .outOfRange)
         }
     }
 
@@ -37,7 +39,7 @@ struct VersionOrder: TagOrder {
     func standing(
         of tag: UnsafeBufferPointer<UInt8>, text: UnsafeBufferPointer<UInt8>?, at index: Int?
     ) -> Standing<SemanticVersion> {
-        (try? SemanticVersion(loose: text ?? tag)).map { .known($0) } ?? .incomparable
+        SemanticVersion(running: text ?? tag).map { .known($0) } ?? .incomparable
     }
 
     func explanation(count: Int) -> String {
@@ -45,6 +47,17 @@ struct VersionOrder: TagOrder {
     }
 
     func noneMatches(of count: Int) -> String { "none of \(counted(count, "tag", "tags")) is a version in '\(range)'" }
+
+    func advice(on prereleases: [SemanticVersion]) -> String? {
+        guard !prereleases.isEmpty else { return nil }
+        let wider = (try? VersionRange("\(range)-0")).flatMap { wider in
+            prereleases.contains(where: wider.contains) ? "'\(wider)'" : nil
+        }
+        return "\(counted(prereleases.count, "is a pre-release", "are pre-releases")) of it: write "
+            + (wider ?? "a range that names one, such as '>=1.0.0-0',") + " to use pre-releases"
+    }
+
+    func prerelease(_ text: UnsafeBufferPointer<UInt8>) -> SemanticVersion? { try? SemanticVersion(loose: text) }
 }
 
 extension VersionRange {
@@ -56,7 +69,7 @@ extension VersionRange {
             switch VersionOrder(range: self, dialect: dialect).judge(bytes, 0) {
             case .eligible: return nil
             case .refused(.version(let problem)), .fatal(.version(let problem)): return problem.description
-            case .refused(.parts): return "not a version of three parts"
+            case .refused(.parts(let count)): return "not a version of \(count == 3 ? "three" : "at least two") parts"
             case .refused(.prerelease): return "a pre-release, and '\(text)' asks for releases only"
             case .refused, .fatal: return "not in '\(text)'"
             }

@@ -53,9 +53,14 @@ package struct VersionRange: Hashable, Sendable, CustomStringConvertible {
 
     var asksForPrereleases: Bool { groups.contains(where: \.asksForPrereleases) }
 
+    /// Whether only that it is a pre-release keeps a version out.
+    func wouldContainAsRelease(_ version: SemanticVersion) -> Bool {
+        version.isPrerelease && !asksForPrereleases && contains(version.release)
+    }
+
     /// Why a version is not in the range.
     package func refusal(of version: SemanticVersion) -> String {
-        if version.isPrerelease, !asksForPrereleases {
+        if wouldContainAsRelease(version) {
             return "a pre-release, and '\(text)' asks for releases only"
         }
         return "not in '\(text)'"

@@ -16,6 +16,9 @@ package struct GlobPattern: Hashable, Sendable, CustomStringConvertible {
     /// Whether every text matches.
     package var matchesEverything: Bool { literals.count > 1 && literals.allSatisfy(\.isEmpty) }
 
+    /// Whether one text alone matches.
+    package var isLiteral: Bool { literals.count == 1 }
+
     package func matches(_ text: String) -> Bool {
         if matchesEverything { return true }
         var text = text

@@ -80,6 +80,12 @@ package struct ImagePolicy: Hashable, Sendable, CustomStringConvertible {
     /// Whether the choice depends on when images were made, so that a scan has to read their configurations.
     package var needsCreationTime: Bool { rule == .newest }
 
+    /// Whether it names the one tag that may be chosen.
+    package var isOfOneTag: Bool {
+        if case .digest = rule { return true }
+        return filters.contains { filter in if case .glob(let glob) = filter { glob.isLiteral } else { false } }
+    }
+
     /// Whether it says nothing without the tag that is in use.
     package var needsCurrent: Bool {
         switch rule {
@@ -97,6 +103,15 @@ package struct ImagePolicy: Hashable, Sendable, CustomStringConvertible {
             if case .digest = rule { false } else { !filters.contains(.glob(GlobPattern("latest"))) }
         case .flux2, .argocd, .keel: false
         }
+    }
+
+    /// What the tool whose dialect it is does, and whoever wrote the policy may not expect.
+    var note: String? {
+        guard dialect == .argocd else { return nil }
+        let isExpression = filters.contains { filter in
+            if case .ignore(let pattern) = filter { pattern.text.hasPrefix("regexp:") } else { false }
+        }
+        return isExpression ? "'regexp:' in ignore-tags is a glob here, as upstream, and matches no tag" : nil
     }
 
     /// What the order looks at of a tag; `nil` when the filters leave it out.

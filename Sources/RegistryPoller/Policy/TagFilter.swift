@@ -137,6 +137,19 @@ final class TagScreen {
         return nil
     }
 
+    /// Whether what says which tags are wanted leaves a tag out. What says which are not wanted does not count: to exclude the
+    /// tag in use is no wish to go back.
+    func isUnwanted(_ tag: UnsafeBufferPointer<UInt8>) -> Bool {
+        for gate in gates {
+            switch gate {
+            case .glob(let pattern): if !pattern.matches(tag) { return true }
+            case .match(let matcher): if !matcher.matches(tag) { return true }
+            case .extraction, .exclude, .ignore, .artifacts: break
+            }
+        }
+        return extractor.map { !$0.capture(tag) } ?? false
+    }
+
     enum Extract {
         case text(UnsafeBufferPointer<UInt8>)
         case refused(Refusal)

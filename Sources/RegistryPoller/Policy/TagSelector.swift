@@ -27,9 +27,16 @@ protocol TagOrder {
     /// "the newest of 4 images that match 'v*'", for the tag that was chosen among `count`.
     func explanation(count: Int) -> String
     func noneMatches(of count: Int) -> String
+    /// What to do about tags that are refused for being pre-releases only; `nil` when there is nothing to say.
+    func advice(on prereleases: [SemanticVersion]) -> String?
+    /// The version of a text that was refused for being a pre-release.
+    func prerelease(_ text: UnsafeBufferPointer<UInt8>) -> SemanticVersion?
 }
 
 extension TagOrder {
+    func advice(on prereleases: [SemanticVersion]) -> String? { nil }
+    func prerelease(_ text: UnsafeBufferPointer<UInt8>) -> SemanticVersion? { nil }
+
     var tie: TieRule { .smaller }
     var keepsCurrentOnTie: Bool { true }
 }
@@ -204,15 +211,69 @@ struct TagSelector: Sendable {
             )
         } else if let best = final.best {
             leader = tags.tag(at: best.index)
-            selection = Selection(tag: leader, reason: order.explanation(count: count))
+            let passedOver = unusable(by: order, bytes, betterThan: best.key)
+            selection = Selection(
+                tag: leader,
+                reason: order.explanation(count: count) + (passedOver.map { " (passed over: \($0))" } ?? ""))
             if let current, current != leader {
                 leader = compare(best.key, with: current, order, bytes, refusals, &selection)
             }
         } else {
-            selection = Selection(tag: nil, reason: order.noneMatches(of: tags.count))
+            selection = Selection(
+                tag: nil, reason: unusable(by: order, bytes) ?? noneMatches(order, bytes, screen))
         }
+        if let note = policy.note { selection.reason += " (\(note))" }
         if explaining { selection.verdicts = verdicts(refusals, leader, selection) }
         return selection
+    }
+
+    /// Why there is no choice, with what to do about it.
+    private func noneMatches<Order: TagOrder>(
+        _ order: Order, _ bytes: UnsafeBufferPointer<UInt8>, _ screen: TagScreen
+    ) -> String {
+        var prereleases: [SemanticVersion] = []
+        for index in 0..<tags.count {
+            let tag = tag(index, bytes)
+            guard case .refused(.order(.prerelease)) = judge(tag, index, by: order, screen),
+                case .text(let text) = screen.extract(tag), let version = order.prerelease(text)
+            else { continue }
+            prereleases.append(version)
+        }
+        return order.noneMatches(of: tags.count) + (order.advice(on: prereleases).map { "; \($0)" } ?? "")
+    }
+
+    /// What is to be said of tags that the policy would take and whose images cannot be used.
+    ///
+    /// - Parameter key: what was chosen: a better one is told. Without it there was no choice.
+    private func unusable<Order: TagOrder>(
+        by order: Order, _ bytes: UnsafeBufferPointer<UInt8>, betterThan key: Order.Key? = nil
+    ) -> String? {
+        if tags.problems.isEmpty { return nil }
+        let screen = TagScreen(policy, tags: tags.problems.count)
+        var leader: (key: Order.Key, index: Int)?
+        var count = 0
+        for index in tags.problems.keys.sorted() {
+            let tag = tag(index, bytes)
+            guard screen.refusal(of: tag) == nil, case .text(let text) = screen.extract(tag),
+                case .eligible(let candidate) = order.judge(text, index)
+            else { continue }
+            count += 1
+            if let leader {
+                if order.isBetter(leader.key, than: candidate) { continue }
+                if !order.isBetter(candidate, than: leader.key),
+                    !order.tie.prefers(tag, over: self.tag(leader.index, bytes))
+                {
+                    continue
+                }
+            }
+            leader = (candidate, index)
+            screen.keep()
+        }
+        guard let leader, let problem = tags.problems[leader.index] else { return nil }
+        let name = tags.tag(at: leader.index)
+        if let key { return order.isBetter(leader.key, than: key) ? "\(name): \(problem)" : nil }
+        return "\(name) is \(order.explanation(count: count)), but its image cannot be used: \(problem)"
+            + (count > 1 ? "; nor can the others" : "")
     }
 
     private enum Outcome<Key> {
@@ -249,6 +310,9 @@ struct TagSelector: Sendable {
         let screen = TagScreen(policy)
         var tag = current
         return tag.withUTF8 { tag in
+            // A tag that the filter does not want, since somebody changed the filter, has no place in the order.
+            // Keel compares all the same, as its sources have it.
+            if policy.dialect != .keel, TagScreen(policy).isUnwanted(tag) { return leader }
             let text = screen.text(of: tag)
             switch order.standing(of: tag, text: text, at: index) {
             case .incomparable:
