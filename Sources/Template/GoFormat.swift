@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// Go's `fmt`, as far as messages need it.
 enum GoFormat {
     /// `fmt.Sprint`: a blank between two operands of which neither is a text.
@@ -79,32 +81,10 @@ enum GoFormat {
         case ("s", _): return value.text
         case ("d", .integer(let number)): return String(number)
         case ("t", .bool(let flag)): return flag ? "true" : "false"
-        case ("q", .string(let text)): return quoted(text)
-        case ("q", .object): return quoted(value.text)
+        case ("q", .string(let text)): return GoQuote.quoted(text)
+        case ("q", .object): return GoQuote.quoted(value.text)
         case ("d", _), ("t", _), ("q", _): throw TemplateError(.value, "'%\(verb)' does not fit \(value.kind)")
         default: throw TemplateError(.unsupported, "'%\(verb)' is not supported", hint: "use %s, %v, %d, %q or %t")
         }
-    }
-
-    /// A text in double quotes, as `%q` writes it.
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case "\r": result += "\\r"
-            default:
-                if scalar.value < 0x20 || scalar.value == 0x7f {
-                    let digits = String(scalar.value, radix: 16)
-                    result += "\\x" + (digits.count == 1 ? "0" : "") + digits
-                } else {
-                    result.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        return result + "\""
     }
 }

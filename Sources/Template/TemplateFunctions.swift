@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// The functions of Go's text/template and of sprig that templates may use. All are pure.
 enum TemplateFunctions {
     typealias Value = TemplateValue
@@ -107,7 +109,7 @@ enum TemplateFunctions {
         "quote": (
             0...1024,
             { (a) throws(TemplateError) in
-                .string(a.filter { $0 != .none }.map { GoFormat.quoted($0.text) }.joined(separator: " "))
+                .string(a.filter { $0 != .none }.map { GoQuote.quoted($0.text) }.joined(separator: " "))
             }
         ),
         "squote": (

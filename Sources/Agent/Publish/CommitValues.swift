@@ -52,13 +52,17 @@ struct CommitValues {
 
     private var updated: TemplateValue {
         let files = Dictionary(grouping: updates, by: \.file)
-        var seen: Set<String> = []
-        let references = updates.map { $0.image ?? $0.new }.filter { seen.insert($0).inserted }
+        let objects = { (updates: [CycleReport.Update]) in TemplateValue.map(Self.objects(updates, Self.references)) }
         return .object([
-            ("Files", .map(files.mapValues { .map(Self.objects($0) { .list($0.map { Self.reference($0.new) }) }) })),
-            ("Objects", .map(Self.objects(updates) { .list($0.map { Self.reference($0.new) }) })),
-            ("Images", .list(references.map(Self.reference))),
+            ("Files", .map(files.mapValues { .object([("Objects", objects($0))]) })), ("Objects", objects(updates)),
+            ("Images", Self.references(updates)),
         ])
+    }
+
+    /// The new images, each once and whole, also where only a part of one is written.
+    private static func references(_ updates: [CycleReport.Update]) -> TemplateValue {
+        var seen: Set<String> = []
+        return .list(updates.map { $0.image ?? $0.new }.filter { seen.insert($0).inserted }.map(reference))
     }
 
     /// Changes by the object that they are in, in the order in which Go walks through such a map.
@@ -148,6 +152,11 @@ struct ImageName {
     let version: String
 
     init(_ text: String) {
+        // The whole value of a marker for the digest.
+        if (try? Digest(text)) != nil {
+            (name, version) = ("", text)
+            return
+        }
         let parts = text.split(separator: "@", maxSplits: 1).map(String.init)
         let head = parts.first ?? text
         let digest = parts.count == 2 ? parts[1] : ""

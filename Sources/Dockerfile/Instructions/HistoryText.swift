@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// How an image's history words its instructions.
 package struct HistoryText: Sendable {
     /// The stage's shell.
@@ -81,7 +83,7 @@ package struct HistoryText: Sendable {
     }
 
     private func quotedList(_ command: CommandLine) -> String {
-        "[" + command.arguments(shell: shell).map(GoValue.quote).joined(separator: " ") + "]"
+        "[" + command.arguments(shell: shell).map(GoQuote.quoted).joined(separator: " ") + "]"
     }
 
     private func healthcheck(_ check: Healthcheck) -> String {

@@ -1,3 +1,5 @@
+import Diagnostics
+
 extension SyntaxTree {
     /// The tree for people: one line an instruction with its place, flags and arguments below it.
     package var outline: String {
@@ -32,5 +34,5 @@ extension SyntaxTree {
     }
 
     /// In quotes, on one line.
-    private static func shown(_ text: String) -> String { GoValue.quote(text) }
+    private static func shown(_ text: String) -> String { GoQuote.quoted(text) }
 }
