@@ -39,6 +39,7 @@ struct FluxPolicies {
     var held: HoldReason? {
         if values["ignore"] == "true" { return .ignored }
         if values["locked"] == "true" { return .locked(user: values["locked_user"], message: values["locked_msg"]) }
+        if values.isEmpty, filters.isEmpty { return .unannotated }
         if values["automated"] != "true" { return .notAutomated(value: values["automated"]) }
         return nil
     }

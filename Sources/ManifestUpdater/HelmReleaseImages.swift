@@ -9,10 +9,17 @@ import YAML
 /// `repository.fluxcd.io/<alias>: dot.path`, with `registry.fluxcd.io/<alias>` and `tag.fluxcd.io/<alias>`.
 extension Scanner {
     mutating func scanHelmRelease(_ manifest: Manifest, document: Int) {
-        guard let values = manifest.node["spec"]?["values"], values.pairs != nil else { return }
         let annotations = manifest.annotations
         let policies = FluxPolicies(annotations: annotations)
         let workload = manifest.id
+        guard let values = manifest.node["spec"]?["values"], values.pairs != nil else {
+            if policies.held == nil {
+                remark(
+                    at: location(of: manifest.node),
+                    "\(workload) is automated, and it has no spec.values in which an image could be written")
+            }
+            return
+        }
         var images: [(container: String, parts: Parts)] = []
         if let parts = Parts(of: values) { images.append(("chart-image", parts)) }
         for pair in values.mergedPairs {
@@ -29,6 +36,12 @@ extension Scanner {
             }
             images.removeAll { $0.container == alias }
             images.append((alias, Parts(repository: repository, tag: node("tag"), registry: node("registry"))))
+        }
+        if images.isEmpty, policies.held == nil {
+            remark(
+                at: location(of: manifest.node),
+                "\(workload) is automated, and there is no image under spec.values: write image and tag there, or name their "
+                    + "places by repository.fluxcd.io/<alias> and tag.fluxcd.io/<alias>")
         }
         for image in images {
             guard let (node, text, field) = image.parts.target else {

@@ -86,14 +86,22 @@ package struct ImageTarget: Hashable, Sendable {
         case .tag(let name):
             let image = ImageText(new)
             guard let tag = image.tag else { throw ScalarSplice.Refusal(reason: "'\(new)' has no tag to write here") }
-            let value = (valueRange, tag + (image.digest.map { "@\($0)" } ?? ""))
-            if name == nil || image.name == name { return [value] }
+            // A marker for the tag means the tag alone; a chart's tag may carry the digest.
+            let isAlone = isMarker || digestRange != nil
+            var values = [(valueRange, isAlone ? tag : tag + (image.digest.map { "@\($0)" } ?? ""))]
+            if let digestRange {
+                guard let digest = image.digest else {
+                    throw ScalarSplice.Refusal(reason: "'\(new)' has no digest to take the old one's place")
+                }
+                values.append((digestRange, digest))
+            }
+            if name == nil || image.name == name { return values }
             guard let nameRange else {
                 throw ScalarSplice.Refusal(reason: "'\(new)' has another name than '\(name ?? "")'")
             }
-            guard let registryRange else { return [(nameRange, image.name), value] }
+            guard let registryRange else { return [(nameRange, image.name)] + values }
             let (registry, rest) = Self.splitRegistry(image.name)
-            return [(registryRange, registry), (nameRange, rest), value]
+            return [(registryRange, registry), (nameRange, rest)] + values
         case .name: return [(valueRange, ImageText(new).name)]
         case .digest: return [(valueRange, ImageText(new).digest ?? "")]
         }
@@ -140,6 +148,8 @@ package struct ImageTarget: Hashable, Sendable {
 
 /// Why an image is left alone. Rendered for people by `description`.
 package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
+    /// No annotation says anything of updates.
+    case unannotated
     /// No annotation turns updates on, or it has another value than "true".
     case notAutomated(value: String?)
     case locked(user: String?, message: String?)
@@ -152,10 +162,28 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
     case leftOut(String)
     /// A marker's image is chosen by the policy that it names, not by annotations.
     case imagePolicy(namespace: String, name: String)
+    /// A change would make the file unusable for the tool that encrypted it.
+    case encrypted(String)
+
+    /// Whether nothing turns updates on.
+    package var isNoAutomation: Bool {
+        switch self {
+        case .unannotated, .notAutomated: true
+        default: false
+        }
+    }
+
+    /// Whether it is the workload that is held, with all its containers.
+    package var isOfWorkload: Bool {
+        switch self {
+        case .unannotated, .notAutomated, .locked, .ignored: true
+        default: false
+        }
+    }
 
     package var description: String {
         switch self {
-        case .notAutomated(nil): "not automated (no annotation fluxcd.io/automated: \"true\")"
+        case .unannotated, .notAutomated(nil): "not automated (no annotation fluxcd.io/automated: \"true\")"
         case .notAutomated(let value?):
             "not automated (the annotation's value is '\(value.prefix(40))', only \"true\" turns updates on)"
         case .locked(let user, let message):
@@ -165,6 +193,7 @@ package enum HoldReason: Hashable, Sendable, CustomStringConvertible {
         case .leftOut(let reason): reason
         case .shared(let other): "its value is shared, by an anchor, with \(other)"
         case .imagePolicy(let namespace, let name): "its marker names the image policy \(namespace):\(name)"
+        case .encrypted(let reason): reason
         }
     }
 }
@@ -182,6 +211,8 @@ package struct ScanResult: Sendable, Equatable {
     package internal(set) var targets: [ImageTarget] = []
     package internal(set) var skipped: [Skipped] = []
     package internal(set) var flux = FluxSources()
+    /// What looks as if it asked for something, and does not, with the reason.
+    package internal(set) var remarks: [Skipped] = []
     package internal(set) var applications: [ArgoApplication] = []
 
     package init() {}
@@ -190,6 +221,6 @@ package struct ScanResult: Sendable, Equatable {
     package init(skipping file: String, reason: String) { skipped = [Skipped(place: file, reason: reason)] }
 
     package var isEmpty: Bool {
-        targets.isEmpty && skipped.isEmpty && flux.isEmpty && applications.isEmpty
+        targets.isEmpty && skipped.isEmpty && remarks.isEmpty && flux.isEmpty && applications.isEmpty
     }
 }

@@ -46,7 +46,8 @@ package enum ManifestScan {
             }
             if hasMarkers { scanner.scanMarkers(in: root, document: document.index) }
         }
-        return scanner.finished()
+        if hasMarkers, UpdateRequest.mayHoldMarkers(file) { scanner.remarkIdleMarkers() }
+        return scanner.finished(encrypted: EncryptedFile(documents).refusal)
     }
 
     static func contains(_ bytes: [UInt8], _ word: String) -> Bool { firstPlace(of: word, in: bytes) != nil }

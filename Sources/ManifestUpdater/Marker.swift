@@ -28,6 +28,26 @@ struct Marker: Equatable {
         }
     }
 
+    /// What makes a comment that speaks of an image policy no marker; `nil` for a marker.
+    static func problem(of comment: ArraySlice<UInt8>) -> String? {
+        if Marker(comment: comment) != nil { return nil }
+        let form =
+            "the comment has to be one JSON object like {\"$imagepolicy\": \"namespace:name:tag\"}, with nothing around it"
+        guard let start = comment.firstIndex(of: UInt8(ascii: "{")), let end = comment.lastIndex(of: UInt8(ascii: "}")),
+            start < end, let setter = decoded(comment[start...end])
+        else { return form }
+        let parts = setter.split(separator: ":", omittingEmptySubsequences: false)
+        if parts.count == 3, !["tag", "name", "digest"].contains(parts[2]) {
+            return
+                "':\(parts[2].prefix(40))' is no part of an image: write ':tag', ':name' or ':digest', or nothing behind the "
+                + "policy for the whole image"
+        }
+        if !(2...3).contains(parts.count) || parts[0].isEmpty || parts[1].isEmpty {
+            return "'\(setter.prefix(80))' names no image policy: write namespace:name"
+        }
+        return form
+    }
+
     /// The form that nearly every marker has, without a JSON parser.
     private static func usual(_ text: ArraySlice<UInt8>) -> String? {
         for opening in [#"{"$imagepolicy": ""#, #"{"$imagepolicy":""#] where text.starts(with: opening.utf8) {

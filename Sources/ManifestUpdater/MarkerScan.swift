@@ -17,7 +17,8 @@ extension Scanner {
                 ImageTarget(
                     file: file, documentIndex: document,
                     workload: found.object ?? WorkloadID(namespace: "default", kind: "", name: ""),
-                    container: found.container, image: Self.trimmed(found.node.text ?? ""), field: marker.field,
+                    container: found.container,
+                    image: found.node.isNull ? "" : Self.trimmed(found.node.text ?? ""), field: marker.field,
                     valueRange: found.node.range, location: location(of: found.node), policy: nil,
                     source: .flux2Marker(namespace: marker.namespace, name: marker.name),
                     held: .imagePolicy(namespace: marker.namespace, name: marker.name)))
@@ -31,7 +32,9 @@ extension Scanner {
         // A mapping may hold very many markers: its name is looked up once.
         var named: (parent: YAMLNode, name: String)?
         root.visit(where: { Self.mayConcern($0, places) }) { node, parent, isItem in
-            guard !node.isAlias, let style = node.style, !node.isNull else { return }
+            // A null that is written (`~`) is a value to be filled.
+            guard !node.isAlias, let style = node.style, !node.isNull || !node.range.isEmpty else { return }
+            if style != .plain { longTexts.append(node.range) }
             var comment = Self.lineComment(after: node, style: style, in: bytes)
             if comment == nil, isItem { comment = Self.headComment(before: node, in: bytes) }
             guard let comment, let marker = Marker(comment: bytes[comment]) else { return }
@@ -115,16 +118,24 @@ extension Scanner {
             // Signs may stand side by side: the comment starts at the first of them.
             let before = Self.last(of: used.count) { used[$0] <= sign }
             if let before, used[before] >= line.lowerBound { continue }
-            let isMarker = Marker(comment: bytes[sign..<line.upperBound]) != nil
-            idle.append(
-                (
-                    sign,
-                    isMarker
-                        ? "a marker belongs behind a text, on its line; here it stands behind or above something else"
-                        : "the comment has to be one JSON object like {\"$imagepolicy\": \"namespace:name:tag\"}, with nothing around it"
-                ))
+            idle.append((sign, whyIdle(sign, in: line)))
         }
         return idle
+    }
+
+    /// What is wrong with a marker that does nothing.
+    private func whyIdle(_ sign: Int, in line: Range<Int>) -> String {
+        let text = Self.last(of: longTexts.count) { longTexts[$0].lowerBound < line.lowerBound }
+        if let text, longTexts[text].contains(sign) {
+            return "it stands in a text over several lines, and there are no comments in such a text"
+        }
+        let comment = bytes[sign..<line.upperBound]
+        if let problem = Marker.problem(of: comment) { return problem }
+        let isAlone = bytes[line.lowerBound..<sign].allSatisfy { $0 == 0x20 || $0 == 0x09 }
+        return isAlone
+            ? "it stands on a line of its own: a marker belongs behind its value, on the same line, or on the one line above "
+                + "an item of a list"
+            : "a marker belongs behind a text, on its line; here it stands behind or above something else"
     }
 
     /// The comment on the value's line: behind the value, or behind a block scalar's header.

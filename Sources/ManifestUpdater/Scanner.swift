@@ -10,6 +10,8 @@ struct Scanner {
     private var result = ScanResult()
     /// Where the comments start that were taken as markers.
     var usedMarkers: Set<Int> = []
+    /// Where quoted and block texts are that a marker's line touches.
+    var longTexts: [Range<Int>] = []
     /// The lines that speak of image policies, found once a file.
     var markerLines: [Range<Int>]?
 
@@ -26,6 +28,17 @@ struct Scanner {
 
     mutating func skip(_ node: YAMLNode, _ reason: String) {
         result.skipped.append(ScanResult.Skipped(place: location(of: node).description, reason: reason))
+    }
+
+    /// Something that looks as if it asked for something, and does not.
+    mutating func remark(at place: SourceLocation, _ reason: String) {
+        result.remarks.append(ScanResult.Skipped(place: place.description, reason: reason))
+    }
+
+    mutating func remarkIdleMarkers() {
+        for idle in idleMarkers() {
+            remark(at: lines.location(of: idle.offset, in: file), "the marker does nothing: \(idle.reason)")
+        }
     }
 
     mutating func add(_ target: ImageTarget) { result.targets.append(target) }
@@ -109,7 +122,7 @@ struct Scanner {
         var held = policies.held
         if let keel {
             // Keel's own switch; locks and ignores count all the same.
-            if case .notAutomated? = held {
+            if held?.isNoAutomation ?? false {
                 held = keel.policy.text == "never" ? .leftOut("Keel's policy is never") : nil
             }
             held = held ?? keel.leftOut.map { .leftOut($0) }
@@ -155,7 +168,9 @@ struct Scanner {
     // MARK: Result
 
     /// The targets in the order of the file; those that share a scalar with a place that is held are held too.
-    mutating func finished() -> ScanResult {
+    ///
+    /// - Parameter encrypted: why no value of the file may change.
+    mutating func finished(encrypted: String? = nil) -> ScanResult {
         result.targets = result.targets.enumerated().sorted {
             ($0.element.location.line, $0.element.location.column, $0.offset)
                 < ($1.element.location.line, $1.element.location.column, $1.offset)
@@ -167,14 +182,28 @@ struct Scanner {
             seen[identity, default: 0] += 1
         }
         holdShared()
+        if let encrypted {
+            for index in result.targets.indices where result.targets[index].isFollowed {
+                result.targets[index].held = .encrypted(encrypted)
+            }
+        }
         return result
     }
 
+    /// Of what is written in one place a marker decides; else all who use it have to agree.
     private mutating func holdShared() {
         let targets = result.targets
         guard targets.count > 1 else { return }
         for sharing in Dictionary(grouping: targets.indices, by: { targets[$0].valueRange }).values
         where sharing.count > 1 {
+            if let marker = sharing.first(where: { targets[$0].isMarker }), let decides = targets[marker].held {
+                for index in sharing where !targets[index].isMarker {
+                    let isHere = targets[index].location == targets[marker].location
+                    result.targets[index].held =
+                        isHere ? decides : .shared(with: "line \(targets[marker].location.line): \(decides)")
+                }
+                continue
+            }
             guard let other = sharing.first(where: { targets[$0].held != nil }) else { continue }
             let why = targets[other].held?.description ?? ""
             for index in sharing where targets[index].held == nil {
@@ -185,6 +214,9 @@ struct Scanner {
 }
 
 extension ImageTarget {
+    /// Whether something asks for updates, and nothing holds them back.
+    fileprivate var isFollowed: Bool { held == nil || isMarker }
+
     /// The workload and the container, for messages.
     var subject: String { container.isEmpty ? workload.description : "\(workload) container \(container)" }
 }

@@ -3,16 +3,6 @@ import Diagnostics
 /// Why a manifest was not changed. The file stays as it is.
 package struct UpdateError: Diagnostic, Equatable {
     package enum Code: Sendable, Hashable {
-        /// The file is not the one that was scanned: the value is not where it was.
-        case stale
-        /// The file is not YAML.
-        case unreadable
-        /// The new text is not what the place can hold.
-        case invalidValue
-        /// Two edits, or the users of one anchor, want different values.
-        case conflict
-        /// The scalar is written in a way that cannot be changed by a splice.
-        case unsupported
         /// The changed file, read again, differs in more than the values, or in less.
         case verification
     }

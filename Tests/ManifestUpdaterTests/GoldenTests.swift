@@ -226,10 +226,10 @@ struct GoldenTests {
         }
         #expect(!edits.isEmpty)
         if let refusal = golden.expectations.first(where: { $0.kind == "refused" }) {
-            let error = #expect(throws: UpdateError.self) {
+            let error = #expect(throws: EditRefusal.self) {
                 try ManifestUpdater.apply(edits, to: original, file: golden.file)
             }
-            #expect(error?.summary.contains(refusal.text) == true, "\(error.map { "\($0)" } ?? "")")
+            #expect(error?.reason.contains(refusal.text) == true, "\(error.map { "\($0)" } ?? "")")
             return
         }
         let result = try ManifestUpdater.apply(edits, to: original, file: golden.file)

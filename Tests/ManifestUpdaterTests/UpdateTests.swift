@@ -81,7 +81,7 @@ struct UpdateTests {
         "a: b # see {\"$imagepolicy\": \"a:b\"}", "a: b # {\"$imagepolicy\": \"a:b:Tag\"}",
         "a: # {\"$imagepolicy\": \"a:b\"}\n  b: c",
         "a: {b: c} # {\"$imagepolicy\": \"a:b\"}", "# {\"$imagepolicy\": \"a:b\"}\na: b",
-        "a: null # {\"$imagepolicy\": \"a:b\"}",
+        "a: # {\"$imagepolicy\": \"a:b\"}", "a: |\n  b # {\"$imagepolicy\": \"a:b\"}",
         "a: &x b\nc: *x # {\"$imagepolicy\": \"a:b\"}",
         "a: b # {\"$imagepolicy\": \"a:b\"} {\"$imagepolicy\": \"a:b\"}",
     ])

@@ -92,7 +92,7 @@ package actor RevisionCache {
             guard filter(entry.path) else { continue }
             scan.targets += result.targets
             scan.applications += result.applications
-            scan.skipped += result.skipped.map { (place: $0.place, reason: $0.reason) }
+            scan.skipped += (result.skipped + result.remarks).map { (place: $0.place, reason: $0.reason) }
         }
         scan.flux = await inventory(of: sources, in: tree, addresses)
         lastScan = (tree.revision.id, patterns, scan)

@@ -33,40 +33,30 @@ struct ManifestRewriter: Sendable {
 
     private static func targets(_ choices: [ImageChoice], file: String, _ bytes: [UInt8]) -> ChangeSet {
         var changes = ChangeSet()
-        var edits: [ManifestEdit] = []
-        var updates: [CycleReport.Update] = []
-        var scanned: ScanResult?
-        for choice in choices {
-            guard case .target(let wanted) = choice.place else { continue }
-            let scan = scanned ?? ManifestScan.scan(file: file, bytes: bytes)
-            scanned = scan
-            guard let target = scan.targets.first(where: { $0.isSamePlace(as: wanted) }),
-                target.held == nil || target.isMarker, target.image == wanted.image
-            else {
+        let wanted = choices.compactMap { choice in
+            if case .target(let target) = choice.place { (choice: choice, target: target) } else { nil }
+        }
+        let edited = ManifestUpdater.update(
+            bytes, file: file, edits: wanted.map { ManifestEdit(target: $0.target, newImage: $0.choice.newImage) })
+        for (number, one) in wanted.enumerated() where !edited.refused.contains(number) {
+            guard let target = edited.found[number] else {
                 changes.decisions.append(
                     CycleReport.Decision(
-                        subject: "\(file) \(wanted.workload) \(wanted.container)",
+                        subject: "\(file) \(one.target.workload) \(one.target.container)",
                         reason: "somebody changed it meanwhile"))
                 continue
             }
-            edits.append(ManifestEdit(target: target, newImage: choice.newImage))
-            updates.append(
+            if edited.update.bytes == nil { continue }
+            changes.updates.append(
                 CycleReport.Update(
                     file: file, line: target.location.line, workload: target.workload.description,
                     container: target.container, old: target.image,
-                    new: target.written(for: ImageText(choice.newImage)), reason: choice.reason,
+                    new: target.written(for: ImageText(one.choice.newImage)), reason: one.choice.reason,
                     setter: target.setter, kind: target.workload.kind,
-                    image: target.isMarker ? choice.newImage : nil))
+                    image: target.isMarker ? one.choice.newImage : nil))
         }
-        guard !edits.isEmpty else { return changes }
-        do {
-            changes.files[file] = try ManifestUpdater.apply(edits, to: bytes, file: file)
-            changes.updates += updates
-        } catch {
-            changes.decisions.append(
-                CycleReport.Decision(
-                    subject: error.place ?? file, reason: "not rewritten: \(error.summary)", remedy: error.hint))
-        }
+        changes.files[file] = edited.update.bytes
+        changes.decisions += edited.update.skipped.map(CycleReport.Decision.init)
         return changes
     }
 
@@ -98,12 +88,7 @@ struct ManifestRewriter: Sendable {
         }
         guard !places.isEmpty else { return changes }
         let update = ManifestUpdater.update(bytes, file: file, places: places)
-        for skip in update.skipped {
-            changes.decisions.append(
-                CycleReport.Decision(
-                    subject: "\(file)\(skip.line.map { ":\($0)" } ?? "") \(skip.object) \(skip.container)",
-                    reason: "not rewritten: \(skip.reason)"))
-        }
+        changes.decisions += update.skipped.map(CycleReport.Decision.init)
         guard let new = update.bytes else { return changes }
         changes.files[file] = new
         for var one in updates {
@@ -128,5 +113,14 @@ extension ImageTarget {
         case .name: return "\(namespace):\(name):name"
         case .digest: return "\(namespace):\(name):digest"
         }
+    }
+}
+
+extension CycleReport.Decision {
+    /// A value that was to be written and was not.
+    init(_ skip: ManifestSkip) {
+        let place = skip.file + (skip.line.map { ":\($0)" } ?? "")
+        let subject = [place, skip.object, skip.container].filter { !$0.isEmpty }.joined(separator: " ")
+        self.init(subject: subject, reason: "not rewritten: \(skip.reason)")
     }
 }

@@ -17,7 +17,7 @@ struct AnnotatedWorkloads: UpdateSource {
         items: [ImageTarget], repository: AgentConfiguration.RepositoryConfiguration, goesToBranch: Bool,
         answerer: ImageAnswerer
     ) {
-        self.items = items
+        self.items = Self.worthTelling(items)
         self.repository = repository
         self.goesToBranch = goesToBranch
         self.answerer = answerer
@@ -28,13 +28,33 @@ struct AnnotatedWorkloads: UpdateSource {
         self.locations = locations
     }
 
+    /// Without what nothing speaks of, and what a marker decides, which is told with the marker; a workload that is held as a
+    /// whole is there once.
+    private static func worthTelling(_ items: [ImageTarget]) -> [ImageTarget] {
+        struct Held: Hashable {
+            let file: String
+            let document: Int
+            let workload: WorkloadID
+        }
+        var held: Set<Held> = []
+        return items.filter { target in
+            switch target.held {
+            case .unannotated?, .imagePolicy?: false
+            case let reason? where reason.isOfWorkload:
+                held.insert(Held(file: target.file, document: target.documentIndex, workload: target.workload)).inserted
+            default: true
+            }
+        }
+    }
+
     private func location(of target: ImageTarget) throws(AgentError) -> ImageLocation {
         if let known = locations[target.image] { return known }
         return try Written.location(target.image, at: target.location)
     }
 
     func subject(of target: ImageTarget) -> String {
-        "\(target.file):\(target.location.line) \(target.workload) \(target.container)"
+        let workload = "\(target.file):\(target.location.line) \(target.workload)"
+        return target.held?.isOfWorkload ?? false ? workload : "\(workload) \(target.container)"
     }
 
     func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
@@ -86,7 +106,8 @@ struct AnnotatedWorkloads: UpdateSource {
             new.digest = digest.description
         }
         guard new.description != target.image else {
-            return .left("nothing to update: \(tag) runs already and is \(chosen.reason)")
+            return .left(
+                "nothing to update: \(tag) runs already and is \(chosen.reason)" + advice(for: target, asked, tag))
         }
         if target.options.needsApproval, !goesToBranch, target.options.approvedTag != tag {
             return .left(
@@ -95,6 +116,14 @@ struct AnnotatedWorkloads: UpdateSource {
         }
         return .chosen(
             ImageChoice(place: .target(target), tag: tag, newImage: new.description, reason: chosen.reason))
+    }
+
+    /// How to follow a tag that is moved, where that seems to be wanted.
+    private func advice(for target: ImageTarget, _ asked: Inquiry.Asked, _ tag: String) -> String {
+        guard !asked.question.needsDigest, tag == "latest" || asked.question.policy.isOfOneTag else { return "" }
+        return
+            "; what \(tag) points to may change, and is followed by its digest: annotate slipway.dev/pin: \"true\", or write "
+            + "\(ImageText(name: ImageText(target.image).name, tag: tag))@sha256:…"
     }
 
     private func policy(of target: ImageTarget, _ image: ImageLocation) throws(AgentError) -> ImagePolicy {

@@ -26,7 +26,7 @@ struct ImageSelector: Sendable {
     /// A place whose policy or image is wrong is its own failure; the others go on.
     func choices(_ facts: Facts, in cycle: CycleRecorder) async -> [ImageChoice] {
         let followed = facts.followed
-        if followed.targets.isEmpty, followed.applications.isEmpty {
+        if followed.targets.allSatisfy({ $0.held == .unannotated }), followed.applications.isEmpty {
             cycle.decide(
                 "updates", "no workload is annotated",
                 remedy: "annotate one with fluxcd.io/automated: \"true\" to have its images updated")
@@ -84,6 +84,7 @@ private struct SelectionTail {
     private func outcome<Source: UpdateSource>(
         of item: Source.Item, called subject: String, _ source: Source
     ) async throws(ReconcileError) -> SelectionOutcome {
+        if let hold = source.hold(on: item) { return .left("not updated: \(hold)") }
         let inquiry = try await cycle.phase(.select, subject: subject) { try await source.inquiry(for: item) }
         switch inquiry {
         case .left(let reason): return .left(reason)

@@ -14,6 +14,8 @@ protocol UpdateSource: Sendable {
     func subject(of item: Item) -> String
     /// What will be asked of which repository, as far as that can be told at a glance.
     func scan(of item: Item) -> TagCatalog.ScanRequest?
+    /// Why nothing may be written there, whatever the registries have.
+    func hold(on item: Item) -> HoldReason?
     /// What is to be known for an item.
     func inquiry(for item: Item) async throws(AgentError) -> Inquiry
     /// What the place will say.
@@ -21,7 +23,15 @@ protocol UpdateSource: Sendable {
 }
 
 extension UpdateSource {
+    func hold(on item: Item) -> HoldReason? { nil }
+
     func scan(of item: Item) -> TagCatalog.ScanRequest? { nil }
+}
+
+extension UpdateSource where Item == ImageTarget {
+    func hold(on target: ImageTarget) -> HoldReason? {
+        if case .encrypted? = target.held { target.held } else { nil }
+    }
 }
 
 /// What a dialect makes of an item.

@@ -43,5 +43,5 @@ package struct FileUpdate: Sendable, Equatable {
     /// The requests that found their place here, whether or not they changed it; as the user wrote them.
     package internal(set) var met: Set<String> = []
 
-    init() {}
+    package init() {}
 }

@@ -8,12 +8,15 @@ extension FileUpdater {
         var texts: [Range<Int>: (text: String, setter: String)] = [:]
         var contradicted: [Range<Int>: String] = [:]
         for edit in planned {
-            if let other = texts[edit.node.range], other.text != edit.text {
-                contradicted[edit.node.range] =
-                    "\(other.setter) and \(edit.setter) want different values: '\(other.text)' and '\(edit.text)'"
-            }
-            texts[edit.node.range] = (edit.text, edit.setter)
+            guard let other = texts.updateValue((edit.text, edit.setter), forKey: edit.node.range),
+                other.text != edit.text, contradicted[edit.node.range] == nil
+            else { continue }
+            contradicted[edit.node.range] =
+                other.setter == edit.setter
+                ? "two requests of \(edit.setter) want different values: '\(other.text)' and '\(edit.text)'"
+                : "\(other.setter) and \(edit.setter) want different values: '\(other.text)' and '\(edit.text)'"
         }
+        encryption = EncryptedFile(documents).refusal
         let scalars = planned.map { splice(for: $0, contradiction: contradicted[$0.node.range]) }
         let groups = structureGroups()
         refuseUnits(of: groups)
@@ -34,7 +37,8 @@ extension FileUpdater {
             changes.append(
                 ManifestChange(
                     file: file, line: place.line, column: place.column, object: edit.object, container: edit.container,
-                    old: Scanner.trimmed(edit.node.text ?? ""), new: edit.text, setter: edit.setter))
+                    old: edit.node.isNull ? "" : Scanner.trimmed(edit.node.text ?? ""), new: edit.text,
+                    setter: edit.setter))
         }
         var edits: [StructureEdit] = []
         for group in groups {
@@ -49,7 +53,7 @@ extension FileUpdater {
                 result.skipped.append(
                     ManifestSkip(
                         file: file, line: change.line, object: change.object, container: change.container,
-                        reason: group.reason.map { "cannot be changed: \($0)" } ?? Self.leftWithTheRest))
+                        reason: encryption ?? group.reason.map { "cannot be changed: \($0)" } ?? Self.leftWithTheRest))
             }
         }
         guard !splices.isEmpty else { return sorted() }
@@ -60,6 +64,7 @@ extension FileUpdater {
             result.splices = splices.sorted { $0.range.lowerBound < $1.range.lowerBound }
             result.changes = changes
         } catch {
+            isUnproved = true
             result.skipped.append(
                 ManifestSkip(file: file, reason: error.summary + (error.cause.map { ": \($0)" } ?? "")))
         }
@@ -75,7 +80,12 @@ extension FileUpdater {
             return (nil, contradiction)
         }
         do {
-            return (try ScalarSplice.replacing(edit.node, in: bytes, with: edit.text), nil)
+            let splice = try ScalarSplice.replacing(edit.node, in: bytes, with: edit.text)
+            if splice != nil, let refusal = encryption ?? EncryptedFile.refusal(of: edit.node.text) {
+                if let unit = edit.unit { refusedUnits.insert(unit) }
+                return (nil, refusal)
+            }
+            return (splice, nil)
         } catch {
             if let unit = edit.unit { refusedUnits.insert(unit) }
             return (nil, "cannot be changed to '\(edit.text)': \(error.reason)")
@@ -106,6 +116,7 @@ extension FileUpdater {
         for index in groups.indices {
             do {
                 groups[index].splices = try writer.splices(for: groups[index].edit)
+                groups[index].reason = encryption
             } catch {
                 groups[index].reason = error.reason
             }

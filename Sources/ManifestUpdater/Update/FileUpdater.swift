@@ -69,6 +69,10 @@ struct FileUpdater {
     var settledEntries: [YAMLNode: (image: UpdateRequest.KustomizeImage, unit: Int)] = [:]
     var settledAdditions: [String: (image: UpdateRequest.KustomizeImage, unit: Int)] = [:]
     var result = FileUpdate()
+    /// Why nothing of the file may change; known when it is written.
+    var encryption: String?
+    /// Whether the result did not say what it was to say, so that the file stays as it is.
+    var isUnproved = false
 
     init(file: String, bytes: [UInt8], documents: [YAMLDocument], request: UpdateRequest) {
         self.file = file
@@ -225,7 +229,8 @@ struct FileUpdater {
                 switch target.held {
                 case .locked?, .ignored?, .notAnImage?: target.held
                 // A workload that nobody automated may hold a placeholder all the same.
-                case .shared?, .notAutomated?, .imagePolicy?, .leftOut?, nil: Scanner.unreadable(target.image)
+                case .shared?, .unannotated?, .notAutomated?, .imagePolicy?, .leftOut?, .encrypted?, nil:
+                    Scanner.unreadable(target.image)
                 }
             if let held { return skip("\(held) (--force writes it all the same)") }
         }
