@@ -9,7 +9,7 @@ RELEASE_FLAGS := -c release --product slipway --static-swift-stdlib
 BINARY := $(CURDIR)/.build/release/slipway
 SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 # For example: make test TESTFLAGS="--filter ArchiveTests". One after the other: tests run servers, builds and whole loops, and
-# two cores that do several of these at once run into the deadlines of the tests' own peers.
+# two cores that do many of these at once run into the deadlines of the tests' own peers.
 TESTFLAGS ?=
 TEST := scripts/run-tests.sh $(SWIFT) test --skip-build --no-parallel
 
@@ -31,7 +31,7 @@ test: ## everything, against real git servers, registries and container tools
 	@scripts/install-deps.sh --test
 	$(SWIFT) build $(RELEASE_FLAGS)
 	$(SWIFT) build --build-tests
-	SLIPWAY_BINARY="$(BINARY)" $(TEST) $(TESTFLAGS)
+	SLIPWAY_BINARY="$(BINARY)" $(if $(TESTFLAGS),$(TEST) $(TESTFLAGS),scripts/run-tests.sh --all)
 
 test-fast: ## under two minutes after the build: neither end-to-end tests nor what is marked as thorough
 	$(SWIFT) build --build-tests
