@@ -52,8 +52,15 @@ struct Response: Sendable {
 
     /// Lines of progress, and at the end what came of it. A slow reader misses lines, and holds up nobody.
     final class EventStream: Sendable {
+        private struct State {
+            var leftOut = 0
+            /// Bytes that the connection has not taken yet: counted here, because the connection's own count is as late as its thread.
+            var waiting = 0
+        }
+
         private let channel: any Channel
-        private let leftOut = Mutex(0)
+        private let state = Mutex(State())
+        private static let waitingLimit = 256 << 10
 
         fileprivate init(_ channel: any Channel) {
             self.channel = channel
@@ -62,13 +69,13 @@ struct Response: Sendable {
         }
 
         func say(_ text: String) {
-            let count = leftOut.withLock { count -> Int? in
-                guard channel.isWritable else {
-                    count += 1
+            let count = state.withLock { state -> Int? in
+                guard state.waiting < Self.waitingLimit else {
+                    state.leftOut += 1
                     return nil
                 }
-                defer { count = 0 }
-                return count
+                defer { state.leftOut = 0 }
+                return state.leftOut
             }
             guard let count else { return }
             if count > 0 { write(CycleEvent(line: "… \(count) lines were left out: they were not read in time")) }
@@ -81,7 +88,11 @@ struct Response: Sendable {
         }
 
         private func write(_ event: CycleEvent) {
-            channel.writeAndFlush(ResponsePart.bytes(Response.line(event)), promise: nil)
+            let bytes = Response.line(event)
+            state.withLock { $0.waiting += bytes.count }
+            channel.writeAndFlush(ResponsePart.bytes(bytes)).whenComplete { [self] _ in
+                state.withLock { $0.waiting -= bytes.count }
+            }
         }
     }
 }

@@ -240,7 +240,7 @@ import Testing
         // 20 MB went to nobody, and the cycle is over.
         for await _ in ended { break }
         let text = await Task.detached { connection.readToEnd() }.value
-        #expect(text.utf8.count < 5 << 20)
+        #expect(text.utf8.count < 2 << 20)
         #expect(text.contains(#""reports":[{"#))
         await served.stop()
     }
