@@ -34,21 +34,21 @@ actor BuildRun {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    /// - Parameter uploads: where the stage's layers go, if they are the image's.
     init(
-        _ stage: PlannedStage, _ request: BuildRequest, plan: BuildPlan, dependents: [Int: [Int]],
-        contexts: PlanContexts, builder: Builder, scratch: ScratchDirectory, board: StageBoard, bases: BaseFetcher,
-        remote: RemoteStepCache?, uploads: LayerUploads?, progress: @escaping @Sendable (BuildEvent) -> Void
+        _ stage: PlannedStage, of build: SharedBuild, uploads: LayerUploads?,
+        progress: @escaping @Sendable (BuildEvent) -> Void
     ) {
         self.stage = stage
-        self.request = request
-        self.plan = plan
-        self.dependents = dependents
-        self.contexts = contexts
-        self.builder = builder
-        self.scratch = scratch
-        self.board = board
-        self.bases = bases
-        self.remote = remote
+        request = build.request
+        plan = build.plan
+        dependents = build.dependents
+        contexts = build.contexts
+        builder = build.builder
+        scratch = build.scratch
+        board = build.board
+        bases = build.bases
+        remote = build.remote
         self.uploads = uploads
         self.progress = progress
     }

@@ -43,7 +43,8 @@ struct StageScheduler {
             ? nil : LayerUploads(builder, to: request.uploads, progress: progress)
         await uploads?.use(bases)
         let remote = RemoteStepCache(request, builder, uploads: uploads, progress: progress)
-        var failure = await run(board, bases, remote, uploads, scratch)
+        var failure = await run(
+            SharedBuild(self, scratch: scratch, bases: bases, board: board, remote: remote), uploads)
         if failure == nil, let uploads {
             failure = await missing(from: uploads, try await board.files(of: plan.target))
         }
@@ -85,17 +86,12 @@ struct StageScheduler {
     }
 
     /// - Returns: why the build failed.
-    private func run(
-        _ board: StageBoard, _ bases: BaseFetcher, _ remote: RemoteStepCache?, _ uploads: LayerUploads?,
-        _ scratch: ScratchDirectory
-    ) async -> BuildError? {
-        let (dependents, chain) = (dependents, targetChain)
+    private func run(_ build: SharedBuild, _ uploads: LayerUploads?) async -> BuildError? {
+        let (board, chain) = (build.board, targetChain)
         return await withTaskGroup(of: Result<Int?, BuildError>.self) { group in
             for stage in plan.stages {
                 let run = BuildRun(
-                    stage, request, plan: plan, dependents: dependents, contexts: contexts, builder: builder,
-                    scratch: scratch, board: board, bases: bases, remote: remote,
-                    uploads: chain.contains(stage.index) ? uploads : nil, progress: labelled(stage))
+                    stage, of: build, uploads: chain.contains(stage.index) ? uploads : nil, progress: labelled(stage))
                 group.addTask {
                     do throws(BuildError) {
                         await board.publish(try await run.execute(), of: stage.index)
@@ -155,17 +151,6 @@ struct StageScheduler {
     private func labelled(_ stage: PlannedStage) -> @Sendable (BuildEvent) -> Void {
         let (progress, name) = (progress, stage.name)
         return { progress(.inStage(name, $0)) }
-    }
-
-    /// The stages that stand on a stage or take files from it.
-    private var dependents: [Int: [Int]] {
-        var found: [Int: [Int]] = [:]
-        for stage in plan.stages {
-            var needs = Set(stage.steps.flatMap(\.stages))
-            if case .stage(let index) = stage.base { needs.insert(index) }
-            for need in needs { found[need, default: []].append(stage.index) }
-        }
-        return found
     }
 }
 

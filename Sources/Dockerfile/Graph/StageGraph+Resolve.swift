@@ -24,46 +24,39 @@ extension StageGraph {
         var scope = GlobalScope(automatic: automatic(wanted, host ?? wanted, targetName), given: given)
         for instruction in dockerfile.globalInstructions { try scope.declare(instruction) }
 
-        let contexts = Dictionary(namedContexts.sorted().map { (ContextName.normalize($0), $0) }) { first, _ in first }
-        let wantedStages = Dictionary(
-            stageContexts.sorted { $0.key < $1.key }.map { (ContextName.normalize($0.key), $0.value.lowercased()) }
-        ) { first, _ in first }
         try check(stageContexts, dockerfile)
-        var names: [String: Int] = [:]
-        var aliases: [String: Int] = [:]
+        var names = StageNames(contexts: namedContexts, stageContexts: stageContexts)
         var triggerCount = 0
         var nodes: [Node] = []
         nodes.reserveCapacity(dockerfile.stages.count)
         for stage in dockerfile.stages {
             let node = try resolve(
-                stage, dockerfile, &scope, names: names, contexts: contexts, aliases: aliases,
-                laterAliases: wantedStages, nodes: nodes, wanted)
+                stage, &scope, names: names, nodes: nodes, platform: wanted,
+                expander: WordExpander(escape: dockerfile.directives.escape))
             triggerCount += node.instructions.count - stage.instructions.count
             guard triggerCount <= triggerLimit else {
                 throw stage.from.locate(
                     DockerfileError(.limit, "the stages run more than \(triggerLimit) ONBUILD triggers together"))
             }
             nodes.append(node)
-            guard let name = stage.name else { continue }
-            names[name] = stage.index
-            for (alias, target) in wantedStages where target == name { aliases[alias] = stage.index }
+            names.add(stage)
         }
-        let index = try find(target, in: dockerfile, names)
+        let index = try find(target, in: dockerfile, names.stages)
+        let arguments = Arguments(
+            global: scope.assigned, given: given,
+            unused: unused(given, in: dockerfile.globalInstructions + nodes.flatMap(\.instructions)))
         return try StageGraph(
-            nodes: nodes, target: index, names: names, contexts: contexts, aliases: aliases,
-            globalArguments: scope.assigned,
-            buildArguments: given, check: dockerfile.directives.check, source: dockerfile.source,
-            unusedArguments: unused(given, in: dockerfile.globalInstructions + nodes.flatMap(\.instructions)),
-            warnings: dockerfile.warnings + Linter.fromLines(dockerfile, scope: scope, platform: wanted),
-            includesUnused: includesUnused)
+            of: dockerfile, nodes: nodes, target: index, names: names, arguments: arguments,
+            fromWarnings: Linter.fromLines(dockerfile, scope: scope, platform: wanted), includesUnused: includesUnused)
     }
 
+    /// - Parameters:
+    ///   - names: of what comes before.
+    ///   - platform: what the image is for.
     private static func resolve(
-        _ stage: Stage, _ dockerfile: Dockerfile, _ scope: inout GlobalScope, names: [String: Int],
-        contexts: [String: String], aliases: [String: Int], laterAliases: [String: String], nodes: [Node],
-        _ wanted: BuildPlatform
+        _ stage: Stage, _ scope: inout GlobalScope, names: StageNames, nodes: [Node], platform wanted: BuildPlatform,
+        expander: WordExpander
     ) throws(DockerfileError) -> Node {
-        let expander = WordExpander(escape: dockerfile.directives.escape)
         do throws(DockerfileError) {
             let name = try expander.expand(stage.base) { scope.value($0) }
             guard !name.isEmpty else {
@@ -81,34 +74,26 @@ extension StageGraph {
                 }
                 platform = try BuildPlatform(text, host: wanted)
             }
-            func alias(_ name: String) throws(DockerfileError) -> Int? {
-                let name = ContextName.normalize(name)
-                guard let target = laterAliases[name] else { return nil }
-                if let index = aliases[name] { return index }
-                throw DockerfileError(
-                    .reference, "the build context \(quoted(name)) is the stage \(quoted(target)), which comes later",
-                    near: name, hint: "move that stage before this one")
-            }
-            if let own = stage.name, laterAliases[ContextName.normalize(own)] != own, let index = try alias(own) {
+            if let own = stage.name, !names.isItsOwnAlias(own), let index = try names.earlierAlias(own) {
                 return Node(stage: stage, base: .stage(index), platform: nodes[index].platform, instructions: [])
             }
-            if let own = stage.name, let context = contexts[ContextName.normalize(own)] {
+            if let own = stage.name, let context = names.context(own) {
                 return Node(stage: stage, base: .context(context), platform: platform, instructions: [])
             }
             var instructions = stage.instructions
             let base: Source
-            if let index = names[name] {
+            if let index = names.stages[name] {
                 base = .stage(index)
                 // What is built on a stage is of its platform, whatever the line says.
                 platform = nodes[index].platform
                 instructions = try triggers(of: nodes[index], for: stage) + instructions
             } else if name == "scratch" {
                 base = .scratch
-            } else if let index = try alias(name) {
+            } else if let index = try names.earlierAlias(name) {
                 base = .stage(index)
                 platform = nodes[index].platform
                 instructions = try triggers(of: nodes[index], for: stage) + instructions
-            } else if let context = contexts[ContextName.normalize(name)] {
+            } else if let context = names.context(name) {
                 base = .context(context)
             } else {
                 base = .image(name)

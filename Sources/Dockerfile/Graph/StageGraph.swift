@@ -47,10 +47,7 @@ package struct StageGraph: Sendable {
     let check: CheckOptions
     let source: SourceText
     private let globals: [String: String]
-    let names: [String: Int]
-    let contexts: [String: String]
-    /// Named contexts that are stages.
-    let aliases: [String: Int]
+    let names: StageNames
     /// Whether the stages before the target are needed although it does not use them.
     private let includesUnused: Bool
 
@@ -75,17 +72,17 @@ package struct StageGraph: Sendable {
 
     /// What the `from` of a mount means: like `--from`, without numbers.
     package func source(ofMount from: String) -> Source {
-        if let index = names[from.lowercased()] { return resolved(.stage(index)) }
+        if let index = names.stages[from.lowercased()] { return resolved(.stage(index)) }
         if from == "scratch" { return .scratch }
-        if let index = aliases[ContextName.normalize(from)] { return resolved(.stage(index)) }
-        if let context = contexts[ContextName.normalize(from)] { return .context(context) }
+        if let index = names.alias(from) { return resolved(.stage(index)) }
+        if let context = names.context(from) { return .context(context) }
         return .image(from)
     }
 
     /// A stage whose place is taken by a named context is that context.
     private func resolved(_ source: Source) -> Source {
         if case .stage(let index) = source, case .context(let name) = nodes[index].base,
-            nodes[index].stage.name.map({ contexts[ContextName.normalize($0)] == name }) ?? false
+            nodes[index].stage.name.map({ names.context($0) == name }) ?? false
         {
             return .context(name)
         }
@@ -148,26 +145,32 @@ package struct StageGraph: Sendable {
 
     // MARK: Edges
 
+    /// The arguments of a build, as far as the whole file decides them.
+    struct Arguments: Sendable {
+        /// The automatic ones and those before the first FROM, in the order of their definition.
+        let global: [(name: String, value: String)]
+        /// Of the command line.
+        let given: [String: String]
+        /// Of these, what nothing declares.
+        let unused: [String]
+    }
+
+    /// - Parameter fromWarnings: those that depend on the arguments.
     init(
-        nodes: [Node], target: Int, names: [String: Int], contexts: [String: String],
-        aliases: [String: Int],
-        globalArguments: [(name: String, value: String)], buildArguments: [String: String], check: CheckOptions,
-        source: SourceText,
-        unusedArguments: [String], warnings: [LintWarning], includesUnused: Bool = false
+        of dockerfile: Dockerfile, nodes: [Node], target: Int, names: StageNames, arguments: Arguments,
+        fromWarnings: [LintWarning], includesUnused: Bool
     ) throws(DockerfileError) {
         self.nodes = nodes
         self.target = target
         self.names = names
-        self.contexts = contexts
-        self.aliases = aliases
         self.includesUnused = includesUnused
-        self.globalArguments = globalArguments
-        self.buildArguments = buildArguments
-        self.check = check
-        self.source = source
-        globals = Dictionary(globalArguments.map { ($0.name, $0.value) }) { _, last in last }
-        self.unusedArguments = unusedArguments
-        self.warnings = warnings
+        globalArguments = arguments.global
+        buildArguments = arguments.given
+        check = dockerfile.directives.check
+        source = dockerfile.source
+        globals = Dictionary(arguments.global.map { ($0.name, $0.value) }) { _, last in last }
+        unusedArguments = arguments.unused
+        warnings = dockerfile.warnings + fromWarnings
         try connect()
     }
 
