@@ -1,8 +1,8 @@
 /// What the annotations of a workload ask for, in Flux v1's words and in our own with the same names.
 struct FluxPolicies {
     /// Later ones win over earlier ones where a workload carries both.
-    private static let prefixes = ["flux.weave.works/", "fluxcd.io/", "slipway.dev/"]
-    private static let filterPrefix = "filter.fluxcd.io/"
+    static let prefixes = ["flux.weave.works/", "fluxcd.io/", "slipway.dev/"]
+    static let filterPrefix = "filter.fluxcd.io/"
 
     let annotations: [String: String]
     private var values: [String: String] = [:]
@@ -24,6 +24,9 @@ struct FluxPolicies {
     func filter(of container: String) -> String? {
         values["tag.\(container)"] ?? filters[container]
     }
+
+    /// Whether Slipway's own word turns updates on or off, which counts for whatever runs pods.
+    var isOurs: Bool { annotations["slipway.dev/automated"] != nil }
 
     /// Whether anything turns updates on or off.
     var mentionsAutomation: Bool { values["automated"] != nil }

@@ -20,22 +20,28 @@ extension Scanner {
             }
             return
         }
+        if let section = values["keel"], section["policy"] != nil, section["images"] != nil {
+            skip(
+                section,
+                "\(workload): Keel's section is not followed under spec.values: what Keel sets in the release, Flux puts back; "
+                    + "annotate the HelmRelease with slipway.dev/automated: \"true\"")
+        }
         var images: [(container: String, parts: Parts)] = []
         if let parts = Parts(of: values) { images.append(("chart-image", parts)) }
         for pair in values.mergedPairs {
             if let key = pair.key.text, let parts = Parts(of: pair.value) { images.append((key, parts)) }
         }
-        let prefix = "repository.fluxcd.io/"
-        for alias in annotations.keys.filter({ $0.hasPrefix(prefix) }).map({ String($0.dropFirst(prefix.count)) })
-            .sorted()
-        {
+        for alias in Self.mappedAliases(annotations) {
             func node(_ kind: String) -> YAMLNode? { annotations["\(kind).fluxcd.io/\(alias)"].flatMap(values.at) }
-            guard let repository = node("repository"), repository.text != nil else {
-                skip(manifest.node, "\(workload): \(prefix)\(alias) names no text under spec.values")
+            guard let repository = node("repository") ?? node("image"), repository.text != nil else {
+                let key = annotations["repository.fluxcd.io/\(alias)"] == nil ? "image" : "repository"
+                skip(manifest.node, "\(workload): \(key).fluxcd.io/\(alias) names no text under spec.values")
                 continue
             }
-            images.removeAll { $0.container == alias }
-            images.append((alias, Parts(repository: repository, tag: node("tag"), registry: node("registry"))))
+            // A mapping takes over what is found by itself at the same place, with its filter.
+            let mapped = Parts(repository: repository, tag: node("tag"), registry: node("registry"))
+            images.removeAll { $0.container == alias || $0.parts.sharesValue(with: mapped) }
+            images.append((alias, mapped))
         }
         if images.isEmpty, policies.held == nil {
             remark(
@@ -43,6 +49,8 @@ extension Scanner {
                 "\(workload) is automated, and there is no image under spec.values: write image and tag there, or name their "
                     + "places by repository.fluxcd.io/<alias> and tag.fluxcd.io/<alias>")
         }
+        misnamed = policies.misnamedFilter(images.map(\.container))
+        defer { misnamed = nil }
         for image in images {
             guard let (node, text, field) = image.parts.target else {
                 skip(image.parts.repository, "\(workload) \(image.container): no tag is written for this image")
@@ -54,6 +62,15 @@ extension Scanner {
                 name: node == image.parts.repository ? nil : image.parts.repository.resolved.range,
                 registry: image.parts.registry.flatMap { $0.isNull || $0.text == "" ? nil : $0.resolved.range })
         }
+    }
+
+    /// What annotations name places for: by `repository.fluxcd.io/NAME`, or `image.fluxcd.io/NAME` of a whole reference.
+    private static func mappedAliases(_ annotations: [String: String]) -> [String] {
+        Set(
+            ["repository.fluxcd.io/", "image.fluxcd.io/"].flatMap { prefix in
+                annotations.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+            }
+        ).sorted()
     }
 
     private struct Parts {
@@ -78,6 +95,14 @@ extension Scanner {
             }
         }
 
+        /// Whether a change of one would change the other, too.
+        func sharesValue(with other: Parts) -> Bool {
+            func values(_ parts: Parts) -> Set<Range<Int>> {
+                Set([parts.repository, parts.tag].compactMap { $0?.resolved.range })
+            }
+            return !values(self).isDisjoint(with: values(other))
+        }
+
         /// The scalar to change, the whole image, and what of it the scalar holds.
         var target: (YAMLNode, String, ImageTarget.Field)? {
             guard let name = repository.text.map(Scanner.trimmed), !name.isEmpty else { return nil }
@@ -89,14 +114,5 @@ extension Scanner {
             if tag != nil || ImageText(name).tag == nil { return nil }
             return (repository, prefix + name, .reference(prefix: prefix))
         }
-    }
-}
-
-extension YAMLNode {
-    /// The value at a path of keys joined by dots.
-    fileprivate func at(_ path: String) -> YAMLNode? {
-        var node: YAMLNode? = self
-        for key in path.split(separator: ".") { node = node?[String(key)] }
-        return node
     }
 }

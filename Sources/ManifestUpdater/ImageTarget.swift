@@ -41,6 +41,8 @@ package struct ImageTarget: Hashable, Sendable {
     /// Where the name and the registry stand apart from the tag: their scalars.
     var nameRange: Range<Int>?
     var registryRange: Range<Int>?
+    /// The rule by which it was found, for one of a custom resource.
+    package internal(set) var rule: ImagePathRule?
     /// Of the scalar, or of the alias that stands in its place.
     package let location: SourceLocation
     /// The tag filter of the annotation as written; `nil` when there is none, which means `glob:*`.

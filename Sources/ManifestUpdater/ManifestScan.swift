@@ -5,6 +5,7 @@ import YAML
 package enum ManifestScan {
     private static let words = [
         "fluxcd.io", "flux.weave.works", "$imagepolicy", "slipway.dev", "keel.sh/", "argocd-image-updater.argoproj.io",
+        "keel.observer/", "keel:",
     ]
 
     /// Whether a file can hold anything for the updater: a search of its bytes, so that all other files cost next to
@@ -15,12 +16,14 @@ package enum ManifestScan {
 
     /// All image references of annotated workloads and all marked values. A file that is not YAML gives no targets and
     /// one reason; it never fails.
-    package static func scan(file: String, bytes: [UInt8]) -> ScanResult {
+    ///
+    /// - Parameter rules: where custom resources have their images.
+    package static func scan(file: String, bytes: [UInt8], rules: [ImagePathRule] = []) -> ScanResult {
         var result = ScanResult()
         let speaks = mayMatter(bytes)
         guard speaks || UpdateRequest.isKustomization(file) else { return result }
         do {
-            result = scan(try YAMLStream.parse(bytes, file: file), file: file, bytes: bytes)
+            result = scan(try YAMLStream.parse(bytes, file: file), file: file, bytes: bytes, rules: rules)
         } catch  where !speaks {
             return result
         } catch {
@@ -29,8 +32,11 @@ package enum ManifestScan {
         return result
     }
 
-    static func scan(_ documents: [YAMLDocument], file: String, bytes: [UInt8]) -> ScanResult {
+    static func scan(
+        _ documents: [YAMLDocument], file: String, bytes: [UInt8], rules: [ImagePathRule] = []
+    ) -> ScanResult {
         var scanner = Scanner(file: file, bytes: bytes)
+        scanner.rules = rules
         let hasMarkers = contains(bytes, "\"$imagepolicy\"")
         for document in documents {
             guard let root = document.root else { continue }
@@ -43,6 +49,9 @@ package enum ManifestScan {
                 scanner.scanKustomization(root, document: document.index)
                 // Which objects it changes, and how, is worked out with all of the repository at hand.
                 if let value = ObjectValue(root) { scanner.addKustomization(value) }
+            }
+            if root["kind"] == nil || root["apiVersion"] == nil {
+                scanner.scanKeelValues(root, document: document.index)
             }
             if hasMarkers { scanner.scanMarkers(in: root, document: document.index) }
         }

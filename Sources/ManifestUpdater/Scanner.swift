@@ -14,6 +14,12 @@ struct Scanner {
     var longTexts: [Range<Int>] = []
     /// The lines that speak of image policies, found once a file.
     var markerLines: [Range<Int>]?
+    /// Where custom resources have their images.
+    var rules: [ImagePathRule] = []
+    /// The rule for the object at hand.
+    var rule: ImagePathRule?
+    /// Why the filters of the object at hand cannot be trusted.
+    var misnamed: String?
 
     /// - Parameter lines: those of the bytes, where they are known.
     init(file: String, bytes: [UInt8], lines: LineIndex? = nil) {
@@ -51,15 +57,32 @@ struct Scanner {
             return
         }
         let containers = manifest.containers
-        guard !containers.isEmpty else { return }
-        let annotations = manifest.annotations
-        let policies = FluxPolicies(annotations: annotations)
-        let keel = policies.mentionsAutomation ? nil : KeelPolicy(annotations: annotations, labels: manifest.labels)
+        guard !containers.isEmpty else { return scanOther(manifest, document: document) }
+        let policies = FluxPolicies(annotations: manifest.annotations)
+        let keel =
+            policies.mentionsAutomation
+            ? nil : KeelPolicy(annotations: manifest.annotations, labels: manifest.labels)
+        scan(containers, of: manifest, policies, keel: keel, document: document)
+    }
+
+    /// The containers of an object that runs pods.
+    mutating func scan(
+        _ containers: [YAMLNode], of manifest: Manifest, _ policies: FluxPolicies, keel: KeelPolicy?, document: Int
+    ) {
         let workload = manifest.id
         let initial = Set((manifest.podTemplate?["spec"]?["initContainers"]?.items ?? []).map(\.range.lowerBound))
+        misnamed = policies.misnamedFilter(containers.compactMap { $0["name"]?.text ?? manifest.nameOfUnnamed })
+        if keel != nil,
+            let (key, meant) = KeelPolicy.mistyped(in: manifest.annotations)
+                ?? KeelPolicy.mistyped(in: manifest.labels)
+        {
+            misnamed = "Keel does not read '\(key)'; did you mean '\(meant)'?"
+        }
+        defer { misnamed = nil }
+        if keel == nil, !policies.mentionsAutomation { explainPodTemplate(of: manifest) }
         for container in containers {
             guard let image = container["image"] else { continue }
-            guard let name = container["name"]?.text else {
+            guard let name = container["name"]?.text ?? manifest.nameOfUnnamed else {
                 skip(container, "\(workload): a container without a name")
                 continue
             }
@@ -71,14 +94,30 @@ struct Scanner {
                 skip(image, "\(workload) \(name): the image is no text (a template?)")
                 continue
             }
+            var leftOut: String?
+            if let (trigger, reason) = manifest.trigger(of: name) { leftOut = "\(reason) (\(location(of: trigger)))" }
+            let isInitial = initial.contains(container.range.lowerBound)
             addTarget(
                 at: image, image: Self.trimmed(text), field: .reference(prefix: ""), container: name,
                 workload: workload, policies: policies, document: document,
                 keel: keel.map { policy in
-                    let isLeftOut =
-                        initial.contains(container.range.lowerBound) && annotations["keel.sh/initContainers"] != "true"
-                    return (policy, isLeftOut ? "Keel's rule: init containers only with keel.sh/initContainers" : nil)
-                })
+                    let isLeftOut = isInitial && manifest.annotations["keel.sh/initContainers"] != "true"
+                    return Keel(
+                        policy: policy,
+                        leftOut: isLeftOut ? "Keel's rule: init containers only with keel.sh/initContainers" : nil)
+                }, leftOut: leftOut)
+        }
+    }
+
+    /// Keel looks at the object's own annotations and labels.
+    private mutating func explainPodTemplate(of manifest: Manifest) {
+        guard manifest.kind != "Pod", let metadata = manifest.podTemplate?["metadata"] else { return }
+        for key in ["annotations", "labels"] {
+            guard let node = metadata[key], KeelPolicy.isMentioned(in: Manifest.texts(node)) else { continue }
+            skip(
+                node,
+                "\(manifest.id): not updated: keel.sh/policy stands in the \(key) of the pod template, where Keel does not "
+                    + "look; move it to the \(key) of the \(manifest.kind)")
         }
     }
 
@@ -94,6 +133,8 @@ struct Scanner {
         let annotations = Manifest.texts(root["metadata"]?["annotations"])
         let policies = FluxPolicies(annotations: annotations)
         guard policies.mentionsAutomation else { return }
+        misnamed = policies.misnamedFilter((root["images"]?.items ?? []).compactMap { $0["name"]?.text })
+        defer { misnamed = nil }
         let workload = WorkloadID(
             namespace: root["namespace"]?.text ?? "default", kind: "Kustomization",
             name: root["metadata"]?["name"]?.text ?? "kustomization")
@@ -113,11 +154,21 @@ struct Scanner {
         }
     }
 
+    /// What Keel's words say of an image.
+    struct Keel {
+        let policy: KeelPolicy
+        var leftOut: String?
+        /// Whether the digest has a place of its own.
+        var pinsDigest = false
+        /// Whether a chart's values say it.
+        var isOfValues = false
+    }
+
     /// Adds a target whose scalar, or the alias in its place, is `node`.
     mutating func addTarget(
         at node: YAMLNode, image: String, field: ImageTarget.Field, container: String, workload: WorkloadID,
         policies: FluxPolicies, document: Int, name: Range<Int>? = nil, registry: Range<Int>? = nil,
-        digest: Range<Int>? = nil, keel: (policy: KeelPolicy, leftOut: String?)? = nil
+        digest: Range<Int>? = nil, keel: Keel? = nil, leftOut: String? = nil
     ) {
         var held = policies.held
         if let keel {
@@ -127,14 +178,21 @@ struct Scanner {
             }
             held = held ?? keel.leftOut.map { .leftOut($0) }
         }
+        // Without the filter that was meant, any image would do.
+        held = held ?? (leftOut ?? misnamed).map { .leftOut($0) }
         var target = ImageTarget(
             file: file, documentIndex: document, workload: workload, container: container, image: image,
             field: field, valueRange: node.resolved.range, location: location(of: node),
             policy: policies.filter(of: container),
             source: keel.map { .keel($0.policy) } ?? .flux1Annotation, held: held ?? Self.unreadable(image))
+        target.rule = rule
         (target.nameRange, target.registryRange, target.digestRange) = (name, registry, digest)
         target.options = UpdateOptions(annotations: policies.annotations, container: container)
-        if let keel, keel.policy.approvals > 0 { target.options.needsApproval = true }
+        if let keel {
+            if keel.policy.approvals > 0 { target.options.needsApproval = true }
+            if keel.pinsDigest { target.options.pinsDigest = true }
+            target.options.canBeApproved = !keel.isOfValues
+        }
         add(target)
     }
 

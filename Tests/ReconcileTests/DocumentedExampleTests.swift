@@ -49,7 +49,7 @@ import Testing
         return examples
     }
 
-    static let pages = ["flux2.md"]
+    static let pages = ["flux1.md", "flux2.md", "keel.md"]
 
     @Test(arguments: pages.flatMap(examples)) func `an example gives what its page says`(_ example: Example)
         async throws

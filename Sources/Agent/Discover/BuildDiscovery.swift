@@ -54,7 +54,9 @@ package struct BuildDiscovery: Sendable {
         if !repository.builds.isEmpty { return Found(pipelines: repository.builds) }
         if let file = tree.file(RepositoryFile.path) {
             switch try await revisions.declaredBuilds(in: file) {
-            case .success(let pipelines): return Found(pipelines: pipelines)
+            case .success(let pipelines?): return Found(pipelines: pipelines)
+            // It says nothing of builds.
+            case .success(nil): break
             case .failure(let error):
                 return Found(failures: [
                     AgentError(

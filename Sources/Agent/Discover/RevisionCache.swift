@@ -28,7 +28,9 @@ package actor RevisionCache {
     private var lastTree: RevisionTree?
     private var lastScan: (revision: ObjectID, patterns: [String], scan: Scan)?
     private var lastKaniko: (revision: ObjectID, files: [(path: String, content: [UInt8])])?
-    private var lastDeclaration: (file: ObjectID, builds: Result<[Pipeline], YAMLError>)?
+    /// The repository's own file, and where it says that custom resources have their images.
+    private var lastRules: (file: ObjectID?, rules: [ImagePathRule], problem: YAMLError?) = (nil, [], nil)
+    private var lastDeclaration: (file: ObjectID, builds: Result<[Pipeline]?, YAMLError>)?
     private var lastHistory: (revision: ObjectID, history: BranchHistory)?
 
     package init(_ remote: any GitRemote) { self.remote = remote }
@@ -56,12 +58,12 @@ package actor RevisionCache {
         return history
     }
 
-    /// The builds that the repository's own file declares, or what is wrong with it.
-    package func declaredBuilds(in file: TreeEntry) async throws(AgentError) -> Result<[Pipeline], YAMLError> {
+    /// The builds that the repository's own file declares, or what is wrong with it; `nil` when it says nothing of builds.
+    package func declaredBuilds(in file: TreeEntry) async throws(AgentError) -> Result<[Pipeline]?, YAMLError> {
         if let lastDeclaration, lastDeclaration.file == file.id { return lastDeclaration.builds }
         let bytes = try await remote.read(file)
         let builds = Result { () throws(YAMLError) in
-            try RepositoryFile.builds(in: bytes).map { Pipeline(admitting: $0) }
+            try RepositoryFile(bytes).builds?.map { Pipeline(admitting: $0) }
         }
         lastDeclaration = (file.id, builds)
         return builds
@@ -85,6 +87,10 @@ package actor RevisionCache {
         let filter = try Self.filter(patterns)
         let facts = try await examine(tree)
         var scan = Scan()
+        if let problem = lastRules.problem {
+            let reason = "no images of custom resources are followed: \(problem.summary)"
+            scan.skipped.append((place: problem.place ?? RepositoryFile.path, reason: reason))
+        }
         var sources = FluxSources()
         for (entry, known) in zip(tree.entries, facts) {
             guard let result = known?.scan, !result.isEmpty else { continue }
@@ -154,19 +160,43 @@ package actor RevisionCache {
     /// - Returns: for each entry of the tree what it says.
     private func examine(_ tree: RevisionTree) async throws(AgentError) -> [Facts?] {
         if let examined, examined.tree.revision.id == tree.revision.id { return examined.facts }
+        try await readRules(in: tree)
+        let rules = lastRules.rules
         var (facts, new) = taken(from: examined, by: tree)
-        let readings = await remote.read(new.map { tree.entries[$0] }, limit: Self.manifestLimit, Self.reading)
+        let readings = await remote.read(new.map { tree.entries[$0] }, limit: Self.manifestLimit) { entry, content in
+            Self.reading(entry, content, rules)
+        }
         for (place, reading) in zip(new, readings) {
             switch reading {
             case .facts(let known): facts[place] = known
             // The mirror itself knows what to do with damaged objects.
             case .unreadable:
                 let entry = tree.entries[place]
-                facts[place] = Self.facts(entry.path, try await remote.read(entry))
+                facts[place] = Self.facts(entry.path, try await remote.read(entry), rules)
             }
         }
         examined = (tree, facts)
         return facts
+    }
+
+    /// What files say depends on the repository's own file: with other rules, all are looked at anew.
+    private func readRules(in tree: RevisionTree) async throws(AgentError) {
+        let file = tree.file(RepositoryFile.path)
+        guard file?.id != lastRules.file else { return }
+        var next: (file: ObjectID?, rules: [ImagePathRule], problem: YAMLError?) = (file?.id, [], nil)
+        if let file {
+            let bytes = try await remote.read(file)
+            // What is wrong with the builds is told by those who look for them.
+            if ManifestScan.holds("images", in: bytes) {
+                do throws(YAMLError) {
+                    next.rules = try RepositoryFile(bytes).images
+                } catch {
+                    next.problem = error
+                }
+            }
+        }
+        if next.rules != lastRules.rules { examined = nil }
+        lastRules = next
     }
 
     /// Goes along two trees side by side: what is known of the entries that did not change, and the places of the files
@@ -201,9 +231,11 @@ package actor RevisionCache {
         case unreadable
     }
 
-    private static func reading(_ entry: TreeEntry, _ content: Result<[UInt8], GitError>) -> Reading {
+    private static func reading(
+        _ entry: TreeEntry, _ content: Result<[UInt8], GitError>, _ rules: [ImagePathRule]
+    ) -> Reading {
         switch content {
-        case .success(let bytes): return .facts(facts(entry.path, bytes))
+        case .success(let bytes): return .facts(facts(entry.path, bytes, rules))
         case .failure(let error):
             guard error.code == .tooLarge else { return .unreadable }
             // Nobody writes such a manifest; it does not stop the others.
@@ -212,8 +244,8 @@ package actor RevisionCache {
         }
     }
 
-    private static func facts(_ path: String, _ bytes: [UInt8]) -> Facts? {
-        let scan = ManifestScan.scan(file: path, bytes: bytes)
+    private static func facts(_ path: String, _ bytes: [UInt8], _ rules: [ImagePathRule]) -> Facts? {
+        let scan = ManifestScan.scan(file: path, bytes: bytes, rules: rules)
         let kaniko = KanikoDiscovery.mayMatter(path: path, bytes: bytes) ? bytes : nil
         return scan.isEmpty && kaniko == nil ? nil : Facts(scan: scan, kaniko: kaniko)
     }

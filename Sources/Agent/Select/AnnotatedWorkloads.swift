@@ -110,9 +110,10 @@ struct AnnotatedWorkloads: UpdateSource {
                 "nothing to update: \(tag) runs already and is \(chosen.reason)" + advice(for: target, asked, tag))
         }
         if target.options.needsApproval, !goesToBranch, target.options.approvedTag != tag {
+            let annotation = "annotate slipway.dev/approved.\(target.container): \"\(tag)\", or "
             return .left(
-                "waits for approval: \(tag) is \(chosen.reason); annotate slipway.dev/approved.\(target.container): "
-                    + "\"\(tag)\", or let changes go to a branch ('git.push.branch')")
+                "waits for approval: \(tag) is \(chosen.reason); \(target.options.canBeApproved ? annotation : "")"
+                    + "let changes go to a branch ('git.push.branch')")
         }
         return .chosen(
             ImageChoice(place: .target(target), tag: tag, newImage: new.description, reason: chosen.reason))

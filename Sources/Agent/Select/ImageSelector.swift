@@ -26,7 +26,7 @@ struct ImageSelector: Sendable {
     /// A place whose policy or image is wrong is its own failure; the others go on.
     func choices(_ facts: Facts, in cycle: CycleRecorder) async -> [ImageChoice] {
         let followed = facts.followed
-        if followed.targets.allSatisfy({ $0.held == .unannotated }), followed.applications.isEmpty {
+        if followed.targets.allSatisfy({ $0.held == .unannotated }), followed.applications.isEmpty, followed.skipped.isEmpty {
             cycle.decide(
                 "updates", "no workload is annotated",
                 remedy: "annotate one with fluxcd.io/automated: \"true\" to have its images updated")

@@ -10,6 +10,8 @@ package struct UpdateOptions: Hashable, Sendable {
     package var pinsDigest = false
     package var platforms: [String] = []
     package var needsApproval = false
+    /// Whether an annotation can say that a person agreed; a values file has none.
+    package var canBeApproved = true
     /// The tag that a person agreed to.
     package var approvedTag: String?
     /// Repositories that must have the tag.
@@ -29,31 +31,6 @@ package struct UpdateOptions: Hashable, Sendable {
 
     private static func list(_ text: String?) -> [String] {
         (text ?? "").split(separator: ",").map { $0.trimmingBlanks }.filter { !$0.isEmpty }
-    }
-}
-
-/// Keel's rule for a workload: https://keel.sh/docs/#policies.
-package struct KeelPolicy: Hashable, Sendable {
-    /// `all`, `major`, `minor`, `patch`, `force`, `glob:…`, `regexp:…`.
-    package var text: String
-    /// With `force`: only the tag that is in use, followed by its digest.
-    package var matchTag: Bool
-    package var matchPreRelease: Bool
-    /// Only containers whose name this regular expression matches.
-    package var monitorContainers: String?
-    /// How many people have to agree.
-    package var approvals: Int
-
-    /// The policy stands in the annotations, or else in the labels; its options where the policy stands.
-    init?(annotations: [String: String], labels: [String: String]) {
-        let key = "keel.sh/policy"
-        let place = annotations[key] != nil ? annotations : labels
-        guard let text = place[key] else { return nil }
-        self.text = text
-        matchTag = (place["keel.sh/matchTag"] ?? place["keel.sh/match-tag"]) == "true"
-        matchPreRelease = (place["keel.sh/matchPreRelease"] ?? place["keel.sh/match-prerelease"]) != "false"
-        approvals = place["keel.sh/approvals"].flatMap { Int($0) } ?? 0
-        monitorContainers = annotations["keel.sh/monitorContainers"] ?? labels["keel.sh/monitorContainers"]
     }
 }
 

@@ -52,7 +52,8 @@ extension FileUpdater {
     func isRefused(edit number: Int) -> Bool { refusedUnits.contains(number + 1) }
 
     fileprivate mutating func gather(_ edits: [ManifestEdit]) -> [ImageTarget?] {
-        let scan = ManifestScan.scan(documents, file: file, bytes: bytes)
+        let rules = Set(edits.compactMap(\.target.rule))
+        let scan = ManifestScan.scan(documents, file: file, bytes: bytes, rules: Array(rules))
         let places = Dictionary(scan.targets.map { ($0.identity, $0) }, uniquingKeysWith: { first, _ in first })
         let found = edits.map { edit -> ImageTarget? in
             guard let target = places[edit.target.identity], target.held == nil || target.isMarker,
