@@ -279,6 +279,42 @@ struct UpdateTests {
         #expect(text(both) == "a: &a {tag: v2}\nb: *a\n")
     }
 
+    /// What every user of an anchor is meant to say is written at the anchor; where it is defined by convention, nobody reads it.
+    @Test(arguments: [
+        ("x-tag: &t v1\nweb: {tag: *t}\n", ["web.tag"], true),
+        ("x-tag: &t v1\nweb: {tag: *t}\napi: {tag: *t}\n", ["web.tag"], false),
+        ("x-tag: &t v1\nweb: {tag: *t}\napi: {tag: *t}\n", ["web.tag", "api.tag"], true),
+        (".base: &b {tag: v1}\nweb: {<<: *b}\n", ["web.tag"], true),
+        ("_b: &b {tag: v1}\nweb: *b\napi: *b\n", ["web.tag", "api.tag"], true),
+        ("base: &b {tag: v1}\nweb: {<<: *b}\n", ["web.tag"], false),
+        ("base: &b {tag: v1}\nweb: {<<: *b}\n", ["web.tag", "base.tag"], true),
+        ("x-a: &a {tag: v1}\nx-b: &b {image: *a}\nweb: *b\napi: *a\n", ["web.image.tag"], false),
+    ])
+    func anchorsOfHelmValues(_ old: String, _ paths: [String], _ isWritten: Bool) throws {
+        let values = try paths.map { UpdateRequest.HelmValue(path: try #require(ValuePath($0)), text: "v2") }
+        let result = update(old, file: "values.yaml") { $0.helmValues = values }
+        #expect(text(result) == (isWritten ? old.replacing("v1", with: "v2") : nil))
+        #expect(result.skipped.isEmpty == isWritten, "\(result.skipped)")
+    }
+
+    /// `NAME=NEW:*` and `NAME=NEW@*`, as `kustomize edit set image` has them.
+    @Test(
+        arguments: [
+            ("{name: a, newTag: v1}", .tag, "{name: a, newTag: v1, newName: b}"),
+            ("{name: a, newName: x, newTag: v1, digest: 'sha256:00'}", .tag, "{name: a, newName: b, newTag: v1}"),
+            ("{name: a, newTag: v1, digest: 'sha256:00'}", .digest, "{name: a, digest: 'sha256:00', newName: b}"),
+            ("{name: a, newTag: v1}", .digest, nil), ("{name: a, digest: 'sha256:00'}", .tag, nil),
+            ("{name: a, newTag: ~}", .tag, nil),
+        ] as [(String, UpdateRequest.KustomizeImage.Kept, String?)])
+    func partsOfKustomizeEntriesAreKept(_ old: String, _ kept: UpdateRequest.KustomizeImage.Kept, _ new: String?) {
+        var wanted = UpdateRequest.KustomizeImage(name: "a", newName: "b", newTag: nil, digest: nil)
+        wanted.kept = kept
+        let result = update("images: [\(old)]\n", file: "kustomization.yaml") { $0.kustomizeImages = [wanted] }
+        #expect(text(result) == new.map { "images: [\($0)]\n" })
+        #expect(result.skipped.isEmpty == (new != nil))
+        if new == nil { #expect(result.skipped.first?.reason.contains("to keep") == true) }
+    }
+
     @Test func contradictionsAreRefusedAlone() throws {
         let path = try #require(ValuePath("a"))
         let other = try #require(ValuePath("b"))

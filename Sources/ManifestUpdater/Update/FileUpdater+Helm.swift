@@ -35,11 +35,15 @@ extension FileUpdater {
         }
         let asked = planned.reduce(into: [:]) { $0[Asked(range: $1.node.range, text: $1.text), default: 0] += 1 }
         let users = AliasUsers(aliases)
+        let definitions = Self.definitions(in: documents)
         var kept: [PlannedEdit] = []
         for edit in planned {
             let range = edit.node.range
+            let isDefinition = definitions.contains {
+                $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound
+            }
             guard isMeant(edit), let (count, first) = users.users(of: range),
-                asked[Asked(range: range, text: edit.text), default: 0] < count + 1
+                asked[Asked(range: range, text: edit.text), default: 0] < (isDefinition ? count : count + 1)
             else {
                 kept.append(edit)
                 continue
@@ -51,6 +55,15 @@ extension FileUpdater {
                     + "which is not to be changed")
         }
         planned = kept
+    }
+
+    /// What is there for anchors only, and is read by nobody: values of keys that begin with `x-`, `.` or `_` at the top of a
+    /// document, by the convention of Compose and of charts.
+    private static func definitions(in documents: [YAMLDocument]) -> [Range<Int>] {
+        documents.flatMap { $0.root?.pairs ?? [] }.filter { pair in
+            let key = pair.key.text ?? ""
+            return ["x-", ".", "_"].contains(where: key.hasPrefix)
+        }.prefix(1_000).map(\.value.range)
     }
 }
 

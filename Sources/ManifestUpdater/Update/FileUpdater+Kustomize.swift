@@ -29,6 +29,14 @@ extension FileUpdater {
         if let name = wanted.newName, entry["newName"] != nil || name != wanted.name { keys.append(("newName", name)) }
         if let tag = wanted.newTag { keys.append(("newTag", tag)) }
         if let digest = wanted.digest { keys.append(("digest", digest)) }
+        if let kept = wanted.kept, isMissing(kept == .tag ? "newTag" : "digest", in: entry) {
+            refusedUnits.insert(unit)
+            let (has, other) = kept == .tag ? ("newTag", "@*") : ("digest", ":*")
+            skip(
+                entry, container: wanted.name,
+                "it has no \(has) to keep: write \(wanted.newName ?? "NEWNAME")\(other), or say which")
+            return
+        }
         var missing: [PlainValue.Pair] = []
         for (key, text) in keys {
             guard let node = entry[key] else {
@@ -42,6 +50,9 @@ extension FileUpdater {
         var surplus: Set<String> = []
         if wanted.newTag != nil, wanted.digest == nil, entry["digest"] != nil { surplus.insert("digest") }
         if wanted.digest != nil, wanted.newTag == nil, entry["newTag"] != nil { surplus.insert("newTag") }
+        // As kustomize does: what is not kept goes.
+        if wanted.kept == .tag, entry["digest"] != nil { surplus.insert("digest") }
+        if wanted.kept == .digest, entry["newTag"] != nil { surplus.insert("newTag") }
         // A merged or shared entry is written elsewhere: only what stands here can be added to or taken from.
         let own = Set((entry.pairs ?? []).compactMap(\.key.text))
         guard !missing.isEmpty || !surplus.isEmpty else { return }
@@ -61,6 +72,10 @@ extension FileUpdater {
                 .remove([key], from: entry), at: entry[key] ?? entry, container: wanted.name,
                 old: entry[key]?.text ?? "", new: "", setter: setter, unit: unit)
         }
+    }
+
+    private func isMissing(_ key: String, in entry: YAMLNode) -> Bool {
+        entry[key].map { $0.isNull || $0.text?.isEmpty ?? true } ?? true
     }
 
     /// Whether an entry is still to be written: the same edit twice is one, two different ones are none.

@@ -30,11 +30,15 @@ package struct UpdateRequest: Sendable, Equatable {
 
     /// An entry of a kustomization's `images:`, as `kustomize edit set image` writes it.
     package struct KustomizeImage: Sendable, Equatable {
+        /// What an entry has and keeps: `NEWNAME:*`, `NEWNAME@*`.
+        package enum Kept: Sendable, Equatable { case tag, digest }
+
         package var name: String
         /// `nil`: as it is.
         package var newName: String?
         package var newTag: String?
         package var digest: String?
+        package var kept: Kept?
 
         package init(name: String, newName: String?, newTag: String?, digest: String?) {
             self.name = name

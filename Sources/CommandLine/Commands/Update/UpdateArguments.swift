@@ -90,11 +90,23 @@ extension UpdateCommand {
         }
         // '*' keeps the name that the entry has.
         let newName = new == nil || image.name == "*" ? nil : image.name
-        if image.name != "*" { _ = try Self.image(new ?? text, flag: "--kustomize-image") }
-        guard newName != nil || image.tag != nil || image.digest != nil else {
+        let kept: UpdateRequest.KustomizeImage.Kept?
+        switch (image.tag, image.digest) {
+        case ("*", nil): kept = .tag
+        case (nil, "*"): kept = .digest
+        case ("*", _), (_, "*"): throw ValidationError("\(flag): '*' stands alone, as NEWNAME:* or NEWNAME@*")
+        default: kept = nil
+        }
+        let checked = kept == nil ? new ?? text : image.name
+        if image.name != "*" { _ = try Self.image(checked, flag: "--kustomize-image") }
+        guard newName != nil || kept == nil && (image.tag != nil || image.digest != nil) else {
             throw ValidationError("\(flag): it gives neither a new name, nor a tag, nor a digest")
         }
-        return UpdateRequest.KustomizeImage(name: name, newName: newName, newTag: image.tag, digest: image.digest)
+        var wanted = UpdateRequest.KustomizeImage(
+            name: name, newName: newName, newTag: kept == .tag ? nil : image.tag,
+            digest: kept == .digest ? nil : image.digest)
+        wanted.kept = kept
+        return wanted
     }
 
     /// A reference as it is written, once it is known to be one.

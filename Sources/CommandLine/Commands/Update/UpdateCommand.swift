@@ -15,7 +15,8 @@ package struct UpdateCommand: AsyncParsableCommand {
 
             --resolved answers the markers of Flux v2, comments like # {"$imagepolicy": "ns:name:tag"}.
             --workload, --container and --image belong together, in their order, and may be repeated.
-            --kustomize-image takes what `kustomize edit set image` takes: NAME=NEWNAME:TAG@DIGEST, NAME:TAG, NAME@DIGEST.
+            --kustomize-image takes what `kustomize edit set image` takes: NAME=NEWNAME:TAG@DIGEST, NAME:TAG, NAME@DIGEST;
+            NAME=*:TAG keeps the name, NAME=NEWNAME:* the tag and NAME=NEWNAME@* the digest that the entry has.
             --helm-value sets a text in the files called values.yaml, or in those that --helm-file names.
 
             Exit codes: 0 done, 1 a file could not be written, 3 nothing changed (with --exit-code), 64 wrong usage.
