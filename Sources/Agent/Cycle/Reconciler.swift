@@ -59,7 +59,7 @@ package struct Reconciler: Sendable {
         do throws(ReconcileError) {
             let head = try await sync(in: cycle)
             let found = try await cycle.phase(.discover) { try await discover(at: head) }
-            cycle.decide(found.builds.decisions + found.skipped)
+            cycle.decide(found.builds.decisions + found.skipped + found.rivals)
             for failure in found.builds.failures { cycle.fail(ReconcileError(failure, in: .discover)) }
 
             // Whoever asks for a cycle wants to know what the registries hold now.
@@ -72,10 +72,10 @@ package struct Reconciler: Sendable {
                 cycle.decide("updates", "rewriting manifests is turned off for this repository")
                 return cycle.report
             }
-            let built = Set(found.builds.pipelines.flatMap { $0.destinations.map(\.repository) })
             let choices = await selector.choices(
                 ImageSelector.Facts(
-                    tree: found.tree, followed: found.followed, history: found.history, built: built, catalog: catalog),
+                    tree: found.tree, followed: found.followed, history: found.history,
+                    built: found.builtRepositories, catalog: catalog),
                 in: cycle)
             try await publisher.publish(requests(for: choices), from: head, in: cycle)
         } catch {
@@ -84,7 +84,7 @@ package struct Reconciler: Sendable {
         return cycle.report
     }
 
-    private func report(dryRun: Bool) -> CycleReport {
+    func report(dryRun: Bool) -> CycleReport {
         var report = CycleReport(
             repository: repository.name, url: services.git.remote.displayURL, branch: repository.branch)
         report.dryRun = dryRun
@@ -92,7 +92,7 @@ package struct Reconciler: Sendable {
     }
 
     /// The branch's head, fetched and accepted.
-    private func sync(in cycle: CycleRecorder) async throws(ReconcileError) -> TrustedHead {
+    func sync(in cycle: CycleRecorder) async throws(ReconcileError) -> TrustedHead {
         cycle.say("Synchronizing with \(services.git.remote.displayURL)")
         let (head, isRewritten) = try await cycle.phase(.sync) { try await publisher.heads.fetch() }
         if isRewritten {
@@ -104,23 +104,30 @@ package struct Reconciler: Sendable {
     }
 
     /// What the repository asks for at a revision.
-    private struct Discovered: Sendable {
+    struct Discovered: Sendable {
         let tree: RevisionTree
         let history: BranchHistory
         let builds: BuildDiscovery.Found
         let followed: RevisionCache.Scan
+        let rivals: [CycleReport.Decision]
+
+        /// Repositories whose images the agent itself builds.
+        var builtRepositories: Set<RepositoryLocation> {
+            Set(builds.pipelines.flatMap { $0.destinations.map(\.repository) })
+        }
 
         var skipped: [CycleReport.Decision] {
             followed.skipped.map { CycleReport.Decision(subject: $0.place, reason: $0.reason, isPassedOver: true) }
         }
     }
 
-    private func discover(at head: TrustedHead) async throws(AgentError) -> Discovered {
+    func discover(at head: TrustedHead) async throws(AgentError) -> Discovered {
         let tree = try await services.git.revisions.tree(of: head.commit)
+        let followed = try await updates.followed(in: tree)
         return Discovered(
             tree: tree, history: try await services.git.revisions.history(of: head.commit),
             builds: try await builds.builds(in: tree),
-            followed: try await updates.followed(in: tree))
+            followed: followed, rivals: try await updates.rivals(in: tree, of: followed))
     }
 
     /// The choices that go into one commit each: those of an object that has its own author, words or branch apart.

@@ -31,6 +31,7 @@ package actor RevisionCache {
     /// The repository's own file, and where it says that custom resources have their images.
     private var lastRules: (file: ObjectID?, rules: [ImagePathRule], problem: YAMLError?) = (nil, [], nil)
     private var lastDeclaration: (file: ObjectID, builds: Result<[Pipeline]?, YAMLError>)?
+    private var lastRivals: (revision: ObjectID, found: [RivalConfiguration])?
     private var lastHistory: (revision: ObjectID, history: BranchHistory)?
 
     package init(_ remote: any GitRemote) { self.remote = remote }
@@ -151,6 +152,20 @@ package actor RevisionCache {
         }
         lastKaniko = (tree.revision.id, files)
         return files
+    }
+
+    /// Other tools' configuration. What cannot be read is none.
+    func rivals(in tree: RevisionTree) async throws(AgentError) -> [RivalConfiguration] {
+        if let lastRivals, lastRivals.revision == tree.revision.id { return lastRivals.found }
+        var found: [RivalConfiguration] = []
+        for entry in tree.entries where RivalConfiguration.mayBe(entry.path) && tree.file(entry.path) != nil {
+            guard let bytes = try? await remote.read(entry, limit: RivalConfiguration.sizeLimit),
+                let rival = RivalConfiguration(file: entry.path, bytes: bytes)
+            else { continue }
+            found.append(rival)
+        }
+        lastRivals = (tree.revision.id, found)
+        return found
     }
 
     // MARK: Reading

@@ -46,6 +46,11 @@ struct ArgoApplications: UpdateSource {
         "\(Self.name(of: item.application)) \(item.image.alias ?? item.image.name)"
     }
 
+    func decider(of item: Item) -> String? {
+        "Argo CD Image Updater's annotations on \(item.application.workload), "
+            + "\(item.application.file):\(item.application.location.line)"
+    }
+
     func inquiry(for item: Item) async throws(AgentError) -> Inquiry {
         let (image, application) = (item.image, item.application)
         let (policy, isDigest) = try Self.policy(of: image, application)

@@ -151,6 +151,18 @@ struct FluxMarkers: UpdateSource {
             "not updated: its marker names the image policy \(namespace):\(name), which is not in the repository")
     }
 
+    func decider(of target: ImageTarget) -> String? {
+        guard case .flux2Marker(let namespace, let name) = target.source else { return nil }
+        var place = ""
+        if case .updated(let duty) = automations.duty(for: target),
+            case .found(let found) = inventory.search(.imagePolicy, name, in: namespace, of: duty.cluster)
+        {
+            place = " at \(found.object.location)"
+        }
+        return
+            "the image policy \(namespace):\(name)\(place), named by the marker at \(target.file):\(target.location.line)"
+    }
+
     /// The image's name as it stands at a marker, or at another one of its policy in the file.
     private func imageName(_ target: ImageTarget) -> String? {
         func name(_ target: ImageTarget) -> String? {

@@ -34,6 +34,33 @@ struct ImageAnswerer: Sendable {
     func answer(_ question: ImageQuestion) async throws(AgentError) -> ImageAnswer {
         let repository = question.image.repository
         let byNames = needsNamesOnly(question.policy, repository, question.platforms)
+        let candidates = try await candidates(for: question)
+        var answer: ImageAnswer
+        if byNames {
+            answer = try await choose(question, among: candidates)
+        } else {
+            let selection = question.policy.select(from: candidates, current: question.image.tag, explaining: false)
+            answer = ImageAnswer(tag: selection.tag, reason: selection.reason)
+            if question.needsDigest, let tag = selection.tag {
+                // What is written has to be where the tag points now, not at the last scan.
+                answer.digest = try await explained { try await catalog.look(at: tag, in: repository) }.digest
+            }
+        }
+        answer.heldFor = Self.held(answer, for: question, among: candidates)
+        return answer
+    }
+
+    /// What the policy says of every tag.
+    func verdicts(on question: ImageQuestion) async throws(AgentError) -> [Selection.Verdict] {
+        question.policy.select(
+            from: try await candidates(for: question), current: question.image.tag, explaining: true
+        ).verdicts
+    }
+
+    /// The tags that a question is about, with what is known of their images.
+    private func candidates(for question: ImageQuestion) async throws(AgentError) -> [TagCandidate] {
+        let repository = question.image.repository
+        let byNames = needsNamesOnly(question.policy, repository, question.platforms)
         let inventory = try await explained {
             byNames
                 ? try await catalog.names(of: repository)
@@ -56,19 +83,7 @@ struct ImageAnswerer: Sendable {
                 if let problem = missing[candidates[index].tag] { candidates[index].problem = problem }
             }
         }
-        var answer: ImageAnswer
-        if byNames {
-            answer = try await choose(question, among: candidates)
-        } else {
-            let selection = question.policy.select(from: candidates, current: question.image.tag, explaining: false)
-            answer = ImageAnswer(tag: selection.tag, reason: selection.reason)
-            if question.needsDigest, let tag = selection.tag {
-                // What is written has to be where the tag points now, not at the last scan.
-                answer.digest = try await explained { try await catalog.look(at: tag, in: repository) }.digest
-            }
-        }
-        answer.heldFor = Self.held(answer, for: question, among: candidates)
-        return answer
+        return candidates
     }
 
     /// Whether the names of a repository's tags are enough for a policy.

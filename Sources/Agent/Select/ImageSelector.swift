@@ -24,7 +24,11 @@ struct ImageSelector: Sendable {
     }
 
     /// A place whose policy or image is wrong is its own failure; the others go on.
-    func choices(_ facts: Facts, in cycle: CycleRecorder) async -> [ImageChoice] {
+    ///
+    /// - Parameter trace: what is told of every place that is looked at.
+    func choices(
+        _ facts: Facts, in cycle: CycleRecorder, tracing trace: SelectionTrace? = nil
+    ) async -> [ImageChoice] {
         let followed = facts.followed
         if followed.targets.allSatisfy({ $0.held == .unannotated }), followed.applications.isEmpty, followed.skipped.isEmpty {
             cycle.decide(
@@ -47,7 +51,7 @@ struct ImageSelector: Sendable {
             items: images, repository: repository, tree: facts.tree, remote: remote)
         await facts.catalog.prefetch(
             Set(workloads.items.compactMap(workloads.scan) + markers.items.compactMap(markers.scan)))
-        let tail = SelectionTail(answerer: answerer, tree: facts.tree, cycle: cycle)
+        let tail = SelectionTail(answerer: answerer, tree: facts.tree, cycle: cycle, trace: trace)
         var choices = await tail.choices(from: workloads)
         choices += await tail.choices(from: markers)
         cycle.decide(wrong)
@@ -61,13 +65,22 @@ private struct SelectionTail {
     let answerer: ImageAnswerer
     let tree: RevisionTree
     let cycle: CycleRecorder
+    let trace: SelectionTrace?
 
     func choices<Source: UpdateSource>(from source: Source) async -> [ImageChoice] {
         var choices: [ImageChoice] = []
         for item in source.items {
             let subject = source.subject(of: item)
+            var asked: Inquiry.Asked?
+            let outcome: Result<SelectionOutcome, ReconcileError>
             do throws(ReconcileError) {
-                switch try await outcome(of: item, called: subject, source) {
+                outcome = .success(try await self.outcome(of: item, called: subject, source, &asked))
+            } catch {
+                outcome = .failure(error)
+            }
+            await trace?.saw(item, of: source, outcome, asked: asked, by: answerer)
+            do throws(ReconcileError) {
+                switch try outcome.get() {
                 case .left(let reason): cycle.decide(subject, reason)
                 case .held(let reason):
                     cycle.decide([CycleReport.Decision(subject: subject, reason: reason, isHold: true)])
@@ -82,7 +95,7 @@ private struct SelectionTail {
 
     /// What a manifest says wrong stays so; a registry that does not answer may do so the next time.
     private func outcome<Source: UpdateSource>(
-        of item: Source.Item, called subject: String, _ source: Source
+        of item: Source.Item, called subject: String, _ source: Source, _ inquired: inout Inquiry.Asked?
     ) async throws(ReconcileError) -> SelectionOutcome {
         if let hold = source.hold(on: item) { return .left("not updated: \(hold)") }
         let inquiry = try await cycle.phase(.select, subject: subject) { try await source.inquiry(for: item) }
@@ -91,6 +104,7 @@ private struct SelectionTail {
         case .ask(var asked):
             asked.question.takenBack = answerer.history.written.takenBack(
                 at: asked.place.written, current: asked.place.current, isGone: { tree.entry($0) == nil })
+            inquired = asked
             let question = asked.question
             let answer = try await cycle.phase(.scan, subject: subject) { try await answerer.answer(question) }
             guard let tag = answer.tag else { return .left("not updated: \(answer.reason)") }

@@ -14,6 +14,12 @@ protocol UpdateSource: Sendable {
     func subject(of item: Item) -> String
     /// What will be asked of which repository, as far as that can be told at a glance.
     func scan(of item: Item) -> TagCatalog.ScanRequest?
+    /// What is written there, where that is known without a look into a file.
+    func written(at item: Item) -> String?
+    /// Who decides, with its place, for explanations.
+    func decider(of item: Item) -> String?
+    /// What a person could do for an item to be updated; `nil` when that depends on what the registries have.
+    func remedy(for item: Item) -> String?
     /// Why nothing may be written there, whatever the registries have.
     func hold(on item: Item) -> HoldReason?
     /// What is to be known for an item.
@@ -25,10 +31,39 @@ protocol UpdateSource: Sendable {
 extension UpdateSource {
     func hold(on item: Item) -> HoldReason? { nil }
 
+    func written(at item: Item) -> String? { nil }
+
+    func decider(of item: Item) -> String? { nil }
+
+    func remedy(for item: Item) -> String? { nil }
+
     func scan(of item: Item) -> TagCatalog.ScanRequest? { nil }
 }
 
 extension UpdateSource where Item == ImageTarget {
+    func written(at target: ImageTarget) -> String? { target.image }
+
+    func decider(of target: ImageTarget) -> String? {
+        switch target.source {
+        case .flux1Annotation: "the annotations of \(target.workload), \(target.file)"
+        case .keel(let keel): "Keel's policy '\(keel.text)' on \(target.workload), \(target.file)"
+        case .flux2Marker(let namespace, let name):
+            "the image policy \(namespace):\(name), named by the marker at \(target.file):\(target.location.line)"
+        }
+    }
+
+    func remedy(for target: ImageTarget) -> String? {
+        let id = target.workload
+        return switch target.held {
+        case .locked?: "unlock it: 'slipway unlock -w \(id)'"
+        case .ignored?: "take the annotation fluxcd.io/ignore away"
+        case .unannotated?, .notAutomated?: "automate it: 'slipway automate -w \(id)'"
+        case .notAnImage?: "write REPOSITORY:TAG there"
+        case .shared?: "write the image out in both places"
+        case .leftOut?, .encrypted?, .imagePolicy?, nil: nil
+        }
+    }
+
     func hold(on target: ImageTarget) -> HoldReason? {
         if case .encrypted? = target.held { target.held } else { nil }
     }
