@@ -207,6 +207,9 @@ import Testing
         #expect(world.host.head("theirs") == nil)
         #expect(world.marked("apps/web.yaml", on: "ours") == "acme/web:1.4.0")
         #expect(World.reasons(report, "ImageUpdateAutomation").contains("git.push is not obeyed"))
+        // What the agent does not say stays the automation's.
+        #expect(world.host.head("ours")?.author.name == "images-bot")
+        #expect(world.host.messages("ours").first?.hasPrefix("Update from image update automation") == true)
     }
 
     @Test func `a refspec is a second push`() async throws {
@@ -264,5 +267,19 @@ import Testing
         let digest = try #require(world.registry.record("acme/web", "1.4.0")?.digest)
         #expect(world.host.text("values.yaml")?.contains("digest: \(digest) #") == true)
         #expect(world.host.text("values.yaml")?.contains("tag: 1.4.0 #") == true)
+    }
+
+    @Test(arguments: [
+        "kind: Rollout\nspec:\n  template:\n    spec:\n      containers:\n        - name: a\n          image: VALUE\n",
+        "kind: Task\nspec:\n  steps:\n    - name: run\n      image: VALUE\n",
+        "kind: CronWorkflow\nspec:\n  workflowSpec:\n    templates:\n      - container:\n          image: VALUE\n",
+        "kind: Cluster\nspec:\n  imageName: VALUE\n",
+        "data:\n  list:\n    - VALUE\n",
+    ]) func `markers know no kinds`(object: String) async throws {
+        let text = object.replacing("VALUE", with: #"acme/web:1.0.0 # {"$imagepolicy": "flux-system:web"}"#)
+        let world = try await Self.world(Flux.automation(), ["work/object.yaml": text])
+        let report = await world.cycle()
+        #expect(report.failures.isEmpty)
+        #expect(world.host.text("work/object.yaml") == text.replacing("1.0.0", with: "1.4.0"))
     }
 }

@@ -202,4 +202,33 @@ import Testing
         _ = await world.cycle()
         #expect(world.marked("web.yaml") == "acme/web:1.4.0")
     }
+
+    @Test func `a repository cannot ask for work without end`() async throws {
+        var files = ["images.yaml": Flux.repository() + Flux.policy(), "web.yaml": Flux.workload("web")]
+        let many = (0..<200).map { Flux.policy(name: "p\($0)", namespace: nil) }.joined()
+        files["deep/0/kustomization.yaml"] = "resources: [p.yaml]\n"
+        files["deep/0/p.yaml"] = many
+        let patch = "  - {target: {name: '(p.*)+'}, patch: '{spec: {a: b}}'}\n"
+        for number in 1...20 {
+            files["deep/\(number)/kustomization.yaml"] =
+                "resources: [" + Array(repeating: "../\(number - 1)", count: 50).joined(separator: ", ") + "]\n"
+                + "namePrefix: \(String(repeating: "p", count: 200))\npatches:\n" + String(repeating: patch, count: 300)
+        }
+        let world = try await World.flux(files)
+        let report = await world.cycle()
+        #expect(world.marked("web.yaml") == "acme/web:1.0.0")
+        #expect(World.reasons(report, "web.yaml").contains("too many, or too large, to be followed"))
+    }
+
+    @Test func `variables that multiply are not put in`() async throws {
+        let value = String(repeating: "x", count: 50_000)
+        let world = try await World.flux([
+            "clusters/sync.yaml": Flux.source()
+                + Flux.kustomization("./images", "  postBuild:\n    substitute: {v: \(value)}\n", name: "images"),
+            "images/policy.yaml": Flux.repository() + Flux.policy(String(repeating: "${v}", count: 50)),
+            "web.yaml": Flux.workload("web"),
+        ])
+        let report = await world.cycle()
+        #expect(World.reasons(report, "web.yaml").contains("its variables hold more than"))
+    }
 }

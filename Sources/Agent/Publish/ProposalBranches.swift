@@ -14,11 +14,11 @@ struct ProposalBranches: Sendable {
     /// Whether branches stay when their change is merged or superseded.
     var keepsBranches = false
 
-    /// The same for the branch that an object of the repository names: commits in its words, and the branch stays.
-    func completed(by writeBack: WriteBack) throws(AgentError) -> ProposalBranches {
+    /// The same for branches that objects of the repository name: they stay, and nobody asks for pull requests.
+    var ofObjects: ProposalBranches {
         var branches = ProposalBranches(
-            repository: repository, settings: settings, remote: remote, commits: try commits.completed(by: writeBack),
-            authorship: authorship, pullRequests: nil)
+            repository: repository, settings: settings, remote: remote, commits: commits, authorship: authorship,
+            pullRequests: nil)
         branches.keepsBranches = true
         return branches
     }
@@ -28,6 +28,7 @@ struct ProposalBranches: Sendable {
         let branch: String
         let changes: ChangeSet
         let command: PersonalCommand?
+        /// What objects of the repository say of it; the first one's words count.
         var writeBacks: [WriteBack] = []
     }
 
@@ -95,7 +96,8 @@ struct ProposalBranches: Sendable {
                 "branch \(branch)", "nothing to update: it has this change already (\(tip?.short ?? ""))")
         } else {
             let proposal = try await cycle.phase(.commit, subject: branch) {
-                try await commits.commit(plan.changes, for: plan.command, on: CommitBase(head))
+                try await commits.completed(by: plan.writeBacks.first).commit(
+                    plan.changes, for: plan.command, on: CommitBase(head))
             }
             proposals.append(proposal)
             cycle.propose(proposals)
@@ -124,7 +126,8 @@ struct ProposalBranches: Sendable {
     ) async throws(ReconcileError) -> (proposal: PullRequestProposal, standing: PullRequests.Standing)? {
         guard let pullRequests else { return nil }
         let proposal = try await cycle.phase(.commit, subject: plan.branch) {
-            try PullRequestProposal(
+            let commits = try commits.completed(by: plan.writeBacks.first)
+            return try PullRequestProposal(
                 plan.changes, branch: plan.branch,
                 message: commits.message(of: plan.changes, for: plan.command, on: head.commit),
                 isCommand: plan.command != nil, values: commits.values(of: plan.changes, on: head.commit),
@@ -150,7 +153,7 @@ struct ProposalBranches: Sendable {
                 cycle.decide(changes.decisions)
                 guard !changes.isEmpty else { continue }
                 let branch = try await cycle.phase(.rewrite) { [changes] in
-                    try name(of: changes, for: request.command, on: head.commit, template)
+                    try name(of: changes, for: request, on: head.commit, template)
                 }
                 var all = request
                 if let before = byBranch[branch] {
@@ -170,15 +173,16 @@ struct ProposalBranches: Sendable {
     }
 
     private func name(
-        of changes: ChangeSet, for command: PersonalCommand?, on revision: Commit, _ template: Template
+        of changes: ChangeSet, for request: ChangeRequest, on revision: Commit, _ template: Template
     ) throws -> String {
         var text: String
-        if let command {
+        if let command = request.command {
             // Its own, so that what policies want next does not take its place.
             let lines = changes.updates.map(CommitTrailer.line).joined(separator: "\n")
             let digest = Digest.sha256(of: Array(lines.utf8)).encoded.prefix(Self.digestLength)
             text = "\(Self.commandPrefix(template.literalPrefix))\(command.verb)-\(digest)"
         } else {
+            let commits = try commits.completed(by: request.writeBack)
             text = try template.render(commits.values(of: changes, on: revision))
         }
         guard let name = BranchName.made(from: text) else {

@@ -87,10 +87,10 @@ package struct Publisher: Sendable {
             guard let branch, let writeBack = requests.first?.writeBack else { continue }
             let files = try await self.files(of: head.commit, in: cycle)
             do throws(ReconcileError) {
-                let (ours, template) = try await cycle.phase(.commit, subject: writeBack.subject) {
-                    (try branches.completed(by: writeBack), try Template(branch, name: "\(writeBack.location)"))
+                let template = try await cycle.phase(.commit, subject: writeBack.subject) {
+                    try Template(branch, name: "\(writeBack.location)")
                 }
-                lost = try await ours.publish(requests, on: head, files, template, in: cycle) ?? lost
+                lost = try await branches.ofObjects.publish(requests, on: head, files, template, in: cycle) ?? lost
             } catch {
                 cycle.fail(error)
             }

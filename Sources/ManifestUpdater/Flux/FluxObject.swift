@@ -54,12 +54,18 @@ package struct FluxSources: Sendable, Equatable {
 }
 
 extension Scanner {
+    /// Values in one object: they are copied for each kustomization that changes it.
+    private static let fluxObjectLimit = 2_000
+
     /// Objects of Flux v2; others are none of ours.
     mutating func scanFluxObject(_ manifest: Manifest) {
         guard let kind = FluxObject.Kind(rawValue: manifest.kind),
-            manifest.node["apiVersion"]?.text?.hasPrefix(kind.group + "/") == true,
-            let value = ObjectValue(manifest.node), value["metadata"]?["name"]?.string != nil
+            manifest.node["apiVersion"]?.text?.hasPrefix(kind.group + "/") == true
         else { return }
+        guard let value = ObjectValue(manifest.node, limit: Self.fluxObjectLimit) else {
+            return skip(manifest.node, "\(manifest.id): not read: it has more than \(Self.fluxObjectLimit) values")
+        }
+        guard value["metadata"]?["name"]?.string != nil else { return }
         add(FluxObject(kind: kind, value: value, location: location(of: manifest.node)))
     }
 }

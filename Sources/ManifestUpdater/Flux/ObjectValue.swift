@@ -37,6 +37,15 @@ package indirect enum ObjectValue: Sendable, Hashable {
         return .mapping(mapping)
     }
 
+    /// How many values it has, itself among them.
+    package var count: Int {
+        switch self {
+        case .null, .text: 1
+        case .list(let items): items.reduce(1) { $0 + $1.count }
+        case .mapping(let fields): fields.values.reduce(1) { $0 + $1.count }
+        }
+    }
+
     package subscript(key: String) -> ObjectValue? {
         guard case .mapping(let pairs) = self else { return nil }
         return pairs[key]

@@ -48,6 +48,14 @@ struct FluxRoots {
         where !build.reachedFiles.contains(object.location.file) && !patchFiles.contains(object.location.file) {
             finished.append(Self.finished(KustomizeBuild.Built(object), cluster: cluster))
         }
+        guard !build.isExhausted else {
+            return FluxInventory(
+                finished.map {
+                    FluxInventory.Finished(
+                        object: $0.object, cluster: $0.cluster, changedBy: [],
+                        unknown: "the repository's kustomizations are too many, or too large, to be followed")
+                })
+        }
         return FluxInventory(finished)
     }
 

@@ -47,6 +47,16 @@ struct KustomizeBuild {
     private(set) var reachedFiles: Set<String> = []
     private(set) var reachedDirectories: Set<String> = []
 
+    /// What is still done of the work, which a repository can ask for without end.
+    private var workLeft = 20_000_000
+    /// Whether there was more to be done, so that nothing of what is known can be trusted.
+    var isExhausted: Bool { workLeft < 0 }
+
+    private mutating func charge(_ work: Int) -> Bool {
+        workLeft -= work
+        return workLeft >= 0
+    }
+
     /// Kustomizations in kustomizations.
     private static let depthLimit = 24
     /// Objects of one build.
@@ -160,10 +170,11 @@ struct KustomizeBuild {
         func paths(_ key: String) -> [String] {
             (value[key]?.items ?? []).compactMap(\.string).compactMap { Self.joined(directory, $0) }
         }
-        for resource in paths("resources") + paths("bases") {
+        for resource in paths("resources") + paths("bases")
+        where built.count < Self.objectLimit && charge(1 + built.count / 16) {
             built += tree.file(resource) != nil ? objects(in: resource) : objects(of: resource, depth: depth + 1)
         }
-        for component in paths("components") {
+        for component in paths("components") where charge(1 + built.count) {
             reachedDirectories.insert(component)
             built = kustomized(component, built, depth: depth + 1)
         }
@@ -197,7 +208,7 @@ struct KustomizeBuild {
         var labels = value["commonLabels"]?.texts ?? [:]
         for entry in value["labels"]?.items ?? [] { labels.merge(entry["pairs"]?.texts ?? [:]) { _, new in new } }
         labels.merge(value["commonMetadata"]?["labels"]?.texts ?? [:]) { _, new in new }
-        for index in built.indices {
+        for index in built.indices where charge(labels.count + prefix.utf8.count / 64 + suffix.utf8.count / 64) {
             built[index].setMetadata(namespace: namespace, prefix: prefix, suffix: suffix, labels: labels, by: place)
         }
         for (key, reason) in [
@@ -250,18 +261,21 @@ struct KustomizeBuild {
                 mark(&built, target, "\(source): it is no patch")
                 continue
             }
+            guard charge(built.count) else { return }
             apply(patch, document, to: &built, target: target, source: source)
         }
     }
 
-    private func apply(
+    private mutating func apply(
         _ patch: ObjectPatch, _ document: ObjectValue, to built: inout [Built], target: ObjectValue?, source: String
     ) {
         var remaining: [Built] = []
+        let target = target.map(KustomizeTarget.init)
+        let cost = 200 + document.count
         for var one in built {
             let isMeant: Bool
             if let target {
-                isMeant = KustomizeTarget(target).matches(one)
+                isMeant = target.matches(one)
             } else {
                 let metadata = document["metadata"]
                 isMeant =
@@ -270,7 +284,7 @@ struct KustomizeBuild {
                     && metadata?["namespace"]?.string.map { one.namespaces.isEmpty || one.namespaces.contains($0) }
                         ?? true
             }
-            guard isMeant else {
+            guard isMeant, charge(cost) else {
                 remaining.append(one)
                 continue
             }
@@ -297,7 +311,8 @@ struct KustomizeBuild {
     }
 
     private func mark(_ built: inout [Built], _ target: ObjectValue?, _ reason: String) {
-        for index in built.indices where target.map({ KustomizeTarget($0).matches(built[index]) }) ?? true {
+        let target = target.map(KustomizeTarget.init)
+        for index in built.indices where target?.matches(built[index]) ?? true {
             built[index].unknown = built[index].unknown ?? reason
         }
     }

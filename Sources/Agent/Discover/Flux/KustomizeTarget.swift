@@ -6,8 +6,28 @@ import RegistryPoller
 /// https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/
 struct KustomizeTarget {
     private let selector: ObjectValue
+    private let name: Pattern?
+    private let namespace: Pattern?
 
-    init(_ selector: ObjectValue) { self.selector = selector }
+    init(_ selector: ObjectValue) {
+        self.selector = selector
+        name = selector["name"]?.string.map(Pattern.init)
+        namespace = selector["namespace"]?.string.map(Pattern.init)
+    }
+
+    private struct Pattern {
+        let text: String
+        let expression: RegularExpression?
+
+        init(_ text: String) {
+            self.text = text
+            expression = try? RegularExpression("^(?:\(text))$")
+        }
+
+        func matches(_ texts: Set<String>) -> Bool {
+            texts.contains(text) || expression.map { expression in texts.contains { expression.matches($0) } } ?? false
+        }
+    }
 
     func matches(_ built: KustomizeBuild.Built) -> Bool {
         let object = built.object
@@ -15,20 +35,14 @@ struct KustomizeTarget {
         if let group = selector["group"]?.string, group != object.kind.group { return false }
         let apiVersion = object.value["apiVersion"]?.string ?? ""
         if let version = selector["version"]?.string, !apiVersion.hasSuffix("/\(version)") { return false }
-        if let name = selector["name"]?.string, !Self.matches(name, built.names) { return false }
-        if let namespace = selector["namespace"]?.string, !Self.matches(namespace, built.namespaces) { return false }
+        if let name, !name.matches(built.names) { return false }
+        if let namespace, !namespace.matches(built.namespaces) { return false }
         if let text = selector["labelSelector"]?.string, !Self.matches(labels: text, object.labels) { return false }
         if let text = selector["annotationSelector"]?.string {
             let annotations = object.value["metadata"]?["annotations"]?.texts ?? [:]
             if !Self.matches(labels: text, annotations) { return false }
         }
         return true
-    }
-
-    private static func matches(_ pattern: String, _ texts: Set<String>) -> Bool {
-        if texts.contains(pattern) { return true }
-        guard let expression = try? RegularExpression("^(?:\(pattern))$") else { return false }
-        return texts.contains { expression.matches($0) }
     }
 
     /// The short form of label selectors: `a=b,c!=d,e,!f,g in (x, y)`.

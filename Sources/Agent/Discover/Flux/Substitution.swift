@@ -20,23 +20,31 @@ struct Substitution: Sendable {
         if variables.isEmpty, !hasOthers { return nil }
     }
 
+    /// Bytes that the texts of one object may have once variables are put in.
+    private static let limit = 1 << 20
+
     /// Every text of a value; keys stay.
     func applied(to value: ObjectValue) throws(Unknown) -> ObjectValue {
+        var left = Self.limit
+        return try applied(to: value, &left)
+    }
+
+    private func applied(to value: ObjectValue, _ left: inout Int) throws(Unknown) -> ObjectValue {
         switch value {
         case .null: return .null
-        case .text(let text): return .text(try applied(to: text))
+        case .text(let text): return .text(try applied(to: text, &left))
         case .list(let items):
             var result: [ObjectValue] = []
-            for item in items { result.append(try applied(to: item)) }
+            for item in items { result.append(try applied(to: item, &left)) }
             return .list(result)
         case .mapping(let fields):
             var result: [String: ObjectValue] = [:]
-            for (key, field) in fields { result[key] = try applied(to: field) }
+            for (key, field) in fields { result[key] = try applied(to: field, &left) }
             return .mapping(result)
         }
     }
 
-    func applied(to text: String) throws(Unknown) -> String {
+    private func applied(to text: String, _ left: inout Int) throws(Unknown) -> String {
         guard text.contains("${") else { return text }
         var result = ""
         var rest = text[...]
@@ -52,7 +60,10 @@ struct Substitution: Sendable {
             guard let end = rest.firstIndex(of: "}") else {
                 throw Unknown(reason: "'${' is not closed in '\(text.prefix(100))'")
             }
-            result += try value(of: rest[..<end])
+            let value = try value(of: rest[..<end])
+            left -= value.utf8.count
+            guard left >= 0 else { throw Unknown(reason: "its variables hold more than \(Self.limit) bytes") }
+            result += value
             rest = rest[rest.index(after: end)...]
         }
         return result + rest
