@@ -1,5 +1,5 @@
 package import ContentStore
-import OCI
+package import OCI
 package import Registry
 package import Sandbox
 
@@ -9,7 +9,7 @@ package import Sandbox
 /// `push` touches a registry. Any number of builds may run at once, also in several processes over one state directory.
 package struct Builder: Sendable {
     let store: BuildStore
-    let registry: RegistryAccess
+    private(set) var registry: RegistryAccess
     let isolation: Isolation
     private(set) var fetcher: (any RemoteSourceFetcher)?
     /// What is kept, and how much of the disk stays free.
@@ -54,6 +54,15 @@ package struct Builder: Sendable {
     package func with(fetcher: any RemoteSourceFetcher) -> Builder {
         var copy = self
         copy.fetcher = fetcher
+        return copy
+    }
+
+    /// The same builder, that looks for each base image once; to ask for many content keys within a short time.
+    ///
+    /// - Parameter changing: repositories that get new images meanwhile.
+    package func rememberingImages(butOf changing: Set<RepositoryLocation>) -> Builder {
+        var copy = self
+        copy.registry = registry.rememberingImages(butOf: changing)
         return copy
     }
 

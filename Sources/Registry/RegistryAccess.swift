@@ -12,6 +12,9 @@ package struct RegistryAccess: Sendable {
     private let hosts: Hosts
     /// How registries are reached to read images, where that is another matter than to write them.
     private let pulling: (configuration: RegistryConfiguration, hosts: Hosts)?
+    private let manifests = ManifestMemory()
+    /// Where many ask for the same images within a short time.
+    private var resolutions: ImageResolutions?
 
     /// - Parameter pulling: how images are read; `nil`: as they are written.
     package init(
@@ -52,12 +55,30 @@ package struct RegistryAccess: Sendable {
     package func resolve(
         _ location: ImageLocation, platform: Platform, knowing store: ContentStore? = nil
     ) async throws(RegistryError) -> ResolvedImage? {
+        guard let resolutions else { return try await resolveNow(location, platform, store) }
+        return try await resolutions.image(location, platform) { () async throws(RegistryError) in
+            try await resolveNow(location, platform, store)
+        }
+    }
+
+    /// The same registries, in which each image is looked for once: for as long as that is short, such as a cycle's decisions.
+    ///
+    /// - Parameter changing: repositories that get new images meanwhile, which are looked at each time.
+    package func rememberingImages(butOf changing: Set<RepositoryLocation>) -> RegistryAccess {
+        var copy = self
+        copy.resolutions = ImageResolutions(butOf: changing)
+        return copy
+    }
+
+    private func resolveNow(
+        _ location: ImageLocation, _ platform: Platform, _ store: ContentStore?
+    ) async throws(RegistryError) -> ResolvedImage? {
         var failures = PullFailures()
         for repository in pullCandidates(location.repository) {
             do {
-                let image = try await repository.resolve(
+                let image = try await RememberingRepository(origin: repository, memory: manifests).resolve(
                     tag: location.tag, digest: location.digest, platform, knowing: store)
-                if let image { return image }
+                if let image { return image.found(in: repository) }
                 failures.add(missing: repository.location)
             } catch {
                 if error.code == .cancelled || error.code == .platformMissing { throw error }

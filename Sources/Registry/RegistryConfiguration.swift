@@ -43,8 +43,8 @@ package struct RegistryConfiguration: Sendable {
 
     /// What holds for one host beside trust.
     package struct HostOptions: Sendable, Hashable {
-        /// Requests at the same time.
-        package var concurrency = 8
+        /// Requests at the same time, of all kinds; `nil`: `transfers` of blobs, and beside them `questions`.
+        package var concurrency: Int?
         /// Requests a second; `nil`: as many as the host takes.
         package var requestsPerSecond: Double?
         /// Bytes of a part, for registries or servers before them that refuse large bodies; `nil`: blobs are sent whole.
@@ -54,6 +54,11 @@ package struct RegistryConfiguration: Sendable {
         /// The certificate (PEM) that this host wants to see, and its key where it is in another file.
         package var clientCertificate: String?
         package var clientKey: String?
+
+        /// Blobs on their way to or from a host at the same time: they share its bandwidth.
+        static let transfers = 8
+        /// Manifests, configurations and lists of tags at the same time: these wait for the host's answer and for little else.
+        static let questions = 32
 
         package init() {}
     }
@@ -102,6 +107,9 @@ package struct RegistryConfiguration: Sendable {
     var http: HTTPConfiguration {
         var http = HTTPConfiguration()
         http.userAgent = userAgent
+        // Each host has a bound of its own; these are for several hosts.
+        http.concurrency = 3 * HostOptions.questions
+        http.idleConnections = 2 * HostOptions.questions
         http.systemBundle = systemBundle
         // Each host for itself: a token service at another port of the host is another one.
         http.plainHTTP = .hosts(Set(insecureRegistries.union(plainFallback).map(Self.key)))

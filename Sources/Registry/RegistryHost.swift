@@ -32,7 +32,9 @@ actor RegistryHost {
     /// Whether a password that was used ends in a newline, which is a mistake more often than not.
     nonisolated let hasPasswordWithNewline = Mutex(false)
     private nonisolated let pace: HostPace
-    private nonisolated let slots: Slots
+    /// The same for both where the configuration gives one bound.
+    private nonisolated let transfers: Slots
+    private nonisolated let questions: Slots
     private nonisolated let endpoint: RegistryEndpoint
     private nonisolated let client: HTTPClient
     nonisolated let answers: AnswerPolicy
@@ -51,7 +53,8 @@ actor RegistryHost {
         self.name = name
         self.options = options
         pace = HostPace(requestsPerSecond: options.requestsPerSecond)
-        slots = Slots(options.concurrency)
+        transfers = Slots(options.concurrency ?? RegistryConfiguration.HostOptions.transfers)
+        questions = options.concurrency == nil ? Slots(RegistryConfiguration.HostOptions.questions) : transfers
         self.endpoint = endpoint
         self.client = client
         answers = AnswerPolicy(registry: name, transport: client.configuration.transport)
@@ -131,6 +134,7 @@ actor RegistryHost {
                 cause: "it asked to wait for \(quarantine.components.seconds) more seconds",
                 retryAfter: Int(quarantine.components.seconds), isTransient: true)
         }
+        let slots = receiver == nil && request.body.isSmall ? questions : transfers
         await slots.acquire()
         defer { slots.release() }
         try await pause(pace.turn(), call.place)
@@ -338,5 +342,15 @@ actor RegistryHost {
     /// Scopes stay readable: `:`, `/` and `,` need no encoding in a query (RFC 3986, 3.4).
     private static func form(_ fields: [(String, String)]) -> String {
         PercentEncoding.form(fields) { PercentEncoding.isUnreserved($0) || [0x3a, 0x2f, 0x2c].contains($0) }
+    }
+}
+
+extension HTTPRequest.Body {
+    /// Whether it is none, or a document such as a manifest.
+    fileprivate var isSmall: Bool {
+        switch self {
+        case .none, .bytes: true
+        case .file, .fileRange, .stream: false
+        }
     }
 }

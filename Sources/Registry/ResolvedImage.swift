@@ -5,7 +5,7 @@ package import OCI
 /// An image for one platform, with everything but its layers.
 package struct ResolvedImage: Sendable {
     /// Where it was found: layers come from here.
-    package let repository: any ImageRepository
+    package private(set) var repository: any ImageRepository
     /// What the name points at: the index where there is one, else the manifest.
     package let digest: Digest
     package let manifestDigest: Digest
@@ -14,6 +14,12 @@ package struct ResolvedImage: Sendable {
     package let manifestMediaType: MediaType
     package let config: ImageConfig
     package let configBytes: [UInt8]
+
+    func found(in repository: any ImageRepository) -> ResolvedImage {
+        var copy = self
+        copy.repository = repository
+        return copy
+    }
 }
 
 extension ImageRepository {

@@ -18,11 +18,10 @@ import Testing
         var asked: Set<Int64> { ages.withLock { $0 } }
 
         func scan(
-            _ location: RepositoryLocation, needsCreationTime: Bool, platforms: [Platform], reuse: Int64
+            _ location: RepositoryLocation, _ scope: ScanScope, reuse: Int64
         ) async throws(PollError) -> TagInventory {
             ages.withLock { _ = $0.insert(reuse) }
-            return try await registry.scan(
-                location, needsCreationTime: needsCreationTime, platforms: platforms, reuse: reuse)
+            return try await registry.scan(location, scope, reuse: reuse)
         }
 
         func look(

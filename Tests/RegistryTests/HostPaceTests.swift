@@ -1,5 +1,7 @@
+import Foundation
 import HTTP
 import OCI
+import Synchronization
 import TestSupport
 import Testing
 
@@ -143,5 +145,51 @@ import Testing
         }
         #expect(most.value <= 2)
         #expect(Set(server.requests.map { $0.connection }).count <= 2, "and no more connections")
+    }
+
+    /// Questions cost a host little and whoever asks a long way: more of them are under way than blobs.
+    @Test func `questions are asked side by side, as many as allowed`() async throws {
+        let gate = Gate(opensAt: RegistryConfiguration.HostOptions.questions)
+        let server = try StubServer { _ in
+            gate.enter()
+            return .text(200, #"{"tags":[]}"#)
+        }
+        var configuration = RegistryConfiguration()
+        configuration.insecureRegistries = [server.host]
+        let access = RegistryAccess(configuration: configuration, keychain: .empty)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<100 {
+                group.addTask {
+                    _ = try await access.repository(.registry(host: server.host, path: "app\(number)")).tags()
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(gate.most == RegistryConfiguration.HostOptions.questions)
+    }
+}
+
+/// Answers nobody before so many have asked, or none comes any more.
+private final class Gate: Sendable {
+    private let condition = NSCondition()
+    private let state = Mutex((inside: 0, most: 0, isOpen: false))
+    private let count: Int
+
+    init(opensAt count: Int) { self.count = count }
+
+    var most: Int { state.withLock { $0.most } }
+
+    func enter() {
+        condition.lock()
+        state.withLock { state in
+            state.inside += 1
+            state.most = max(state.most, state.inside)
+            if state.inside >= count { state.isOpen = true }
+        }
+        condition.broadcast()
+        let deadline = Date(timeIntervalSinceNow: 20)
+        while !state.withLock({ $0.isOpen }), condition.wait(until: deadline) {}
+        state.withLock { $0.inside -= 1 }
+        condition.unlock()
     }
 }

@@ -7,6 +7,10 @@ import Sandbox
 package protocol ImageBuilding: Sendable {
     /// What the image would be made from, without making it.
     func contentKey(_ request: BuildRequest) async throws(BuildError) -> ContentKey
+    /// The same for the decisions of one cycle: each base image is looked for once, however many build on it.
+    ///
+    /// - Parameter changing: repositories that get new images meanwhile.
+    func forDecisions(whileChanging changing: Set<RepositoryLocation>) -> any ImageBuilding
     /// Builds an image; no name leads to it yet.
     func build(
         _ order: BuildOrder, progress: @escaping @Sendable (BuildEvent) -> Void
@@ -19,6 +23,10 @@ package protocol ImageBuilding: Sendable {
     func holder(of name: ImageLocation) async throws(BuildError) -> TagHolder?
     /// Removes what earlier builds left and nobody used for so long, now and then; `nil`: for the usual time.
     func collectGarbage(olderThan age: Duration?, now: Int64) async
+}
+
+extension ImageBuilding {
+    package func forDecisions(whileChanging changing: Set<RepositoryLocation>) -> any ImageBuilding { self }
 }
 
 /// An image that is to be given names.
@@ -44,6 +52,10 @@ struct EmbeddedBuilder: ImageBuilding {
 
     func contentKey(_ request: BuildRequest) async throws(BuildError) -> ContentKey {
         try await builder.contentKey(request)
+    }
+
+    func forDecisions(whileChanging changing: Set<RepositoryLocation>) -> any ImageBuilding {
+        EmbeddedBuilder(builder: builder.rememberingImages(butOf: changing))
     }
 
     func build(

@@ -12,6 +12,7 @@ struct ImageMaker: Sendable {
     let builds: BuildServices
     let check: UpToDateCheck
     let runner: BuildRunner
+    private let touched: TouchedFirst
 
     init(
         repository: AgentConfiguration.RepositoryConfiguration, git: GitServices, builds: BuildServices,
@@ -24,6 +25,7 @@ struct ImageMaker: Sendable {
             repository: repository, settings: settings, remote: git.remote, builder: builds.builder,
             clock: git.clock, authorship: CommitAuthorship(remote: git.remote, settings: git.settings))
         runner = BuildRunner(services: builds, clock: git.clock)
+        touched = TouchedFirst(remote: git.remote)
     }
 
     private func key(_ pipeline: Pipeline) -> PipelineKey {
@@ -34,9 +36,15 @@ struct ImageMaker: Sendable {
     func make(_ pipelines: [Pipeline], _ facts: MakeFacts, mode: CycleMode, in cycle: CycleRecorder) async {
         await builds.failures.keep(only: Set(pipelines.map(\.name)), of: repository.name)
         let order = PipelineOrder(pipelines, sources: await sources(of: pipelines, in: facts.tree))
+        let check = check.asking(
+            builds.builder.forDecisions(
+                whileChanging: Set(pipelines.flatMap { $0.destinations.map(\.repository) })))
+        let places = await touched.order(pipelines, at: facts.tree.revision)
         await withTaskGroup(of: Void.self) { group in
-            for index in pipelines.indices {
+            for index in places {
                 group.addTask {
+                    // What the registry holds is asked for side by side, also by those that wait for their turn.
+                    await check.lookAhead(for: pipelines[index], in: facts)
                     await order.wait(for: index)
                     var pending: Pipeline?
                     for other in await order.needed(by: index).sorted() where pending == nil {
@@ -45,7 +53,7 @@ struct ImageMaker: Sendable {
                     if let pending, !mode.waitsForBuilds {
                         cycle.decide(pipelines[index].name, "waits for the build of \(pending.name)")
                     } else {
-                        await make(pipelines[index], facts, mode: mode, in: cycle)
+                        await make(pipelines[index], facts, by: check, mode: mode, in: cycle)
                     }
                     await order.finish(index)
                 }
@@ -67,7 +75,9 @@ struct ImageMaker: Sendable {
         return sources
     }
 
-    private func make(_ pipeline: Pipeline, _ facts: MakeFacts, mode: CycleMode, in cycle: CycleRecorder) async {
+    private func make(
+        _ pipeline: Pipeline, _ facts: MakeFacts, by check: UpToDateCheck, mode: CycleMode, in cycle: CycleRecorder
+    ) async {
         do {
             for note in pipeline.notes { cycle.decide(pipeline.name, note) }
             let decision = try await cycle.phase(.changed, subject: pipeline.name) {

@@ -1,3 +1,4 @@
+import Builder
 import Dockerfile
 import OCI
 
@@ -43,15 +44,31 @@ actor PipelineOrder {
 extension Pipeline {
     /// The image repositories that a Dockerfile takes from; `nil` where it does not say so for sure.
     func sources(inDockerfile bytes: [UInt8]) -> Set<RepositoryLocation>? {
-        guard contexts.isEmpty, let file = try? Dockerfile.parse(bytes, file: dockerfile),
+        guard let named = contextSources, let file = try? Dockerfile.parse(bytes, file: dockerfile),
             let graph = try? StageGraph.resolve(
                 file, target: target, buildArguments: arguments.map { ($0.name, $0.value) },
-                platform: (platform ?? .host).description)
+                platform: (platform ?? .host).description, namedContexts: Set(contexts.keys))
         else { return nil }
-        var found: Set<RepositoryLocation> = []
+        var found = named
         for case .image(let name) in graph.externalSources {
             guard let reference = try? Reference(name) else { return nil }
             found.insert(ImageLocation(reference).repository)
+        }
+        return found
+    }
+
+    /// The image repositories that the named contexts stand for; `nil` where that may be any.
+    private var contextSources: Set<RepositoryLocation>? {
+        var found: Set<RepositoryLocation> = []
+        for context in contexts.values {
+            switch context {
+            case .declared(.image(let image)): found.insert(ImageLocation(image).repository)
+            case .configured(.image(let image)): found.insert(image.repository)
+            // Another stage's name changes what the Dockerfile takes from.
+            case .declared(.stage), .configured(.stage): return nil
+            case .declared(.empty), .declared(.git), .declared(.url), .declared(.folder): continue
+            case .configured(.context), .configured(.directory), .configured(.git), .configured(.url): continue
+            }
         }
         return found
     }

@@ -22,9 +22,22 @@ struct UpToDateCheck: Sendable {
     let repository: AgentConfiguration.RepositoryConfiguration
     let settings: AgentConfiguration.BuildsConfiguration
     let remote: any GitRemote
-    let builder: any ImageBuilding
+    private(set) var builder: any ImageBuilding
     let clock: any AgentClock
     let authorship: CommitAuthorship
+
+    /// The same check, that has content keys worked out by another builder.
+    func asking(_ builder: any ImageBuilding) -> UpToDateCheck {
+        var copy = self
+        copy.builder = builder
+        return copy
+    }
+
+    /// Asks the registry what the decision will want to know. What fails is asked again then, and told.
+    func lookAhead(for pipeline: Pipeline, in facts: MakeFacts) async {
+        guard let primary = NamePlanner.primary(of: pipeline) else { return }
+        _ = try? await facts.catalog.inventory(.own(primary.repository), isFresh: true)
+    }
 
     func decision(
         for pipeline: Pipeline, in facts: MakeFacts
@@ -96,7 +109,9 @@ struct UpToDateCheck: Sendable {
     private func images(
         in location: RepositoryLocation, of origin: ImageOrigin, _ facts: MakeFacts
     ) async throws(AgentError) -> PipelineImages {
-        let inventory = try await explained { try await facts.catalog.inventory(of: location, isFresh: true) }
+        let inventory = try await explained {
+            try await facts.catalog.inventory(.own(location), isFresh: true)
+        }
         return PipelineImages(
             origin: origin, inventory: inventory, deployed: Self.deployedTags(of: location, in: facts.targets))
     }
@@ -222,5 +237,12 @@ extension TagRecord {
     /// Whether the image was made from content of one of the keys.
     fileprivate func has(_ keys: Set<String>) -> Bool {
         annotations[Annotation.contentKey].map(keys.contains) ?? false
+    }
+}
+
+extension TagCatalog.ScanRequest {
+    /// A repository that the agent pushes to: the images say what they were made from.
+    fileprivate static func own(_ location: RepositoryLocation) -> TagCatalog.ScanRequest {
+        TagCatalog.ScanRequest(location: location, images: .all)
     }
 }

@@ -57,15 +57,6 @@ struct AnnotatedWorkloads: UpdateSource {
         return target.held?.isOfWorkload ?? false ? workload : "\(workload) \(target.container)"
     }
 
-    func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
-        guard target.held == nil, let location = try? location(of: target),
-            let policy = try? policy(of: target, location),
-            let platforms = try? Written.platforms(target.options.platforms, at: target.location)
-        else { return nil }
-        let isByNames = answerer.needsNamesOnly(policy, location.repository, platforms)
-        return TagCatalog.ScanRequest(location: location.repository, isComplete: !isByNames, platforms: platforms)
-    }
-
     func inquiry(for target: ImageTarget) async throws(AgentError) -> Inquiry {
         if let held = target.held {
             guard case .notAnImage(let reason) = held else { return .left("not updated: \(held)") }

@@ -175,15 +175,6 @@ struct FluxMarkers: UpdateSource {
             ?? items.lazy.filter { $0.file == target.file && $0.source == target.source }.compactMap(name).first
     }
 
-    func scan(of target: ImageTarget) -> TagCatalog.ScanRequest? {
-        // Flux v2's policies go by names alone.
-        guard case .updated(let duty) = automations.duty(for: target),
-            case .asked(let answer)? = try? answering(target, by: duty)
-        else { return nil }
-        let isComplete = built.contains(answer.location) || answer.policy.needsCreationTime
-        return TagCatalog.ScanRequest(location: answer.location, isComplete: isComplete)
-    }
-
     private static func policy(
         _ policy: FluxImagePolicy, _ repository: FluxImageRepository, of object: FluxObject
     ) throws(AgentError) -> ImagePolicy {

@@ -33,7 +33,7 @@ struct ImageAnswerer: Sendable {
 
     func answer(_ question: ImageQuestion) async throws(AgentError) -> ImageAnswer {
         let repository = question.image.repository
-        let byNames = needsNamesOnly(question.policy, repository, question.platforms)
+        let byNames = scan(for: question).images == .none
         let candidates = try await candidates(for: question)
         var answer: ImageAnswer
         if byNames {
@@ -60,12 +60,9 @@ struct ImageAnswerer: Sendable {
     /// The tags that a question is about, with what is known of their images.
     private func candidates(for question: ImageQuestion) async throws(AgentError) -> [TagCandidate] {
         let repository = question.image.repository
-        let byNames = needsNamesOnly(question.policy, repository, question.platforms)
-        let inventory = try await explained {
-            byNames
-                ? try await catalog.names(of: repository)
-                : try await catalog.inventory(of: repository, platforms: question.platforms)
-        }
+        let request = scan(for: question)
+        let byNames = request.images == .none
+        let inventory = try await explained { try await catalog.inventory(request) }
         var missing: [String: String] = [:]
         for other in question.requires {
             let names = try await explained { try await catalog.names(of: other) }
@@ -86,9 +83,19 @@ struct ImageAnswerer: Sendable {
         return candidates
     }
 
-    /// Whether the names of a repository's tags are enough for a policy.
-    func needsNamesOnly(_ policy: ImagePolicy, _ repository: RepositoryLocation, _ platforms: [Platform]) -> Bool {
-        !policy.needsCreationTime && !built.contains(repository) && platforms.isEmpty
+    /// What has to be known of a repository's images. Where the agent orders them by their commits, that is all of them; where a
+    /// policy goes by names, nothing.
+    func scan(for question: ImageQuestion) -> TagCatalog.ScanRequest {
+        let repository = question.image.repository
+        let images: ScanScope.Images
+        if built.contains(repository) {
+            images = .all
+        } else if question.policy.needsCreationTime || !question.platforms.isEmpty {
+            images = .matching(TagInterest(question.policy, current: question.image.tag))
+        } else {
+            images = .none
+        }
+        return TagCatalog.ScanRequest(location: repository, images: images, platforms: question.platforms)
     }
 
     /// Images that are looked at in vain before it is given up until the next cycle.

@@ -1,3 +1,4 @@
+import Blocking
 import Diagnostics
 import Git
 import ManifestUpdater
@@ -49,45 +50,90 @@ struct ImageSelector: Sendable {
         let (images, wrong) = ArgoApplications.items(of: followed.applications)
         let applications = ArgoApplications(
             items: images, repository: repository, tree: facts.tree, remote: remote)
-        await facts.catalog.prefetch(
-            Set(workloads.items.compactMap(workloads.scan) + markers.items.compactMap(markers.scan)))
         let tail = SelectionTail(answerer: answerer, tree: facts.tree, cycle: cycle, trace: trace)
-        var choices = await tail.choices(from: workloads)
-        choices += await tail.choices(from: markers)
+        let (asked, marked, applied) = (
+            await tail.questions(of: workloads), await tail.questions(of: markers),
+            await tail.questions(of: applications)
+        )
+        await facts.catalog.prefetch((asked.inquiries + marked.inquiries + applied.inquiries).compactMap(tail.scan))
+        var choices = await tail.choices(from: asked)
+        choices += await tail.choices(from: marked)
         cycle.decide(wrong)
-        choices += await tail.choices(from: applications)
+        choices += await tail.choices(from: applied)
         return choices
     }
 }
 
+/// What the items of one dialect ask.
+private struct Questions<Source: UpdateSource>: Sendable {
+    let source: Source
+    let inquiries: [Result<Inquiry, ReconcileError>]
+}
+
 /// What is done with every item of every dialect: ask, hold back, tell, fail.
-private struct SelectionTail {
+private struct SelectionTail: Sendable {
     let answerer: ImageAnswerer
     let tree: RevisionTree
     let cycle: CycleRecorder
     let trace: SelectionTrace?
 
-    func choices<Source: UpdateSource>(from source: Source) async -> [ImageChoice] {
-        var choices: [ImageChoice] = []
+    /// What the items want to know; no registry is asked for that.
+    func questions<Source: UpdateSource>(of source: Source) async -> Questions<Source> {
+        var inquiries: [Result<Inquiry, ReconcileError>] = []
         for item in source.items {
+            if let hold = source.hold(on: item) {
+                inquiries.append(.success(.left("not updated: \(hold)")))
+                continue
+            }
+            do throws(ReconcileError) {
+                let inquiry = try await cycle.phase(.select, subject: source.subject(of: item)) {
+                    try await source.inquiry(for: item)
+                }
+                inquiries.append(.success(withTakenBack(inquiry)))
+            } catch {
+                inquiries.append(.failure(error))
+            }
+        }
+        return Questions(source: source, inquiries: inquiries)
+    }
+
+    /// With what people took back at the place that is asked for.
+    private func withTakenBack(_ inquiry: Inquiry) -> Inquiry {
+        guard case .ask(var asked) = inquiry else { return inquiry }
+        asked.question.takenBack = answerer.history.written.takenBack(
+            at: asked.place.written, current: asked.place.current, isGone: { tree.entry($0) == nil })
+        return .ask(asked)
+    }
+
+    /// What is to be known of a registry for an inquiry.
+    func scan(_ inquiry: Result<Inquiry, ReconcileError>) -> TagCatalog.ScanRequest? {
+        guard case .success(.ask(let asked)) = inquiry else { return nil }
+        return answerer.scan(for: asked.question)
+    }
+
+    /// Registries are asked side by side; what comes of it is told in the order of the files.
+    func choices<Source: UpdateSource>(from questions: Questions<Source>) async -> [ImageChoice] {
+        let source = questions.source
+        let outcomes = await concurrentMap(Array(zip(source.items, questions.inquiries)), width: TagCatalog.width) {
+            (item, inquiry) -> Result<SelectionOutcome, ReconcileError> in
+            do throws(ReconcileError) {
+                return .success(try await outcome(of: item, inquiry, source))
+            } catch {
+                return .failure(error)
+            }
+        }
+        var choices: [ImageChoice] = []
+        for (number, (item, outcome)) in zip(source.items, outcomes).enumerated() {
             let subject = source.subject(of: item)
             var asked: Inquiry.Asked?
-            let outcome: Result<SelectionOutcome, ReconcileError>
-            do throws(ReconcileError) {
-                outcome = .success(try await self.outcome(of: item, called: subject, source, &asked))
-            } catch {
-                outcome = .failure(error)
-            }
+            if case .success(.ask(let found)) = questions.inquiries[number] { asked = found }
             await trace?.saw(item, of: source, outcome, asked: asked, by: answerer)
-            do throws(ReconcileError) {
-                switch try outcome.get() {
-                case .left(let reason): cycle.decide(subject, reason)
-                case .held(let reason):
-                    cycle.decide([CycleReport.Decision(subject: subject, reason: reason, isHold: true)])
-                case .chosen(let choice): choices.append(choice)
-                }
-            } catch {
-                cycle.fail(error)
+            switch outcome {
+            case .success(.left(let reason)): cycle.decide(subject, reason)
+            case .success(.held(let reason)):
+                cycle.decide([CycleReport.Decision(subject: subject, reason: reason, isHold: true)])
+            case .success(.chosen(let choice)): choices.append(choice)
+            case .failure(let error): cycle.fail(error)
             }
         }
         return choices
@@ -95,16 +141,12 @@ private struct SelectionTail {
 
     /// What a manifest says wrong stays so; a registry that does not answer may do so the next time.
     private func outcome<Source: UpdateSource>(
-        of item: Source.Item, called subject: String, _ source: Source, _ inquired: inout Inquiry.Asked?
+        of item: Source.Item, _ inquiry: Result<Inquiry, ReconcileError>, _ source: Source
     ) async throws(ReconcileError) -> SelectionOutcome {
-        if let hold = source.hold(on: item) { return .left("not updated: \(hold)") }
-        let inquiry = try await cycle.phase(.select, subject: subject) { try await source.inquiry(for: item) }
-        switch inquiry {
+        let subject = source.subject(of: item)
+        switch try inquiry.get() {
         case .left(let reason): return .left(reason)
-        case .ask(var asked):
-            asked.question.takenBack = answerer.history.written.takenBack(
-                at: asked.place.written, current: asked.place.current, isGone: { tree.entry($0) == nil })
-            inquired = asked
+        case .ask(let asked):
             let question = asked.question
             let answer = try await cycle.phase(.scan, subject: subject) { try await answerer.answer(question) }
             guard let tag = answer.tag else { return .left("not updated: \(answer.reason)") }

@@ -1,14 +1,14 @@
+import Blocking
 package import OCI
 package import RegistryPoller
 
 /// Where tags and the images behind them are read. `RegistryPoller` is the real one.
 package protocol TagSource: Sendable {
     /// - Parameters:
-    ///   - needsCreationTime: without it only the names of the tags are read.
-    ///   - platforms: what every image has to exist for; with none, any image counts.
+    ///   - scope: of which images more than the names of the tags is read.
     ///   - reuse: seconds for which the result of an earlier scan will do.
     func scan(
-        _ location: RepositoryLocation, needsCreationTime: Bool, platforms: [Platform], reuse: Int64
+        _ location: RepositoryLocation, _ scope: ScanScope, reuse: Int64
     ) async throws(PollError) -> TagInventory
     /// The image behind one tag; one that is not there is a record with a `problem`.
     func look(
@@ -18,94 +18,98 @@ package protocol TagSource: Sendable {
 
 extension RegistryPoller: TagSource {}
 
-/// What the registries hold, each repository scanned once in a cycle, with the images that the cycle itself has pushed.
+/// What the registries hold, each repository scanned once in a cycle, with the images that the cycle itself has pushed. Whoever asks
+/// for what is being asked already waits for that answer.
 actor TagCatalog {
     private let source: any TagSource
     /// Seconds for which a scan of another cycle will do.
     private let reuse: Int64
-    private var scanned: [ScanRequest: TagInventory] = [:]
+    private var scanned: [Place: Scanned] = [:]
     private var looks: [ImageLocation: TagRecord] = [:]
     private var added: [ImageLocation: TagRecord] = [:]
+    private let scans = SharedCalls<ScanRequest, TagInventory, PollError>()
+    private let lookups = SharedCalls<ImageLocation, TagRecord, PollError>()
 
     init(_ source: any TagSource, reuse: Int64 = 0) {
         self.source = source
         self.reuse = reuse
     }
 
+    fileprivate struct Place: Hashable {
+        let location: RepositoryLocation
+        let platforms: [Platform]
+    }
+
+    private struct Scanned {
+        let images: ScanScope.Images
+        var inventory: TagInventory
+    }
+
     /// What is asked of a repository.
     struct ScanRequest: Hashable, Sendable {
         let location: RepositoryLocation
-        /// Whether the images are looked at, and for which platforms; otherwise the names will do.
-        let isComplete: Bool
+        /// The images that are looked at, and for which platforms.
+        var images: ScanScope.Images
         var platforms: [Platform] = []
+
+        fileprivate var place: Place { Place(location: location, platforms: platforms) }
     }
 
-    /// Repositories that are scanned at the same time; the requests to one registry have a bound of their own.
-    private static let concurrency = 16
+    /// Repositories that are scanned, and questions that are answered, at the same time. The requests to one registry have a bound of
+    /// their own.
+    static let width = 32
 
-    /// Scans repositories side by side. Those that fail are asked again when they are needed, where the failure is told.
-    func prefetch(_ requests: Set<ScanRequest>) async {
-        let wanted = requests.filter { request in
-            scanned[request] == nil
-                && (request.isComplete
-                    || !requests.contains(ScanRequest(location: request.location, isComplete: true))
-                        && scanned[ScanRequest(location: request.location, isComplete: true)] == nil)
-        }
-        guard wanted.count > 1 else { return }
-        let (source, reuse) = (source, reuse)
-        let found = await withTaskGroup(of: (ScanRequest, TagInventory?).self) { group in
-            var waiting = wanted.makeIterator()
-            func startNext() {
-                guard let request = waiting.next() else { return }
-                group.addTask {
-                    let inventory = try? await source.scan(
-                        request.location, needsCreationTime: request.isComplete, platforms: request.platforms,
-                        reuse: reuse)
-                    return (request, inventory)
-                }
+    /// Scans repositories side by side, each once for all that is asked of it. Those that fail are asked again when they are needed,
+    /// where the failure is told.
+    func prefetch(_ requests: [ScanRequest]) async {
+        var wanted: [Place: ScanScope.Images] = [:]
+        var order: [Place] = []
+        for request in requests {
+            if let known = wanted[request.place] {
+                wanted[request.place] = known.union(request.images)
+            } else {
+                wanted[request.place] = request.images
+                order.append(request.place)
             }
-            for _ in 0..<Self.concurrency { startNext() }
-            var found: [(ScanRequest, TagInventory)] = []
-            while let (request, inventory) = await group.next() {
-                if let inventory { found.append((request, inventory)) }
-                startNext()
-            }
-            return found
         }
-        for (request, inventory) in found { scanned[request] = merged(inventory, of: request) }
+        guard order.count > 1 else { return }
+        let all = order.compactMap { place in
+            wanted[place].map { ScanRequest(location: place.location, images: $0, platforms: place.platforms) }
+        }
+        _ = await concurrentMap(all, width: Self.width) { request in try? await self.inventory(request) }
     }
 
-    /// - Parameters:
-    ///   - platforms: what every image has to exist for.
-    ///   - isFresh: a scan of another cycle will not do, because what is pushed depends on it.
-    func inventory(
-        of location: RepositoryLocation, platforms: [Platform] = [], isFresh: Bool = false
-    ) async throws(PollError) -> TagInventory {
-        try await inventory(
-            ScanRequest(location: location, isComplete: true, platforms: platforms), reuse: isFresh ? 0 : reuse)
+    /// - Parameter isFresh: a scan of another cycle will not do, because what is pushed depends on it. Such a repository is the
+    ///   agent's own to write, so that tags of it are not looked at whose names say that they stay.
+    func inventory(_ request: ScanRequest, isFresh: Bool = false) async throws(PollError) -> TagInventory {
+        if let known = scanned[request.place], known.images.covers(request.images) { return known.inventory }
+        var request = request
+        if let known = scanned[request.place] { request.images = known.images.union(request.images) }
+        let (source, reuse) = (source, isFresh ? 0 : reuse)
+        let scope = ScanScope(images: request.images, platforms: request.platforms, isThorough: !isFresh)
+        let found = try await scans.value(of: request) { [request] () async throws(PollError) in
+            try await source.scan(request.location, scope, reuse: reuse)
+        }
+        let inventory = merged(found, of: request.place)
+        if scanned[request.place]?.images.covers(request.images) != true {
+            scanned[request.place] = Scanned(images: request.images, inventory: inventory)
+        }
+        return inventory
     }
 
     /// The tags alone: one request, however many there are.
     func names(of location: RepositoryLocation) async throws(PollError) -> TagInventory {
-        if let known = scanned[ScanRequest(location: location, isComplete: true)] { return known }
-        return try await inventory(ScanRequest(location: location, isComplete: false), reuse: reuse)
-    }
-
-    private func inventory(_ request: ScanRequest, reuse: Int64) async throws(PollError) -> TagInventory {
-        if let known = scanned[request] { return known }
-        let inventory = merged(
-            try await source.scan(
-                request.location, needsCreationTime: request.isComplete, platforms: request.platforms, reuse: reuse),
-            of: request)
-        scanned[request] = inventory
-        return inventory
+        try await inventory(ScanRequest(location: location, images: .none))
     }
 
     /// The image behind one tag.
     func look(at tag: String, in location: RepositoryLocation) async throws(PollError) -> TagRecord {
         let image = ImageLocation(repository: location, tag: tag)
         if let known = added[image] ?? looks[image] { return known }
-        let record = try await source.look(at: tag, in: location, platforms: [])
+        let source = source
+        let record = try await lookups.value(of: image) { () async throws(PollError) in
+            try await source.look(at: tag, in: location, platforms: [])
+        }
         looks[image] = record
         return record
     }
@@ -119,15 +123,15 @@ actor TagCatalog {
     /// An image that was just pushed needs no scan to be known.
     func add(_ record: TagRecord, to location: RepositoryLocation) {
         added[ImageLocation(repository: location, tag: record.tag)] = record
-        for request in scanned.keys where request.location == location && request.platforms.isEmpty {
-            scanned[request] = scanned[request].map { merged($0, of: request) }
+        for place in scanned.keys where place.location == location {
+            if let known = scanned[place] { scanned[place]?.inventory = merged(known.inventory, of: place) }
         }
     }
 
     /// A scan that was under way while an image was pushed may not have seen it.
-    private func merged(_ inventory: TagInventory, of request: ScanRequest) -> TagInventory {
-        guard request.platforms.isEmpty else { return inventory }
-        let own = added.filter { $0.key.repository == request.location }.map(\.value)
+    private func merged(_ inventory: TagInventory, of place: Place) -> TagInventory {
+        guard place.platforms.isEmpty else { return inventory }
+        let own = added.filter { $0.key.repository == place.location }.map(\.value)
         guard !own.isEmpty else { return inventory }
         var inventory = inventory
         let tags = Set(own.map(\.tag))

@@ -12,8 +12,6 @@ protocol UpdateSource: Sendable {
     var items: [Item] { get }
     /// What messages call an item.
     func subject(of item: Item) -> String
-    /// What will be asked of which repository, as far as that can be told at a glance.
-    func scan(of item: Item) -> TagCatalog.ScanRequest?
     /// What is written there, where that is known without a look into a file.
     func written(at item: Item) -> String?
     /// Who decides, with its place, for explanations.
@@ -36,8 +34,6 @@ extension UpdateSource {
     func decider(of item: Item) -> String? { nil }
 
     func remedy(for item: Item) -> String? { nil }
-
-    func scan(of item: Item) -> TagCatalog.ScanRequest? { nil }
 }
 
 extension UpdateSource where Item == ImageTarget {

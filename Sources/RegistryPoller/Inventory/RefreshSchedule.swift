@@ -2,7 +2,8 @@
 ///
 /// Most tags never move, and a registry should not be asked for each of them all the time: an hour after a tag was read it
 /// is asked for, then in intervals that double while it stays and halve when it moved, between five minutes and a week. Names
-/// without a digit (`latest`, `main`) are there to be moved, and are asked for in every scan; so are all tags of a small repository.
+/// without a digit (`latest`, `main`) are there to be moved, and are asked for in every scan; so are all tags of a small repository, at
+/// least every few minutes.
 struct RefreshSchedule: Sendable, Hashable {
     /// Doublings since the shortest interval.
     private(set) var step: UInt8
@@ -12,6 +13,8 @@ struct RefreshSchedule: Sendable, Hashable {
     static let steps: ClosedRange<UInt8> = 0...12
     /// A repository of so many tags is looked at whole.
     static let small = 32
+    /// Seconds after which that is done at the latest where a scan need not be thorough.
+    static let wholeInterval: Int64 = 300
 
     /// For a tag that was not read yet.
     static let unread = RefreshSchedule(step: 4, due: .min)

@@ -14,6 +14,8 @@ struct RepositoryMemory: Sendable {
     private(set) var tags: [Known]
     /// What the list of tags was; `nil` when it has to be read whole.
     var stamp: TagListStamp?
+    /// When all tags of a small repository were looked at last, in seconds since 1970; not later than this program's start.
+    private var wholeAt: Int64?
 
     init(tags: [Known] = [], stamp: TagListStamp? = nil) {
         self.tags = tags
@@ -48,9 +50,18 @@ struct RepositoryMemory: Sendable {
     }
 
     /// The tags to look at in a scan, by their place.
-    func due(at now: Int64) -> [Int] {
-        if tags.count <= RefreshSchedule.small { return Array(tags.indices) }
-        return tags.indices.filter { tags[$0].schedule.due <= now || RefreshSchedule.isMoving(tags[$0].record.tag) }
+    mutating func due(at now: Int64, _ scope: ScanScope) -> [Int] {
+        let due: [Int]
+        if tags.count <= RefreshSchedule.small,
+            scope.isThorough || wholeAt.map({ now < $0 || now - $0 >= RefreshSchedule.wholeInterval }) ?? false
+        {
+            due = Array(tags.indices)
+        } else {
+            due = tags.indices.filter { tags[$0].schedule.due <= now || RefreshSchedule.isMoving(tags[$0].record.tag) }
+        }
+        if wholeAt == nil || due.count == tags.count { wholeAt = now }
+        guard case .matching(let interest) = scope.images else { return due }
+        return interest.places(in: due.map { tags[$0].record.tag }).map { due[$0] }
     }
 
     /// Takes over what a look at a tag showed.

@@ -31,8 +31,8 @@ package actor RegistryPoller {
         /// The result of the last scan, when nothing changed since.
         var inventory: TagInventory?
         var scanned: Int64 = .min
-        /// Whether the scan looked at the images, or only listed their names.
-        var isComplete = false
+        /// The images that the scan looked at.
+        var images = ScanScope.Images.none
         var used = 0
         /// Tags that are counted in `held`.
         var held = 0
@@ -47,7 +47,7 @@ package actor RegistryPoller {
     ///   - directory: where inventories are kept between starts.
     ///   - now: seconds since 1970.
     package init(
-        registry: RegistryAccess, concurrency: Int = 8, directory: String? = nil,
+        registry: RegistryAccess, concurrency: Int = 32, directory: String? = nil,
         now: @escaping @Sendable () -> Int64 = RegistryPoller.systemTime
     ) {
         self.init(concurrency: concurrency, directory: directory, now: now) { location throws(RegistryError) in
@@ -57,7 +57,7 @@ package actor RegistryPoller {
 
     /// With repositories that are opened in another way.
     package init(
-        concurrency: Int = 8, directory: String? = nil,
+        concurrency: Int = 32, directory: String? = nil,
         now: @escaping @Sendable () -> Int64 = RegistryPoller.systemTime, open: @escaping Opener
     ) {
         self.open = open
@@ -84,10 +84,18 @@ package actor RegistryPoller {
     package func scan(
         _ location: RepositoryLocation, needsCreationTime: Bool = true, platforms: [Platform] = [], reuse: Int64 = 0
     ) async throws(PollError) -> TagInventory {
-        let key = Key(location: location, platforms: platforms)
+        try await scan(
+            location, ScanScope(images: needsCreationTime ? .all : .none, platforms: platforms), reuse: reuse)
+    }
+
+    /// The same, of a part of the images.
+    package func scan(
+        _ location: RepositoryLocation, _ scope: ScanScope, reuse: Int64
+    ) async throws(PollError) -> TagInventory {
+        let key = Key(location: location, platforms: scope.platforms)
         let time = now()
         await load(key, at: time)
-        if let known = memory[key], let inventory = known.inventory, known.isComplete || !needsCreationTime,
+        if let known = memory[key], let inventory = known.inventory, known.images.covers(scope.images),
             time >= known.scanned, time - known.scanned < reuse
         {
             return inventory
@@ -106,26 +114,26 @@ package actor RegistryPoller {
         } catch {
             throw PollError(.list, error, of: location)
         }
-        if needsCreationTime {
-            let due = memory[key]?.memory.due(at: time) ?? []
+        if scope.images != .none {
+            let due = memory[key]?.memory.due(at: time, scope) ?? []
             if !due.isEmpty, try await look(at: due, of: key, in: repository, at: time) { isChanged = true }
         }
         if isChanged, let files, let memory = memory[key]?.memory {
             await files.write(memory, for: key, at: time)
         }
-        return finish(key, at: time, isComplete: needsCreationTime)
+        return finish(key, at: time, scope.images)
     }
 
-    private func finish(_ key: Key, at time: Int64, isComplete: Bool) -> TagInventory {
+    private func finish(_ key: Key, at time: Int64, _ images: ScanScope.Images) -> TagInventory {
         var known = memory[key] ?? Remembered()
-        let isNamesOnly = !isComplete
-        if known.inventory == nil || known.isComplete != isComplete {
+        let isNamesOnly = images == .none
+        if known.inventory == nil || (known.images == .none) != isNamesOnly {
             known.inventory = TagInventory(
                 repository: key.location,
                 tags: known.memory.tags.map { isNamesOnly ? TagRecord(tag: $0.record.tag) : $0.record })
         }
         known.scanned = time
-        known.isComplete = isComplete
+        known.images = images
         uses += 1
         known.used = uses
         held += known.memory.tags.count - known.held
@@ -151,7 +159,11 @@ package actor RegistryPoller {
             let record = try await reader.read(tag, known: index.flatMap { known?.tags[$0] })
             if let index = memory[key]?.memory.index(of: tag) {
                 if memory[key]?.memory.tags[index].record != record { memory[key]?.inventory = nil }
-                _ = memory[key]?.memory.update(index, record, at: time)
+                if memory[key]?.memory.update(index, record, at: time) ?? false, let files,
+                    let memory = memory[key]?.memory
+                {
+                    await files.write(memory, for: key, at: time)
+                }
             } else if record.digest != nil {
                 // A repository of which no list was read: the next scan puts the tag in its place.
                 var first = RepositoryMemory(tags: [RepositoryMemory.Known(record: TagRecord(tag: tag))])

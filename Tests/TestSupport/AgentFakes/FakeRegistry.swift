@@ -11,6 +11,9 @@ package final class FakeRegistry: TagSource {
         var failures: [RepositoryLocation: PollError] = [:]
         var written: [ImageLocation: [Digest]] = [:]
         var scans = 0
+        var looks = 0
+        var running = 0
+        var mostRunning = 0
         /// How many more questions for the image of a tag find none.
         var concealed: [ImageLocation: Int] = [:]
         var beforeScan: (@Sendable () async -> Void)?
@@ -102,11 +105,32 @@ package final class FakeRegistry: TagSource {
 
     /// How many lists of tags were asked for.
     package var scans: Int { state.withLock { $0.scans } }
+    /// How many single images were asked for.
+    package var looks: Int { state.withLock { $0.looks } }
+
+    /// The most questions that were under way at one time since this was asked last.
+    package func takeMostRunning() -> Int {
+        state.withLock { state in
+            defer { state.mostRunning = 0 }
+            return state.mostRunning
+        }
+    }
+
+    /// An answer takes a while: others may be asked meanwhile.
+    private func takeTime() async {
+        state.withLock { state in
+            state.running += 1
+            state.mostRunning = max(state.mostRunning, state.running)
+        }
+        for _ in 0..<50 { await Task.yield() }
+        state.withLock { $0.running -= 1 }
+    }
 
     package func scan(
-        _ location: RepositoryLocation, needsCreationTime: Bool, platforms: [Platform], reuse: Int64
+        _ location: RepositoryLocation, _ scope: ScanScope, reuse: Int64
     ) async throws(PollError) -> TagInventory {
         await state.withLock { $0.beforeScan }?()
+        await takeTime()
         let (records, failure) = state.withLock { state in
             state.scans += 1
             let records = (state.repositories[location] ?? [:]).mapValues { state.shown($0, in: location) }
@@ -115,14 +139,16 @@ package final class FakeRegistry: TagSource {
         if let failure { throw failure }
         let tags = records.values.sorted { $0.tag < $1.tag }
         return TagInventory(
-            repository: location, tags: needsCreationTime ? tags : tags.map { TagRecord(tag: $0.tag) })
+            repository: location, tags: scope.images == .none ? tags.map { TagRecord(tag: $0.tag) } : tags)
     }
 
     package func look(
         at tag: String, in location: RepositoryLocation, platforms: [Platform]
     ) async throws(PollError) -> TagRecord {
+        await takeTime()
         let (record, failure) = state.withLock { state in
-            (state.repositories[location]?[tag].map { state.shown($0, in: location) }, state.failures[location])
+            state.looks += 1
+            return (state.repositories[location]?[tag].map { state.shown($0, in: location) }, state.failures[location])
         }
         if let failure { throw failure }
         return record ?? TagRecord(tag: tag, problem: "the registry has no manifest for it")

@@ -1,0 +1,109 @@
+import ContentStore
+import OCI
+import Synchronization
+
+/// Manifests that were read while this process runs, by repository and digest, and what tags led to when they were last looked at.
+/// The content of a digest never changes, so a tag that still leads to the same one is not read again.
+///
+/// One repository's are not another's: who may read here need not be who may read there.
+final class ManifestMemory: Sendable {
+    private struct State {
+        var manifests: [ImageLocation: RawManifest] = [:]
+        var tags: [ImageLocation: Digest] = [:]
+        var bytes = 0
+    }
+
+    private let state = Mutex(State())
+    /// Bytes beyond which all is forgotten, and what is still asked for is read once more.
+    private let limit: Int
+
+    init(limit: Int = 4 << 20) { self.limit = limit }
+
+    func manifest(_ digest: Digest, in location: RepositoryLocation) -> RawManifest? {
+        state.withLock { $0.manifests[ImageLocation(repository: location, digest: digest)] }
+    }
+
+    /// The manifest that a tag led to.
+    func manifest(of tag: String, in location: RepositoryLocation) -> RawManifest? {
+        state.withLock { state in
+            state.tags[ImageLocation(repository: location, tag: tag)].flatMap {
+                state.manifests[ImageLocation(repository: location, digest: $0)]
+            }
+        }
+    }
+
+    func keep(_ manifest: RawManifest, as tag: String?, in location: RepositoryLocation) {
+        state.withLock { state in
+            if state.bytes + manifest.bytes.count > limit { state = State() }
+            let place = ImageLocation(repository: location, digest: manifest.digest)
+            if state.manifests.updateValue(manifest, forKey: place) == nil { state.bytes += manifest.bytes.count }
+            if let tag { state.tags[ImageLocation(repository: location, tag: tag)] = manifest.digest }
+        }
+    }
+}
+
+/// A repository whose manifests are not read twice. What a tag leads to is asked each time, by `HEAD`, which registries do not count
+/// as a pull.
+struct RememberingRepository: ImageRepository {
+    let origin: any ImageRepository
+    let memory: ManifestMemory
+
+    var location: RepositoryLocation { origin.location }
+
+    func manifest(_ selector: ManifestSelector) async throws(RegistryError) -> RawManifest? {
+        switch selector {
+        case .digest(let digest):
+            if let known = memory.manifest(digest, in: location) { return known }
+        case .tag(let tag):
+            if let known = memory.manifest(of: tag, in: location),
+                try await origin.digest(ofTag: tag) == known.digest
+            {
+                return known
+            }
+        }
+        let read = try await origin.manifest(selector)
+        if let read {
+            var name: String?
+            if case .tag(let tag) = selector { name = tag }
+            memory.keep(read, as: name, in: location)
+        }
+        return read
+    }
+
+    func defaultManifest() async throws(RegistryError) -> RawManifest? { try await origin.defaultManifest() }
+
+    func digest(ofTag tag: String) async throws(RegistryError) -> Digest? { try await origin.digest(ofTag: tag) }
+
+    func blob(_ descriptor: Descriptor, limit: Int) async throws(RegistryError) -> [UInt8] {
+        try await origin.blob(descriptor, limit: limit)
+    }
+
+    func fetchBlob(
+        _ descriptor: Descriptor, into store: ContentStore, progress: (@Sendable (Int64) -> Void)?
+    ) async throws(RegistryError) {
+        try await origin.fetchBlob(descriptor, into: store, progress: progress)
+    }
+
+    func hasBlob(_ digest: Digest) async throws(RegistryError) -> Bool { try await origin.hasBlob(digest) }
+
+    func pushBlob(
+        _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
+        progress: (@Sendable (Int64) -> Void)?
+    ) async throws(RegistryError) -> PushOutcome {
+        try await origin.pushBlob(descriptor, from: store, mountFrom: sources, progress: progress)
+    }
+
+    func pushManifest(
+        _ bytes: [UInt8], mediaType: MediaType, tag: String?
+    ) async throws(RegistryError) -> Digest {
+        try await origin.pushManifest(bytes, mediaType: mediaType, tag: tag)
+    }
+
+    func tags() async throws(RegistryError) -> [String] { try await origin.tags() }
+
+    func tagList() async throws(RegistryError) -> [String]? { try await origin.tagList() }
+
+    func referrers(of digest: Digest, artifactType: String?) async throws(RegistryError) -> [Descriptor] {
+        try await origin.referrers(of: digest, artifactType: artifactType)
+    }
+}
