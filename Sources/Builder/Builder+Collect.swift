@@ -1,4 +1,5 @@
 import Blocking
+import ContentStore
 import Glibc
 
 extension Builder {
@@ -28,12 +29,13 @@ extension Builder {
 
     /// Removes what was not used for longest where less of the disk is free than the limits want.
     ///
-    /// - Returns: the bytes that were freed.
-    func makeRoom(_ limits: StoreLimits) async throws(BuildError) -> Int64 {
+    /// - Returns: what was removed.
+    @discardableResult
+    func makeRoom(_ limits: StoreLimits) async throws(BuildError) -> StoreCollector.Outcome {
         let store = store
-        return try await runBlocking { () throws(BuildError) -> Int64 in
-            guard FreeSpace(of: store.path)?.isShort(of: limits) == true else { return 0 }
-            return try StoreCollector.run(store, limits, now: Int64(time(nil)), onlyForSpace: true).bytes
+        return try await runBlocking { () throws(BuildError) in
+            guard FreeSpace(of: store.path)?.isShort(of: limits) == true else { return StoreCollector.Outcome() }
+            return try StoreCollector.run(store, limits, now: Int64(time(nil)), onlyForSpace: true)
         }
     }
 
@@ -53,24 +55,25 @@ extension Builder {
         do throws(BuildError) { return try await body() } catch {
             guard error.isOutOfSpace else { throw error }
             let freed = await roomAfterFullDisk()
-            guard freed > 0 else { throw error }
+            guard freed.count > 0 else { throw error }
             progress(
                 .note(
-                    "the disk is full (\(error.summary)); \(freed >> 20) MiB of the cache were removed, and the build is tried once more"
+                    "the disk is full (\(error.fullDisk)); \(freed.count == 1 ? "1 thing" : "\(freed.count) things") of "
+                        + "\(freed.bytes >> 20) MiB were removed from the cache, and the build is tried once more"
                 ))
             return try await body()
         }
     }
 
     /// Twice what is kept free otherwise, and a tenth of the disk more than there is: the build has shown that it needs more.
-    private func roomAfterFullDisk() async -> Int64 {
-        guard let space = FreeSpace(of: store.path) else { return 0 }
+    private func roomAfterFullDisk() async -> StoreCollector.Outcome {
+        guard let space = FreeSpace(of: store.path) else { return StoreCollector.Outcome() }
         var wanted = limits
         wanted.minFree = max(2 * space.wantedBytes(limits), space.bytes + max(64 << 20, space.totalBytes / 10))
         wanted.minFreeInodes =
             space.inodes == .max
             ? 0 : max(2 * space.wantedInodes(limits), space.inodes + max(1_000, space.totalInodes / 10))
-        return (try? await makeRoom(wanted)) ?? 0
+        return (try? await makeRoom(wanted)) ?? StoreCollector.Outcome()
     }
 }
 
@@ -96,7 +99,13 @@ extension BuildError {
     var isOutOfSpace: Bool {
         guard code != .cancelled else { return false }
         if lacksSpace { return true }
-        let words = [ENOSPC, EDQUOT].map { String(cString: strerror($0)) }
+        let words = [DiskShortage.bytes, .quota].map(\.words)
         return words.contains { text in summary.contains(text) || (code != .step && cause?.contains(text) == true) }
+    }
+
+    /// What was found of the full disk, in few words.
+    fileprivate var fullDisk: String {
+        guard code != .step, let cause, cause.utf8.count <= 200 else { return summary }
+        return "\(summary): \(cause)"
     }
 }

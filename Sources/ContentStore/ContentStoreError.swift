@@ -37,14 +37,15 @@ package struct ContentStoreError: Diagnostic, Equatable {
 
     /// The system call that just failed on `path`.
     static func system(_ operation: String, _ path: String, _ number: Int32 = Glibc.errno) -> ContentStoreError {
+        let shortage = DiskShortage(errno: number, at: path)
         let hint: String? =
             switch number {
-            case ENOSPC, EDQUOT: "free space there, or move the state directory to a larger volume"
+            case ENOSPC, EDQUOT: shortage?.hint(for: "the state directory")
             case EACCES, EPERM, EROFS: "make the directory writable for this user"
             default: nil
             }
         return ContentStoreError(
-            .io, "cannot \(operation)", place: path, cause: String(cString: strerror(number)), hint: hint, errno: number
-        )
+            .io, "cannot \(operation)", place: path, cause: shortage?.cause ?? String(cString: strerror(number)),
+            hint: hint, errno: number)
     }
 }

@@ -177,4 +177,36 @@ import Testing
         }
         #expect(notes > 0)
     }
+
+    /// Many small files: bytes are free, and no file can be made.
+    @Test func `a disk without inodes makes room by itself, and says what it lacked`() async throws {
+        let bench = try await Workbench()
+        guard geteuid() == 0,
+            let disk = try SmallDisk(at: bench.directory.file("disk"), megabytes: 64, inodes: 1_500)
+        else { return }
+        func builder() throws -> Builder {
+            try Builder(stateDirectory: disk.path + "/state", registry: bench.registry, report: bench.report)
+                .with(limits: StoreLimits(minFree: 0, minFreeInodes: 0))
+        }
+        let tree = bench.directory.file("context/tree")
+        let log = EventLog()
+        for round in 0..<6 {
+            try Shell.run([
+                "sh", "-c", "mkdir -p '\(tree)' && cd '\(tree)' && for n in $(seq 400); do echo \(round) > $n; done",
+            ])
+            _ = try await builder().build(try bench.request("FROM scratch\nCOPY tree /\n")) { log.append($0) }
+        }
+        let notes = log.all.compactMap { event -> String? in
+            if case .note(let text) = event, text.contains("tried once more") { text } else { nil }
+        }
+        #expect(!notes.isEmpty)
+        #expect(notes.allSatisfy { $0.contains("all inodes are used") }, "\(notes)")
+        // What is larger than the disk cannot be helped, and the remedy is told.
+        try Shell.run(["sh", "-c", "cd '\(tree)' && for n in $(seq 2000); do echo x > $n; done"])
+        let error = await #expect(throws: BuildError.self) {
+            _ = try await builder().build(try bench.request("FROM scratch\nCOPY tree /\n")) { _ in }
+        }
+        #expect(error?.cause?.contains("all inodes are used") == true, "\(String(describing: error))")
+        #expect(error?.hint?.contains("more inodes") == true)
+    }
 }

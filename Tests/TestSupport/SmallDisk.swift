@@ -6,11 +6,17 @@ package final class SmallDisk {
     private var filler: String { path + "/filler" }
 
     /// `nil`, with the reason printed, where nothing may be mounted.
-    package init?(at path: String, megabytes: Int) throws {
+    ///
+    /// - Parameter inodes: files that it can hold; `nil`: as many as the kernel likes.
+    package init?(at path: String, megabytes: Int, inodes: Int? = nil) throws {
         self.path = path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let mount = try Shell.run(
-            ["mount", "-t", "tmpfs", "-o", "size=\(megabytes)m,mode=0700", "slipway-test", path], allowFailure: true)
+            [
+                "mount", "-t", "tmpfs", "-o",
+                "size=\(megabytes)m,mode=0700" + (inodes.map { ",nr_inodes=\($0)" } ?? ""),
+                "slipway-test", path,
+            ], allowFailure: true)
         if mount.status != 0 {
             print("skipped: a full disk needs the right to mount a tmpfs: \(mount.stderr)")
             return nil

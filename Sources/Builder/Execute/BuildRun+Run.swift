@@ -1,3 +1,4 @@
+import ContentStore
 import Glibc
 import OCI
 import Registry
@@ -237,18 +238,23 @@ extension BuildRun {
         let output = tail.text
         if !output.isEmpty { cause += "\n" + output.split(separator: "\n").map { "  | \($0)" }.joined(separator: "\n") }
         // A command may notice the full disk before we do.
-        let lacksSpace = result.exit == .storageFull || isStorageShort
-        var failure = BuildError(.step, what, cause: cause, hint: hint, isTransient: lacksSpace)
-        failure.lacksSpace = lacksSpace
+        let shortage: DiskShortage? = result.exit == .storageFull ? .bytes : self.shortage(output: output)
+        if result.exit != .storageFull, let shortage { hint = shortage.hint(for: "the state directory") }
+        var failure = BuildError(.step, what, cause: cause, hint: hint, isTransient: shortage != nil)
+        failure.lacksSpace = shortage != nil
         throw failure
     }
 
-    private var isStorageShort: Bool {
-        var status = statvfs()
-        guard statvfs(builder.store.path, &status) == 0 else { return false }
-        let free = Int64(clamping: status.f_bavail).multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
-        return !free.overflow && free.partialValue < storageReserve
+    /// What the disk is short of after a command that failed. Of quotas the file system does not tell: the command's own words do.
+    private func shortage(output: String) -> DiskShortage? {
+        if output.contains(DiskShortage.quota.words) { return .quota }
+        guard let space = FreeSpace(of: builder.store.path) else { return nil }
+        if space.bytes < storageReserve { return .bytes }
+        return space.inodes < Self.fewInodes ? .inodes : nil
     }
+
+    /// Files that a step has to be able to make, at the least.
+    private static let fewInodes: Int64 = 64
 
     /// What the machine may have again a moment later: memory, processes, files, room on the disk.
     private static let shortages: Set<Int32> = [ENOMEM, EAGAIN, EMFILE, ENFILE, ENOSPC, EDQUOT, EIO]

@@ -1,4 +1,5 @@
 import CLinux
+import ContentStore
 import Glibc
 
 /// A path on this machine. Names may be any bytes but NUL and `/`.
@@ -80,16 +81,18 @@ struct HostPath: Hashable, Sendable {
     /// A failed call on this path as an error; reads `errno`, so call it first.
     func failure(_ operation: String) -> BuildError {
         let code = errno
+        let shortage = DiskShortage(errno: code, at: text)
         var hint: String?
         switch code {
-        case ENOSPC, EDQUOT: hint = "make room on the disk that holds the state directory"
+        case ENOSPC, EDQUOT: hint = shortage?.hint(for: "the state directory")
         case EROFS, EACCES, EPERM: hint = "the state directory must be writable by this user"
         case ENAMETOOLONG:
             hint = "a path in the image is longer than this machine allows; use a shorter state directory"
         default: break
         }
         return BuildError(
-            .storage, "cannot \(operation)", place: text, cause: String(cString: strerror(code)), hint: hint)
+            .storage, "cannot \(operation)", place: text, cause: shortage?.cause ?? String(cString: strerror(code)),
+            hint: hint)
     }
 }
 
