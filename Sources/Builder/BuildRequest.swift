@@ -62,6 +62,8 @@ package struct BuildRequest: Sendable {
     package var stepOutputLimit = 64 << 20
     /// Processes that a RUN step may have at a time.
     package var stepProcessLimit = 4096
+    /// Bytes of memory that a RUN step may take, where the machine lets steps have control groups of their own.
+    package var stepMemoryLimit: Int64?
     /// Whose the caches of `RUN --mount=type=cache` are, such as a repository's URL without credentials. Builds of other namespaces
     /// see neither the caches nor the layers of steps that used them.
     package var cacheNamespace = ""

@@ -94,6 +94,10 @@ package struct Builder: Sendable {
         let contexts = try PlanContexts(request, builder: self)
         let plan = try await planner(request, contexts).plan()
         let request = request.dated(plan.sourceDate)
+        if request.stepMemoryLimit != nil, case .failure(let refusal) = DelegatedControlGroup.own {
+            progress(
+                .note("the memory of RUN steps is not bounded by builds.stepMemory (--step-memory): \(refusal.reason)"))
+        }
         var scheduler = StageScheduler(
             request: request, plan: plan, contexts: contexts, builder: self, progress: progress)
         do throws(BuildError) {

@@ -573,12 +573,12 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     int death = sandbox->namespaces ? SIGKILL : SIGTERM;
     prctl(PR_SET_PDEATHSIG, death, 0, 0, 0);
     leave_agent(sandbox);
+    char go;
+    ssize_t count;
+    while ((count = read(sandbox->go, &go, 1)) < 0 && errno == EINTR) {}
+    // The parent could not map the ids, or put us into the step's control group, and has said so, or is gone.
+    if (count != 1) _exit(125);
     if (sandbox->namespaces) {
-        char go;
-        ssize_t count;
-        while ((count = read(sandbox->go, &go, 1)) < 0 && errno == EINTR) {}
-        // The parent could not map the ids, and has said so, or is gone.
-        if (count != 1) _exit(125);
         if (set_group(0) != 0 || set_user(0) != 0)
             slipway_fail(sandbox, SLIPWAY_STAGE_MAP_IDS, errno, -1);
         // Changing ids clears it.

@@ -15,6 +15,8 @@ package struct SandboxError: Diagnostic, Equatable {
         case callFilter
         /// The supervision itself failed, or was cancelled.
         case supervision
+        /// The step's control group; of no stage of the kernel's work.
+        case limits = 1_000
     }
 
     package let stage: Stage
@@ -52,6 +54,7 @@ package struct SandboxError: Diagnostic, Equatable {
         case .chroot: "cannot change the root directory"
         case .callFilter: "cannot filter the step's system calls"
         case .processes: "the step has too many processes"
+        case .limits: "cannot bound the step's memory"
         case .supervision: number == ECANCELED ? "the step was cancelled" : "cannot supervise the step"
         }
     }
@@ -60,6 +63,7 @@ package struct SandboxError: Diagnostic, Equatable {
         switch (stage, number) {
         case (.supervision, ECANCELED): nil
         case (.exec, ENOENT): "no such program in the image"
+        case (.limits, _): "\(subject ?? "the control group"): \(String(cString: strerror(number)))"
         default: String(cString: strerror(number))
         }
     }

@@ -23,6 +23,8 @@ struct SandboxProcess {
         let go = try Pipe()
         let strings = CStrings()
         let layout = try SandboxLayout(step)
+        let group = try step.limits.map { (limits) throws(SandboxError) in try limits.group.makeStep(limits.most) }
+        defer { group?.remove() }
         let isRootless = step.mode == .namespaces && step.hasOneIdentity
         let emulation =
             step.mode != .namespaces
@@ -43,7 +45,7 @@ struct SandboxProcess {
         reports.closeWriteEnd()
 
         let descriptor = slipway_pidfd_open(pid)
-        var isReleased = step.mode != .namespaces
+        var isReleased = false
         defer {
             stop.watch(nil)
             // Nobody of it heeds a word before it is let go.
@@ -56,13 +58,17 @@ struct SandboxProcess {
         if step.mode == .namespaces {
             try IdentityMap.write(for: pid, isRootless: isRootless)
         }
+        // It has started nobody yet.
+        try group?.add(pid)
         stop.watch(descriptor >= 0 ? (descriptor, endSignal) : nil)
         var byte: UInt8 = 1
         _ = write(go.writeEnd, &byte, 1)
         isReleased = true
         // Not before: a step may be over by now, and a pipe that nobody reads would end this process.
         go.closeReadEnd()
-        return try supervise(pid, out, err, reports, output)
+        let result = try supervise(pid, out, err, reports, output)
+        guard group?.wasOutOfMemory == true, result.exit != .exited(0) else { return result }
+        return SandboxResult(exit: .outOfMemory, isOutputTruncated: result.isOutputTruncated)
     }
 
     private func validate() throws(SandboxError) {

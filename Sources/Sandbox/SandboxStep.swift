@@ -87,6 +87,8 @@ package struct SandboxStep: Sendable {
     package var outputLimit = 64 << 20
     /// Processes that the step may have at a time. Threads are not counted.
     package var processLimit = 4096
+    /// What the step may take beside that, held by a control group of its own; `nil` for none.
+    package var limits: (group: DelegatedControlGroup, most: StepLimits)?
     /// The step is ended when less room is left on the file system of `path`.
     package var storage: (path: String, reserve: Int64)?
 
@@ -149,6 +151,8 @@ package struct SandboxResult: Sendable, Hashable {
         case timedOut
         /// There were more than `processLimit`.
         case tooManyProcesses
+        /// It took all the memory of its `limits`.
+        case outOfMemory
         /// Less than the reserve was left.
         case storageFull
     }

@@ -41,7 +41,8 @@ final class StepFixture: Sendable {
     }
 
     func run(
-        _ mode: IsolationMode, _ arguments: [String], _ change: (inout SandboxStep) -> Void = { _ in }
+        _ mode: IsolationMode, _ arguments: [String], _ change: (inout SandboxStep) -> Void = { _ in },
+        onOutput: @escaping @Sendable () -> Void = {}
     ) async throws -> Outcome {
         let place = scratch.file(UUID().uuidString)
         try Shell.run(["mkdir", "-p", place + "/upper", place + "/work", place + "/root"])
@@ -55,7 +56,10 @@ final class StepFixture: Sendable {
         }
         change(&step)
         let gathered = Gathered()
-        let result = try await Sandbox.run(step) { _, bytes in gathered.append(bytes) }
+        let result = try await Sandbox.run(step) { _, bytes in
+            gathered.append(bytes)
+            onOutput()
+        }
         let changes = try Shell.run(["sh", "-c", "cd \(place)/upper && find . -mindepth 1 | sort"]).stdout
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: place + "/work").filter {

@@ -40,6 +40,10 @@ package struct AgentConfiguration: Sendable {
         package var isReproducible = false
         /// How long one RUN step may take.
         package var stepTimeout: Duration = .seconds(3_600)
+        /// Bytes of memory that one RUN step may take.
+        package var stepMemory: Int64?
+        /// Processes that one RUN step may have at a time.
+        package var stepProcesses: Int?
         /// Bytes of output that a RUN step may print.
         package var logLimit: Int?
         /// Bytes that a layer or an archive may unpack to.
@@ -70,6 +74,8 @@ package struct AgentConfiguration: Sendable {
         func apply(to request: inout BuildRequest, of pipeline: Pipeline, now: Int64) {
             request.isReproducible = pipeline.isReproducible ?? isReproducible
             request.stepTimeout = stepTimeout
+            request.stepMemoryLimit = stepMemory
+            if let stepProcesses { request.stepProcessLimit = stepProcesses }
             request.contextFileLimit = contextFileLimit
             if let logLimit { request.stepOutputLimit = logLimit }
             guard let cacheRepository else { return }

@@ -10,6 +10,10 @@ enum BuildsReader {
             if let value = object.optional("concurrency") { settings.concurrency = try value.integer(in: 1...256) }
             if let value = object.optional("reproducible") { settings.isReproducible = try value.bool() }
             if let value = object.optional("stepTimeout") { settings.stepTimeout = try positive(value) }
+            if let value = object.optional("stepMemory") { settings.stepMemory = try memory(value) }
+            if let value = object.optional("stepProcesses") {
+                settings.stepProcesses = try value.integer(in: 1...Int(Int32.max))
+            }
             if let value = object.optional("logLimit") { settings.logLimit = Int(try size(value)) }
             if let value = object.optional("unpackLimit") { settings.unpackLimit = try size(value) }
             if let value = object.optional("contextFileLimit") { settings.contextFileLimit = try size(value) }
@@ -41,6 +45,13 @@ enum BuildsReader {
         guard let size = ByteSize.parse(text) else {
             throw value.error("invalid size '\(text.prefix(40))'", hint: "write bytes, or 64k, 10m, 2g")
         }
+        return size
+    }
+
+    /// Less than a shell needs would fail every step.
+    private static func memory(_ value: YAMLValue) throws(YAMLError) -> Int64 {
+        let size = try size(value)
+        guard size >= 4 << 20 else { throw value.error("a step needs more memory than that", hint: "write 4m or more") }
         return size
     }
 

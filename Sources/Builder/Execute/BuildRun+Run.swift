@@ -26,6 +26,9 @@ extension BuildRun {
         sandbox.timeout = request.stepTimeout
         sandbox.outputLimit = request.stepOutputLimit
         sandbox.processLimit = request.stepProcessLimit
+        if let memory = request.stepMemoryLimit, case .success(let group) = DelegatedControlGroup.own {
+            sandbox.limits = (group, StepLimits(memory: memory))
+        }
         sandbox.storage = (builder.store.path, storageReserve)
         // Programs that write dates into their results take this one (https://reproducible-builds.org/specs/source-date-epoch/).
         if let limit = files.recordLimit, !step.environment.contains(where: { $0.0 == "SOURCE_DATE_EPOCH" }) {
@@ -221,6 +224,11 @@ extension BuildRun {
         case .signaled(let signal):
             what = "the command was killed by signal \(signal)"
             if signal == SIGKILL { hint = "it may have used more memory than the machine or the pod has" }
+        case .outOfMemory:
+            let limit = (request.stepMemoryLimit ?? 0) >> 20
+            what = "the command was killed: out of memory, limit \(limit) MiB of builds.stepMemory (--step-memory)"
+            hint =
+                "raise the limit, or let the command work on less at a time (make -j, GOMAXPROCS, --max-old-space-size)"
         case .tooManyProcesses:
             what = "the command was stopped: it had more than \(request.stepProcessLimit) processes"
             hint = "does it start itself again and again? A step may have that many processes at a time"

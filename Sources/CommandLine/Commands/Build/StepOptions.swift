@@ -19,6 +19,19 @@ struct StepOptions: ParsableArguments {
     var stepTimeout: String?
 
     @Option(
+        name: .customLong("step-memory"),
+        help: ArgumentHelp(
+            "How much memory one RUN step may take, such as 512m or 2g, where the machine lets steps have control groups of "
+                + "their own; elsewhere the build says so and goes on.",
+            valueName: "size"))
+    var stepMemory: String?
+
+    @Option(
+        name: .customLong("step-processes"),
+        help: ArgumentHelp("How many processes one RUN step may have at a time; 4096 by default.", valueName: "number"))
+    var stepProcesses: Int?
+
+    @Option(
         name: .customLong("log-limit"),
         help: ArgumentHelp(
             "How much one RUN step may print, such as 500k or 10m; what comes after is dropped. 64m by default.",
@@ -47,6 +60,12 @@ struct StepOptions: ParsableArguments {
         if let stepTimeout, DurationText.parse(stepTimeout) == nil {
             throw ValidationError("--step-timeout '\(stepTimeout)' is no duration: write it as 90s, 10m or 1h30m")
         }
+        if let stepMemory, Self.size(stepMemory).map({ $0 < 4 << 20 }) ?? true {
+            throw ValidationError("--step-memory '\(stepMemory)' is no size of 4m or more: write it as 512m or 2g")
+        }
+        if let stepProcesses, !(1...Int(Int32.max)).contains(stepProcesses) {
+            throw ValidationError("--step-processes is a number from 1 on")
+        }
         if let logLimit, Self.size(logLimit) == nil {
             throw ValidationError("--log-limit '\(logLimit)' is no size: write it as 2000000, 500k or 10m")
         }
@@ -64,6 +83,8 @@ struct StepOptions: ParsableArguments {
             request.sshAgents[id] = source
         }
         if let stepTimeout { request.stepTimeout = DurationText.parse(stepTimeout) }
+        request.stepMemoryLimit = stepMemory.flatMap(Self.size).map(Int64.init)
+        if let stepProcesses { request.stepProcessLimit = stepProcesses }
         if let limit = contextFileLimit.flatMap(Self.size) { request.contextFileLimit = Int64(limit) }
         if let limit = logLimit.flatMap(Self.size) { request.stepOutputLimit = limit }
     }
