@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 """Runs the agent for long and tells whether what it holds levels out: memory, descriptors, threads, disk and inodes.
 
-    Benchmarks/soak.py [--minutes 30] [--every 5] [--sample 20] [--json FILE] [--markdown FILE]
+    Benchmarks/soak.py [--minutes 30] [--every 5] [--sample 20] [--cache 4] [--history 30] [--json FILE] [--markdown FILE]
 
 Needs SLIPWAY_BINARY (a release build), git, sshd, nginx, fcgiwrap, openssl, docker-registry and busybox. Three repositories, one
 over a path, one over SSH, one over HTTPS, get a commit each every few seconds; the agent builds an image from it with a RUN step,
-pushes it, and commits its tag to the manifest. What builds keep is bounded to 4 MB, so that the disk can level out. The exit code is 1 where something still grew in the last third of the run by more
-than a tenth, or where an image or a commit of the agent is missing in the end.
+pushes it, and commits its tag to the manifest. What builds keep is bounded to 4 MB, and the history to 30 builds of each repository, so that
+disk and inodes level out within minutes. The exit code is 1 where something still grew in the last third of the run by more than a tenth, or
+where an image or a commit of the agent is missing in the end.
 """
 import argparse, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
 
 from harness import Registry, free_port
-
-CACHE_LIMIT = 4 << 20  # bytes: so small that evicting begins within minutes
-
 
 def run(*words, **options):
     return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options).stdout.decode()
@@ -175,6 +173,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--every", type=float, default=5, help="seconds between two commits of one repository")
     parser.add_argument("--sample", type=float, default=20, help="seconds between two looks")
+    parser.add_argument("--cache", type=int, default=4, help="MB that layers, blobs and mirrors of builds may have together")
+    parser.add_argument("--history", type=int, default=30, help="builds that are kept of each repository")
     parser.add_argument("--json")
     parser.add_argument("--markdown")
     options = parser.parse_args()
@@ -191,7 +191,7 @@ def main():
                 f"stateDirectory: {scratch}/state\ninterval: 2s\n"
                 f"git: {{sshKey: {scratch}/client, knownHosts: {scratch}/known_hosts, caFile: {scratch}/ca.pem}}\n"
                 f"registries: [{{host: \"{registry.host}\", insecure: true}}]\n"
-                f"builds: {{cache: {{maxSize: {CACHE_LIMIT >> 20}m}}}}\nrepositories:\n"
+                f"builds: {{cache: {{maxSize: {options.cache}m}}}}\nhistory: {{builds: {options.history}}}\nrepositories:\n"
                 f"  - {{name: file, url: {repositories}/file.git, branch: main}}\n"
                 f"  - {{name: ssh, url: \"ssh://{user}@127.0.0.1:{servers.ssh_port}{repositories}/ssh.git\", branch: main}}\n"
                 f"  - {{name: https, url: \"https://localhost:{servers.https_port}/https.git\", branch: main}}\n")

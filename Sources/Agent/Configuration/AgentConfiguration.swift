@@ -18,6 +18,8 @@ package struct AgentConfiguration: Sendable {
     /// A `config.json` with registry credentials; `nil` for Docker's own places.
     package var dockerConfig: String?
     package var builds = BuildsConfiguration()
+    /// How much is kept of what the agent did; as it is when the agent starts.
+    package var history = HistoryStore.Limits()
     package var repositories: [RepositoryConfiguration] = []
 
     package init(stateDirectory: String) { self.stateDirectory = stateDirectory }

@@ -40,7 +40,7 @@ enum BuildsReader {
         return duration
     }
 
-    private static func size(_ value: YAMLValue) throws(YAMLError) -> Int64 {
+    static func size(_ value: YAMLValue) throws(YAMLError) -> Int64 {
         let text = try value.nonEmptyString()
         guard let size = ByteSize.parse(text) else {
             throw value.error("invalid size '\(text.prefix(40))'", hint: "write bytes, or 64k, 10m, 2g")

@@ -9,7 +9,8 @@ package enum ConfigurationFile {
 
     /// The keys at the top, and those of a repository's entry.
     static let keys = [
-        "stateDirectory", "interval", "listen", "isolation", "dockerConfig", "git", "registries", "builds", "log",
+        "stateDirectory", "interval", "listen", "isolation", "dockerConfig", "git", "registries", "builds", "history",
+        "log",
         "repositories",
         "name", "url", "branch", "aliases", "contexts", "allowed", "discover", "updates", "policies",
     ]
@@ -40,6 +41,7 @@ package enum ConfigurationFile {
             if let value = object.optional("git") { configuration.git = try GitReader.git(value) }
             if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
             if let value = object.optional("builds") { configuration.builds = try BuildsReader.builds(value) }
+            if let value = object.optional("history") { configuration.history = try history(value) }
             let repositories = try object.required("repositories")
             let git = configuration.git
             configuration.repositories = try repositories.list { (item) throws(YAMLError) in
@@ -63,6 +65,15 @@ package enum ConfigurationFile {
         let path = try value.nonEmptyString()
         guard path.hasPrefix("/") else { throw value.error("'\(path)' is not an absolute path") }
         return path
+    }
+
+    private static func history(_ value: YAMLValue) throws(YAMLError) -> HistoryStore.Limits {
+        var limits = HistoryStore.Limits()
+        try value.object { (object) throws(YAMLError) in
+            if let value = object.optional("builds") { limits.builds = try value.integer(in: 1...100_000) }
+            if let value = object.optional("maxSize") { limits.bytes = try BuildsReader.size(value) }
+        }
+        return limits
     }
 
     private static func interval(_ value: YAMLValue) throws(YAMLError) -> Duration {

@@ -36,7 +36,8 @@ package actor Fleet: RepositoryFleet {
         let builds = BuildServices(
             builder: EmbeddedBuilder(builder: builder),
             queue: BuildQueue(concurrency: configuration.builds.concurrency),
-            failures: await FailureMemory(directory: directory), history: await HistoryStore(directory: directory))
+            failures: await FailureMemory(directory: directory),
+            history: await HistoryStore(directory: directory, limits: configuration.history))
         return Fleet(
             configuration: configuration, builds: builds, builder: builder, fetcher: fetcher,
             mirrors: MirrorShelf(stateDirectory: directory, copiesLocked: besideAgent), sharesScans: sharesScans)
