@@ -61,7 +61,6 @@ struct ImageAnswerer: Sendable {
     private func candidates(for question: ImageQuestion) async throws(AgentError) -> [TagCandidate] {
         let repository = question.image.repository
         let request = scan(for: question)
-        let byNames = request.images == .none
         let inventory = try await explained { try await catalog.inventory(request) }
         var missing: [String: String] = [:]
         for other in question.requires {

@@ -51,13 +51,13 @@ struct ImageSelector: Sendable {
         let applications = ArgoApplications(
             items: images, repository: repository, tree: facts.tree, remote: remote)
         let tail = SelectionTail(answerer: answerer, tree: facts.tree, cycle: cycle, trace: trace)
-        let (asked, marked, applied) = (
+        let (annotated, byMarker, applied) = (
             await tail.questions(of: workloads), await tail.questions(of: markers),
             await tail.questions(of: applications)
         )
-        await facts.catalog.prefetch((asked.inquiries + marked.inquiries + applied.inquiries).compactMap(tail.scan))
-        var choices = await tail.choices(from: asked)
-        choices += await tail.choices(from: marked)
+        await facts.catalog.prefetch((annotated.inquiries + byMarker.inquiries + applied.inquiries).compactMap(tail.scan))
+        var choices = await tail.choices(from: annotated)
+        choices += await tail.choices(from: byMarker)
         cycle.decide(wrong)
         choices += await tail.choices(from: applied)
         return choices
