@@ -25,7 +25,8 @@ import YAML
                 .kustomize(original: "a"),
             ] {
                 let place = ArgoPlace(
-                    file: file, holder: .application(application.workload, source: application.sources.first?.index),
+                    file: file,
+                    holder: .application(application.workload, source: application.sources.first?.position ?? .single),
                     form: form, application: application.workload, image: "a")
                 checked(bytes, ManifestUpdater.update(bytes, file: file, places: [(place, ImageText("a:v2"))]))
             }

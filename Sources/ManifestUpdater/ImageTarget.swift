@@ -216,6 +216,10 @@ package struct ScanResult: Sendable, Equatable {
     /// What looks as if it asked for something, and does not, with the reason.
     package internal(set) var remarks: [Skipped] = []
     package internal(set) var applications: [ArgoApplication] = []
+    package internal(set) var applicationSets: [ArgoApplicationSet] = []
+    package internal(set) var imageUpdaters: [ArgoImageUpdater] = []
+    /// Files that may hold Applications and cannot be read.
+    package internal(set) var unreadApplications: [Skipped] = []
 
     package init() {}
 
@@ -224,5 +228,6 @@ package struct ScanResult: Sendable, Equatable {
 
     package var isEmpty: Bool {
         targets.isEmpty && skipped.isEmpty && remarks.isEmpty && flux.isEmpty && applications.isEmpty
+            && applicationSets.isEmpty && imageUpdaters.isEmpty && unreadApplications.isEmpty
     }
 }

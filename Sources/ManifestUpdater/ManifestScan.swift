@@ -8,11 +8,16 @@ package enum ManifestScan {
         "keel.observer/", "keel:",
     ]
 
+    /// Applications need not speak of the image updater: an `ImageUpdater` elsewhere may take them.
+    private static let argo = "argoproj.io/"
+
     /// Whether a file can hold anything for the updater: a search of its bytes, so that all other files cost next to
     /// nothing.
     package static func mayMatter(_ bytes: [UInt8]) -> Bool {
-        words.contains { contains(bytes, $0) }
+        isAutomated(bytes) || contains(bytes, argo)
     }
+
+    private static func isAutomated(_ bytes: [UInt8]) -> Bool { words.contains { contains(bytes, $0) } }
 
     /// All image references of annotated workloads and all marked values. A file that is not YAML gives no targets and
     /// one reason; it never fails.
@@ -20,14 +25,19 @@ package enum ManifestScan {
     /// - Parameter rules: where custom resources have their images.
     package static func scan(file: String, bytes: [UInt8], rules: [ImagePathRule] = []) -> ScanResult {
         var result = ScanResult()
-        let speaks = mayMatter(bytes)
-        guard speaks || UpdateRequest.isKustomization(file) else { return result }
+        let (isAutomated, isArgo) = (isAutomated(bytes), contains(bytes, argo))
+        let isKustomization = UpdateRequest.isKustomization(file)
+        guard isAutomated || isArgo || isKustomization else { return result }
         do {
-            result = scan(try YAMLStream.parse(bytes, file: file), file: file, bytes: bytes, rules: rules)
-        } catch  where !speaks {
+            let documents = try YAMLStream.parse(bytes, file: file)
+            if !isAutomated && !isKustomization { return scanArgo(documents, file: file, bytes: bytes) }
+            result = scan(documents, file: file, bytes: bytes, rules: rules)
+        } catch  where !isAutomated && !isArgo {
             return result
         } catch {
-            result.skipped.append(ScanResult.Skipped(place: error.place ?? file, reason: error.summary))
+            let skipped = ScanResult.Skipped(place: error.place ?? file, reason: error.summary)
+            // Whether such a file holds an Application matters only where something would take it.
+            if isAutomated { result.skipped.append(skipped) } else { result.unreadApplications.append(skipped) }
         }
         return result
     }
@@ -43,7 +53,7 @@ package enum ManifestScan {
             for manifest in Manifest.all(in: root) {
                 scanner.scan(manifest, document: document.index)
                 scanner.scanFluxObject(manifest)
-                scanner.scanArgoApplication(manifest)
+                scanner.scanArgoObject(manifest)
             }
             if UpdateRequest.isKustomization(file) {
                 scanner.scanKustomization(root, document: document.index)
@@ -57,6 +67,14 @@ package enum ManifestScan {
         }
         if hasMarkers, UpdateRequest.mayHoldMarkers(file) { scanner.remarkIdleMarkers() }
         return scanner.finished(encrypted: EncryptedFile(documents).refusal)
+    }
+
+    private static func scanArgo(_ documents: [YAMLDocument], file: String, bytes: [UInt8]) -> ScanResult {
+        var scanner = Scanner(file: file, bytes: bytes)
+        for document in documents {
+            for manifest in document.root.map(Manifest.all) ?? [] { scanner.scanArgoObject(manifest) }
+        }
+        return scanner.finished()
     }
 
     static func contains(_ bytes: [UInt8], _ word: String) -> Bool { firstPlace(of: word, in: bytes) != nil }

@@ -127,6 +127,10 @@ struct Scanner {
 
     mutating func add(_ application: ArgoApplication) { result.applications.append(application) }
 
+    mutating func add(_ set: ArgoApplicationSet) { result.applicationSets.append(set) }
+
+    mutating func add(_ updater: ArgoImageUpdater) { result.imageUpdaters.append(updater) }
+
     /// The entries of a kustomization's `images:`, when its own annotations say that they are followed; the container's
     /// place is taken by the entry's name.
     mutating func scanKustomization(_ root: YAMLNode, document: Int) {

@@ -98,6 +98,23 @@ private struct StructureComparison {
                 else { return "a list differs" }
                 for (old, new) in zip(items, newItems) { if let difference = compare(old, new) { return difference } }
                 return nil
+            case .insert(let values, _):
+                guard case .sequence(let items, isFlow: false) = old.content,
+                    case .sequence(let newItems, isFlow: false) = new.content,
+                    newItems.count == items.count + values.count
+                else { return "a list differs" }
+                var rest = newItems[...]
+                for place in 0...items.count {
+                    for value in values where value.before == place {
+                        guard let item = rest.popFirst(), value.value.isSame(as: item) else {
+                            return "a new item differs"
+                        }
+                    }
+                    guard place < items.count else { break }
+                    guard let item = rest.popFirst() else { return "a list differs" }
+                    if let difference = compare(items[place], item) { return difference }
+                }
+                return rest.isEmpty ? nil : "a list differs"
             case .remove(let keys, _): kept.removeAll { pair in pair.key.text.map(keys.contains) ?? false }
             case .add(let pairs, _):
                 for pair in pairs {

@@ -7,6 +7,8 @@ package enum StructureEdit: Sendable {
     case remove(Set<String>, from: YAMLNode)
     /// Items behind those of a list.
     case append([PlainValue], to: YAMLNode)
+    /// Items before those with these numbers of a list in lines, or at its end, in their order.
+    case insert([(value: PlainValue, before: Int)], in: YAMLNode)
     /// A value in the place of one that is not written (`annotations:`), or is empty.
     case fill(YAMLNode, with: PlainValue, keyOf: YAMLNode)
     /// An empty mapping in the place of one whose last pairs go.
@@ -18,7 +20,8 @@ package enum StructureEdit: Sendable {
 
     var node: YAMLNode {
         switch self {
-        case .add(_, let node), .remove(_, let node), .append(_, let node), .fill(let node, _, _), .clear(let node, _),
+        case .add(_, let node), .remove(_, let node), .append(_, let node), .insert(_, let node), .fill(let node, _, _),
+            .clear(let node, _),
             .replace(let node, _), .refill(_, let node):
             node
         }
@@ -50,6 +53,7 @@ package struct StructureWriter {
         case .add(let pairs, let node): return [try adding(pairs, to: node)]
         case .remove(let keys, let node): return try removing(keys, from: node)
         case .append(let items, let node): return [try appending(items, to: node)]
+        case .insert(let items, let node): return try inserting(items, into: node)
         case .fill(let node, let value, let key): return [try filling(node, with: value, key: key)]
         case .clear(let node, let key): return try clearing(node, key: key)
         case .replace(let node, let value): return [try replacing(node, with: value)]
@@ -94,6 +98,33 @@ package struct StructureWriter {
             throw ScalarSplice.Refusal(reason: "its items do not start on lines of their own")
         }
         return try blockSplice(PlainValue.list(new), indent: prefix.count, after: last(of: item), key: nil)
+    }
+
+    private func inserting(
+        _ new: [(value: PlainValue, before: Int)], into node: YAMLNode
+    ) throws(ScalarSplice.Refusal) -> [Splice] {
+        guard case .sequence(let items, isFlow: false) = node.content else {
+            throw ScalarSplice.Refusal(reason: "it is no list of lines")
+        }
+        var splices: [Splice] = []
+        for (place, group) in Dictionary(grouping: new, by: \.before).sorted(by: { $0.key < $1.key }) {
+            let values = group.map(\.value)
+            guard items.indices.contains(place) else {
+                splices.append(try appending(values, to: node))
+                continue
+            }
+            let line = LineIndex.line(around: items[place].range.lowerBound, in: bytes)
+            let prefix = bytes[line.lowerBound..<items[place].range.lowerBound]
+            let indent = prefix.prefix { $0 == 0x20 }.count
+            guard prefix.dropFirst(indent).first == UInt8(ascii: "-"),
+                prefix.dropFirst(indent + 1).allSatisfy({ $0 == 0x20 })
+            else { throw ScalarSplice.Refusal(reason: "its items do not start on lines of their own") }
+            let space = String(repeating: " ", count: indent)
+            let lines = PlainValue.list(values).block(indent: indent, unit: 2)
+            let text = space + lines.joined(separator: lineBreak) + lineBreak
+            splices.append(Splice(range: line.lowerBound..<line.lowerBound, bytes: Array(text.utf8)))
+        }
+        return splices
     }
 
     private func flowText(_ pairs: [PlainValue.Pair], like pair: YAMLPair?) -> String {

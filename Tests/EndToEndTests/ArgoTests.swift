@@ -74,13 +74,13 @@ import Testing
         #expect(
             lines == [
                 "apps/bare.yaml", "+    helm:", "+      parameters:", "+      - name: image.name",
-                "+        value: acme/api", "+        forcestring: true", "+      - name: image.tag",
-                "+        value: 1.1.0", "+        forcestring: true",
+                "+        value: acme/api", "+        forceString: true", "+      - name: image.tag",
+                "+        value: 1.1.0", "+        forceString: true",
                 "apps/helm.yaml",
                 "-      - {name: image.tag, value: '1.0.0'} # now", "+      - {name: image.tag, value: '1.4.0'} # now",
-                "+      - name: image.name", "+        value: acme/web", "+        forcestring: true",
-                "+      - name: api.repo", "+        value: acme/api", "+        forcestring: true",
-                "+      - name: api.tag", "+        value: 1.1.0", "+        forcestring: true",
+                "+      - name: image.name", "+        value: acme/web", "+        forceString: true",
+                "+      - name: api.repo", "+        value: acme/api", "+        forceString: true",
+                "+      - name: api.tag", "+        value: 1.1.0", "+        forceString: true",
                 "apps/kustomize.yaml",
                 "-        - \"web=acme/web:1.0.0\"", "+        - \"web=acme/web:1.4.0\"", "+        - acme/api:1.0.0",
             ], "\(lines)\n\(output.stderr)")
@@ -166,8 +166,8 @@ import Testing
             lines.last?.hasPrefix("+    helm: {parameters: [{name: image, value: acme/web:main-1@sha256:") == true,
             "\(lines)")
         for text in [
-            "written back to another repository", "its git-branch is 'prod'", "'newer' is no update strategy",
-            "'values' is no write-back-target", "allow-tags is 'glob:*'", "there is no value at not.there",
+            "written back to another repository", "its branch is 'prod'", "unknown update strategy 'newer'",
+            "unknown write-back target 'values'", "allow-tags is 'glob:*'", "there is no value at not.there",
         ] { #expect(output.stderr.contains(text), "\(text)\n\(output.stderr)") }
     }
 }

@@ -123,7 +123,7 @@ extension GoldenCase {
             let words = words(text)
             let holder: ArgoPlace.Holder =
                 switch words[0] {
-                case "application": .application(web, source: nil)
+                case "application": .application(web, source: .single)
                 case "overrides": .overrides
                 case "kustomization": .kustomization
                 default: .values

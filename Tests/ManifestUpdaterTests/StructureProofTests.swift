@@ -16,7 +16,8 @@ struct StructureProofTests {
             .helm(name: "image.name", tag: "n"), .helmSpec("image"), .kustomize(original: "web"),
         ]
         let holders: [ArgoPlace.Holder] = [
-            .overrides, .application(application, source: nil), .application(application, source: 0), .kustomization,
+            .overrides, .application(application, source: .single), .application(application, source: .item(0)),
+            .kustomization,
         ]
         for holder in holders {
             for form in forms {

@@ -60,6 +60,8 @@ extension AgentConfiguration {
         package var automation: String?
         /// The folder that files are named from in `.Changed.FileChanges`; empty for the top.
         package var fileRoot = ""
+        /// Aliases of images by their names, where templates are Argo CD Image Updater's.
+        package var aliases: [String: String]?
 
         package init() {}
     }

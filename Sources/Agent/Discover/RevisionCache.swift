@@ -75,6 +75,10 @@ package actor RevisionCache {
         /// Flux v2's objects with what is known of them.
         package var flux = FluxInventory()
         package var applications: [ArgoApplication] = []
+        package var applicationSets: [ArgoApplicationSet] = []
+        package var imageUpdaters: [ArgoImageUpdater] = []
+        /// Files that may hold Applications and cannot be read.
+        package var unreadApplications: [(place: String, reason: String)] = []
         package var skipped: [(place: String, reason: String)] = []
     }
 
@@ -96,9 +100,12 @@ package actor RevisionCache {
         for (entry, known) in zip(tree.entries, facts) {
             guard let result = known?.scan, !result.isEmpty else { continue }
             sources.append(result.flux)
+            scan.imageUpdaters += result.imageUpdaters
             guard filter(entry.path) else { continue }
             scan.targets += result.targets
             scan.applications += result.applications
+            scan.applicationSets += result.applicationSets
+            scan.unreadApplications += result.unreadApplications.map { (place: $0.place, reason: $0.reason) }
             scan.skipped += (result.skipped + result.remarks).map { (place: $0.place, reason: $0.reason) }
         }
         scan.flux = await inventory(of: sources, in: tree, addresses)

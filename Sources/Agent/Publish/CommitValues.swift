@@ -1,4 +1,5 @@
 import Git
+import ManifestUpdater
 import OCI
 import Template
 
@@ -22,8 +23,10 @@ struct CommitValues {
                     text: automation.joined(separator: "/"),
                     [("Namespace", .string(automation[0])), ("Name", .string(automation.last ?? ""))])
             ), ("Changed", changed), ("Updated", updated),
-            ("Values", .map(settings.values.mapValues { .string($0) })), ("AppName", .string(repository.name)),
-            ("AppNamespace", .string(automation[0])), ("AppChanges", .list(images.map(\.change))),
+            ("Values", .map(settings.values.mapValues { .string($0) })),
+            ("AppName", .string(isArgo ? "" : repository.name)),
+            ("AppNamespace", .string(isArgo ? "" : automation[0])), ("TargetKey", .string("")),
+            ("AppChanges", .list(images.map(\.change))),
             ("Images", .list(images.map(\.change))), ("SHA256", .string(digest(images))),
             ("Repository", .string(repository.name)), ("Branch", .string(repository.branch)),
             ("Revision", .string(revision.description)), ("Updates", .list(updates.map(Self.update))),
@@ -32,6 +35,9 @@ struct CommitValues {
         fields.append(("Image", images.count == 1 ? images[0].change : .none))
         return .object(fields)
     }
+
+    /// Whether the template is one of Argo CD Image Updater's, which names Applications in its pull requests alone.
+    private var isArgo: Bool { settings.aliases != nil }
 
     // MARK: Flux v2
 
@@ -100,6 +106,7 @@ struct CommitValues {
         let new: String
         let oldTag: String
         let newTag: String
+        let alias: String
 
         var change: TemplateValue {
             .object(
@@ -111,15 +118,17 @@ struct CommitValues {
                 ])
         }
 
-        /// The last part of the name.
-        var alias: String { name.split(separator: "/").last.map(String.init) ?? name }
     }
 
     private var images: [Image] {
         var seen: Set<String> = []
         return updates.map { update in
             let (old, new) = (ImageName(update.old), ImageName(update.image ?? update.new))
-            return Image(name: new.name, old: update.old, new: update.new, oldTag: old.version, newTag: new.version)
+            // Without an alias the last part of the name.
+            let alias = settings.aliases?[new.name] ?? new.name.split(separator: "/").last.map(String.init) ?? new.name
+            return Image(
+                name: isArgo ? ArgoPlace.withoutRegistry(new.name) : new.name, old: update.old, new: update.new,
+                oldTag: old.version, newTag: new.version, alias: alias)
         }.filter { seen.insert($0.old + " " + $0.new).inserted }.sorted {
             ($0.name, $0.newTag, $0.oldTag) < ($1.name, $1.newTag, $1.oldTag)
         }

@@ -33,6 +33,8 @@ package struct WriteBack: Sendable, Hashable {
     /// The branch that the commits go to; `nil`: the one that is watched.
     package var branch: String?
     package var refspecs: [Refspec] = []
+    /// What Argo CD Image Updater calls the images, by their names; `nil` for other tools. Its templates see no Application.
+    package var aliases: [String: String]?
 
     package init(subject: String, location: SourceLocation, automation: String) {
         self.subject = subject
@@ -64,6 +66,7 @@ extension AgentConfiguration.GitConfiguration {
         settings.commit.values.merge(writeBack.values) { own, _ in own }
         settings.commit.automation = commit.automation ?? writeBack.automation
         settings.commit.fileRoot = writeBack.root
+        settings.commit.aliases = writeBack.aliases
         return settings
     }
 

@@ -8,12 +8,27 @@ struct ImageQuestion: Sendable {
     var policy: ImagePolicy
     /// What the image has to exist for; with none, any image counts.
     var platforms: [Platform] = []
+    /// What the image has to exist for one of; with none, any image counts.
+    var anyPlatform: [Platform] = []
     /// Repositories that must have the tag, too.
     var requires: [RepositoryLocation] = []
     /// Whether the tag's digest is wanted.
     var needsDigest = false
     /// What a person took back here.
     var takenBack: TakenBack?
+}
+
+extension ImageQuestion {
+    /// Why an image is for none of the platforms that would do. One whose platforms are not known passes.
+    func platformProblem(of record: TagRecord) -> String? {
+        guard !anyPlatform.isEmpty, !record.platforms.isEmpty,
+            !record.platforms.contains(where: { offered in anyPlatform.contains { offered.matches($0) } })
+        else { return nil }
+        func list(_ platforms: [Platform], _ word: String) -> String {
+            platforms.map { "\($0)" }.joined(separator: " \(word) ")
+        }
+        return "it exists for \(list(record.platforms, "and")), not for \(list(anyPlatform, "or"))"
+    }
 }
 
 struct ImageAnswer: Sendable {
@@ -41,6 +56,11 @@ struct ImageAnswerer: Sendable {
         } else {
             let selection = question.policy.select(from: candidates, current: question.image.tag, explaining: false)
             answer = ImageAnswer(tag: selection.tag, reason: selection.reason)
+            if let passed = Self.passedOver(by: selection, question, candidates) {
+                answer.reason =
+                    selection.tag == nil
+                    ? "no image can be used: \(passed)" : "\(selection.reason) (passed over: \(passed))"
+            }
             if question.needsDigest, let tag = selection.tag {
                 // What is written has to be where the tag points now, not at the last scan.
                 answer.digest = try await explained { try await catalog.look(at: tag, in: repository) }.digest
@@ -79,7 +99,28 @@ struct ImageAnswerer: Sendable {
                 if let problem = missing[candidates[index].tag] { candidates[index].problem = problem }
             }
         }
+        if !question.anyPlatform.isEmpty, request.images != .none {
+            let records = Dictionary(inventory.tags.map { ($0.tag, $0) }) { first, _ in first }
+            for index in candidates.indices {
+                guard let record = records[candidates[index].tag] else { continue }
+                candidates[index].problem = candidates[index].problem ?? question.platformProblem(of: record)
+            }
+        }
         return candidates
+    }
+
+    /// The tag that would have been chosen if its image could be used, and why it cannot.
+    private static func passedOver(
+        by selection: Selection, _ question: ImageQuestion, _ candidates: [TagCandidate]
+    ) -> String? {
+        guard candidates.contains(where: { $0.problem != nil }) else { return nil }
+        var usable = candidates
+        for index in usable.indices { usable[index].problem = nil }
+        let best = question.policy.select(from: usable, current: question.image.tag, explaining: false).tag
+        guard let best, best != selection.tag, let problem = candidates.first(where: { $0.tag == best })?.problem else {
+            return nil
+        }
+        return "\(best): \(problem)"
     }
 
     /// What has to be known of a repository's images. Where the agent orders them by their commits, that is all of them; where a
@@ -109,12 +150,17 @@ struct ImageAnswerer: Sendable {
         var passedOver: [String] = []
         while true {
             var selection = question.policy.select(from: candidates, current: question.image.tag, explaining: false)
-            if !passedOver.isEmpty { selection.reason += " (passed over: \(passedOver.joined(separator: "; ")))" }
+            if !passedOver.isEmpty {
+                let passed = passedOver.joined(separator: "; ")
+                selection.reason =
+                    selection.tag == nil
+                    ? "no image can be used: \(passed)" : "\(selection.reason) (passed over: \(passed))"
+            }
             guard let tag = selection.tag, tag != question.image.tag || question.needsDigest else {
                 return ImageAnswer(tag: selection.tag, reason: selection.reason)
             }
             let record = try await explained { try await catalog.look(at: tag, in: question.image.repository) }
-            guard let problem = record.problem else {
+            guard let problem = record.problem ?? question.platformProblem(of: record) else {
                 return ImageAnswer(tag: tag, digest: record.digest, reason: selection.reason)
             }
             passedOver.append("\(tag): \(problem)")

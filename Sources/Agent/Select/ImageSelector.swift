@@ -31,7 +31,10 @@ struct ImageSelector: Sendable {
         _ facts: Facts, in cycle: CycleRecorder, tracing trace: SelectionTrace? = nil
     ) async -> [ImageChoice] {
         let followed = facts.followed
-        if followed.targets.allSatisfy({ $0.held == .unannotated }), followed.applications.isEmpty, followed.skipped.isEmpty {
+        let argo = await argoFollowing(facts)
+        if followed.targets.allSatisfy({ $0.held == .unannotated }), followed.skipped.isEmpty, argo.images.isEmpty,
+            argo.decisions.isEmpty
+        {
             cycle.decide(
                 "updates", "no workload is annotated",
                 remedy: "annotate one with fluxcd.io/automated: \"true\" to have its images updated")
@@ -47,9 +50,10 @@ struct ImageSelector: Sendable {
         let markers = FluxMarkers(
             items: marked, inventory: followed.flux, automations: automations, overrides: repository.policies,
             built: facts.built)
-        let (images, wrong) = ArgoApplications.items(of: followed.applications)
         let applications = ArgoApplications(
-            items: images, repository: repository, tree: facts.tree, remote: remote)
+            items: argo.images,
+            places: ArgoPlaceFinder(
+                argo.images, repository: repository, tree: facts.tree, goesToBranch: goesToBranch), remote: remote)
         let tail = SelectionTail(answerer: answerer, tree: facts.tree, cycle: cycle, trace: trace)
         let (annotated, byMarker, applied) = (
             await tail.questions(of: workloads), await tail.questions(of: markers),
@@ -58,9 +62,23 @@ struct ImageSelector: Sendable {
         await facts.catalog.prefetch((annotated.inquiries + byMarker.inquiries + applied.inquiries).compactMap(tail.scan))
         var choices = await tail.choices(from: annotated)
         choices += await tail.choices(from: byMarker)
-        cycle.decide(wrong)
+        cycle.decide(argo.decisions)
         choices += await tail.choices(from: applied)
         return choices
+    }
+
+    /// What Argo CD's Applications want, those that ApplicationSets make among them.
+    private func argoFollowing(_ facts: Facts) async -> ArgoFollowing {
+        let (followed, updaters) = (facts.followed, facts.followed.imageUpdaters)
+        var sets = ApplicationSetExpansion(
+            repository: repository, files: SetFiles(tree: facts.tree, remote: remote))
+        await sets.expand(followed.applicationSets, areSelected: !updaters.isEmpty)
+        return ArgoFollowing(
+            applications: followed.applications + sets.applications, updaters: updaters,
+            told: sets.decisions
+                + (updaters.isEmpty ? [] : followed.unreadApplications).map {
+                    CycleReport.Decision(subject: $0.place, reason: $0.reason, isPassedOver: true)
+                })
     }
 }
 

@@ -4,7 +4,7 @@ import Text
 /// slash, `[a-z]` and `[^a-z]` for one character, `\` takes the meaning away.
 ///
 /// https://pkg.go.dev/path#Match
-struct WildcardPattern: Hashable, Sendable, CustomStringConvertible {
+package struct WildcardPattern: Hashable, Sendable, CustomStringConvertible {
     private enum Part: Hashable {
         case character(UInt32)
         case any
@@ -12,16 +12,19 @@ struct WildcardPattern: Hashable, Sendable, CustomStringConvertible {
         case set([ClosedRange<UInt32>], isNegated: Bool)
     }
 
-    let text: String
+    package let text: String
+    /// Whether `*`, `?` and `[^…]` stand for slashes, too, as in git's pathspecs.
+    private let crossesSlashes: Bool
     private let parts: [Part]
 
-    var description: String { text }
+    package var description: String { text }
 
-    init(_ text: String) throws(PolicyError) {
+    package init(_ text: String, crossesSlashes: Bool = false) throws(PolicyError) {
         func refuse(_ cause: String) -> PolicyError {
             PolicyError(.invalid, "'\(printable(text))' cannot be used as a pattern", cause: cause)
         }
         self.text = text
+        self.crossesSlashes = crossesSlashes
         var parts: [Part] = []
         let scalars = Array(text.unicodeScalars)
         guard scalars.count <= 1_024 else { throw refuse("it is longer than 1024 characters") }
@@ -76,6 +79,11 @@ struct WildcardPattern: Hashable, Sendable, CustomStringConvertible {
         return nil
     }
 
+    package func matches(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { matches($0) }
+    }
+
     func matches(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         let scalars = String(decoding: text, as: UTF8.self).unicodeScalars.map(\.value)
         var part = 0
@@ -86,10 +94,10 @@ struct WildcardPattern: Hashable, Sendable, CustomStringConvertible {
             if part < parts.count, parts[part] == .star {
                 star = (part, position)
                 part += 1
-            } else if part < parts.count, Self.matches(parts[part], scalars[position]) {
+            } else if part < parts.count, matches(parts[part], scalars[position]) {
                 part += 1
                 position += 1
-            } else if let last = star, scalars[last.position] != 0x2F {
+            } else if let last = star, crossesSlashes || scalars[last.position] != 0x2F {
                 star = (last.part, last.position + 1)
                 part = last.part + 1
                 position = last.position + 1
@@ -100,10 +108,10 @@ struct WildcardPattern: Hashable, Sendable, CustomStringConvertible {
         return parts[part...].allSatisfy { $0 == .star }
     }
 
-    private static func matches(_ part: Part, _ value: UInt32) -> Bool {
+    private func matches(_ part: Part, _ value: UInt32) -> Bool {
         switch part {
         case .character(let character): character == value
-        case .any: value != 0x2F
+        case .any: crossesSlashes || value != 0x2F
         case .star: false
         case .set(let ranges, let isNegated): ranges.contains { $0.contains(value) } != isNegated
         }

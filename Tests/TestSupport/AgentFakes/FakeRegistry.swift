@@ -137,7 +137,15 @@ package final class FakeRegistry: TagSource {
             return (records, state.failures[location])
         }
         if let failure { throw failure }
-        let tags = records.values.sorted { $0.tag < $1.tag }
+        var tags = records.values.sorted { $0.tag < $1.tag }
+        for index in tags.indices where !tags[index].platforms.isEmpty && needsCreationTime {
+            let offered = tags[index].platforms
+            guard let missing = platforms.first(where: { wanted in !offered.contains { $0.matches(wanted) } }) else {
+                continue
+            }
+            tags[index].problem =
+                "it exists for \(offered.map { "\($0)" }.joined(separator: ", ")), not for \(missing)"
+        }
         return TagInventory(
             repository: location, tags: scope.images == .none ? tags.map { TagRecord(tag: $0.tag) } : tags)
     }

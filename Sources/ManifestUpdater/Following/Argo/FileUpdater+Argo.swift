@@ -1,148 +1,4 @@
-import Diagnostics
 import YAML
-
-/// Where Argo CD Image Updater would write an image.
-package struct ArgoPlace: Hashable, Sendable {
-    package enum Holder: Hashable, Sendable {
-        /// The manifest of the application itself: `spec.source`, or one of `spec.sources`.
-        case application(WorkloadID, source: Int?)
-        /// `.argocd-source-<application>.yaml` beside the application's manifests. It is made when it is not there.
-        case overrides
-        case kustomization
-        case values
-    }
-
-    package enum Form: Hashable, Sendable {
-        /// Helm parameters, or paths into a values file, for the name and for the tag.
-        case helm(name: String?, tag: String?)
-        /// One for the whole image.
-        case helmSpec(String)
-        /// The name under which the manifests use the image.
-        case kustomize(original: String)
-    }
-
-    package var file: String
-    package var holder: Holder
-    package var form: Form
-    package var application: WorkloadID
-    /// The alias, or the image's name.
-    package var image: String
-
-    package init(file: String, holder: Holder, form: Form, application: WorkloadID, image: String) {
-        self.file = file
-        self.holder = holder
-        self.form = form
-        self.application = application
-        self.image = image
-    }
-
-    var setter: String { "argo \(application) \(image)" }
-}
-
-extension ManifestUpdater {
-    /// What a place says now; `nil` where nothing is written yet. A tag without its name has an empty name.
-    package static func image(at place: ArgoPlace, in bytes: [UInt8]) -> ImageText? {
-        guard let documents = try? YAMLStream.parse(bytes, file: place.file) else { return nil }
-        let updater = FileUpdater(file: place.file, bytes: bytes, documents: documents, request: UpdateRequest())
-        return updater.image(at: place)
-    }
-
-    /// Writes images where Argo CD Image Updater would. Pure.
-    ///
-    /// - Parameter bytes: `nil` when the file is not there.
-    package static func update(_ bytes: [UInt8]?, file: String, places: [(ArgoPlace, ImageText)]) -> FileUpdate {
-        let original = bytes ?? []
-        let documents: [YAMLDocument]
-        do {
-            documents = try YAMLStream.parse(original, file: file)
-        } catch {
-            var result = FileUpdate()
-            result.skipped = [ManifestSkip(file: file, line: error.location?.line, reason: error.summary)]
-            return result
-        }
-        if documents.allSatisfy({ $0.root == nil }), places.allSatisfy({ $0.0.holder == .overrides }) {
-            return made(file: file, after: original, places: places)
-        }
-        var updater = FileUpdater(file: file, bytes: original, documents: documents, request: UpdateRequest())
-        updater.gather(places)
-        return updater.finished()
-    }
-
-    /// A file of overrides that holds nothing yet.
-    private static func made(
-        file: String, after bytes: [UInt8], places: [(ArgoPlace, ImageText)]
-    ) -> FileUpdate {
-        var update = FileUpdate()
-        func texts(_ place: ArgoPlace, _ image: ImageText) -> [(name: String, value: String)] {
-            place.parameters(for: image)
-                + (place.kustomizeImage(for: image).map { [("images \(FileUpdater.original($0))", $0)] } ?? [])
-        }
-        let contradicted = FileUpdater.contradicted(in: places.flatMap(texts))
-        let kept = places.filter { place, image in
-            let name = texts(place, image).map(\.name).first(where: contradicted.contains)
-            if let name {
-                update.skipped.append(
-                    ManifestSkip(
-                        file: file, object: place.application.description, container: place.image,
-                        reason: FileUpdater.contradiction(name)))
-            }
-            return name == nil
-        }
-        if kept.isEmpty { return update }
-        var pairs: [PlainValue.Pair] = []
-        var seen: Set<String> = []
-        let parameters = kept.flatMap { $0.0.parameters(for: $0.1) }.filter { seen.insert($0.name).inserted }
-        if !parameters.isEmpty {
-            pairs.append(
-                PlainValue.Pair(
-                    "helm", .mapping([PlainValue.Pair("parameters", .list(parameters.map(PlainValue.parameter)))])))
-        }
-        let images = kept.compactMap { $0.0.kustomizeImage(for: $0.1) }.filter { seen.insert("images \($0)").inserted }
-        if !images.isEmpty {
-            pairs.append(
-                PlainValue.Pair(
-                    "kustomize", .mapping([PlainValue.Pair("images", .list(images.map { .text($0) }))])))
-        }
-        let text = PlainValue.mapping(pairs).text
-        let lineBreak = bytes.isEmpty || bytes.last == 0x0A ? [] : [UInt8(ascii: "\n")]
-        update.bytes = bytes + lineBreak + Array(text.utf8)
-        update.splices = [Splice(range: bytes.count..<bytes.count, bytes: lineBreak + Array(text.utf8))]
-        update.changes = kept.map { place, image in
-            ManifestChange(
-                file: file, line: 1, column: 1, object: place.application.description, container: place.image, old: "",
-                new: image.description, setter: place.setter)
-        }
-        return update
-    }
-}
-
-extension PlainValue {
-    fileprivate static func parameter(_ parameter: (name: String, value: String)) -> PlainValue {
-        .mapping([
-            Pair("name", .text(parameter.name)), Pair("value", .text(parameter.value)),
-            Pair("forcestring", .plain("true")),
-        ])
-    }
-}
-
-extension ArgoPlace {
-    /// The Helm parameters, or paths of values, that say an image. A pinned one has its digest in the tag.
-    func parameters(for image: ImageText) -> [(name: String, value: String)] {
-        let version = (image.tag ?? "") + (image.digest.map { "@\($0)" } ?? "")
-        switch form {
-        case .helm(let name, let tag):
-            return [name.map { ($0, image.name) }, tag.map { ($0, version) }].compactMap { $0 }
-        case .helmSpec(let name): return [(name, image.description)]
-        case .kustomize: return []
-        }
-    }
-
-    /// As a text of `kustomize.images`: `[ORIGINAL=]NAME:TAG`.
-    func kustomizeImage(for image: ImageText) -> String? {
-        guard case .kustomize(let original) = form else { return nil }
-        return (original == image.name ? "" : "\(original)=") + image.description
-    }
-}
 
 extension FileUpdater {
     /// The mapping that holds `helm:` and `kustomize:`.
@@ -152,11 +8,14 @@ extension FileUpdater {
             for document in documents {
                 for manifest in document.root.map(Manifest.all) ?? []
                 where manifest.kind == "Application" && manifest.id == id {
-                    guard let index else { return manifest.node["spec"]?["source"] }
-                    guard let sources = manifest.node["spec"]?["sources"]?.items, sources.indices.contains(index) else {
-                        return nil
+                    let spec = manifest.node["spec"]
+                    switch index {
+                    case .single: return spec?["source"]
+                    case .dry: return spec?["sourceHydrator"]?["drySource"]
+                    case .item(let index):
+                        guard let sources = spec?["sources"]?.items, sources.indices.contains(index) else { return nil }
+                        return sources[index]
                     }
-                    return sources[index]
                 }
             }
             return nil
@@ -164,9 +23,20 @@ extension FileUpdater {
         }
     }
 
+    /// A key that is not there, of a mapping below the root that is. Anything else that is missing may be a typing error.
+    private static func gap(at path: String, in root: YAMLNode) -> (parent: YAMLNode, key: String)? {
+        guard let dot = path.lastIndex(of: "."), let whole = ValuePath(path), whole.steps.count > 1,
+            case .key(let key)? = whole.steps.last, String(path[path.index(after: dot)...]) == key,
+            let parent = ValuePath(String(path[..<dot])).flatMap({ root.at($0) }), let pairs = parent.pairs,
+            !pairs.isEmpty
+        else { return nil }
+        return (parent, key)
+    }
+
     private func value(of name: String, at place: ArgoPlace, in holder: YAMLNode) -> YAMLNode? {
         if place.holder == .values { return ValuePath(name).flatMap { holder.at($0) } }
-        let items = holder["helm"]?["parameters"]?.items ?? []
+        guard let keys = place.list?.keys else { return nil }
+        let items = holder[keys[0]]?[keys[1]]?.items ?? []
         return items.last { $0["name"]?.text == name }?["value"]
     }
 
@@ -179,8 +49,8 @@ extension FileUpdater {
             return Scanner.trimmed(text)
         }
         switch place.form {
-        case .helmSpec(let name): return text(name).map { ImageText($0) }
-        case .helm(let name, let tag):
+        case .helmSpec(let name), .plugin(_, _, let name?): return text(name).map { ImageText($0) }
+        case .helm(let name, let tag), .plugin(let name, let tag, nil):
             let (known, version) = (text(name), text(tag))
             guard known != nil || version != nil else { return nil }
             let parts = ImageText("x:\(version ?? "")")
@@ -195,22 +65,18 @@ extension FileUpdater {
                     digest: entry["digest"]?.text)
             }
             for node in (holder["kustomize"]?["images"]?.items ?? []).reversed() {
-                guard let text = node.text, Self.original(text) == original else { continue }
+                guard let text = node.text, ArgoPlace.original(text) == original else { continue }
                 return ImageText(text.firstIndex(of: "=").map { String(text[text.index(after: $0)...]) } ?? text)
             }
             return nil
         }
     }
 
-    /// The name before `=`, or that of the whole text.
-    fileprivate static func original(_ text: String) -> String {
-        text.firstIndex(of: "=").map { String(text[..<$0]) } ?? ImageText(text).name
-    }
-
     mutating func gather(_ places: [(ArgoPlace, ImageText)]) {
         // What is missing in one list comes by one edit.
         var parameters: [(place: ArgoPlace, name: String, value: String, unit: Int)] = []
         var images: [(place: ArgoPlace, text: String, unit: Int)] = []
+        var gaps: [(parent: YAMLNode, key: String, value: String, place: ArgoPlace, unit: Int)] = []
         for (place, image) in places {
             let unit = newUnit()
             guard let holder = holder(of: place) else {
@@ -226,7 +92,11 @@ extension FileUpdater {
             }
             for (name, value) in place.parameters(for: image) {
                 if let node = self.value(of: name, at: place, in: holder) {
+                    // A name that means the same image is kept as it is written: `acme/app` of the chart's own registry.
+                    if value == image.name, let text = node.text, ArgoPlace.isShort(text, of: value) { continue }
                     plan(node, value, place, unit)
+                } else if place.holder == .values, let gap = Self.gap(at: name, in: holder) {
+                    gaps.append((gap.parent, gap.key, value, place, unit))
                 } else if place.holder == .values {
                     refusedUnits.insert(unit)
                     skip(
@@ -239,29 +109,55 @@ extension FileUpdater {
             if let text = place.kustomizeImage(for: image) {
                 guard case .kustomize(let original) = place.form else { continue }
                 let node = holder["kustomize"]?["images"]?.items?.last {
-                    $0.text.map { Self.original($0) == original } ?? false
+                    $0.text.map { ArgoPlace.original($0) == original } ?? false
                 }
                 if let node { plan(node, text, place, unit) } else { images.append((place, text, unit)) }
             }
         }
-        var seen: Set<ArgoPlace.Holder> = []
-        for first in parameters where seen.insert(first.place.holder).inserted {
-            guard let holder = holder(of: first.place) else { continue }
+        var filled: Set<YAMLNode> = []
+        for gap in gaps where filled.insert(gap.parent).inserted {
+            // The image updater writes tags before names.
             let group = settled(
-                parameters.filter { $0.place.holder == first.place.holder }.map {
+                gaps.reversed().filter { $0.parent == gap.parent }.map {
+                    Addition(place: $0.place, name: $0.key, text: $0.value, unit: $0.unit)
+                }, in: holder(of: gap.place) ?? gap.parent)
+            if group.isEmpty { continue }
+            let edit = StructureEdit.add(group.map { PlainValue.Pair($0.name, .text($0.text)) }, to: gap.parent)
+            for (index, one) in group.enumerated() {
+                add(
+                    index == 0 ? edit : nil, at: gap.parent, object: one.place.application.description,
+                    container: one.place.image, old: "", new: "\(one.name): \(one.text)", setter: one.place.setter,
+                    unit: one.unit)
+            }
+        }
+        struct List: Hashable {
+            let holder: ArgoPlace.Holder
+            let list: ArgoParameterList
+        }
+        var lists: Set<List> = []
+        for first in parameters {
+            guard let holder = holder(of: first.place), let list = first.place.list,
+                lists.insert(List(holder: first.place.holder, list: list)).inserted
+            else { continue }
+            var group = settled(
+                parameters.filter { $0.place.holder == first.place.holder && $0.place.list == list }.map {
                     Addition(place: $0.place, name: $0.name, text: $0.value, unit: $0.unit)
                 }, in: holder)
             if group.isEmpty { continue }
+            if first.place.holder == .overrides {
+                group.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+            }
             add(
-                group.map { PlainValue.parameter(($0.name, $0.text)) }, to: ["helm", "parameters"], of: holder,
+                group.map { list.item(($0.name, $0.text), in: first.place.holder) },
+                named: first.place.holder == .overrides ? group.map(\.name) : [], to: list.keys, of: holder,
                 for: group.map { ($0.place, "\($0.name): \($0.text)", $0.unit) })
         }
-        seen = []
+        var seen: Set<ArgoPlace.Holder> = []
         for first in images where seen.insert(first.place.holder).inserted {
             guard let holder = holder(of: first.place) else { continue }
             let group = settled(
                 images.filter { $0.place.holder == first.place.holder }.map {
-                    Addition(place: $0.place, name: Self.original($0.text), text: $0.text, unit: $0.unit)
+                    Addition(place: $0.place, name: ArgoPlace.original($0.text), text: $0.text, unit: $0.unit)
                 }, in: holder)
             if group.isEmpty { continue }
             add(
@@ -287,7 +183,7 @@ extension FileUpdater {
     }
 
     /// The names for which different values are wanted.
-    fileprivate static func contradicted(in planned: [(name: String, value: String)]) -> Set<String> {
+    static func contradicted(in planned: [(name: String, value: String)]) -> Set<String> {
         var values: [String: String] = [:]
         var result: Set<String> = []
         for (name, value) in planned where values.updateValue(value, forKey: name) ?? value != value {
@@ -296,7 +192,7 @@ extension FileUpdater {
         return result
     }
 
-    fileprivate static func contradiction(_ name: String) -> String {
+    static func contradiction(_ name: String) -> String {
         "images want different values for '\(name)': give each names of its own by helm.image-name and helm.image-tag, or "
             + "kustomize.image-name"
     }
@@ -320,8 +216,10 @@ extension FileUpdater {
     }
 
     /// Items for a list below two keys, of which each may be missing.
+    ///
+    /// - Parameter names: those of the items, where a list that is sorted by them is to stay so.
     private mutating func add(
-        _ items: [PlainValue], to keys: [String], of holder: YAMLNode,
+        _ items: [PlainValue], named names: [String] = [], to keys: [String], of holder: YAMLNode,
         for changes: [(place: ArgoPlace, text: String, unit: Int)]
     ) {
         let edit: StructureEdit
@@ -329,7 +227,7 @@ extension FileUpdater {
         let outer = holder[keys[0]]
         if let outer, !outer.isNull {
             if let list = outer[keys[1]], !list.isNull {
-                edit = .append(items, to: list)
+                edit = Self.sorted(items, names: names, in: list) ?? .append(items, to: list)
             } else if let list = outer[keys[1]], let key = outer.pairs?.last(where: { $0.key.text == keys[1] })?.key {
                 edit = .fill(list, with: inner, keyOf: key)
             } else {
@@ -348,10 +246,21 @@ extension FileUpdater {
         }
     }
 
+    /// The image updater sorts parameters by their names in each file that it writes: elsewhere it would move ours.
+    private static func sorted(_ items: [PlainValue], names: [String], in list: YAMLNode) -> StructureEdit? {
+        guard case .sequence(let old, isFlow: false) = list.content, !names.isEmpty else { return nil }
+        let known = old.map { $0["name"]?.text ?? "" }
+        func precedes(_ left: String, _ right: String) -> Bool { left.utf8.lexicographicallyPrecedes(right.utf8) }
+        guard zip(known, known.dropFirst()).allSatisfy({ !precedes($1, $0) }) else { return nil }
+        let places = names.map { name in known.firstIndex { precedes(name, $0) } ?? known.count }
+        guard places.contains(where: { $0 < known.count }) else { return nil }
+        return .insert(zip(items, places).map { (value: $0, before: $1) }, in: list)
+    }
+
     private mutating func gatherKustomization(_ place: ArgoPlace, _ image: ImageText, in root: YAMLNode) {
         guard case .kustomize(let original) = place.form else { return }
         let wanted = UpdateRequest.KustomizeImage(
-            name: original, newName: image.name == original ? nil : image.name, newTag: image.tag, digest: image.digest)
+            name: original, newName: image.name, newTag: image.tag, digest: image.digest)
         let entries = (root["images"]?.items ?? []).filter { $0["name"]?.text == original }
         let setter = place.setter
         let before = (planned.count, structure.count)
