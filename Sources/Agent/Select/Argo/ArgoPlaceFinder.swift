@@ -51,6 +51,8 @@ struct ArgoPlaceFinder: Sendable {
         guard let source = chosenSource(of: item, target) else {
             return .left("not updated: the Application has no source of Helm, Kustomize or a plugin")
         }
+        // Of another repository or branch, what lies in a path is not known.
+        if isGit, let reason = foreign(item, source) { return .left(reason) }
         if isPlainDirectory(source, target) {
             return .left(
                 "not updated: its source is a plain directory, which Argo CD Image Updater does not support either")
@@ -67,7 +69,6 @@ struct ArgoPlaceFinder: Sendable {
             }
             return place(application.file, .application(application.workload, source: source.position))
         }
-        if let reason = foreign(item, source) { return .left(reason) }
         // Values beside a chart of a chart repository are counted from the root.
         let path = source.path ?? ""
         switch target {
