@@ -17,7 +17,9 @@ actor RemoteSources {
 
     private let request: BuildRequest
     private let fetcher: (any RemoteSourceFetcher)?
-    private let store: BuildStore
+    private let content: ContentStore
+    /// Where it is written down what URLs gave.
+    private let records: String
     private var files: [String: Task<Result<File, BuildError>, Never>] = [:]
     private var trees: [TreeKey: Task<Result<GitTree, BuildError>, Never>] = [:]
 
@@ -26,10 +28,13 @@ actor RemoteSources {
         let keepsGitDirectory: Bool
     }
 
-    init(_ request: BuildRequest, _ fetcher: (any RemoteSourceFetcher)?, _ store: BuildStore) {
+    init(
+        _ request: BuildRequest, _ fetcher: (any RemoteSourceFetcher)?, into content: ContentStore, records: String
+    ) {
         self.request = request
         self.fetcher = fetcher
-        self.store = store
+        self.content = content
+        self.records = records
     }
 
     private func available(_ what: String) throws(BuildError) -> any RemoteSourceFetcher {
@@ -70,16 +75,16 @@ actor RemoteSources {
         try RemoteName.refuseCredentials(in: url)
         let authorization = authorization(for: url)
         let reader = reader(of: url).map { "\nfor \($0)" } ?? ""
-        let recordPath = store.path + "/remote/" + Digest.sha256(of: Array((url + reader).utf8)).encoded
+        let recordPath = records + "/" + Digest.sha256(of: Array((url + reader).utf8)).encoded
         var known: Record?
         if let bytes = try? FileContent.read(HostPath(recordPath), limit: 1 << 16),
             let record = try? CanonicalJSON.decode(Record.self, from: bytes),
-            store.content.size(of: record.digest) == record.size
+            content.size(of: record.digest) == record.size
         {
             known = record
         }
         if let known, let checksum, known.digest == checksum { return file(known) }
-        let sink = try BlobIngest(store.content)
+        let sink = try BlobIngest(content)
         let answer = try await fetcher.fetch(
             RemoteFileRequest(
                 url: url, authorization: authorization, etag: known?.etag,
@@ -105,7 +110,7 @@ actor RemoteSources {
     private func file(_ record: Record) -> File {
         File(
             digest: record.digest, size: record.size, modified: record.modified ?? 0,
-            path: HostPath(store.content.path(of: record.digest)))
+            path: HostPath(content.path(of: record.digest)))
     }
 
     private func verify(_ digest: Digest, _ wanted: Digest?, _ url: String) throws(BuildError) {

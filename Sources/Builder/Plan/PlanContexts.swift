@@ -18,7 +18,8 @@ actor PlanContexts {
     init(_ request: BuildRequest, builder: Builder) throws(BuildError) {
         self.request = request
         self.builder = builder
-        remote = RemoteSources(request, builder.fetcher, builder.store)
+        remote = RemoteSources(
+            request, builder.fetcher, into: builder.store.content, records: builder.store.path + "/remote")
         // A folder that is not there is told before anything is done.
         for case .directory(let path) in request.namedContexts.values { _ = try DirectoryContext(path: path) }
     }
