@@ -31,6 +31,7 @@ struct LocalRemote: ~Copyable {
         do {
             return try Repository(opening: path)
         } catch {
+            if error.cause?.contains("objectformat") == true { throw .sha256(place: path) }
             throw GitError(
                 .notFound, "this is not a git repository", place: path, cause: error.cause,
                 hint: "a path as remote must name a (bare) repository")

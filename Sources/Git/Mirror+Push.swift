@@ -79,9 +79,8 @@ extension Mirror {
     private func send(
         _ target: ObjectID?, to reference: String, expecting: ObjectID?, force: Bool
     ) throws(GitError) -> PushOutcome {
-        var program: GitProgram?
+        let program = ServiceProgram.find(for: url, in: searchPath)
         if case .local(let remotePath) = url.transport {
-            program = GitProgram.find(in: searchPath)
             let remote = try LocalRemote(path: remotePath, url: url)
             if program == nil { throw GitProgram.missing(place: url.description) }
             if let early = verdict(remote.advertisement.references[reference], target, reference, expecting) {

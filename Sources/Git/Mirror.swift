@@ -14,7 +14,7 @@ package actor Mirror {
     /// What it mirrors, without secrets.
     package nonisolated let url: RemoteURL
     private(set) var credentials: GitCredentials
-    /// Where the program git is looked for; `nil`: on PATH.
+    /// Where the programs are looked for that lead to a remote; `nil`: on PATH.
     let searchPath: String?
     private let lock: MirrorLock
     private var opened: Repository
@@ -36,7 +36,7 @@ package actor Mirror {
     /// - Parameters:
     ///   - path: a directory that is only used for this; `path` + ".lock" is used too.
     ///   - url: anything that `git clone` takes. Its user information is used and never shown.
-    ///   - searchPath: where the program git is looked for, which serves a remote that is a path; `nil`: on PATH.
+    ///   - searchPath: where `git` and `ssh` are looked for, which lead to a remote that is a path or reached by SSH; `nil`: on PATH.
     package init(
         path: String, url: String, credentials: GitCredentials = GitCredentials(), searchPath: String? = nil
     ) throws(GitError) {
@@ -194,13 +194,12 @@ package actor Mirror {
         _ reference: String, having previous: ObjectID?, known: ObjectID? = nil,
         progress: ((FetchProgress) -> Void)?, choose: (Advertisement) throws(GitError) -> ObjectID?
     ) throws(GitError) -> (ObjectID?, isNew: Bool) {
-        var program: GitProgram?
+        let program = ServiceProgram.find(for: url, in: searchPath)
         if case .local(let remotePath) = url.transport {
             let remote = try LocalRemote(path: remotePath, url: url)
             advertisement = remote.advertisement
             guard let tip = try choose(remote.advertisement) else { return (nil, false) }
             if tip == known || repository.exists(tip) { return (tip, false) }
-            program = GitProgram.find(in: searchPath)
             guard program != nil, remote.isOwn else {
                 try remote.download(tip, into: repository, having: previous.map { [$0] } ?? [])
                 return (tip, true)
@@ -311,7 +310,8 @@ package actor Mirror {
         case .local(let remotePath):
             fresh = try LocalRemote(path: remotePath, url: url).advertisement
         case .http, .ssh, .git:
-            let session = RemoteSession(url: url, credentials: credentials)
+            let session = RemoteSession(
+                url: url, credentials: credentials, program: ServiceProgram.find(for: url, in: searchPath))
             fresh = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH).advertisement
         }
         advertisement = fresh

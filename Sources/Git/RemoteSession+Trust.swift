@@ -41,29 +41,40 @@ extension RemoteSession {
         let verdict = known.verdict(host: host, port: port, key: key)
         if verdict == .known { return 0 }
         failure = hostKeyError(
-            verdict, name: KnownHosts.name(host: host, port: port), type: KnownHosts.type(ofKey: key),
-            fingerprint: Self.fingerprint(certificate), files: files)
+            verdict, type: KnownHosts.type(ofKey: key), fingerprint: Self.fingerprint(certificate))
         return GIT_ECERTIFICATE.rawValue
     }
 
+    /// Where the server's keys are recorded.
     private var knownHostsFiles: [String] {
         credentials.knownHostsPaths ?? KnownHosts.standardFiles
     }
 
-    private func hostKeyError(
-        _ verdict: KnownHosts.Verdict, name: String, type: String, fingerprint: String, files: [String]
+    /// - Parameter isAsked: the server was asked for keys of the recorded kinds first, as ssh does and libssh2 does not.
+    func hostKeyError(
+        _ verdict: KnownHosts.Verdict, type: String, fingerprint: String, isAsked: Bool = false
     ) -> GitError {
         guard case .ssh(_, let host, let port) = url.transport else { return GitError(.hostKeyUnknown, "no SSH host") }
+        let name = KnownHosts.name(host: host, port: port)
         let scan = KnownHosts.scanCommand(host: host, port: port)
-        let list = files.joined(separator: ", ")
-        let first = files.first ?? "known_hosts"
+        let list = knownHostsFiles.joined(separator: ", ")
+        let first = knownHostsFiles.first ?? "known_hosts"
         let add = "after comparing the fingerprint with the one that the server's operator publishes, add the key: "
         switch verdict {
-        case .mismatch:
+        case .otherTypes(let types) where !isAsked:
+            return GitError(
+                .hostKeyUnknown,
+                "the SSH server's \(type) key is not recorded for \(name), only \(types.joined(separator: ", "))",
+                place: url.description,
+                cause: "it presented \(fingerprint); libssh2 does not ask for the recorded kind",
+                hint: "install the package openssh-client, whose ssh asks for it. Or, " + add + "\(scan) >> \(first)")
+        case .mismatch, .otherTypes:
+            var recorded = ""
+            if case .otherTypes(let types) = verdict { recorded = "; \(types.joined(separator: ", ")) is recorded" }
             return GitError(
                 .hostKeyMismatch, "the SSH server's key is not the one that is recorded for \(name)",
                 place: url.description,
-                cause: "it presented \(type) \(fingerprint)",
+                cause: "it presented \(type) \(fingerprint)\(recorded)",
                 hint:
                     "somebody may be listening in. If the server's key was changed on purpose, replace the lines of \(name) in "
                     + "\(list)")
@@ -71,11 +82,6 @@ extension RemoteSession {
             return GitError(
                 .hostKeyMismatch, "the SSH server's key is marked as revoked for \(name)", place: url.description,
                 cause: "it presented \(type) \(fingerprint)", hint: "see the @revoked lines in \(list)")
-        case .otherTypes(let types):
-            return GitError(
-                .hostKeyUnknown,
-                "the SSH server's \(type) key is not recorded for \(name), only \(types.joined(separator: ", "))",
-                place: url.description, cause: "it presented \(fingerprint)", hint: add + "\(scan) >> \(first)")
         case .unknown, .known:
             return GitError(
                 .hostKeyUnknown, "the SSH server's key is not known", place: url.description,

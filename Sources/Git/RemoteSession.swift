@@ -32,14 +32,13 @@ final class RemoteSession {
 
     enum Means { case basic, agent, key, password }
 
-    /// What serves a repository of this machine.
-    private let program: GitProgram?
+    /// What leads to the repository; `nil` where libgit2 does by itself.
+    private let program: ServiceProgram?
     private(set) var service: ServiceProcess?
 
-    /// - Parameter program: for a path, which it serves.
     init(
         url: RemoteURL, credentials: GitCredentials, progress: ((FetchProgress) -> Void)? = nil,
-        program: GitProgram? = nil
+        program: ServiceProgram? = nil
     ) {
         self.url = url
         self.credentials = credentials
@@ -81,16 +80,22 @@ final class RemoteSession {
         return callbacks
     }
 
-    /// Starts git's program for the other side of the conversation; `false` with the failure noted.
-    func startService(_ service: ServiceProcess.Service) -> Bool {
-        guard let program, case .local(let path) = url.transport else { return false }
+    /// Starts the program for the other side of the conversation; `false` with the failure noted.
+    func startService(_ service: ServiceCommand.Service) -> Bool {
         do throws(GitError) {
-            self.service = try ServiceProcess(program, service, repository: path, watch: watch)
+            guard let command = try program?.command(service, url: url, credentials: credentials) else { return false }
+            self.service = try ServiceProcess(command, service: service, watch: watch)
             return true
         } catch {
             failure = error
             return false
         }
+    }
+
+    /// What the program printed, where it is not git's on this machine.
+    var sshComplaint: SSHComplaint? {
+        guard case .ssh = url.transport, let service else { return nil }
+        return SSHComplaint(service.complaints)
     }
 
     func finishService() { service?.finish() }
@@ -173,30 +178,41 @@ final class RemoteSession {
     }
 
     /// Nothing is left to try: say what was missing, or that it was wrong.
-    private func refusal() -> GitError {
-        switch url.transport {
-        case .ssh:
-            let hadSome =
-                credentials.sshKeyPath != nil || credentials.password != nil || url.password != nil
-                || (credentials.usesSSHAgent && getenv("SSH_AUTH_SOCK") != nil)
+    ///
+    /// - Parameter agent: what is wrong with the agent behind SSH_AUTH_SOCK.
+    func refusal(agent: String? = nil) -> GitError {
+        guard case .ssh = url.transport else { return httpRefusal }
+        let asksAgent = credentials.sshKeyPath == nil && credentials.usesSSHAgent && getenv("SSH_AUTH_SOCK") != nil
+        if asksAgent, let agent {
             return GitError(
-                .authentication,
-                hadSome ? "the SSH server refused the key" : "the SSH server asks for a key, and none is configured",
-                place: url.description,
-                hint: hadSome
-                    ? "add the public key to the account or as a deploy key with write access; check the passphrase; RSA keys "
-                        + "are refused by newer servers here, use ed25519 or ECDSA"
-                    : "configure an SSH key, or start an agent and set SSH_AUTH_SOCK")
-        default:
-            return GitError(
-                .authentication,
-                basicPair == nil && credentials.headers.isEmpty
-                    ? "the server asks for credentials, and none are configured"
-                    : "the server refused the credentials",
-                place: url.description,
-                hint:
-                    "set GIT_USERNAME and GIT_PASSWORD, or GIT_TOKEN, to credentials that may read and write the repository; "
-                    + "some hosts answer the same for a repository that does not exist")
+                .authentication, "the SSH server asks for a key, and \(agent)", place: url.description,
+                hint: "add one to it (ssh-add FILE), or configure an SSH key")
         }
+        let hadSome = credentials.sshKeyPath != nil || credentials.password != nil || url.password != nil || asksAgent
+        let isSHA1 = program == nil && !SSHLibrary.linked.signsRSAWithSHA2
+        return GitError(
+            .authentication,
+            hadSome
+                ? asksAgent
+                    ? "the SSH server refused the keys of the agent behind SSH_AUTH_SOCK" : "the SSH server refused the key"
+                : "the SSH server asks for a key, and none is configured",
+            place: url.description,
+            hint: hadSome
+                ? "add the public key to the account or as a deploy key with write access; check the passphrase"
+                    + (isSHA1
+                        ? "; RSA keys are refused by newer servers here: install openssh-client, or use ed25519 or ECDSA" : "")
+                : "configure an SSH key, or start an agent and set SSH_AUTH_SOCK")
+    }
+
+    private var httpRefusal: GitError {
+        GitError(
+            .authentication,
+            basicPair == nil && credentials.headers.isEmpty
+                ? "the server asks for credentials, and none are configured"
+                : "the server refused the credentials",
+            place: url.description,
+            hint:
+                "set GIT_USERNAME and GIT_PASSWORD, or GIT_TOKEN, to credentials that may read and write the repository; "
+                + "some hosts answer the same for a repository that does not exist")
     }
 }

@@ -81,7 +81,7 @@ package struct RepositoryPlace: Hashable, Sendable, CustomStringConvertible {
 
 extension RemoteURL {
     /// What follows the server's name in the address; `nil` for paths of this machine.
-    fileprivate var pathText: Substring? {
+    var pathText: Substring? {
         switch transport {
         case .local: return nil
         case .http, .git, .ssh:

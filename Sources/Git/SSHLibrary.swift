@@ -1,15 +1,18 @@
 import CGit2
 import Glibc
 
-/// The libssh2 that libgit2 works with.
+/// What SSH remotes are reached by: OpenSSH's `ssh` where it is installed, otherwise the libssh2 that libgit2 works with.
 package struct SSHLibrary: Sendable, Hashable {
-    /// `1.10.0`; `nil` where libgit2 has no libssh2, or one that does not tell.
+    /// libssh2's, `1.10.0`; `nil` for `ssh`, and where libgit2 has no libssh2, or one that does not tell.
     package let version: String?
 
     package init(version: String?) { self.version = version }
 
-    /// That of this process.
-    package static let current: SSHLibrary = {
+    /// What this process reaches SSH remotes by.
+    package static var current: SSHLibrary { SSHProgram.find() == nil ? linked : SSHLibrary(version: nil) }
+
+    /// The libssh2 of this process.
+    static let linked: SSHLibrary = {
         // Not linked by name: libgit2 brings it, or does not.
         guard let symbol = dlsym(nil, "libssh2_version") else { return SSHLibrary(version: nil) }
         typealias Version = @convention(c) (Int32) -> UnsafePointer<CChar>?

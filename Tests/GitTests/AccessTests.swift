@@ -44,36 +44,31 @@ struct AccessTests {
         #expect(away?.code == .network, "\(away.map { "\($0)" } ?? "")")
     }
 
-    @Test func `the keys of an agent`() async throws {
+    @Test(arguments: [true, false]) func `the keys of an agent`(_ hasProgram: Bool) async throws {
         let server = try await SSHGitServer(directory: directory.path)
         let agent = try SSHAgent(directory: directory.path)
         setenv("SSH_AUTH_SOCK", agent.socket, 1)
         defer { unsetenv("SSH_AUTH_SOCK") }
+        func fetch(_ credentials: GitCredentials) async throws -> Commit {
+            try await Mirror(
+                path: directory.file("mirror"), url: server.url + "/repo.git", credentials: credentials,
+                searchPath: hasProgram ? nil : directory.path
+            ).fetch(branch: "main")
+        }
         let credentials = GitCredentials(knownHostsPaths: [server.knownHostsPath])
-        let empty = await #expect(throws: GitError.self) { try await fetch(server.url + "/repo.git", credentials) }
+        let empty = await #expect(throws: GitError.self) { try await fetch(credentials) }
         #expect(empty?.code == .authentication)
+        #expect(empty?.summary.contains(hasProgram ? "holds no key" : "agent") == true, "\(empty?.summary ?? "")")
         try agent.add(server.keyPath)
-        #expect(try await fetch(server.url + "/repo.git", credentials).subject == "change")
+        #expect(try await fetch(credentials).subject == "change")
         var without = credentials
         without.usesSSHAgent = false
-        let off = await #expect(throws: GitError.self) { try await fetch(server.url + "/repo.git", without) }
+        let off = await #expect(throws: GitError.self) { try await fetch(without) }
         #expect(off?.summary.contains("none is configured") == true)
-    }
-
-    /// libssh2 before 1.11 signs with SHA-1, which OpenSSH refuses: said, and what to do.
-    @Test func `an RSA key works, or it is said why not`() async throws {
-        let server = try await SSHGitServer(directory: directory.path)
-        let key = directory.file("rsa")
-        try Shell.run(["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", key])
-        try server.authorize(key + ".pub")
-        do {
-            let commit = try await fetch(
-                server.url + "/repo.git", GitCredentials(sshKeyPath: key, knownHostsPaths: [server.knownHostsPath]))
-            #expect(commit.subject == "change")
-        } catch let error as GitError {
-            #expect(error.code == .authentication)
-            #expect(error.hint?.contains("RSA keys are refused") == true)
-        }
+        setenv("SSH_AUTH_SOCK", directory.file("nobody"), 1)
+        let dead = await #expect(throws: GitError.self) { try await fetch(credentials) }
+        #expect(dead?.code == .authentication)
+        #expect(dead?.summary.contains("nobody answers at SSH_AUTH_SOCK") == true, "\(dead.map { "\($0)" } ?? "")")
     }
 
     @Test(arguments: ["@revoked", "@cert-authority", "!", "*"])
@@ -89,7 +84,8 @@ struct AccessTests {
         case "@cert-authority": (text, code) = (lines.map { "@cert-authority \($0)\n" }.joined(), .hostKeyUnknown)
         case "!":
             (text, code) = (
-                lines.map { $0.replacingOccurrences(of: "[127", with: "*,![127") + "\n" }.joined(), .hostKeyUnknown
+                lines.map { $0.replacingOccurrences(of: "[127", with: "*,!127.0.0.1,![127") + "\n" }.joined(),
+                .hostKeyUnknown
             )
         default:
             (text, code) = (

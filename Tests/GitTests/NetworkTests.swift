@@ -192,14 +192,22 @@ struct SSHTests {
         server = try await SSHGitServer(directory: directory.path)
     }
 
-    private func fetch(_ credentials: GitCredentials, url: String? = nil) async throws -> Commit {
-        try await Mirror(path: directory.file("mirror"), url: url ?? server.url + "/repo.git", credentials: credentials)
-            .fetch(branch: "main")
+    /// - Parameter hasProgram: by OpenSSH's `ssh`; otherwise by libssh2.
+    private func fetch(
+        _ credentials: GitCredentials, url: String? = nil, hasProgram: Bool = true
+    ) async throws -> Commit {
+        try await Mirror(
+            path: directory.file("mirror"), url: url ?? server.url + "/repo.git", credentials: credentials,
+            searchPath: hasProgram ? nil : directory.path
+        ).fetch(branch: "main")
     }
 
-    @Test func `fetch and push with a key, the server's key checked`() async throws {
+    @Test(arguments: [true, false])
+    func `fetch and push with a key, the server's key checked`(_ hasProgram: Bool) async throws {
         let credentials = GitCredentials(sshKeyPath: server.keyPath, knownHostsPaths: [server.knownHostsPath])
-        let mirror = try Mirror(path: directory.file("mirror"), url: server.url + "/repo.git", credentials: credentials)
+        let mirror = try Mirror(
+            path: directory.file("mirror"), url: server.url + "/repo.git", credentials: credentials,
+            searchPath: hasProgram ? nil : directory.path)
         let head = try await mirror.fetch(branch: "main")
         let writer = Signature(name: "Slipway", email: "slipway@example.com", time: 1_700_000_100)
         let mine = try await mirror.createCommit(
@@ -218,17 +226,59 @@ struct SSHTests {
         try remote.checkIntegrity()
     }
 
-    @Test func `hashed known_hosts, a key with a passphrase`() async throws {
+    @Test(arguments: [true, false])
+    func `hashed known_hosts, a key with a passphrase`(_ hasProgram: Bool) async throws {
         let key = directory.file("locked")
         try Shell.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", key])
         try server.authorize(key + ".pub")
         let hosts = directory.file("hashed")
         try server.writeKnownHosts(["ed25519", "ecdsa"], to: hosts, hashed: true)
         var credentials = GitCredentials(sshKeyPath: key, sshKeyPassphrase: "open sesame", knownHostsPaths: [hosts])
-        #expect(try await fetch(credentials).subject == "change")
+        #expect(try await fetch(credentials, hasProgram: hasProgram).subject == "change")
         credentials.sshKeyPassphrase = "wrong"
-        let error = await #expect(throws: GitError.self) { try await fetch(credentials) }
+        let error = await #expect(throws: GitError.self) { try await fetch(credentials, hasProgram: hasProgram) }
         #expect(error?.code == .authentication)
+        #expect(error?.summary == "the SSH key cannot be read", "\(error.map { "\($0)" } ?? "")")
+    }
+
+    /// ssh-keyscan and the hosts' documentation give one line as often as all of them.
+    @Test(arguments: ["ed25519", "ecdsa"]) func `one recorded key of several is enough`(_ type: String) async throws {
+        let hosts = directory.file("hosts")
+        try server.writeKnownHosts([type], to: hosts)
+        let credentials = GitCredentials(sshKeyPath: server.keyPath, knownHostsPaths: [hosts])
+        #expect(try await fetch(credentials).subject == "change")
+    }
+
+    /// A key of another kind than the recorded one is no new key to be added: who sits between can have any.
+    @Test func `a server without the recorded kind has changed its key`() async throws {
+        let hosts = directory.file("hosts")
+        let key = directory.file("other")
+        try Shell.run(["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", key])
+        let text = try String(contentsOfFile: key + ".pub", encoding: .utf8)
+        try "[127.0.0.1]:\(server.port) \(text)".write(toFile: hosts, atomically: true, encoding: .utf8)
+        let credentials = GitCredentials(sshKeyPath: server.keyPath, knownHostsPaths: [hosts])
+        let error = await #expect(throws: GitError.self) { try await fetch(credentials) }
+        #expect(error?.code == .hostKeyMismatch, "\(error.map { "\($0)" } ?? "")")
+        #expect(error?.cause?.contains("ssh-rsa is recorded") == true)
+        #expect(error?.hint?.contains("ssh-keyscan") == false)
+    }
+
+    /// What is given to `ssh` is in no argument and no environment, and its key's file may be readable by a group.
+    @Test func `a key that a group may read`() async throws {
+        let key = directory.file("mounted")
+        try Shell.run(["cp", server.keyPath, key])
+        try Shell.run(["chmod", "644", key])
+        let credentials = GitCredentials(sshKeyPath: key, knownHostsPaths: [server.knownHostsPath])
+        #expect(try await fetch(credentials).subject == "change")
+    }
+
+    @Test func `a path with odd letters`() async throws {
+        let odd = directory.file("it's odd %41 $(x)!")
+        try FileManager.default.createDirectory(atPath: odd, withIntermediateDirectories: true)
+        try Shell.run(["cp", "-r", remote.path, odd + "/repo.git"])
+        let encoded = "/it's%20odd%20%2541%20$(x)!/repo.git"
+        let credentials = GitCredentials(sshKeyPath: server.keyPath, knownHostsPaths: [server.knownHostsPath])
+        #expect(try await fetch(credentials, url: server.url + encoded).subject == "change")
     }
 
     @Test func `an unknown or changed server key is refused`() async throws {
@@ -247,9 +297,10 @@ struct SSHTests {
         #expect(changed?.code == .hostKeyMismatch)
 
         try server.writeKnownHosts(["ed25519"], to: hosts)
-        let otherType = await #expect(throws: GitError.self) { try await fetch(credentials) }
+        let otherType = await #expect(throws: GitError.self) { try await fetch(credentials, hasProgram: false) }
         #expect(otherType?.code == .hostKeyUnknown)
         #expect(otherType?.summary.contains("only ssh-ed25519") == true)
+        #expect(otherType?.hint?.contains("openssh-client") == true)
 
         credentials.knownHostsPaths = [server.knownHostsPath]
         #expect(try await fetch(credentials).subject == "change")
@@ -277,5 +328,6 @@ struct SSHTests {
                 GitCredentials(sshKeyPath: server.keyPath, knownHostsPaths: hosts), url: server.url + "/none.git")
         }
         #expect(missing?.code == .notFound, "\(missing.map { "\($0)" } ?? "")")
+        #expect(missing?.cause?.contains("\n") == false && missing?.cause?.contains("/  /") == false)
     }
 }

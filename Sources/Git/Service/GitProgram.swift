@@ -7,24 +7,23 @@ import Glibc
 struct GitProgram: Sendable {
     let path: String
 
-    /// - Parameter searchPath: directories with colons between; `nil`: those of PATH.
     static func find(in searchPath: String? = nil) -> GitProgram? {
-        for directory in (searchPath ?? self.searchPath).split(separator: ":") {
-            let candidate = "\(directory)/git"
-            if access(candidate, X_OK) == 0 { return GitProgram(path: candidate) }
-        }
-        return nil
+        ServiceProgram.path(of: "git", in: searchPath).map(GitProgram.init)
     }
 
-    private static var searchPath: String { Environment.value("PATH") ?? "/usr/bin:/bin" }
+    func command(_ service: ServiceCommand.Service, repository: String) -> ServiceCommand {
+        ServiceCommand(
+            program: path, arguments: [service.rawValue, repository], environment: Self.environment, held: [],
+            name: "git \(service.rawValue)")
+    }
 
     /// The environment of a service, `NAME=value`.
     ///
     /// It is the repository's side of the conversation: the machine's configuration counts there, as it does when a person
     /// pushes, and of it `safe.directory` above all. No other variable of git's own is passed on, and none that could hold a
     /// secret: hooks see it.
-    static var environment: [String] {
-        var environment = ["LC_ALL=C", "PATH=\(searchPath)"]
+    private static var environment: [String] {
+        var environment = ["LC_ALL=C", "PATH=\(ServiceProgram.searchPath)"]
         for name in ["HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "XDG_CONFIG_HOME"] + configurationNames {
             if let value = Environment.value(name) { environment.append("\(name)=\(value)") }
         }

@@ -3,17 +3,13 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// One run of `git upload-pack` or `git receive-pack` on a repository of this machine, and the two streams to it.
+/// One run of a program that leads to a repository (`git receive-pack`, `ssh`), and the two streams to it.
 ///
 /// It is in a session of its own: a signal for us does not reach it. When we end, in whichever way, its streams end, and it takes
 /// its locks and what it has not accepted away, as it does for every client that hangs up. Used from one thread.
 final class ServiceProcess {
-    enum Service: String, Sendable {
-        case uploadPack = "upload-pack"
-        case receivePack = "receive-pack"
-    }
-
-    private let service: Service
+    private let service: ServiceCommand.Service
+    private let command: ServiceCommand
     private let child: SpawnedProgram
     private let watch: SocketWatch
     /// Where its standard input is written to: a socket, which raises no SIGPIPE.
@@ -23,7 +19,10 @@ final class ServiceProcess {
     private let errors: Int32
     /// What came while the program was being written to.
     private var pending: [UInt8] = []
-    private var isAtEnd = false
+    /// The program has closed its side.
+    private(set) var isAtEnd = false
+    /// How the program's words begin: the first reference with what the other side is capable of.
+    private(set) var opening: [UInt8] = []
     /// The conversation was given up: nothing more is waited for.
     private var isGivenUp = false
 
@@ -34,7 +33,9 @@ final class ServiceProcess {
     /// Runs whose end was not waited for.
     private static let unfinished = Mutex<[SpawnedProgram]>([])
 
-    init(_ program: GitProgram, _ service: Service, repository: String, watch: SocketWatch) throws(GitError) {
+    init(
+        _ command: ServiceCommand, service: ServiceCommand.Service, watch: SocketWatch
+    ) throws(GitError) {
         var sockets: [Int32] = [-1, -1]
         var pipe: [Int32] = [-1, -1]
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
@@ -45,13 +46,14 @@ final class ServiceProcess {
                 throw GitError(.storage, "cannot make a pipe", cause: String(cString: strerror(errno)))
             }
             child = try SpawnedProgram(
-                program.path, [service.rawValue, repository], environment: GitProgram.environment,
+                command.program, command.arguments, environment: command.environment,
                 descriptors: (sockets[0], pipe[1], errors), ownSession: true)
         } catch {
             for descriptor in [sockets[1], pipe[0], errors] where descriptor >= 0 { close(descriptor) }
             throw error
         }
         self.service = service
+        self.command = command
         self.watch = watch
         self.errors = errors
         input = sockets[1]
@@ -59,12 +61,11 @@ final class ServiceProcess {
         _ = fcntl(output, F_SETFL, fcntl(output, F_GETFL) | O_NONBLOCK)
     }
 
-    /// What the program complained about: one line, no control characters.
-    var complaint: String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
+    /// What the program complained about, as it printed it; bounded.
+    var complaints: [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
         let count = pread(errors, &buffer, buffer.count, 0)
-        let text = Redaction.serverText(Array(buffer.prefix(max(0, count))), limit: 4096)
-        return text.hasPrefix("fatal: ") ? String(text.dropFirst("fatal: ".count)) : text
+        return Array(buffer.prefix(max(0, count)))
     }
 
     // MARK: Talking
@@ -97,7 +98,7 @@ final class ServiceProcess {
             } else if sent < 0, errno == EINTR {
                 continue
             } else {
-                return fail("git \(service.rawValue) hung up: \(String(cString: strerror(errno)))")
+                return fail("\(command.name) hung up: \(String(cString: strerror(errno)))")
             }
         }
         return true
@@ -109,8 +110,9 @@ final class ServiceProcess {
             let count = Glibc.read(output, buffer.baseAddress, buffer.count)
             if count < 0, errno == EINTR { continue }
             if count == 0 { isAtEnd = true }
+            if count > 0, opening.count < 2048 { opening += buffer.prefix(min(count, 2048 - opening.count)) }
             if count > 0, !watch.take(count) {
-                _ = fail("git \(service.rawValue) sends without end")
+                _ = fail("\(command.name) sends without end")
                 errno = EMSGSIZE
                 return -1
             }
@@ -125,7 +127,7 @@ final class ServiceProcess {
             let count = buffer.withUnsafeMutableBytes { receive($0) }
             if count < 0 { return errno == EAGAIN }
             pending += buffer.prefix(count)
-            if pending.count > Self.pendingLimit { return fail("git \(service.rawValue) talks and does not listen") }
+            if pending.count > Self.pendingLimit { return fail("\(command.name) talks and does not listen") }
         }
         return true
     }
@@ -146,7 +148,7 @@ final class ServiceProcess {
             waited += slice
         }
         watch.giveUp()
-        return fail("git \(service.rawValue) fell silent")
+        return fail("\(command.name) fell silent")
     }
 
     private func fail(_ text: String) -> Bool {

@@ -48,7 +48,7 @@ enum ServiceTransport {
                 out.pointee = stream
                 return 0
             }
-            let name: ServiceProcess.Service =
+            let name: ServiceCommand.Service =
                 [GIT_SERVICE_RECEIVEPACK_LS, GIT_SERVICE_RECEIVEPACK].contains(action) ? .receivePack : .uploadPack
             guard session.startService(name) else { return -1 }
             let stream = UnsafeMutablePointer<git_smart_subtransport_stream>.allocate(capacity: 1)
