@@ -10,6 +10,8 @@ package struct GitCredentials: Sendable {
     package var password: String?
     /// An access token: sent as the password of HTTP Basic, with `username` or, without one, `x-access-token`.
     package var token: String?
+    /// The file that the token, else the password, is from, for messages.
+    package var secretFile: String?
     /// Further HTTP headers, each as `Name: value`.
     package var headers: [String]
     /// The private key for SSH, in any format that OpenSSH writes.

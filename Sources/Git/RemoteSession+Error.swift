@@ -113,7 +113,7 @@ extension RemoteSession {
         } else if mentions("status code: 429") {
             error.code = .network
             error.summary = "the server gets too many requests"
-            error.hint = "give the repositories of this host longer intervals, or webhooks; the next cycle tries again"
+            error.hint = "give the repositories of this host longer intervals; the next cycle tries again"
         } else if mentions("status code: 5") {
             error.code = .network
             error.summary = "the server is in trouble"

@@ -194,25 +194,36 @@ final class RemoteSession {
             .authentication,
             hadSome
                 ? asksAgent
-                    ? "the SSH server refused the keys of the agent behind SSH_AUTH_SOCK" : "the SSH server refused the key"
+                    ? "the SSH server refused the keys of the agent behind SSH_AUTH_SOCK"
+                    : "the SSH server refused the key"
                 : "the SSH server asks for a key, and none is configured",
             place: url.description,
             hint: hadSome
                 ? "add the public key to the account or as a deploy key with write access; check the passphrase"
                     + (isSHA1
-                        ? "; RSA keys are refused by newer servers here: install openssh-client, or use ed25519 or ECDSA" : "")
+                        ? "; RSA keys are refused by newer servers here: install openssh-client, or use ed25519 or ECDSA"
+                        : "")
                 : "configure an SSH key, or start an agent and set SSH_AUTH_SOCK")
     }
 
     private var httpRefusal: GitError {
-        GitError(
-            .authentication,
-            basicPair == nil && credentials.headers.isEmpty
-                ? "the server asks for credentials, and none are configured"
-                : "the server refused the credentials",
-            place: url.description,
+        let others = "; some hosts answer the same for a repository that does not exist"
+        if basicPair == nil, credentials.headers.isEmpty {
+            return GitError(
+                .authentication, "the server asks for credentials, and none are configured", place: url.description,
+                hint:
+                    "set 'tokenFile', or GIT_USERNAME and GIT_PASSWORD, or GIT_TOKEN, to credentials that may read and write "
+                    + "the repository" + others)
+        }
+        if let file = credentials.secretFile {
+            return GitError(
+                .authentication, "the server refused the credentials of \(file)", place: url.description,
+                hint: "check that they have not expired and may read and write the repository" + others)
+        }
+        return GitError(
+            .authentication, "the server refused the credentials", place: url.description,
             hint:
-                "set GIT_USERNAME and GIT_PASSWORD, or GIT_TOKEN, to credentials that may read and write the repository; "
-                + "some hosts answer the same for a repository that does not exist")
+                "set GIT_USERNAME and GIT_PASSWORD, or GIT_TOKEN, to credentials that may read and write the repository"
+                + others)
     }
 }

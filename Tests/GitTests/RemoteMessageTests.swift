@@ -88,6 +88,18 @@ struct RemoteMessageTests {
         #expect(error.summary.contains(status == 429 ? "too many requests" : "is in trouble"), "\(error)")
     }
 
+    /// Which of several files it was is the first thing that a person asks.
+    @Test func `a refused token names its file`() async throws {
+        let server = try await GitHTTPServer(directory: directory.path, user: "ci", password: "s3cret")
+        defer { server.stop() }
+        var credentials = GitCredentials(token: "0ld")
+        credentials.secretFile = "/etc/slipway/git/token"
+        let error = try await failure(server.url + "/repo.git", credentials)
+        #expect(error.code == .authentication)
+        #expect(error.summary.contains("/etc/slipway/git/token"), "\(error)")
+        #expect(!"\(error)".contains("0ld"))
+    }
+
     @Test func `redirections without end`() async throws {
         let server = try await GitHTTPServer(directory: directory.path, extra: "return 302 $request_uri;")
         defer { server.stop() }

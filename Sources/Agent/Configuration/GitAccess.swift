@@ -15,6 +15,8 @@ package enum GitAccess {
         credentials.username = git.username ?? environment("GIT_USERNAME")
         credentials.password = try secret(git.passwordFile) ?? environment("GIT_PASSWORD")
         credentials.token = try secret(git.tokenFile) ?? environment("GIT_TOKEN")
+        credentials.secretFile =
+            git.tokenFile ?? (credentials.token == nil ? git.passwordFile : nil)
         credentials.sshKeyPath = git.sshKey ?? firstKey()
         credentials.sshKeyPassphrase = try secret(git.sshPassphraseFile)
         if let knownHosts = git.knownHosts { credentials.knownHostsPaths = [knownHosts] }

@@ -51,12 +51,12 @@ final class CycleLogger: Sendable {
         let news = known.withLock { $0.take(report) }
         for decision in news.decisions {
             var metadata: Logger.Metadata = ["subject": "\(decision.subject)", "reason": "\(decision.reason)"]
-            if let remedy = decision.remedy { metadata["hint"] = "\(remedy)" }
+            if let remedy = decision.remedy, !remedy.isEmpty { metadata["hint"] = "\(remedy)" }
             logger.info("decided", metadata: metadata)
         }
         for failure in news.failures {
             var metadata: Logger.Metadata = ["phase": "\(failure.phase.rawValue)", "error": "\(failure.message)"]
-            if let hint = failure.hint { metadata["hint"] = "\(hint)" }
+            if let hint = failure.hint, !hint.isEmpty { metadata["hint"] = "\(hint)" }
             logger.error("failed", metadata: metadata)
         }
         if news.isWell { logger.notice("recovered") }

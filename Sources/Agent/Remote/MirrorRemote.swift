@@ -7,17 +7,39 @@ package struct MirrorRemote: GitRemote {
     private let mirror: Mirror
     private let directories: GitDirectoryShelf
     package let displayURL: String
+    /// Reads the credentials from where they are now.
+    private let credentials: (@Sendable () throws(AgentError) -> GitCredentials)?
 
-    /// - Parameter url: as the user wrote it; what could be a secret in it is not shown.
-    package init(_ mirror: Mirror, url: String) {
+    /// - Parameters:
+    ///   - url: as the user wrote it; what could be a secret in it is not shown.
+    ///   - credentials: reads them before each conversation that begins something: files of secrets are replaced while the agent
+    ///     runs. `nil`: those of the mirror stay.
+    package init(
+        _ mirror: Mirror, url: String, credentials: (@Sendable () throws(AgentError) -> GitCredentials)? = nil
+    ) {
         self.mirror = mirror
         directories = GitDirectoryShelf(folder: mirror.path + "/slipway-git-directories")
+        self.credentials = credentials
         displayURL = ShownURL.mayHoldSecret(url) ? mirror.url.description : url
+    }
+
+    private func renewCredentials() async throws(GitError) {
+        guard let credentials else { return }
+        let fresh: GitCredentials
+        do throws(AgentError) {
+            fresh = try credentials()
+        } catch {
+            throw GitError(
+                .authentication, error.summary, place: error.place, cause: error.cause,
+                hint: error.hint ?? "the file must exist and be readable for this user")
+        }
+        await mirror.use(fresh)
     }
 
     // MARK: Fetching
 
     package func fetch(branch: String) async throws(GitError) -> FetchedHead {
+        try await renewCredentials()
         let commit = try await mirror.fetch(branch: branch)
         return FetchedHead(commit: commit, isRewritten: await mirror.lastFetch?.isRewritten == true)
     }
@@ -115,7 +137,8 @@ package struct MirrorRemote: GitRemote {
     package func push(
         _ proposal: ProposedCommit, to branch: String, expecting: ObjectID?, force: Bool
     ) async throws(GitError) -> PushOutcome {
-        try await mirror.push(proposal.id, to: branch, expecting: expecting, force: force)
+        try await renewCredentials()
+        return try await mirror.push(proposal.id, to: branch, expecting: expecting, force: force)
     }
 
     package func deleteBranch(_ branch: String, expecting: ObjectID) async throws(GitError) -> PushOutcome {

@@ -36,7 +36,9 @@ package actor MirrorShelf {
             }
             open[folder] = mirror
         }
-        return GitServices(remote: MirrorRemote(mirror, url: repository.url), settings: git, forge: forge)
+        let remote = MirrorRemote(mirror, url: repository.url) { () throws(AgentError) in try GitAccess.credentials(git)
+        }
+        return GitServices(remote: remote, settings: git, forge: forge)
     }
 
     private func mirror(
