@@ -11,8 +11,8 @@ import Testing
         var text: String {
             let annotated = World.deployment("web", image: "acme/web:1.0.0")
             switch self {
-            case .large: return annotated + "# " + String(repeating: "x", count: 9 << 20) + "\n"
-            case .largeKaniko: return "# kaniko " + String(repeating: "x", count: 9 << 20) + "\n"
+            case .large: return annotated + "# " + String(repeating: "x", count: 17 << 20) + "\n"
+            case .largeKaniko: return "# kaniko " + String(repeating: "x", count: 17 << 20) + "\n"
             case .documents: return annotated + String(repeating: "---\na: 1\n", count: 200_000)
             case .broken: return annotated + "  broken: [\n"
             case .aliases:

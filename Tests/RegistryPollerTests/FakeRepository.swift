@@ -26,8 +26,12 @@ final class FakeRepository: ImageRepository {
         }
     }
 
-    func fail(_ request: String, _ code: RegistryError.Code?, isTransient: Bool = false) {
-        state.withLock { $0.failures[request] = code.map { RegistryError($0, "told to", isTransient: isTransient) } }
+    func fail(_ request: String, _ code: RegistryError.Code?, isTransient: Bool = false, retryAfter: Int? = nil) {
+        state.withLock {
+            $0.failures[request] = code.map {
+                RegistryError($0, "told to", retryAfter: retryAfter, isTransient: isTransient)
+            }
+        }
     }
 
     // MARK: Content

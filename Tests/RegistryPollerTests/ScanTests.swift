@@ -195,6 +195,20 @@ private func poller(_ repository: FakeRepository, concurrency: Int = 4) -> Regis
         }
     }
 
+    @Test(arguments: [0, 61, 90_000, Int.max])
+    func `a registry that asks to wait is told with the time of day`(seconds: Int) async throws {
+        let repository = FakeRepository()
+        try repository.add("v1")
+        repository.fail("tags", .rateLimited, isTransient: true, retryAfter: seconds)
+        let error = await #expect(throws: PollError.self) { try await poller(repository).scan(repository.location) }
+        let hint = try #require(error?.hint)
+        let form = /the registry asks to wait until ([01][0-9]|2[0-3]):[0-5][0-9] UTC/
+        #expect(hint.wholeMatch(of: form) != nil, "\(hint)")
+        repository.fail("tags", .unavailable, isTransient: true, retryAfter: seconds)
+        let other = await #expect(throws: PollError.self) { try await poller(repository).scan(repository.location) }
+        #expect(other != nil && other?.hint == nil)
+    }
+
     @Test(arguments: [RegistryError.Code.notFound, .invalidContent, .digestMismatch, .tooLarge, .unsupported])
     func `an image that is broken is a problem of its tag`(code: RegistryError.Code) async throws {
         let repository = FakeRepository()

@@ -37,7 +37,7 @@ package actor RevisionCache {
     package init(_ remote: any GitRemote) { self.remote = remote }
 
     /// Manifests beyond this size are not looked at.
-    static let manifestLimit = 8 << 20
+    static let manifestLimit = UpdateRequest.sizeLimit
 
     package func tree(of revision: Commit) async throws(AgentError) -> RevisionTree {
         if let lastTree, lastTree.revision.id == revision.id { return lastTree }

@@ -7,6 +7,18 @@ package import RegistryPoller
 /// an image of another builder. The agent knows better: it built from commits, and commits have an order. Images that
 /// carry no commit of this branch come first, by their date; then those that do, by commit, then by the number in their tag.
 package enum CandidateOrder {
+    /// The images of a repository as a policy takes them, for a cycle as for a release: in the order of the branch's commits when
+    /// some of them were made from it, else by what they say themselves.
+    ///
+    /// - Parameter position: as for `ranked`.
+    package static func candidates(_ records: [TagRecord], position: (String) -> Int?) -> [TagCandidate] {
+        let isOwn = records.contains { record in
+            record.annotations[Annotation.contentKey] != nil
+                && record.annotations[Annotation.revision].flatMap(position) != nil
+        }
+        return isOwn ? ranked(records, position: position) : records.map { TagCandidate($0) }
+    }
+
     /// - Parameters:
     ///   - position: how many commits of the branch a revision has below it (a higher one is newer); `nil` when the branch
     ///     does not have it.

@@ -91,9 +91,7 @@ struct ImageAnswerer: Sendable {
             }
         }
         var candidates =
-            built.contains(repository)
-            ? CandidateOrder.ranked(inventory.tags, position: history.position)
-            : inventory.tags.map { TagCandidate($0) }
+            CandidateOrder.candidates(inventory.tags, position: history.position)
         if !missing.isEmpty {
             for index in candidates.indices {
                 if let problem = missing[candidates[index].tag] { candidates[index].problem = problem }

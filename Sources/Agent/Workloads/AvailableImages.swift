@@ -51,9 +51,7 @@ package struct AvailableImages: Sendable {
 
     /// The image's tags as a policy takes them: images that the agent built in the order of their commits.
     private func candidates(for image: String) -> [TagCandidate] {
-        guard let tags = inventory(of: image)?.tags else { return [] }
-        return tags.contains { $0.annotations[Annotation.contentKey] != nil }
-            ? CandidateOrder.ranked(tags, position: history.position) : tags.map { TagCandidate($0) }
+        CandidateOrder.candidates(inventory(of: image)?.tags ?? [], position: history.position)
     }
 
     /// What a filter chooses, whatever runs now: a release may go back.

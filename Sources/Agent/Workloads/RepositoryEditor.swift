@@ -19,8 +19,6 @@ package struct RepositoryEditor: Sendable {
     private let repository: AgentConfiguration.RepositoryConfiguration
     private let publisher: Publisher
 
-    private static let sizeLimit = 16 << 20
-
     /// - Throws: when the configuration does not name exactly one repository, or its mirror cannot be opened.
     package init(_ configuration: AgentConfiguration) async throws(AgentError) {
         guard configuration.repositories.count == 1, let repository = configuration.repositories.first else {
@@ -50,7 +48,7 @@ package struct RepositoryEditor: Sendable {
         for entry in files.tree.entries
         where (entry.mode == .file || entry.mode == .executable) && UpdateRequest.isManifest(entry.path) {
             // A file that is too large holds no manifests that anybody would look at.
-            guard let bytes = try? await files.read(entry.path, limit: Self.sizeLimit),
+            guard let bytes = try? await files.read(entry.path, limit: UpdateRequest.sizeLimit),
                 ManifestScan.holds("kind", in: bytes)
             else { continue }
             manifests.append((entry.path, bytes))

@@ -73,6 +73,9 @@ package struct UpdateRequest: Sendable, Equatable {
 
     package init() {}
 
+    /// Bytes of a manifest: larger files are not looked at, whoever asks.
+    package static let sizeLimit = 16 << 20
+
     /// Whether a file of this path can hold manifests at all.
     package static func isManifest(_ path: some StringProtocol) -> Bool {
         ends(path, ".yaml") || ends(path, ".yml") || ends(path, ".json") || isKustomization(path)

@@ -1,4 +1,5 @@
 import Diagnostics
+import Glibc
 import OCI
 import Registry
 import Text
@@ -38,7 +39,14 @@ package struct PollError: Diagnostic, Equatable {
         // The registry client may use the same words.
         let words = [error.summary == summary ? nil : error.summary, error.cause].compactMap(\.self)
         cause = words.isEmpty ? nil : words.joined(separator: ": ")
-        hint = error.hint
+        hint = error.code == .rateLimited ? error.retryAfter.map(Self.wait) ?? error.hint : error.hint
         isTransient = error.isTransient
+    }
+
+    /// Until when a registry asks to be left alone, by the clock, the minute rounded up.
+    private static func wait(for seconds: Int) -> String {
+        let minutes = (Int(time(nil)) + min(max(0, seconds), 1 << 30) + 59) / 60 % (24 * 60)
+        let digits = [minutes / 60, minutes % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }
+        return "the registry asks to wait until \(digits[0]):\(digits[1]) UTC"
     }
 }

@@ -23,8 +23,6 @@ struct DirectoryUpdate: Sendable {
     let writes: Bool
     let wantsDiff: Bool
 
-    /// Manifests beyond this size are not looked at.
-    private static let sizeLimit = 16 << 20
     private static let depthLimit = 100
 
     init(path: String, request: UpdateRequest, writes: Bool, wantsDiff: Bool) {
@@ -130,7 +128,7 @@ struct DirectoryUpdate: Sendable {
         var met: Set<String> = []
         for file in files where UpdateRequest.isKustomization(file) {
             guard let handle = try? root.openFile(file, flags: O_RDONLY | O_NOFOLLOW),
-                let bytes = try? handle.readAll(limit: Self.sizeLimit)
+                let bytes = try? handle.readAll(limit: UpdateRequest.sizeLimit)
             else { continue }
             met.formUnion(ManifestUpdater.update(bytes, file: file, request: search).met)
         }
@@ -148,15 +146,16 @@ struct DirectoryUpdate: Sendable {
         do throws(FileSystemError) {
             let handle = try root.openFile(file, flags: O_RDONLY | O_NOFOLLOW)
             status = try handle.status()
-            guard status.size <= UInt64(Self.sizeLimit) else {
+            guard status.size <= UInt64(UpdateRequest.sizeLimit) else {
                 outcome.skipped = [
                     ManifestSkip(
-                        file: file, reason: "\(status.size) bytes: YAML files of up to \(Self.sizeLimit) bytes are read"
+                        file: file,
+                        reason: "\(status.size) bytes: YAML files of up to \(UpdateRequest.sizeLimit) bytes are read"
                     )
                 ]
                 return outcome
             }
-            bytes = try handle.readAll(limit: Self.sizeLimit)
+            bytes = try handle.readAll(limit: UpdateRequest.sizeLimit)
         } catch {
             outcome.skipped = [ManifestSkip(file: file, reason: error.cause ?? error.summary)]
             return outcome
