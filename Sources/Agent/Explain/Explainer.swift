@@ -5,7 +5,7 @@ import ManifestUpdater
 /// Says of a place, an object or an image who decides about it, which tags were considered, and what would have to change. It
 /// goes the way of a cycle up to its choices, and changes nothing.
 package struct Explainer: Sendable {
-    private let reconciler: Reconciler
+    let reconciler: Reconciler
 
     package init(_ reconciler: Reconciler) { self.reconciler = reconciler }
 

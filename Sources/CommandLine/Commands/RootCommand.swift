@@ -15,7 +15,8 @@ package struct RootCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            SyncCommand.self, PlanCommand.self, ExplainCommand.self, AgentCommand.self, StatusCommand.self,
+            SyncCommand.self, PlanCommand.self, ExplainCommand.self, MigrateCommand.self, AgentCommand.self,
+            StatusCommand.self,
             RetryCommand.self,
             BuildsCommand.self, LogsCommand.self, BuildCommand.self, ExecutorCommand.self,
             WarmCommand.self, CacheCommand.self,
