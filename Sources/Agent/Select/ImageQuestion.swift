@@ -79,7 +79,6 @@ struct ImageAnswerer: Sendable {
 
     /// The tags that a question is about, with what is known of their images.
     private func candidates(for question: ImageQuestion) async throws(AgentError) -> [TagCandidate] {
-        let repository = question.image.repository
         let request = scan(for: question)
         let inventory = try await explained { try await catalog.inventory(request) }
         var missing: [String: String] = [:]
