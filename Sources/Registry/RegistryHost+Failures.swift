@@ -69,7 +69,9 @@ extension RegistryHost {
             hint = "the registry speaks TLS: do not declare \(name) as insecure"
         default: code = .invalidContent
         }
-        let isTransient = [408, 429, 500, 502, 503, 504].contains(status)
+        // A manifest's part that is missing may be there in a moment: whoever writes a manifest brought its parts before, and CNCF
+        // Distribution does not find a blob while another writer brings the same one.
+        let isTransient = [408, 429, 500, 502, 503, 504].contains(status) || code == .contentMissing
         let pause = RetryAfter.seconds(response.headers)
         return RegistryError(
             code, summary, place: place, cause: words.isEmpty ? "the registry answered \(status)" : words, hint: hint,

@@ -88,14 +88,11 @@ extension RemoteRepository {
 
     /// Whether to ask again after an attempt that failed: when it may pass, and when the tag has changed hands meanwhile,
     /// as where a registry lets no tag be moved.
-    ///
-    /// A part that is missing may be there in a moment: the image's parts were brought there, and CNCF Distribution does not
-    /// find a blob while another writer brings the same one.
     private func mayRepeat(
         after error: RegistryError, _ failures: Int, tag: String, _ before: Digest?
     ) async throws(RegistryError) -> Bool {
         guard failures < host.retry.attempts else { return false }
-        guard error.isTransient || error.code == .contentMissing else {
+        guard error.isTransient else {
             guard error.code != .cancelled, let now = try? await digest(ofTag: tag) else { return false }
             return now != before
         }

@@ -113,7 +113,8 @@ import Testing
     }
 
     /// docker-registry writes the link to a blob anew for each writer, and does not find the blob meanwhile.
-    @Test func `a part that another writer is bringing is waited for`() async throws {
+    @Test(arguments: ["v1", nil], [true, false])
+    func `a part that another writer is bringing is waited for`(tag: String?, claims: Bool) async throws {
         let fixture = try await RepositoryFixture(.registry)
         let ours = try await Self.image(fixture, "ours", in: try fixture.repository("app"))
         let writes = Mutex(0)
@@ -131,8 +132,41 @@ import Testing
             return .text(400, #"{"errors":[{"code":"DIGEST_INVALID"},{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#)
         }
         let repository = try Self.access(stub.host).repository(.registry(host: stub.host, path: "app"))
-        #expect(try await repository.claim("v1", for: ours) { _ in true } == .given)
+        if claims, let tag {
+            #expect(try await repository.claim(tag, for: ours) { _ in true } == .given)
+        } else {
+            #expect(try await repository.pushManifest(ours.bytes, mediaType: ours.mediaType, tag: tag) == ours.digest)
+        }
         #expect(writes.withLock { $0 } == 2)
+    }
+
+    /// Builds of the same content at the same time, as of two commits that differ elsewhere.
+    @Test func `several push the same image at once, and none fails`() async throws {
+        let fixture = try await RepositoryFixture(.registry)
+        let host = try #require(fixture.server).host
+        for round in 1...10 {
+            let image = try fixture.image("round \(round)")
+            let outcomes = await withTaskGroup(of: Result<Digest, any Error>.self) { group in
+                for writer in 1...6 {
+                    group.addTask {
+                        do {
+                            let repository = try Self.access(host).repository(.registry(host: host, path: "app"))
+                            for descriptor in image.manifest.layers + [image.manifest.config] {
+                                _ = try await repository.pushBlob(
+                                    descriptor, from: fixture.store, mountFrom: [], progress: nil)
+                            }
+                            return .success(
+                                try await repository.pushManifest(
+                                    image.bytes, mediaType: .ociManifest, tag: "r\(round)-\(writer)"))
+                        } catch {
+                            return .failure(error)
+                        }
+                    }
+                }
+                return await group.reduce(into: [Result<Digest, any Error>]()) { $0.append($1) }
+            }
+            for outcome in outcomes { #expect(throws: Never.self) { try outcome.get() } }
+        }
     }
 
     /// A registry whose tags cannot be moved says no to whoever comes second.
