@@ -138,9 +138,9 @@ package final class FakeRegistry: TagSource {
         }
         if let failure { throw failure }
         var tags = records.values.sorted { $0.tag < $1.tag }
-        for index in tags.indices where !tags[index].platforms.isEmpty && needsCreationTime {
+        for index in tags.indices where !tags[index].platforms.isEmpty && scope.images != .none {
             let offered = tags[index].platforms
-            guard let missing = platforms.first(where: { wanted in !offered.contains { $0.matches(wanted) } }) else {
+            guard let missing = scope.platforms.first(where: { wanted in !offered.contains { $0.matches(wanted) } }) else {
                 continue
             }
             tags[index].problem =
