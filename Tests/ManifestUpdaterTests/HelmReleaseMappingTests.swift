@@ -53,6 +53,6 @@ import Testing
     func `an automated one without an image is named`(values: String) {
         let result = Self.scan("", values)
         #expect(result.targets.isEmpty)
-        #expect(result.skipped.map(\.reason).contains { $0.contains("no image is found under spec.values") })
+        #expect(result.remarks.map(\.reason).contains { $0.contains("there is no image under spec.values") })
     }
 }

@@ -59,7 +59,8 @@ struct ImageSelector: Sendable {
             await tail.questions(of: workloads), await tail.questions(of: markers),
             await tail.questions(of: applications)
         )
-        await facts.catalog.prefetch((annotated.inquiries + byMarker.inquiries + applied.inquiries).compactMap(tail.scan))
+        await facts.catalog.prefetch(
+            (annotated.inquiries + byMarker.inquiries + applied.inquiries).compactMap(tail.scan))
         var choices = await tail.choices(from: annotated)
         choices += await tail.choices(from: byMarker)
         cycle.decide(argo.decisions)

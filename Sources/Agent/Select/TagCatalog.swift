@@ -82,19 +82,29 @@ actor TagCatalog {
     /// - Parameter isFresh: a scan of another cycle will not do, because what is pushed depends on it. Such a repository is the
     ///   agent's own to write, so that tags of it are not looked at whose names say that they stay.
     func inventory(_ request: ScanRequest, isFresh: Bool = false) async throws(PollError) -> TagInventory {
-        if let known = scanned[request.place], known.images.covers(request.images) { return known.inventory }
+        if let known = known(request) { return known }
         var request = request
         if let known = scanned[request.place] { request.images = known.images.union(request.images) }
         let (source, reuse) = (source, isFresh ? 0 : reuse)
         let scope = ScanScope(images: request.images, platforms: request.platforms, isThorough: !isFresh)
+        // Kept before the call is over, and looked for when it begins: whoever asks around its end finds it.
         let found = try await scans.value(of: request) { [request] () async throws(PollError) in
-            try await source.scan(request.location, scope, reuse: reuse)
+            if let known = await self.known(request) { return known }
+            let found = try await source.scan(request.location, scope, reuse: reuse)
+            await self.keep(found, for: request)
+            return found
         }
-        let inventory = merged(found, of: request.place)
-        if scanned[request.place]?.images.covers(request.images) != true {
-            scanned[request.place] = Scanned(images: request.images, inventory: inventory)
-        }
-        return inventory
+        return merged(found, of: request.place)
+    }
+
+    private func known(_ request: ScanRequest) -> TagInventory? {
+        guard let known = scanned[request.place], known.images.covers(request.images) else { return nil }
+        return known.inventory
+    }
+
+    private func keep(_ inventory: TagInventory, for request: ScanRequest) {
+        guard scanned[request.place]?.images.covers(request.images) != true else { return }
+        scanned[request.place] = Scanned(images: request.images, inventory: merged(inventory, of: request.place))
     }
 
     /// The tags alone: one request, however many there are.
@@ -107,12 +117,17 @@ actor TagCatalog {
         let image = ImageLocation(repository: location, tag: tag)
         if let known = added[image] ?? looks[image] { return known }
         let source = source
-        let record = try await lookups.value(of: image) { () async throws(PollError) in
-            try await source.look(at: tag, in: location, platforms: [])
+        return try await lookups.value(of: image) { () async throws(PollError) in
+            if let known = await self.looked(at: image) { return known }
+            let record = try await source.look(at: tag, in: location, platforms: [])
+            await self.keep(record, of: image)
+            return record
         }
-        looks[image] = record
-        return record
     }
+
+    private func looked(at image: ImageLocation) -> TagRecord? { looks[image] }
+
+    private func keep(_ record: TagRecord, of image: ImageLocation) { looks[image] = record }
 
     /// Looks at a tag whose image a scan did not find, whatever was known of it.
     func lookAgain(at tag: String, in location: RepositoryLocation) async throws(PollError) {

@@ -140,7 +140,8 @@ package final class FakeRegistry: TagSource {
         var tags = records.values.sorted { $0.tag < $1.tag }
         for index in tags.indices where !tags[index].platforms.isEmpty && scope.images != .none {
             let offered = tags[index].platforms
-            guard let missing = scope.platforms.first(where: { wanted in !offered.contains { $0.matches(wanted) } }) else {
+            guard let missing = scope.platforms.first(where: { wanted in !offered.contains { $0.matches(wanted) } })
+            else {
                 continue
             }
             tags[index].problem =
