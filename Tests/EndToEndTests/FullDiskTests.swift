@@ -42,7 +42,7 @@ import Testing
     /// Files that are copied first, one that is copied and compressed at the same time, and many that several threads copy.
     @Test(arguments: [
         (2, 12, "cannot write the layer", "free space there"), (1, 12, "cannot write the", "the state directory"),
-        (600, 12, "cannot write the layer", "free space there"), (600, 24, "cannot write the file", "make room"),
+        (600, 12, "cannot write the layer", "free space there"), (600, 24, "cannot write the file", "free space there"),
     ])
     func `a layer that does not fit leaves nothing`(
         _ files: Int, _ megabytes: Int, _ failure: String, _ hint: String

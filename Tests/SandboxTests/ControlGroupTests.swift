@@ -74,6 +74,8 @@ import Testing
         let group: DelegatedControlGroup
         let hasMemory: Bool
         private let path: String
+        /// What the machine's root did not hand on before.
+        private let taken: (file: String, controller: String)?
 
         init?() throws {
             guard geteuid() == 0, let mounts = try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8),
@@ -83,19 +85,25 @@ import Testing
                 return nil
             }
             let known = KernelFile.words(root + "/cgroup.controllers")
+            let handedOn = root + "/cgroup.subtree_control"
+            let before = KernelFile.words(handedOn)
             guard let controller = known.contains("memory") ? "memory" : known.first,
-                KernelFile.write("+\(controller)", to: root + "/cgroup.subtree_control")
+                KernelFile.write("+\(controller)", to: handedOn)
             else {
                 print("skipped: \(root) hands on none of the controllers '\(known.joined(separator: " "))'")
                 return nil
             }
             hasMemory = controller == "memory"
+            taken = before.contains(controller) ? nil : (handedOn, controller)
             path = root + "/slipway-test-\(getpid())"
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
             group = try DelegatedControlGroup(path, wanted: [controller])
         }
 
-        deinit { rmdir(path) }
+        deinit {
+            rmdir(path)
+            if let taken { _ = KernelFile.write("-\(taken.controller)", to: taken.file) }
+        }
 
         var steps: [String] {
             (try? FileManager.default.contentsOfDirectory(atPath: path))?.filter { $0.hasPrefix("slipway-step") } ?? []

@@ -98,7 +98,12 @@ actor RepositoryWatcher {
             session.take(report)
             // Each build once: a branch that moves faster than it is built must not hold anybody for ever.
             let new = report.pending.filter { awaited.insert($0).inserted }
-            guard !new.isEmpty else { return session.report ?? report }
+            guard !new.isEmpty else {
+                // An image has its names a moment before its build has ended: one that the cycle found done is still to be told.
+                let pending = report.pending.map { PipelineKey(repository: repository.name, pipeline: $0.pipeline) }
+                await dispatcher.wait(forBuildsOf: repository.name, besides: Set(pending))
+                return session.report ?? report
+            }
             await dispatcher.wait(for: new.map { PipelineKey(repository: repository.name, pipeline: $0.pipeline) })
             mode = .followUp
         }

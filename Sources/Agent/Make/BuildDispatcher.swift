@@ -64,9 +64,14 @@ package actor BuildDispatcher {
     }
 
     /// Waits until the builds of these pipelines that are under way have ended, and until their ends are told.
-    package func wait(for keys: [PipelineKey]) async {
+    package func wait(for keys: some Collection<PipelineKey>) async {
         let tasks = keys.flatMap { [builds[$0]?.task, ending[$0]?.task].compactMap(\.self) }
         for task in tasks { _ = await task.value }
+    }
+
+    /// The same for a repository's builds, but for some.
+    func wait(forBuildsOf repository: String, besides keys: Set<PipelineKey>) async {
+        await wait(for: Set(builds.keys).union(ending.keys).filter { $0.repository == repository && !keys.contains($0) })
     }
 
     /// Cancels the builds of a repository, those that wait and those that run. Does not wait for their ends.
