@@ -24,7 +24,7 @@ if [ "${1:-}" != --all ]; then
 fi
 
 runner=(.build/debug/slipwayPackageTests.xctest --testing-library swift-testing --no-parallel)
-computing='^(BuilderTests|SandboxTests|ArchiveTests|DockerfileTests|RegistryPollerTests|YAMLTests|TemplateTests|OCITests)\.'
+computing='^(BuilderTests|ArchiveTests)\.'
 if (($(nproc) < 2)); then
     exec "$0" "${runner[@]}"
 fi

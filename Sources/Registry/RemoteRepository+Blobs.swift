@@ -27,10 +27,11 @@ extension RemoteRepository {
                 guard response.head.isSuccess else { throw host.failure(response, "the blob cannot be read", place) }
                 found = Self.digest(of: response, descriptor)
             }
-            guard found == descriptor.digest else {
+            guard found == descriptor.digest, Int64(response.body.count) == descriptor.size else {
                 throw RegistryError(
                     .digestMismatch, "the blob has the wrong content", place: place,
-                    cause: "\(response.body.count) bytes arrived, which are \(found)")
+                    cause:
+                        "\(response.body.count) bytes arrived, which are \(found); \(descriptor.size) bytes were said")
             }
             return response.body
         }

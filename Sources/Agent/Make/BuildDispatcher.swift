@@ -71,7 +71,8 @@ package actor BuildDispatcher {
 
     /// The same for a repository's builds, but for some.
     func wait(forBuildsOf repository: String, besides keys: Set<PipelineKey>) async {
-        await wait(for: Set(builds.keys).union(ending.keys).filter { $0.repository == repository && !keys.contains($0) })
+        await wait(
+            for: Set(builds.keys).union(ending.keys).filter { $0.repository == repository && !keys.contains($0) })
     }
 
     /// Cancels the builds of a repository, those that wait and those that run. Does not wait for their ends.
