@@ -11,8 +11,10 @@ cd "$(dirname "$0")/.."
 
 report() {
     printf '\nFailed (the whole output is in %s):\n' "$*"
-    # Swift Testing's issues, XCTest's, and what the runner itself says when a test process dies.
-    grep -haE '^✘ .* recorded an issue|: error: |^error: |^Fatal error|unexpected signal|Segmentation fault' "$@" |
+    # Swift Testing's issues, XCTest's, and what the runner itself says when a test process dies. Where it takes its output for a
+    # terminal's, colours stand before the words.
+    sed 's/\x1b\[[0-9;]*m//g' "$@" |
+        grep -aE '^✘ .* recorded an issue|: error: |^error: |^Fatal error|unexpected signal|Segmentation fault' |
         cut -c -600 | tail -n 40
 }
 
