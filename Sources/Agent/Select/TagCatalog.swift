@@ -18,6 +18,9 @@ package protocol TagSource: Sendable {
 
 extension RegistryPoller: TagSource {}
 
+/// What failed is asked again.
+private func isSuccess<Value>(_ result: Result<Value, PollError>) -> Bool { (try? result.get()) != nil }
+
 /// What the registries hold, each repository scanned once in a cycle, with the images that the cycle itself has pushed. Whoever asks
 /// for what is being asked already waits for that answer.
 actor TagCatalog {
@@ -25,10 +28,9 @@ actor TagCatalog {
     /// Seconds for which a scan of another cycle will do.
     private let reuse: Int64
     private var scanned: [Place: Scanned] = [:]
-    private var looks: [ImageLocation: TagRecord] = [:]
     private var added: [ImageLocation: TagRecord] = [:]
-    private let scans = SharedCalls<ScanRequest, TagInventory, PollError>()
-    private let lookups = SharedCalls<ImageLocation, TagRecord, PollError>()
+    private let scans = SharedCalls<ScanRequest, TagInventory, PollError>(keeping: isSuccess)
+    private let looks = SharedCalls<ImageLocation, TagRecord, PollError>(keeping: isSuccess)
 
     init(_ source: any TagSource, reuse: Int64 = 0) {
         self.source = source
@@ -82,29 +84,19 @@ actor TagCatalog {
     /// - Parameter isFresh: a scan of another cycle will not do, because what is pushed depends on it. Such a repository is the
     ///   agent's own to write, so that tags of it are not looked at whose names say that they stay.
     func inventory(_ request: ScanRequest, isFresh: Bool = false) async throws(PollError) -> TagInventory {
-        if let known = known(request) { return known }
+        if let known = scanned[request.place], known.images.covers(request.images) { return known.inventory }
         var request = request
         if let known = scanned[request.place] { request.images = known.images.union(request.images) }
         let (source, reuse) = (source, isFresh ? 0 : reuse)
         let scope = ScanScope(images: request.images, platforms: request.platforms, isThorough: !isFresh)
-        // Kept before the call is over, and looked for when it begins: whoever asks around its end finds it.
         let found = try await scans.value(of: request) { [request] () async throws(PollError) in
-            if let known = await self.known(request) { return known }
-            let found = try await source.scan(request.location, scope, reuse: reuse)
-            await self.keep(found, for: request)
-            return found
+            try await source.scan(request.location, scope, reuse: reuse)
         }
-        return merged(found, of: request.place)
-    }
-
-    private func known(_ request: ScanRequest) -> TagInventory? {
-        guard let known = scanned[request.place], known.images.covers(request.images) else { return nil }
-        return known.inventory
-    }
-
-    private func keep(_ inventory: TagInventory, for request: ScanRequest) {
-        guard scanned[request.place]?.images.covers(request.images) != true else { return }
-        scanned[request.place] = Scanned(images: request.images, inventory: merged(inventory, of: request.place))
+        let inventory = merged(found, of: request.place)
+        if scanned[request.place]?.images.covers(request.images) != true {
+            scanned[request.place] = Scanned(images: request.images, inventory: inventory)
+        }
+        return inventory
     }
 
     /// The tags alone: one request, however many there are.
@@ -115,19 +107,12 @@ actor TagCatalog {
     /// The image behind one tag.
     func look(at tag: String, in location: RepositoryLocation) async throws(PollError) -> TagRecord {
         let image = ImageLocation(repository: location, tag: tag)
-        if let known = added[image] ?? looks[image] { return known }
+        if let known = added[image] { return known }
         let source = source
-        return try await lookups.value(of: image) { () async throws(PollError) in
-            if let known = await self.looked(at: image) { return known }
-            let record = try await source.look(at: tag, in: location, platforms: [])
-            await self.keep(record, of: image)
-            return record
+        return try await looks.value(of: image) { () async throws(PollError) in
+            try await source.look(at: tag, in: location, platforms: [])
         }
     }
-
-    private func looked(at image: ImageLocation) -> TagRecord? { looks[image] }
-
-    private func keep(_ record: TagRecord, of image: ImageLocation) { looks[image] = record }
 
     /// Looks at a tag whose image a scan did not find, whatever was known of it.
     func lookAgain(at tag: String, in location: RepositoryLocation) async throws(PollError) {
