@@ -5,11 +5,9 @@ import OCI
 ///
 /// What a tag points at is always asked of the repository; what has a digest comes from the layout where it is there and
 /// whole. So a tag that moved is noticed, and nothing stale is used.
-struct CachedRepository: ImageRepository {
+struct CachedRepository: ForwardingRepository {
     let origin: any ImageRepository
     let cache: LayoutRepository
-
-    var location: RepositoryLocation { origin.location }
 
     func manifest(_ selector: ManifestSelector) async throws(RegistryError) -> RawManifest? {
         switch selector {
@@ -25,10 +23,6 @@ struct CachedRepository: ImageRepository {
         return try await origin.manifest(selector)
     }
 
-    func defaultManifest() async throws(RegistryError) -> RawManifest? { try await origin.defaultManifest() }
-
-    func digest(ofTag tag: String) async throws(RegistryError) -> Digest? { try await origin.digest(ofTag: tag) }
-
     func blob(_ descriptor: Descriptor, limit: Int) async throws(RegistryError) -> [UInt8] {
         if let known = try? await cache.blob(descriptor, limit: limit) { return known }
         return try await origin.blob(descriptor, limit: limit)
@@ -43,28 +37,5 @@ struct CachedRepository: ImageRepository {
             if error.code == .cancelled { throw error }
             try await origin.fetchBlob(descriptor, into: store, progress: progress)
         }
-    }
-
-    func hasBlob(_ digest: Digest) async throws(RegistryError) -> Bool { try await origin.hasBlob(digest) }
-
-    func pushBlob(
-        _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
-        progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome {
-        try await origin.pushBlob(descriptor, from: store, mountFrom: sources, progress: progress)
-    }
-
-    func pushManifest(
-        _ bytes: [UInt8], mediaType: MediaType, tag: String?
-    ) async throws(RegistryError) -> Digest {
-        try await origin.pushManifest(bytes, mediaType: mediaType, tag: tag)
-    }
-
-    func tags() async throws(RegistryError) -> [String] { try await origin.tags() }
-
-    func tagList() async throws(RegistryError) -> [String]? { try await origin.tagList() }
-
-    func referrers(of digest: Digest, artifactType: String?) async throws(RegistryError) -> [Descriptor] {
-        try await origin.referrers(of: digest, artifactType: artifactType)
     }
 }

@@ -1,3 +1,4 @@
+import Blocking
 import Diagnostics
 import Git
 import ManifestUpdater
@@ -15,25 +16,18 @@ package struct AvailableImages: Sendable {
     /// Lists the repositories of these images, several at once. One that cannot be asked has no images and a reason.
     package init(of images: [String], from poller: RegistryPoller, history: BranchHistory) async {
         self.history = history
-        let locations = Set(images.compactMap(Self.location))
-        typealias Answer = (location: RepositoryLocation, inventory: TagInventory?, problem: String?)
-        await withTaskGroup(of: Answer.self) { group in
-            var waiting = locations.makeIterator()
-            func startNext() {
-                guard let location = waiting.next() else { return }
-                group.addTask {
-                    do throws(PollError) {
-                        return (location, try await poller.scan(location, needsCreationTime: true), nil)
-                    } catch {
-                        return (location, nil, error.summary + (error.cause.map { ": \($0)" } ?? ""))
-                    }
-                }
+        let locations = Array(Set(images.compactMap(Self.location)))
+        let answers = await concurrentMap(locations, width: 4) { location -> Result<TagInventory, PollError> in
+            do throws(PollError) {
+                return .success(try await poller.scan(location, needsCreationTime: true))
+            } catch {
+                return .failure(error)
             }
-            for _ in 0..<4 { startNext() }
-            while let answer = await group.next() {
-                inventories[answer.location] = answer.inventory
-                problems[answer.location] = answer.problem
-                startNext()
+        }
+        for (location, answer) in zip(locations, answers) {
+            switch answer {
+            case .success(let inventory): inventories[location] = inventory
+            case .failure(let error): problems[location] = error.summary + (error.cause.map { ": \($0)" } ?? "")
             }
         }
     }
