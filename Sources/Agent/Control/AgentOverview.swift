@@ -38,10 +38,17 @@ package struct AgentOverview: Codable, Sendable {
     /// - Throws: when the agent watches none of this name.
     package func only(_ repository: String) throws(ControlError) -> AgentOverview {
         var overview = self
-        overview.repositories.removeAll { $0.repository != repository }
+        overview.repositories = [try status(of: repository)]
         overview.queue.removeAll { $0.repository != repository }
         overview.failures.removeAll { $0.key.repository != repository }
-        guard overview.repositories.isEmpty else { return overview }
+        return overview
+    }
+
+    /// How one repository is doing.
+    ///
+    /// - Throws: when the agent watches none of this name.
+    package func status(of repository: String) throws(ControlError) -> RepositoryStatus {
+        if let status = repositories.first(where: { $0.repository == repository }) { return status }
         throw ControlError.unknown(repository, among: repositories.map(\.repository))
     }
 

@@ -130,14 +130,19 @@ struct StepTable: Sendable {
             if build.steps.isEmpty {
                 Tag.p(.class("card mute")) { build.state == .queued ? "The build waits for its turn." : "No step ran." }
             } else {
-                Tag.div(.class("steps")) {
-                    for stage in stages {
-                        Tag.h3 { stage.isEmpty ? "Steps" : stage }
-                        for step in build.steps where step.stage == stage { row(step) }
-                    }
-                }
+                Tag.div(.class("steps")) { table }
             }
         }
+    }
+
+    private var table: HTML {
+        let axis = axis
+        let steps = Dictionary(grouping: build.steps, by: \.stage)
+        return HTMLBuilder.buildArray(
+            stages.map { stage in
+                HTMLBuilder.buildArray(
+                    [Tag.h3 { stage.isEmpty ? "Steps" : stage }] + (steps[stage] ?? []).map { row($0, on: axis) })
+            })
     }
 
     private var summary: String {
@@ -151,7 +156,8 @@ struct StepTable: Sendable {
         return build.steps.map(\.stage).filter { seen.insert($0).inserted }
     }
 
-    private var span: (start: Int64, seconds: Double) {
+    /// On which all bars are.
+    private var axis: (start: Int64, seconds: Double) {
         let start = build.steps.map(\.startedAt).min() ?? 0
         let end = build.steps.map { Double($0.startedAt - start) + ($0.seconds ?? 0) }.max() ?? 0
         let running = build.state.isOver ? 0 : Double(now - start)
@@ -168,9 +174,9 @@ struct StepTable: Sendable {
         }
     }
 
-    private func row(_ step: BuildRecord.Step) -> HTML {
+    private func row(_ step: BuildRecord.Step, on axis: (start: Int64, seconds: Double)) -> HTML {
         let (css, word, icon) = state(step)
-        let (start, total) = span
+        let (start, total) = axis
         let begin = Double(step.startedAt - start)
         let length = step.seconds ?? (build.state.isOver ? 0 : Double(now - step.startedAt))
         return Tag.div(.class("row \(css)")) {

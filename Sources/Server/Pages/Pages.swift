@@ -41,11 +41,7 @@ struct Pages: Sendable {
     private func repository(
         _ name: String, _ overview: AgentOverview, _ clock: PageClock
     ) async throws(ControlError) -> HTMLDocument {
-        guard let status = overview.repositories.first(where: { $0.repository == name }) else {
-            // Throws with the names that there are.
-            _ = try overview.only(name)
-            throw ControlError(.unknownRepository, "the agent watches no repository '\(name)'")
-        }
+        let status = try overview.status(of: name)
         let builds = try await control.builds(of: name, limit: 50, olderThan: nil)
         let report: CycleReport?
         // Before the first cycle there is none.
