@@ -78,6 +78,9 @@ if [ "$mode" = test ]; then
     need_program jq jq
     need_program chromium chromium
     need_program python3 python3
+    # A kernel with what this machine's may not have; Debian has it for one processor.
+    [ "$(uname -m)" != x86_64 ] || need_program user-mode-linux linux.uml
+    need_program e2fsprogs mkfs.ext4
     # Programs that go by times, in images of the tests. Debian's own Python: its files make an image.
     need_program ninja-build ninja
     need_package libpython3.11-stdlib
