@@ -16,6 +16,8 @@ final class ManifestMemory: Sendable {
     private let state = Mutex(State())
     /// Bytes beyond which all is forgotten, and what is still asked for is read once more.
     private let limit: Int
+    /// What an entry takes beside its content: names, and places in tables.
+    private static let overhead = 1_024
 
     init(limit: Int = 4 << 20) { self.limit = limit }
 
@@ -34,9 +36,10 @@ final class ManifestMemory: Sendable {
 
     func keep(_ manifest: RawManifest, as tag: String?, in location: RepositoryLocation) {
         state.withLock { state in
-            if state.bytes + manifest.bytes.count > limit { state = State() }
+            let size = manifest.bytes.count + Self.overhead
+            if state.bytes + size > limit { state = State() }
             let place = ImageLocation(repository: location, digest: manifest.digest)
-            if state.manifests.updateValue(manifest, forKey: place) == nil { state.bytes += manifest.bytes.count }
+            if state.manifests.updateValue(manifest, forKey: place) == nil { state.bytes += size }
             if let tag { state.tags[ImageLocation(repository: location, tag: tag)] = manifest.digest }
         }
     }
