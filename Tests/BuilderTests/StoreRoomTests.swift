@@ -150,6 +150,48 @@ import Testing
         #expect(left.reduce(0) { $0 + $1.size } < total && !left.isEmpty)
     }
 
+    /// A layer of many small files, and one of many names for a file.
+    @Test func `sizes are those of the disk`() async throws {
+        let bench = try await Workbench()
+        let tree = bench.directory.file("context/tree")
+        try Shell.run([
+            "sh", "-c", "mkdir '\(tree)' && cd '\(tree)' && for n in $(seq 200); do echo $n > s$n; ln s1 l$n; done",
+        ])
+        let builder = try bench.builder()
+        _ = try await builder.build(bench.request("FROM scratch\nCOPY tree /\n")) { _ in }
+        let cache = LocalCache(of: builder)
+        func sizes() async throws -> [String: Int64] {
+            Dictionary(uniqueKeysWithValues: try await cache.items().map { ($0.name, $0.size) })
+        }
+        let first = try await sizes()
+        for (name, size) in first {
+            let told = try Shell.run(["du", "-s", "-B1", bench.directory.file("state/" + name)]).stdout
+            #expect(Int64(told.prefix { $0.isNumber }) == size, "\(name)")
+        }
+        #expect(first.values.contains { $0 >= 200 * 4_096 })
+        // Counted once, and the layers are what they were.
+        #expect(try await sizes() == first)
+        let log = EventLog()
+        _ = try await bench.builder().build(bench.request("FROM scratch\nCOPY tree /\n")) { log.append($0) }
+        #expect(log.all.contains { if case .stepCached = $0 { true } else { false } })
+    }
+
+    @Test func `of notes the newest are kept`() async throws {
+        let bench = try await Workbench()
+        let builder = try bench.builder()
+        _ = try await builder.build(bench.request("FROM busybox\nRUN echo a > /f\n")) { _ in }
+        let folder = bench.directory.file("state/records")
+        let kept = try FileManager.default.contentsOfDirectory(atPath: folder)
+        try Shell.run([
+            "sh", "-c",
+            "cd '\(folder)' && for n in $(seq \(StoreCollector.notes)); do : > old$n; done && touch -d '1 hour ago' old*",
+        ])
+        _ = try await builder.collect(StoreLimits(), now: Int64(Date().timeIntervalSince1970))
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(left.count == StoreCollector.notes)
+        #expect(Set(kept).isSubset(of: left))
+    }
+
     /// A disk of its own, so that it can be full.
     @Test func `a full disk makes room by itself, once, and says so`() async throws {
         let bench = try await Workbench()

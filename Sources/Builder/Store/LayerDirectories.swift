@@ -17,8 +17,19 @@ struct LayerDirectories: Sendable {
 
     func directory(of chain: Digest) -> HostPath? { files(in: entry(chain)) }
 
-    /// The size of a layer's files, as it was when they were put there; 0 when nobody knows.
-    func size(of entry: HostPath) throws(BuildError) -> Int64 { Note(in: entry)?.size ?? 0 }
+    /// What a layer's directory takes of the disk, in bytes. It is counted once, as it never changes; that is noted in the file that
+    /// is there already, because a new one would be a use of the layer.
+    func size(of entry: HostPath) -> Int64 {
+        guard let note = Note(in: entry) else { return DiskUse.bytes(of: entry) }
+        if let known = note.diskUse { return known }
+        let bytes = DiskUse.bytes(of: entry)
+        let file = open(entry.appending("size").text, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
+        guard file >= 0 else { return bytes }
+        defer { close(file) }
+        let text = " \(bytes)"
+        _ = text.withCString { write(file, $0, text.utf8.count) }
+        return bytes
+    }
 
     private func files(in entry: HostPath) -> HostPath? {
         let path = entry.appending("fs")
@@ -33,6 +44,8 @@ struct LayerDirectories: Sendable {
         let size: Int64
         /// The kernel's name for the time since the machine started.
         let boot: Substring
+        /// In bytes, once it was counted.
+        let diskUse: Int64?
 
         init?(in entry: HostPath) {
             guard let bytes = try? FileContent.read(entry.appending("size"), limit: 128) else { return nil }
@@ -40,6 +53,7 @@ struct LayerDirectories: Sendable {
             guard let first = words.first, let size = Int64(first) else { return nil }
             self.size = size
             boot = words.count > 1 ? words[1] : ""
+            diskUse = words.count > 2 ? Int64(words[2]) : nil
         }
     }
 

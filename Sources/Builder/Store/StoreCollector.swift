@@ -8,7 +8,7 @@ import OCI
 package struct StoreLimits: Sendable, Hashable {
     /// What was not used for so long is removed.
     package var age: Duration
-    /// In bytes: what was not used for longest is removed until the rest is smaller.
+    /// In bytes of the disk: what was not used for longest is removed until the rest takes less.
     package var size: Int64
     /// Bytes that stay free on the disk; `nil`: a tenth of it, 2 GiB at most.
     package var minFree: Int64?
@@ -155,13 +155,24 @@ struct StoreCollector {
         }
     }
 
+    /// What small notes of one kind are kept at most: each takes a block and an inode.
+    static let notes = 4_096
+
+    /// Removes old notes, and the oldest of too many.
     private func removeOld(in folder: HostPath, before oldest: Int64) throws(BuildError) {
         guard try Node.read(folder, .apply) != nil else { return }
+        var kept: [(path: HostPath, modified: Timestamp)] = []
         for name in try FileCalls.names(in: folder) {
             let path = folder.appending(name)
-            guard let node = try Node.read(path, .apply), node.kind == .file, node.modified.seconds < oldest
-            else { continue }
-            try? FileCalls.removeFile(path)
+            guard let node = try Node.read(path, .apply), node.kind == .file else { continue }
+            if node.modified.seconds < oldest {
+                try? FileCalls.removeFile(path)
+            } else {
+                kept.append((path, node.modified))
+            }
         }
+        guard kept.count > Self.notes else { return }
+        kept.sort { $0.modified < $1.modified }
+        for note in kept.dropLast(Self.notes) { try? FileCalls.removeFile(note.path) }
     }
 }

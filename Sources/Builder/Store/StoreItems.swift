@@ -16,7 +16,7 @@ struct StoreItem: Sendable {
 
     let kind: Kind
     let path: HostPath
-    /// In bytes.
+    /// What it takes of the disk, in bytes: a small file takes a block.
     let size: Int64
     /// Seconds since 1970.
     let used: Int64
@@ -35,7 +35,7 @@ struct StoreItems {
             guard let node = try Node.read(path, .apply), node.kind == .directory else { continue }
             items.append(
                 StoreItem(
-                    kind: .layer, path: path, size: try store.layers.size(of: path), used: node.modified.seconds))
+                    kind: .layer, path: path, size: store.layers.size(of: path), used: node.modified.seconds))
         }
         return items
     }
@@ -48,7 +48,8 @@ struct StoreItems {
             for name in try FileCalls.names(in: blobs) {
                 let path = blobs.appending(name)
                 guard let node = try Node.read(path, .apply), node.kind == .file else { continue }
-                items.append(StoreItem(kind: .blob, path: path, size: node.size, used: node.modified.seconds))
+                items.append(
+                    StoreItem(kind: .blob, path: path, size: DiskUse.bytes(of: path), used: node.modified.seconds))
             }
         }
         return items
@@ -83,7 +84,7 @@ struct StoreItems {
             // A fetch writes there.
             let mark = try Node.read(HostPath(path.text + "/FETCH_HEAD"), .apply) ?? node
             let used = max(mark.modified.seconds, node.modified.seconds)
-            items.append(StoreItem(kind: .gitSource, path: path, size: Self.size(below: path.text), used: used))
+            items.append(StoreItem(kind: .gitSource, path: path, size: DiskUse.bytes(of: path), used: used))
         }
         return items
     }
@@ -96,29 +97,8 @@ struct StoreItems {
             let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
             if words.count == 2, words[1] == stamp, let size = Int64(words[0]) { return size }
         }
-        let size = Self.size(below: path.text)
+        let size = DiskUse.bytes(of: path)
         try? AtomicFile.write(Array("\(size) \(stamp)".utf8), to: note.text, mode: 0o600)
         return size
-    }
-
-    /// The blocks of all files, in bytes; follows no links.
-    private static func size(below path: String) -> Int64 {
-        var total: Int64 = 0
-        var pending = [path]
-        while let folder = pending.popLast() {
-            guard let directory = opendir(folder) else { continue }
-            defer { closedir(directory) }
-            while let entry = readdir(directory) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                if name == "." || name == ".." { continue }
-                var status = stat()
-                guard fstatat(dirfd(directory), name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
-                total += Int64(status.st_blocks) * 512
-                if status.st_mode & S_IFMT == S_IFDIR { pending.append(folder + "/" + name) }
-            }
-        }
-        return total
     }
 }
