@@ -58,22 +58,8 @@ package final class Server: @unchecked Sendable {
 
     deinit { stop() }
 
-    /// A loopback port that was free a moment ago.
-    package static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard bound else { throw TestSupportError("no free port: errno \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
+    /// A loopback port that nobody else is given: see `FreePorts`.
+    package static func freePort() throws -> Int { try FreePorts.next() }
 
     /// Whether something accepts connections on a loopback port.
     package static func accepts(port: Int) -> Bool {
