@@ -8,7 +8,8 @@ import Testing
         let folders = [
             "Sources/ManifestUpdater/", "Sources/Agent/Discover/", "Sources/Agent/Make/", "Sources/Agent/Select/",
             "Sources/Agent/Publish/", "Sources/Agent/Workloads/",
-            "Sources/Builder/Plan/", "Sources/Builder/Execute/", "Sources/Dockerfile/",
+            "Sources/Builder/Plan/", "Sources/Builder/Stage/", "Sources/Builder/Steps/", "Sources/Builder/Execute/",
+            "Sources/Dockerfile/",
         ]
         // Opens what a build's caller named: a place of the machine only where an operator wrote it.
         let apart = "Sources/Builder/Plan/PlanContexts.swift"

@@ -149,21 +149,20 @@ struct StepHasher {
     private func contextSource(
         _ origin: CopyOrigin, to hasher: inout KeyHasher
     ) async throws(BuildError) -> ContextSource? {
-        switch origin {
+        switch try plan.source(of: origin) {
         case .context:
             hasher.add("context")
             return try await contexts.main()
+        case .namedContext(let name):
+            hasher.add("named context")
+            return try await contexts.named(name)
         case .stage(let index):
             hasher.add("from \(stageNames[index] ?? "\(index)")")
             hasher.note(
                 .stage, "the stage \(plan.stage(index)?.name ?? "\(index)")",
                 stageNames[index].map(StepRecord.short) ?? "")
             return nil
-        case .named(let name):
-            guard case .image(let base)? = plan.sources[name] else {
-                hasher.add("named context")
-                return try await contexts.named(name)
-            }
+        case .image(let base, let name):
             hasher.add("image \(base.image.manifestDigest)")
             hasher.note(.stage, "the image \(name)", "\(base.image.manifestDigest)")
             return nil

@@ -37,16 +37,18 @@ struct StageScheduler {
         _ contentKey: ContentKey, _ bases: BaseFetcher, lease: StoreLease.Token, _ scratch: ScratchDirectory
     ) async throws(BuildError) -> BuiltImage {
         async let kept: Void = keepConfigurations()
-        let board = StageBoard(limit: request.jobs ?? max(2, ProcessorCount.value))
+        let board = StageBoard(plan, limit: request.jobs ?? max(2, ProcessorCount.value))
         let uploads =
             request.uploads.isEmpty || request.isSingleLayer
             ? nil : LayerUploads(builder, to: request.uploads, progress: progress)
         await uploads?.use(bases)
         let remote = RemoteStepCache(request, builder, uploads: uploads, progress: progress)
-        var failure = await run(
-            SharedBuild(self, scratch: scratch, bases: bases, board: board, remote: remote), uploads)
+        let build = BuildEnvironment(
+            request: request, plan: plan, contexts: contexts, builder: builder, scratch: scratch, bases: bases,
+            board: board, remote: remote)
+        var failure = await run(build, uploads)
         if failure == nil, let uploads {
-            failure = await missing(from: uploads, try await board.files(of: plan.target))
+            failure = await missing(from: uploads, try await board.result(of: plan.target).layers)
         }
         if let failure {
             await uploads?.cancel()
@@ -57,26 +59,26 @@ struct StageScheduler {
         guard let stage = plan.stage(plan.target) else {
             throw BuildError(.dockerfile, "the Dockerfile has no stage to build")
         }
-        let files = try await board.files(of: plan.target)
+        let layers = try await board.result(of: plan.target).layers
         var steps: [StepOutcome] = []
-        for stage in plan.stages { steps += try await board.files(of: stage.index).steps }
+        for stage in plan.stages { steps += try await board.result(of: stage.index).steps }
         if let remote {
             // The next change of a file may come to a machine that has nothing.
             if steps.contains(where: { $0.source == .made }), stage.steps.contains(where: \.needsNames) {
-                for layer in files.layers { await remote.offerIndex(of: layer) }
+                for layer in layers.all { await remote.offerIndex(of: layer) }
             }
             await remote.finish()
         }
         let assembler = ImageAssembler(
-            request: request, createdAt: await date(of: contentKey, steps), stage: stage, layers: files.layers,
+            request: request, createdAt: await date(of: contentKey, steps), stage: stage, layers: layers.all,
             contentKey: contentKey, isolation: await isolation(board), lease: lease, steps: steps, uploads: uploads)
         await kept
-        return try assembler.image(base: files.base)
+        return try assembler.image(base: layers.base)
     }
 
     /// What the shared cache has promised has to be there before the image counts as made.
-    private func missing(from uploads: LayerUploads, _ files: StageFiles) async -> BuildError? {
-        for layer in files.layers {
+    private func missing(from uploads: LayerUploads, _ layers: StageLayers) async -> BuildError? {
+        for layer in layers.all {
             guard case .cache = layer.origin else { continue }
             for location in uploads.locations {
                 do throws(BuildError) { _ = try await uploads.outcome(of: layer, to: location) } catch { return error }
@@ -86,15 +88,15 @@ struct StageScheduler {
     }
 
     /// - Returns: why the build failed.
-    private func run(_ build: SharedBuild, _ uploads: LayerUploads?) async -> BuildError? {
+    private func run(_ build: BuildEnvironment, _ uploads: LayerUploads?) async -> BuildError? {
         let (board, chain) = (build.board, targetChain)
         return await withTaskGroup(of: Result<Int?, BuildError>.self) { group in
             for stage in plan.stages {
-                let run = BuildRun(
-                    stage, of: build, uploads: chain.contains(stage.index) ? uploads : nil, progress: labelled(stage))
+                let run = StageBuild(
+                    stage, in: build, uploads: chain.contains(stage.index) ? uploads : nil, progress: labelled(stage))
                 group.addTask {
                     do throws(BuildError) {
-                        await board.publish(try await run.execute(), of: stage.index)
+                        await board.publish(try await run.result(), of: stage.index)
                         return .success(stage.index)
                     } catch {
                         await board.fail(error)
@@ -143,7 +145,7 @@ struct StageScheduler {
     /// How the steps were isolated that ran, in whatever stage.
     private func isolation(_ board: StageBoard) async -> IsolationMode? {
         for stage in plan.stages {
-            if let mode = try? await board.files(of: stage.index).isolation { return mode }
+            if let mode = try? await board.result(of: stage.index).isolation { return mode }
         }
         return nil
     }

@@ -32,6 +32,14 @@ struct ImageAssembler {
         return Self.singleLayerHistory(history, baseLayers: below)
     }
 
+    /// The history of an image whose added layers became one: the last instruction has it.
+    private static func singleLayerHistory(_ history: [History], baseLayers: Int) -> [History] {
+        var result = history
+        let places = history.indices.filter { history[$0].emptyLayer != true }
+        for index in places.dropFirst(baseLayers).dropLast() { result[index].emptyLayer = true }
+        return result
+    }
+
     private func assemble(_ base: BaseImage?) throws(OCIError) -> BuiltImage {
         var container = stage.state.config
         for (name, value) in request.labels { container.labels[name] = value }

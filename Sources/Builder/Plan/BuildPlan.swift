@@ -19,6 +19,53 @@ struct BuildPlan: Sendable {
     var failsOnWarnings = false
 
     func stage(_ index: Int) -> PlannedStage? { stages.first { $0.index == index } }
+
+    /// The stages that stand on a stage or take files from it, by that stage.
+    var dependents: [Int: [Int]] {
+        var found: [Int: [Int]] = [:]
+        for stage in stages {
+            var needs = Set(stage.steps.flatMap(\.stages))
+            if case .stage(let index) = stage.base { needs.insert(index) }
+            for need in needs { found[need, default: []].append(stage.index) }
+        }
+        return found
+    }
+
+    /// Whether what is in a stage's files matters from a step on, to the stage itself or to others: to RUN, and to those
+    /// that copy from it. All else needs their names only.
+    func looksIntoFiles(of index: Int, from step: Int = 0) -> Bool {
+        guard let stage = stage(index) else { return false }
+        if stage.steps.dropFirst(step).contains(where: \.isRun) { return true }
+        return stages.contains { other in
+            if other.steps.contains(where: { $0.stages.contains(index) }) { return true }
+            guard case .stage(index) = other.base else { return false }
+            return looksIntoFiles(of: other.index)
+        }
+    }
+
+    /// What COPY and mounts take files from.
+    func source(of origin: CopyOrigin) throws(BuildError) -> FileOrigin {
+        switch origin {
+        case .context: return .context
+        case .stage(let index): return .stage(index)
+        case .named(let name):
+            switch sources[name] {
+            case .image(let base): return .image(base, name: name)
+            case .context: return .namedContext(name)
+            case nil: throw BuildError(.dockerfile, "there is no stage, context or image '\(name)'")
+            }
+        }
+    }
+}
+
+/// What an origin of COPY or of a mount leads to in a plan.
+enum FileOrigin: Sendable {
+    /// The build context.
+    case context
+    case namedContext(String)
+    case stage(Int)
+    /// An image, under the name that the Dockerfile has for it.
+    case image(BaseImage, name: String)
 }
 
 struct PlannedStage: Sendable {
@@ -90,6 +137,7 @@ struct PlannedStep: Sendable {
     }
 
     var hasLayer: Bool { if case .metadata = action { false } else { true } }
+    var isRun: Bool { if case .run = action { true } else { false } }
 }
 
 struct RunStep: Sendable {

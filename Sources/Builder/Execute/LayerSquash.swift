@@ -1,37 +1,5 @@
-import OCI
-
-extension BuildRun {
-    /// The same files with one layer over the base's: kaniko's `--single-snapshot`.
-    func squashed(_ files: StageFiles) async throws(BuildError) -> StageFiles {
-        let below = files.layers.count { if case .base = $0.origin { true } else { false } }
-        guard files.layers.count - below > 1 else { return files }
-        let root = try await root(of: files)
-        let base = LayeredRoot(layers: Array(root.layers.prefix(below)), ownership: root.ownership)
-        let target = try newDirectory()
-        for layer in root.layers.dropFirst(below) {
-            var merge = LayerSquash(base: base)
-            try merge.apply(layer, to: target)
-        }
-        let (cut, _) = try LayerWriter(
-            limit: files.recordLimit, ownership: root.ownership, compression: request.compression
-        ).write(target, to: builder.store.content)
-        try scratch.remove(target)
-        var result = StageFiles(recordLimit: files.recordLimit)
-        result.base = files.base
-        result.isolation = files.isolation
-        result.steps = files.steps
-        for layer in files.layers.prefix(below) { result.append(layer) }
-        result.append(
-            BuiltImage.Layer(
-                descriptor: cut.descriptor, diffID: cut.diffID, origin: .built,
-                createdBy: files.layers.last?.createdBy ?? ""))
-        progress(.layerWritten(cut.descriptor.digest, size: cut.descriptor.size))
-        return result
-    }
-}
-
 /// Puts directories in overlay format over each other into one, which says the same to what is below all of them.
-private struct LayerSquash {
+struct LayerSquash {
     private let base: LayeredRoot
     private let writer: NodeWriter
     private var copy: TreeCopy
@@ -42,7 +10,16 @@ private struct LayerSquash {
         copy = TreeCopy(writer: writer)
     }
 
-    mutating func apply(_ layer: HostPath, to target: HostPath) throws(BuildError) {
+    /// - Parameter layers: the lowest first.
+    func merge(_ layers: some Sequence<HostPath>, into target: HostPath) throws(BuildError) {
+        for layer in layers {
+            // Links between files hold within a layer only.
+            var merge = LayerSquash(base: base)
+            try merge.apply(layer, to: target)
+        }
+    }
+
+    private mutating func apply(_ layer: HostPath, to target: HostPath) throws(BuildError) {
         guard let node = try Node.read(layer, base.ownership) else { return }
         try apply(layer, to: target, base.layers.isEmpty ? nil : try base.root())
         try writer.apply(node, to: target)
@@ -91,15 +68,5 @@ private struct LayerSquash {
             try apply(host, to: place, folder)
             try writer.apply(node, to: place)
         }
-    }
-}
-
-extension ImageAssembler {
-    /// The history of an image whose added layers became one: the last instruction has it.
-    static func singleLayerHistory(_ history: [History], baseLayers: Int) -> [History] {
-        var result = history
-        let places = history.indices.filter { history[$0].emptyLayer != true }
-        for index in places.dropFirst(baseLayers).dropLast() { result[index].emptyLayer = true }
-        return result
     }
 }

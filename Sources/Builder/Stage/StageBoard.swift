@@ -3,27 +3,33 @@ import OCI
 /// Where the stages of one build, which run side by side, learn of each other: who is done, how many steps may run at
 /// once, and that it is all over because one has failed.
 actor StageBoard {
-    private var finished: [Int: StageFiles] = [:]
+    private var finished: [Int: StageResult] = [:]
     private var failure: BuildError?
     private var waiting: [Int: [CheckedContinuation<Void, Never>]] = [:]
     private var slots: Int
     private var queue: [CheckedContinuation<Void, Never>] = []
     /// Stages that do or will do something that no earlier build did.
     private var missed: Set<Int> = []
+    /// The stages that stand on a stage or take files from it.
+    private let dependents: [Int: [Int]]
 
-    init(limit: Int) { slots = max(1, limit) }
+    /// - Parameter limit: how many steps may run at once.
+    init(_ plan: BuildPlan, limit: Int) {
+        slots = max(1, limit)
+        dependents = plan.dependents
+    }
 
     /// What a stage has come to, when it is done.
-    func files(of stage: Int) async throws(BuildError) -> StageFiles {
+    func result(of stage: Int) async throws(BuildError) -> StageResult {
         while true {
-            if let files = finished[stage] { return files }
+            if let result = finished[stage] { return result }
             if failure != nil { throw Self.abandoned }
             await withCheckedContinuation { waiting[stage, default: []].append($0) }
         }
     }
 
-    func publish(_ files: StageFiles, of stage: Int) {
-        finished[stage] = files
+    func publish(_ result: StageResult, of stage: Int) {
+        finished[stage] = result
         for waiter in waiting.removeValue(forKey: stage) ?? [] { waiter.resume() }
     }
 
@@ -64,9 +70,8 @@ actor StageBoard {
 
     /// Notes that a stage does something new, and so do those that depend on it.
     ///
-    /// - Parameter dependents: by stage.
     /// - Returns: the stages of which this was not known.
-    func miss(_ stage: Int, dependents: [Int: [Int]]) -> [Int] {
+    func miss(_ stage: Int) -> [Int] {
         var found: [Int] = []
         var pending = [stage]
         while let next = pending.popLast() {

@@ -15,14 +15,19 @@ struct HeldMounts {
     }
 }
 
-extension BuildRun {
-    /// Makes ready what a step's mounts show, and adds them to the step.
-    func prepare(_ step: RunStep, _ mode: IsolationMode, _ sandbox: inout SandboxStep) async throws(BuildError)
-        -> HeldMounts
-    {
+/// Makes ready what a step's mounts show.
+struct StepMounts {
+    let roots: StageRoots
+    let mode: IsolationMode
+
+    private var workspace: StageWorkspace { roots.workspace }
+    private var request: BuildRequest { workspace.build.request }
+
+    /// Adds the mounts to the step.
+    func prepare(_ step: RunStep, for sandbox: inout SandboxStep) async throws(BuildError) -> HeldMounts {
         var held = HeldMounts()
         if let script = step.script {
-            let file = try newDirectory().appending(script.name)
+            let file = try workspace.newDirectory().appending(script.name)
             try write(
                 script.body, to: file,
                 Node(kind: .file, mode: 0o755, uid: 0, gid: 0, size: 0, modified: .init(seconds: 0)))
@@ -30,13 +35,13 @@ extension BuildRun {
                 SandboxStep.Mount(.bind(source: file.text), target: "/dev/pipes/\(script.name)", isReadOnly: true))
         }
         do throws(BuildError) {
-            try lockCaches(of: step, mode, &held)
+            try lockCaches(of: step, &held)
             for mount in step.mounts {
                 if case .secret(let id, let variable?, _, _, _, _) = mount.kind, let value = request.secrets[id] {
                     sandbox.environment.append((variable, String(decoding: value, as: UTF8.self)))
                 }
                 guard !mount.target.isEmpty else { continue }
-                guard let made = try await prepare(mount, mode, &held) else { continue }
+                guard let made = try await prepare(mount, &held) else { continue }
                 sandbox.mounts.append(made)
                 if case .ssh = mount.kind, !sandbox.environment.contains(where: { $0.0 == "SSH_AUTH_SOCK" }) {
                     sandbox.environment.append(("SSH_AUTH_SOCK", mount.target))
@@ -49,33 +54,8 @@ extension BuildRun {
         return held
     }
 
-    var caches: CacheMounts {
-        CacheMounts(in: builder.store.cachesFolder, namespace: request.cacheNamespace)
-    }
-
-    /// Waits for the caches that a step wants for itself, in one order for all steps: two of them never wait for each other.
-    private func lockCaches(
-        of step: RunStep, _ mode: IsolationMode, _ held: inout HeldMounts
-    ) throws(BuildError) {
-        var names: Set<String> = []
-        for mount in step.mounts {
-            guard case .cache(let cache) = mount.kind else { continue }
-            let name = CacheMounts.name(of: cache, seed: mount.seed)
-            // Where nothing can be mounted, the cache itself moves into the root: one step at a time can have it, once.
-            guard cache.isLocked || mode != .namespaces else { continue }
-            if !names.insert(name).inserted, mode != .namespaces {
-                throw BuildError(
-                    .unsupported,
-                    "the cache '\(cache.id)' is mounted twice, which isolation by \(mode.rawValue) cannot do",
-                    cause: "nothing can be mounted there; the cache is moved to its target",
-                    hint: "mount it once, or build where user namespaces are allowed")
-            }
-        }
-        for name in names.sorted() { held.locks.append(try caches.lock(name, for: .use)) }
-    }
-
     private func prepare(
-        _ mount: StepMount, _ mode: IsolationMode, _ held: inout HeldMounts
+        _ mount: StepMount, _ held: inout HeldMounts
     ) async throws(BuildError) -> SandboxStep.Mount? {
         switch mount.kind {
         case .tmpfs(let size):
@@ -99,10 +79,10 @@ extension BuildRun {
                     .step, "the SSH agent '\(id)' is required and was not given",
                     hint: "give it with --ssh \(id), or with a key: --ssh \(id)=FILE")
             }
-            let folder = try newDirectory()
+            let folder = try workspace.newDirectory()
             let socket = folder.appending("socket")
             held.agents.append(try AgentForward(source, at: socket, scratch: folder))
-            if builder.store.ownership == .apply, socket.withCString({ lchown($0, uid, gid) }) != 0 {
+            if workspace.ownership == .apply, socket.withCString({ lchown($0, uid, gid) }) != 0 {
                 throw socket.failure("give the socket away")
             }
             try FileCalls.setMode(socket, socketMode)
@@ -113,17 +93,39 @@ extension BuildRun {
         }
     }
 
+    // MARK: Caches
+
+    /// Waits for the caches that a step wants for itself, in one order for all steps: two of them never wait for each other.
+    private func lockCaches(of step: RunStep, _ held: inout HeldMounts) throws(BuildError) {
+        var names: Set<String> = []
+        for mount in step.mounts {
+            guard case .cache(let cache) = mount.kind else { continue }
+            let name = CacheMounts.name(of: cache, seed: mount.seed)
+            // Where nothing can be mounted, the cache itself moves into the root: one step at a time can have it, once.
+            guard cache.isLocked || mode != .namespaces else { continue }
+            if !names.insert(name).inserted, mode != .namespaces {
+                throw BuildError(
+                    .unsupported,
+                    "the cache '\(cache.id)' is mounted twice, which isolation by \(mode.rawValue) cannot do",
+                    cause: "nothing can be mounted there; the cache is moved to its target",
+                    hint: "mount it once, or build where user namespaces are allowed")
+            }
+        }
+        for name in names.sorted() { held.locks.append(try workspace.build.caches.lock(name, for: .use)) }
+    }
+
     /// A cache's directory, made now if nobody made it before.
     private func directory(
         of cache: CacheMount, seed: (from: CopyOrigin, source: String)?
     ) async throws(BuildError) -> HostPath {
+        let caches = workspace.build.caches
         let name = CacheMounts.name(of: cache, seed: seed)
         let directory = caches.directory(name)
         let making = try caches.lock(name, for: .making)
         defer { close(making) }
         guard try Node.read(directory, .apply) == nil else { return directory }
         let node = Node(directoryMode: cache.mode, uid: cache.uid, gid: cache.gid)
-        let writer = NodeWriter(ownership: builder.store.ownership)
+        let writer = NodeWriter(ownership: workspace.ownership)
         if let seed {
             let copy = try await materialise(seed.source, of: seed.from)
             try writer.apply(node, to: copy)
@@ -134,40 +136,24 @@ extension BuildRun {
         return directory
     }
 
+    // MARK: Files
+
     /// A copy of a file or folder of another file system: what is written to it is forgotten with the build.
     private func materialise(_ path: String, of origin: CopyOrigin) async throws(BuildError) -> HostPath {
-        let empty = LayeredRoot(layers: [], ownership: builder.store.ownership)
         let name = ImagePath(path).last ?? FileName("root")
-        let target = CopyOptions(
-            destination: ImagePath(components: [name]), isDirectory: false)
-        var editor = try LayerEditor(over: empty, upper: try newDirectory())
-        switch origin {
-        case .context:
-            var engine = CopyEngine(try await contexts.main(), into: editor, options: target)
-            try await engine.copyAll(path)
-            editor = engine.editor
-        case .stage(let index):
-            let source = LayeredSource(try await root(ofStage: index), displayName: "stage \(index)")
-            var engine = CopyEngine(source, into: editor, options: target)
-            try await engine.copyAll(path)
-            editor = engine.editor
-        case .named(let key):
-            switch plan.sources[key] {
-            case .image(let base):
-                let tree = LayeredRoot(layers: try await directories(of: base), ownership: builder.store.ownership)
-                var engine = CopyEngine(LayeredSource(tree, displayName: key), into: editor, options: target)
-                try await engine.copyAll(path)
-                editor = engine.editor
-            case .context:
-                var engine = CopyEngine(try await contexts.named(key), into: editor, options: target)
-                try await engine.copyAll(path)
-                editor = engine.editor
-            case nil:
-                throw BuildError(.dockerfile, "there is no stage, context or image '\(key)'")
-            }
-        }
-        try editor.finish()
-        return editor.upper.appending(name)
+        let editor = try LayerEditor(over: workspace.emptyRoot, upper: try workspace.newDirectory())
+        let place = CopyOptions(destination: ImagePath(components: [name]), isDirectory: false)
+        var done = try await copyAll(path, of: roots.source(of: origin), into: editor, place)
+        try done.finish()
+        return done.upper.appending(name)
+    }
+
+    private func copyAll<Source: CopySource>(
+        _ path: String, of source: Source, into editor: LayerEditor, _ place: CopyOptions
+    ) async throws(BuildError) -> LayerEditor {
+        var engine = CopyEngine(source, into: editor, options: place)
+        try await engine.copyAll(path)
+        return engine.editor
     }
 
     private func write(_ bytes: [UInt8], to file: HostPath, _ node: Node) throws(BuildError) {
@@ -176,6 +162,6 @@ extension BuildRun {
             Result { () throws(BuildError) in try FileContent.write(buffer, to: descriptor.raw, file) }
         }
         try outcome.get()
-        try NodeWriter(ownership: builder.store.ownership).apply(node, to: file)
+        try NodeWriter(ownership: workspace.ownership).apply(node, to: file)
     }
 }
