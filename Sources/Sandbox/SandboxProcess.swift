@@ -49,7 +49,7 @@ struct SandboxProcess {
         defer {
             stop.watch(nil)
             // Nobody of it heeds a word before it is let go.
-            kill(pid, isReleased ? endSignal : SIGKILL)
+            kill(pid, isReleased ? StepSupervisor.endSignal : SIGKILL)
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
             if descriptor >= 0 { close(descriptor) }
@@ -60,13 +60,15 @@ struct SandboxProcess {
         }
         // It has started nobody yet.
         try group?.add(pid)
-        stop.watch(descriptor >= 0 ? (descriptor, endSignal) : nil)
+        stop.watch(descriptor >= 0 ? (descriptor, StepSupervisor.endSignal) : nil)
         var byte: UInt8 = 1
         _ = write(go.writeEnd, &byte, 1)
         isReleased = true
         // Not before: a step may be over by now, and a pipe that nobody reads would end this process.
         go.closeReadEnd()
-        let result = try supervise(pid, out, err, reports, output)
+        var watch = StepSupervisor(step, pid: pid, out: out, err: err, reports: reports)
+        try watch.run(output)
+        let result = try result(of: watch)
         guard group?.wasOutOfMemory == true, result.exit != .exited(0) else { return result }
         return SandboxResult(exit: .outOfMemory, isOutputTruncated: result.isOutputTruncated)
     }
@@ -77,101 +79,19 @@ struct SandboxProcess {
         }
     }
 
-    /// The one who answers ends the first process of a pid namespace, which takes all others with it, and waits for them. A
-    /// chroot's monitor has to live to kill them.
-    private let endSignal = SIGTERM
-
-    // MARK: Until it ends
-
-    /// Reads output and the report until both are over, the time is, or it is told to stop.
-    private func supervise(
-        _ pid: pid_t, _ out: Pipe, _ err: Pipe, _ reports: Pipe, _ output: (OutputStream, [UInt8]) -> Void
-    ) throws(SandboxError) -> SandboxResult {
-        let deadline = step.timeout.map { ContinuousClock.now + $0 }
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        var passed = 0
-        var isTruncated = false
-        var isTimedOut = false
-        var isStorageFull = false
-        var report: slipway_report?
-        var open: [(Pipe, OutputStream?)] = [(out, .stdout), (err, .stderr), (reports, nil)]
-        while !open.isEmpty {
-            var polled = open.map { pollfd(fd: $0.0.readEnd, events: Int16(POLLIN), revents: 0) }
-            var wait: Int32 = -1
-            if let deadline, !isTimedOut {
-                let left = deadline - ContinuousClock.now
-                wait = Int32(
-                    clamping: left.components.seconds * 1_000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
-                if left <= .zero { wait = 0 }
-            }
-            if let storage = step.storage, !isStorageFull, !isTimedOut {
-                if Self.room(at: storage.path) < storage.reserve {
-                    isStorageFull = true
-                    kill(pid, endSignal)
-                } else {
-                    wait = wait < 0 ? Self.storagePause : min(wait, Self.storagePause)
-                }
-            }
-            let count = poll(&polled, nfds_t(polled.count), wait)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw SandboxError(.supervision, errno)
-            }
-            if count == 0 {
-                guard let deadline, !isTimedOut, deadline <= .now else { continue }
-                isTimedOut = true
-                kill(pid, endSignal)
-                continue
-            }
-            for index in polled.indices.reversed() where polled[index].revents != 0 {
-                let (pipe, stream) = open[index]
-                let got = read(pipe.readEnd, &buffer, buffer.count)
-                if got < 0 && (errno == EINTR || errno == EAGAIN) { continue }
-                if got <= 0 {
-                    open.remove(at: index)
-                    continue
-                }
-                guard let stream else {
-                    report = report ?? Self.report(buffer[..<got])
-                    continue
-                }
-                let room = max(0, step.outputLimit - passed)
-                if got > room { isTruncated = true }
-                if room > 0 { output(stream, Array(buffer[..<min(got, room)])) }
-                passed += min(got, room)
-            }
+    /// How it ended, by what was seen of it.
+    private func result(of watch: StepSupervisor) throws(SandboxError) -> SandboxResult {
+        func result(_ exit: SandboxResult.Exit) -> SandboxResult {
+            SandboxResult(exit: exit, isOutputTruncated: watch.isOutputTruncated)
         }
-        if isTimedOut { return SandboxResult(exit: .timedOut, isOutputTruncated: isTruncated) }
-        if isStorageFull { return SandboxResult(exit: .storageFull, isOutputTruncated: isTruncated) }
+        if let ending = watch.ending { return result(ending) }
         if stop.isSent { throw SandboxError(.supervision, ECANCELED) }
-        guard let report else {
-            // The first process was killed before it could say anything.
-            return SandboxResult(exit: .signaled(SIGKILL), isOutputTruncated: isTruncated)
-        }
-        if report.stage == Int32(SLIPWAY_STAGE_PROCESSES.rawValue) {
-            return SandboxResult(exit: .tooManyProcesses, isOutputTruncated: isTruncated)
-        }
+        // The first process was killed before it could say anything.
+        guard let report = watch.report else { return result(.signaled(SIGKILL)) }
+        if report.stage == Int32(SLIPWAY_STAGE_PROCESSES.rawValue) { return result(.tooManyProcesses) }
         if report.stage != 0 { throw error(report) }
         let status = report.number
-        let exit: SandboxResult.Exit = status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .signaled(status & 0x7f)
-        return SandboxResult(exit: exit, isOutputTruncated: isTruncated)
-    }
-
-    /// Milliseconds between two looks at the room that is left.
-    private static let storagePause: Int32 = 250
-
-    /// Bytes that are left on a file system; when it does not say, there is room.
-    private static func room(at path: String) -> Int64 {
-        var status = statvfs()
-        guard statvfs(path, &status) == 0 else { return .max }
-        let (bytes, overflow) = Int64(clamping: status.f_bavail).multipliedReportingOverflow(
-            by: Int64(clamping: status.f_frsize))
-        return overflow ? .max : bytes
-    }
-
-    private static func report(_ bytes: ArraySlice<UInt8>) -> slipway_report? {
-        guard bytes.count >= MemoryLayout<slipway_report>.size else { return nil }
-        return bytes.withUnsafeBytes { $0.loadUnaligned(as: slipway_report.self) }
+        return result(status & 0x7f == 0 ? .exited(status >> 8 & 0xff) : .signaled(status & 0x7f))
     }
 
     private func error(_ report: slipway_report) -> SandboxError {

@@ -165,6 +165,17 @@ final class Gathered: @unchecked Sendable {
         }
     }
 
+    @Test(.timeLimit(.minutes(1)), arguments: modes) func `the time limit ends what prints without end`(
+        mode: IsolationMode
+    ) async throws {
+        let outcome = try await fixture.run(mode, "for n in 1 2 3 4; do while :; do echo more; done & done; wait") {
+            $0.timeout = .milliseconds(500)
+            $0.outputLimit = 1 << 10
+        }
+        #expect(outcome.result.exit == .timedOut)
+        #expect(outcome.result.isOutputTruncated)
+    }
+
     @Test(arguments: modes) func `cancellation ends the step`(mode: IsolationMode) async throws {
         let mark = "6\(Int.random(in: 1_000_000...9_999_999))"
         let task = Task { try await fixture.run(mode, "sleep \(mark)") }
