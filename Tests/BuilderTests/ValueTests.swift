@@ -33,4 +33,25 @@ import Testing
         #expect(state.absolute("/x/../y") == "/y")
         #expect(state.absolute("/") == "/")
     }
+
+    /// Another text here would give every step with such a mount another key: images would be made anew for nothing.
+    @Test(arguments: [
+        (StepMount.Kind.tmpfs(size: nil), "tmpfs(size: nil)"),
+        (.tmpfs(size: 5), "tmpfs(size: Optional(5))"),
+        (
+            .ssh(SSHMount(id: "a\"b\\é\n", access: MountAccess(mode: 0o600, uid: 1, gid: 2), isRequired: true)),
+            #"ssh(id: "a\"b\\é\n", mode: 384, uid: 1, gid: 2, isRequired: true)"#
+        ),
+        (
+            .secret(SecretMount(id: "x", access: MountAccess(mode: 0o400, uid: 0, gid: 0), isRequired: false)),
+            #"secret(id: "x", variable: nil, mode: 256, uid: 0, gid: 0, isRequired: false)"#
+        ),
+        (
+            .secret(
+                SecretMount(id: "x", variable: "V", access: MountAccess(mode: 0o440, uid: 3, gid: 4), isRequired: true)),
+            #"secret(id: "x", variable: Optional("V"), mode: 288, uid: 3, gid: 4, isRequired: true)"#
+        ),
+    ]) func `mounts keep what stands for them in keys`(mount: StepMount.Kind, text: String) {
+        #expect(mount.keyText == text)
+    }
 }

@@ -115,7 +115,7 @@ struct StepHasher {
         }
         for mount in run.mounts {
             hasher.add(mount.target)
-            hasher.note(.part, "the mount at \(mount.target)", StepRecord.short("\(mount.kind)"))
+            hasher.note(.part, "the mount at \(mount.target)", StepRecord.short(mount.kind.keyText))
             switch mount.kind {
             case .bind(let origin, let path, let isReadOnly):
                 hasher.add(["bind", "\(isReadOnly)"])
@@ -131,8 +131,7 @@ struct StepHasher {
                     try await add(seed.source, of: seed.from, to: &hasher)
                 }
             case .tmpfs, .ssh, .secret:
-                // Secrets count by their names, never by what they hold.
-                hasher.add("\(mount.kind)")
+                hasher.add(mount.kind.keyText)
             }
         }
     }

@@ -14,37 +14,46 @@ struct StepKey: Sendable {
     private static let version = "slipway.step.4"
 
     /// - Parameters:
-    ///   - chain: the layers below; `nil` on scratch.
-    ///   - linkedOn: what counts for a linked step instead of the layers below; `nil` for nothing.
-    ///   - base: the base image's name and digest, for the record.
-    ///   - isRecorded: whether it is told in words as well, which takes long for a step of many files.
-    ///   - times: the newest time that the layer may tell; `nil`: it tells times as they are.
     ///   - variant: what the request says of how layers are made; empty for the usual.
+    ///   - isRecorded: whether it is told in words as well, which takes long for a step of many files.
     init(
-        _ step: PlannedStep, at site: StepSite, on chain: Digest?, linkedOn: Digest?, base: String?, times: Int64?,
-        platform: Platform,
-        variant: [String] = [], isRecorded: Bool, hasher steps: StepHasher
+        _ step: PlannedStep, at site: StepSite, on ground: StepGround, variant: [String], isRecorded: Bool,
+        hasher steps: StepHasher
     ) async throws(BuildError) {
         var hasher = KeyHasher()
         if isRecorded { hasher.record = StepRecord() }
         hasher.note(.site, "", site.line)
-        hasher.note(.platform, "", platform.description)
+        hasher.note(.platform, "", site.platform.description)
         hasher.add(Self.version)
-        hasher.add(platform.description)
+        hasher.add(site.platform.description)
         if !variant.isEmpty { hasher.add(variant) }
         // What is linked does not look at what is below, so it does not change with it.
         let isIndependent = if case .copy(let copy) = step.action { copy.isLinked && !copy.looksUpOwner } else { false }
-        hasher.add(isIndependent ? "anything \(linkedOn.map { "\($0)" } ?? "")" : chain.map { "\($0)" } ?? "scratch")
+        let linkedOn = ground.linkedOn.map { "\($0)" } ?? ""
+        hasher.add(isIndependent ? "anything \(linkedOn)" : ground.chain.map { "\($0)" } ?? "scratch")
         if !isIndependent {
-            if let base { hasher.note(.base, "", base) }
-            hasher.note(.below, "", chain.map { StepRecord.short("\($0)") } ?? "scratch")
+            if let base = ground.base { hasher.note(.base, "", base) }
+            hasher.note(.below, "", ground.chain.map { StepRecord.short("\($0)") } ?? "scratch")
         }
-        if let times { hasher.note(.times, "", "\(times)") }
-        hasher.add(times.map { "\($0)" })
+        let times = ground.recordLimit.map { "\($0)" }
+        if let times { hasher.note(.times, "", times) }
+        hasher.add(times)
         try await steps.add(step, to: &hasher)
         record = hasher.record ?? StepRecord()
         digest = hasher.finish()
     }
+}
+
+/// What a step stands on, as far as its layer depends on it.
+struct StepGround: Sendable {
+    /// The layers below; `nil` on scratch.
+    var chain: Digest?
+    /// What counts for a linked step instead of the layers below; `nil` for nothing.
+    var linkedOn: Digest?
+    /// The base image's name and digest, for the record.
+    var base: String?
+    /// The newest time that the layer may tell, in seconds since 1970; `nil`: it tells times as they are.
+    var recordLimit: Int64?
 }
 
 extension CopyStep {

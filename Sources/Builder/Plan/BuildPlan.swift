@@ -80,7 +80,7 @@ struct PlannedStage: Sendable {
     /// The stage's name, or its number.
     let name: String
     let location: SourceLocation
-    let base: Base
+    var base: Base
     var steps: [PlannedStep] = []
     /// What the stage leaves to those that build on it, and to the image.
     var state: StageState
@@ -153,35 +153,6 @@ struct RunStep: Sendable {
     /// A script to be mounted at `/dev/pipes/<name>`.
     var script: (name: String, body: [UInt8])?
     var mounts: [StepMount] = []
-}
-
-struct StepMount: Sendable {
-    enum Kind: Sendable {
-        case tmpfs(size: Int64?)
-        case bind(from: CopyOrigin, source: String, isReadOnly: Bool)
-        case cache(CacheMount)
-        /// The socket of an SSH agent.
-        case ssh(id: String, mode: UInt32, uid: UInt32, gid: UInt32, isRequired: Bool)
-        case secret(id: String, variable: String?, mode: UInt32, uid: UInt32, gid: UInt32, isRequired: Bool)
-    }
-
-    var kind: Kind
-    /// What a new cache begins with: a folder of another file system.
-    var seed: (from: CopyOrigin, source: String)?
-    /// Absolute; empty for a secret that is only a variable.
-    var target: String
-}
-
-/// A directory that outlives the step.
-struct CacheMount: Sendable, Hashable {
-    var id: String
-    /// Of the directory, when it is new.
-    var mode: UInt32
-    var uid: UInt32
-    var gid: UInt32
-    var isReadOnly: Bool
-    /// Whether one step at a time has it.
-    var isLocked: Bool
 }
 
 /// Where COPY takes files from.

@@ -26,17 +26,22 @@ actor PlanContexts {
 
     func main() async throws(BuildError) -> ContextSource {
         if let mainSource { return mainSource }
-        var names = [".dockerignore"]
-        if case .path(let path) = request.dockerfile { names.insert(path + ".dockerignore", at: 0) }
-        var given: IgnoreMatcher?
+        let entries = try await entries()
+        let root = ImagePath(request.contextRoot)
+        let ignored: IgnoreMatcher?
         if let file = request.ignoreFile {
-            do throws(DockerfileError) { given = try IgnoreMatcher(file: file.bytes, name: file.name) } catch {
+            do throws(DockerfileError) { ignored = try IgnoreMatcher(file: file.bytes, name: file.name) } catch {
                 throw BuildError(error)
             }
+        } else {
+            var names = [".dockerignore"]
+            if case .path(let path) = request.dockerfile { names.insert(path + ".dockerignore", at: 0) }
+            ignored = try await ignoreMatcher(anyOf: names, in: request.context, entries, below: root)
         }
-        let source = try await source(
-            request.context, try await entries(), request.contextRoot, ignoreFiles: names, given: given,
-            "the build context")
+        let tree = ContextTree(request.context, entries: entries, below: root) { entry in
+            ignored?.excludes(entry.pathBytes) ?? false
+        }
+        let source = source(tree, displayName: "the build context")
         mainSource = source
         return source
     }
@@ -45,8 +50,11 @@ actor PlanContexts {
         if let known = namedSources[name] { return known }
         let context = try await context(named: name)
         let entries = try await context.entries(under: "")
-        let source = try await source(
-            context, entries, "", ignoreFiles: [".dockerignore"], "the build context '\(name)'")
+        let ignored = try await ignoreMatcher(anyOf: [".dockerignore"], in: context, entries, below: .root)
+        let tree = ContextTree(context, entries: entries, below: .root) { entry in
+            ignored?.excludes(entry.pathBytes) ?? false
+        }
+        let source = source(tree, displayName: "the build context '\(name)'")
         namedSources[name] = source
         return source
     }
@@ -87,24 +95,22 @@ actor PlanContexts {
         return entries
     }
 
-    private func source(
-        _ context: any BuildContext, _ entries: [ContextEntry], _ folder: String, ignoreFiles: [String],
-        given: IgnoreMatcher? = nil, _ displayName: String
-    ) async throws(BuildError) -> ContextSource {
-        let prefix = ImagePath(folder)
-        var ignored = given
-        for name in ignoreFiles where given == nil {
-            let path = prefix.appending(ImagePath(name)).joined
+    /// What the first of the ignore files says that is there; `nil` where none is.
+    private func ignoreMatcher(
+        anyOf names: [String], in context: any BuildContext, _ entries: [ContextEntry], below root: ImagePath
+    ) async throws(BuildError) -> IgnoreMatcher? {
+        for name in names {
+            let path = root.appending(ImagePath(name)).joined
             guard let entry = entries.first(where: { $0.pathBytes == path && $0.kind == .file }) else { continue }
             let bytes = try await ContextFile.read(entry, in: context, limit: 4 << 20)
-            do throws(DockerfileError) { ignored = try IgnoreMatcher(file: bytes, name: name) } catch {
+            do throws(DockerfileError) { return try IgnoreMatcher(file: bytes, name: name) } catch {
                 throw BuildError(error)
             }
-            break
         }
-        let tree = ContextTree(context, entries: entries, below: prefix) { entry in
-            ignored?.excludes(entry.pathBytes) ?? false
-        }
+        return nil
+    }
+
+    private func source(_ tree: ContextTree, displayName: String) -> ContextSource {
         var source = ContextSource(tree: tree, displayName: displayName)
         source.fileLimit = request.contextFileLimit
         return source

@@ -31,9 +31,9 @@ struct Planner {
             throw BuildError(error)
         }
         let sourceDate = try request.sourceDate(orElse: graph.globalArgument("SOURCE_DATE_EPOCH"))
-        let (bases, folders) = try await resolveBases(of: &graph)
+        let bases = try await resolveBases(of: &graph)
         let sources = try await resolveSources(of: graph)
-        let findings = checks(of: graph, bases)
+        let findings = checks(of: graph, on: bases.compactMapValues(\.image))
         var warnings = findings.map { "\($0.location): \($0.message) (\($0.rule.rawValue))" }
         if graph.failsOnWarnings, let first = findings.first {
             throw BuildError(
@@ -52,7 +52,7 @@ struct Planner {
         var planner = self
         planner.request = request.dated(sourceDate)
         for index in graph.order {
-            plan.stages.append(try planner.stage(graph.nodes[index], graph, bases[index], folders[index], plan))
+            plan.stages.append(try planner.stage(graph.nodes[index], of: graph, on: bases[index], after: plan))
         }
         return plan
     }
@@ -70,34 +70,28 @@ struct Planner {
         case image(BaseImage)
         /// A named context with files.
         case folder(String)
+
+        var image: BaseImage? { if case .image(let image) = self { image } else { nil } }
     }
 
     /// The base images of the needed stages, all looked up at once. Their ONBUILD triggers may make further stages needed.
-    private func resolveBases(
-        of graph: inout StageGraph
-    ) async throws(BuildError) -> (images: [Int: BaseImage], folders: [Int: String]) {
-        var bases: [Int: BaseImage] = [:]
-        var folders: [Int: String] = [:]
+    private func resolveBases(of graph: inout StageGraph) async throws(BuildError) -> [Int: Base] {
+        var bases: [Int: Base] = [:]
         while true {
-            let open = graph.order.map { graph.nodes[$0] }.filter {
-                bases[$0.index] == nil && folders[$0.index] == nil && $0.base.isExternal
-            }
-            if open.isEmpty { return (bases, folders) }
+            let open = graph.order.map { graph.nodes[$0] }.filter { bases[$0.index] == nil && $0.base.isExternal }
+            if open.isEmpty { return bases }
             let found = await withTaskGroup(of: (Int, Result<Base, BuildError>).self) { group in
                 for node in open { group.addTask { (node.index, await self.base(of: node)) } }
                 return await group.reduce(into: [Int: Result<Base, BuildError>]()) { $0[$1.0] = $1.1 }
             }
             for node in open {
-                switch try found[node.index]?.get() {
-                case .folder(let name): folders[node.index] = name
-                case .image(let image):
-                    bases[node.index] = image
-                    do throws(DockerfileError) {
-                        try graph.insertTriggers(image.image.config.config.onBuild, into: node.index)
-                    } catch {
-                        throw BuildError(error)
-                    }
-                case nil: break
+                let base = try found[node.index]?.get()
+                bases[node.index] = base
+                guard let image = base?.image else { continue }
+                do throws(DockerfileError) {
+                    try graph.insertTriggers(image.image.config.config.onBuild, into: node.index)
+                } catch {
+                    throw BuildError(error)
                 }
             }
         }
@@ -121,7 +115,7 @@ struct Planner {
     }
 
     /// The build checks of the needed stages, now that the variables of their bases are known.
-    private func checks(of graph: StageGraph, _ bases: [Int: BaseImage]) -> [LintWarning] {
+    private func checks(of graph: StageGraph, on bases: [Int: BaseImage]) -> [LintWarning] {
         var environments: [StageGraph.Source: [String: String]] = [:]
         var mismatches: [LintWarning] = []
         for (index, image) in bases.sorted(by: { $0.key < $1.key }) {
@@ -191,38 +185,37 @@ struct Planner {
 
     // MARK: Stages
 
+    /// - Parameters:
+    ///   - base: what the stage starts from, if it is not another stage.
+    ///   - plan: the stages before it.
     private func stage(
-        _ node: StageGraph.Node, _ graph: StageGraph, _ image: BaseImage?, _ folder: String?, _ plan: BuildPlan
+        _ node: StageGraph.Node, of graph: StageGraph, on base: Base?, after plan: BuildPlan
     ) throws(BuildError) -> PlannedStage {
-        let base: PlannedStage.Base
-        var state: StageState
-        var history: [History] = []
-        switch node.base {
-        case .stage(let index):
+        var stage = PlannedStage(
+            index: node.index, name: node.displayName, location: node.stage.location, base: .scratch,
+            state: .onScratch, history: [])
+        switch (node.base, base) {
+        case (.stage(let index), _):
             guard let below = plan.stage(index) else {
                 throw BuildError(.dockerfile, "stage \(index) is used before it is built")
             }
-            base = .stage(index)
-            state = below.state
-            state.config.onBuild = []
-            state.hasCommand = false
-            history = below.history
-        case .context where folder != nil:
-            base = .scratch
-            state = .onScratch
-        case .image, .context:
-            guard let image else { throw BuildError(.baseImage, "the base of \(node.displayName) is not known") }
-            base = .image(image)
+            stage.base = .stage(index)
+            stage.state = below.state
+            stage.state.config.onBuild = []
+            stage.state.hasCommand = false
+            stage.history = below.history
+        case (.image, .image(let image)), (.context, .image(let image)):
+            stage.base = .image(image)
             var config = image.image.config.config
             config.onBuild = []
-            state = StageState(config: config, author: image.image.config.author)
-            history = image.history
-        case .scratch:
-            base = .scratch
-            state = .onScratch
+            stage.state = StageState(config: config, author: image.image.config.author)
+            stage.history = image.history
+        case (.scratch, _), (.context, .folder): break
+        case (.image, _), (.context, nil):
+            throw BuildError(.baseImage, "the base of \(node.displayName) is not known")
         }
         var planner = StagePlanner(
-            request, state: state, globalValue: { graph.globalArgument($0) },
+            request, state: stage.state, globalValue: { graph.globalArgument($0) },
             origin: { (name, instruction) throws(BuildError) in
                 switch try Self.source(name, instruction, graph) {
                 case .stage(let index): return .stage(index)
@@ -233,12 +226,14 @@ struct Planner {
                 }
             })
         planner.checks = { graph.checks($0, $1) }
-        if let folder { planner.begin(withFolder: folder, at: node.stage.location) }
+        if case .folder(let name) = base { planner.begin(withFolder: name, at: node.stage.location) }
         planner.size = plan.stages.last?.plannedSize ?? 0
         for instruction in node.instructions { try planner.apply(instruction) }
-        return PlannedStage(
-            index: node.index, name: node.displayName, location: node.stage.location, base: base,
-            steps: planner.steps, state: planner.state, history: history + planner.history, plannedSize: planner.size)
+        stage.steps = planner.steps
+        stage.state = planner.state
+        stage.history += planner.history
+        stage.plannedSize = planner.size
+        return stage
     }
 }
 

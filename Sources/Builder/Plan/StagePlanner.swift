@@ -55,8 +55,8 @@ struct StagePlanner {
         }
         switch expanded.kind {
         case .run(let run): try apply(run, expanded)
-        case .copy(let copy): try apply(copy, expanded)
-        case .add(let add): try apply(add, expanded)
+        case .copy(let copy): add(expanded, .copy(try copyPlanner(for: expanded).plan(copy)))
+        case .add(let adding): add(expanded, .copy(try copyPlanner(for: expanded).plan(adding)))
         case .arg: try arguments(expanded)
         case .expose(let words): try expose(words, expanded)
         case .workdir(let path): try workdir(path, expanded)
@@ -154,11 +154,10 @@ struct StagePlanner {
         if case .script(let path, let content, _) = invocation {
             step.script = (name: PathRules.base(path), body: content)
         }
-        var sshCount = 0
-        for mount in run.mounts {
-            step.mounts.append(try plan(mount, instruction, sshCount))
-            if mount.kind == .ssh { sshCount += 1 }
-        }
+        step.mounts = try MountPlanner(
+            instruction: instruction, workingDirectory: state.workingDirectory,
+            cachePrefix: request.buildArgument("BUILDKIT_CACHE_MOUNT_NS").map { $0 + "/" } ?? "", origin: origin
+        ).plan(run.mounts)
         add(instruction, .run(step))
     }
 
@@ -171,154 +170,8 @@ struct StagePlanner {
         }
     }
 
-    private func plan(_ mount: RunMount, _ instruction: Instruction, _ sshCount: Int) throws(BuildError) -> StepMount {
-        func target() throws(BuildError) -> String {
-            do throws(DockerfileError) { return try mount.target(in: state.workingDirectory) } catch {
-                throw BuildError(instruction.locate(error))
-            }
-        }
-        switch mount.kind {
-        case .tmpfs: return StepMount(kind: .tmpfs(size: mount.size), target: try target())
-        case .bind:
-            let from: CopyOrigin =
-                try mount.from.map { (name) throws(BuildError) in try origin(name, instruction) } ?? .context
-            return StepMount(
-                kind: .bind(from: from, source: mount.source, isReadOnly: mount.isReadOnly), target: try target())
-        case .cache:
-            let seed = try mount.from.map { (name) throws(BuildError) in
-                (from: try origin(name, instruction), source: mount.source)
-            }
-            return StepMount(
-                kind: .cache(
-                    CacheMount(
-                        id: (request.buildArgument("BUILDKIT_CACHE_MOUNT_NS").map { $0 + "/" } ?? "") + mount.cacheID,
-                        mode: mount.mode ?? 0o755, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
-                        isReadOnly: mount.isReadOnly, isLocked: mount.sharing != .shared)), seed: seed,
-                target: try target())
-        case .secret:
-            var resolved = mount
-            resolved.target = mount.secretTarget ?? ""
-            var path = ""
-            if !resolved.target.isEmpty {
-                do throws(DockerfileError) { path = try resolved.target(in: state.workingDirectory) } catch {
-                    throw BuildError(instruction.locate(error))
-                }
-            }
-            return StepMount(
-                kind: .secret(
-                    id: mount.secretID, variable: mount.environment, mode: mount.mode ?? 0o400, uid: mount.uid ?? 0,
-                    gid: mount.gid ?? 0, isRequired: mount.isRequired), target: path)
-        case .ssh:
-            var resolved = mount
-            // As BuildKit counts them: by the step's SSH mounts.
-            if mount.target.isEmpty { resolved.target = "/run/buildkit/ssh_agent.\(sshCount)" }
-            let path: String
-            do throws(DockerfileError) { path = try resolved.target(in: state.workingDirectory) } catch {
-                throw BuildError(instruction.locate(error))
-            }
-            return StepMount(
-                kind: .ssh(
-                    id: mount.id ?? "default", mode: mount.mode ?? 0o600, uid: mount.uid ?? 0, gid: mount.gid ?? 0,
-                    isRequired: mount.isRequired), target: path)
-        }
-    }
-
-    private mutating func apply(_ copy: CopyInstruction, _ instruction: Instruction) throws(BuildError) {
-        for source in copy.sources.paths where AddSource(source) != .local(source) {
-            throw BuildError(
-                instruction.error(
-                    .argument, "COPY takes no remote sources, such as \(RemoteName.shown(source))", near: source,
-                    hint: "use ADD"))
-        }
-        let origin: CopyOrigin =
-            try copy.from.map { (name) throws(BuildError) in try self.origin(name, instruction) } ?? .context
-        var step = try plan(
-            copy.sources, copy.sources.paths.map { .path($0) }, origin, chown: copy.chown, chmod: copy.chmod,
-            excludes: copy.excludes, link: copy.link,
-            unpacks: false, instruction)
-        step.keepsParents = copy.parents
-        add(instruction, .copy(step))
-    }
-
-    private mutating func apply(_ add: AddInstruction, _ instruction: Instruction) throws(BuildError) {
-        if add.checksum != nil {
-            guard add.sources.paths.count == 1, add.sources.inline.isEmpty else {
-                throw BuildError(
-                    instruction.error(
-                        .flag, "--checksum is for a single source", near: "--checksum",
-                        hint: "write one ADD for each source"))
-            }
-            guard let only = add.sources.paths.first, AddSource(only) != .local(only) else {
-                throw BuildError(
-                    instruction.error(
-                        .flag, "--checksum is for sources from elsewhere, not for those of the context",
-                        near: "--checksum", hint: "leave it out"))
-            }
-        }
-        var sources: [CopyStep.Source] = []
-        for text in add.sources.paths {
-            do throws(BuildError) { sources.append(try source(text, of: add)) } catch {
-                throw error.at(instruction.range.start)
-            }
-        }
-        let step = try plan(
-            add.sources, sources, .context, chown: add.chown, chmod: add.chmod, excludes: add.excludes, link: add.link,
-            unpacks: add.unpack ?? true, instruction)
-        self.add(instruction, .copy(step))
-    }
-
-    private func source(_ text: String, of add: AddInstruction) throws(BuildError) -> CopyStep.Source {
-        switch AddSource(text) {
-        case .local: return .path(text)
-        case .url:
-            try RemoteName.refuseCredentials(in: text)
-            var checksum: Digest?
-            if let wanted = add.checksum {
-                checksum = try? Digest(wanted)
-                guard checksum?.algorithm == .sha256 else {
-                    throw BuildError(
-                        .dockerfile, "'\(wanted)' is not a checksum of a file",
-                        hint: "write sha256: and 64 hexadecimal digits, as sha256sum prints them")
-                }
-            }
-            return .url(text, checksum: checksum, unpacks: add.unpack ?? false)
-        case .git:
-            var locator = try GitLocator(text)
-            if let wanted = add.checksum {
-                try GitLocator.validate(checksum: wanted)
-                guard locator.checksum == nil || locator.checksum == wanted else {
-                    throw BuildError(
-                        .dockerfile, "--checksum and the git source name different commits",
-                        cause: "\(wanted), and \(locator.checksum ?? "")")
-                }
-                locator.checksum = wanted
-            }
-            if let flag = add.keepGitDirectory, let own = locator.keepsGitDirectory, flag != own {
-                throw BuildError(.dockerfile, "--keep-git-dir and the git source contradict each other")
-            }
-            return .git(
-                locator, keepsGitDirectory: locator.keepsGitDirectory ?? add.keepGitDirectory ?? false)
-        }
-    }
-
-    private func plan(
-        _ sources: CopySources, _ selected: [CopyStep.Source], _ origin: CopyOrigin, chown: String?, chmod: String?,
-        excludes: [String], link: Bool,
-        unpacks: Bool, _ instruction: Instruction
-    ) throws(BuildError) -> CopyStep {
-        var mode: FileModeChange?
-        if let chmod, !chmod.isEmpty {
-            do throws(DockerfileError) { mode = try FileModeChange(chmod) } catch {
-                throw BuildError(instruction.locate(error))
-            }
-        }
-        let destination = PathRules.destination(sources.destination, in: state.workingDirectory)
-        return CopyStep(
-            origin: origin, sources: selected,
-            inlineFiles: sources.inline.map { CopyStep.InlineFile(name: $0.name, content: $0.content) },
-            destination: destination.isDirectory && destination.path != "/" ? destination.path + "/" : destination.path,
-            owner: chown.flatMap { $0.isEmpty ? nil : $0 }, mode: mode, excludes: excludes, unpacks: unpacks,
-            isLinked: link && mode == nil)
+    private func copyPlanner(for instruction: Instruction) -> CopyPlanner {
+        CopyPlanner(instruction: instruction, workingDirectory: state.workingDirectory, origin: origin)
     }
 
     // MARK: Helpers

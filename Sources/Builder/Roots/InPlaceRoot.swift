@@ -53,11 +53,7 @@ final class InPlaceRoot: StepRoot {
             guard let text = try? FileContent.read(source, limit: 1 << 20) else { continue }
             let copy = savedNames(name)
             if try Node.read(copy, .apply) != nil { continue }
-            let file = try FileContent.create(copy)
-            let outcome: Result<Void, BuildError> = text.withUnsafeBytes { buffer in
-                Result { () throws(BuildError) in try FileContent.write(buffer, to: file.raw, copy) }
-            }
-            try outcome.get()
+            try FileContent.create(copy, with: text)
         }
     }
 

@@ -37,6 +37,15 @@ enum FileContent {
         return Descriptor(raw: descriptor)
     }
 
+    /// Makes a file that nobody else can write.
+    static func create(_ path: HostPath, with bytes: [UInt8]) throws(BuildError) {
+        let descriptor = try create(path)
+        let outcome: Result<Void, BuildError> = bytes.withUnsafeBytes { buffer in
+            Result { () throws(BuildError) in try write(buffer, to: descriptor.raw, path) }
+        }
+        try outcome.get()
+    }
+
     static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, _ path: HostPath) throws(BuildError) {
         var rest = bytes
         while let base = rest.baseAddress, !rest.isEmpty {

@@ -81,12 +81,11 @@ final class CacheLookup {
             names[other] = try await build.board.result(of: other).layers.chain.map { "\($0)" } ?? "scratch"
         }
         // What layers may tell is part of what is asked for; the times that files have are not.
-        var linkedOn: Digest?
-        if case .copy(let copy) = step.action, !copy.hasTimes(in: request) { linkedOn = layers.ownChain }
+        var ground = StepGround(chain: layers.chain, recordLimit: layers.recordLimit)
+        ground.base = layers.base.map { "\($0.name)@\($0.image.manifestDigest)" }
+        if case .copy(let copy) = step.action, !copy.hasTimes(in: request) { ground.linkedOn = layers.ownChain }
         return try await StepKey(
-            step, at: query.site, on: layers.chain, linkedOn: linkedOn,
-            base: layers.base.map { "\($0.name)@\($0.image.manifestDigest)" },
-            times: layers.recordLimit, platform: request.platform,
+            step, at: query.site, on: ground,
             // A layer that was made with a warning is not what somebody wants who asks for none.
             variant: request.layerVariant + (build.plan.failsOnWarnings && !step.checks.isEmpty ? ["strict"] : []),
             isRecorded: isRecorded,

@@ -26,18 +26,13 @@ struct StepMounts {
     /// Adds the mounts to the step.
     func prepare(_ step: RunStep, for sandbox: inout SandboxStep) async throws(BuildError) -> HeldMounts {
         var held = HeldMounts()
-        if let script = step.script {
-            let file = try workspace.newDirectory().appending(script.name)
-            try write(
-                script.body, to: file,
-                Node(kind: .file, mode: 0o755, uid: 0, gid: 0, size: 0, modified: .init(seconds: 0)))
-            sandbox.mounts.append(
-                SandboxStep.Mount(.bind(source: file.text), target: "/dev/pipes/\(script.name)", isReadOnly: true))
-        }
+        if let script = step.script { sandbox.mounts.append(try mount(script)) }
         do throws(BuildError) {
             try lockCaches(of: step, &held)
             for mount in step.mounts {
-                if case .secret(let id, let variable?, _, _, _, _) = mount.kind, let value = request.secrets[id] {
+                if case .secret(let secret) = mount.kind, let variable = secret.variable,
+                    let value = request.secrets[secret.id]
+                {
                     sandbox.environment.append((variable, String(decoding: value, as: UTF8.self)))
                 }
                 guard !mount.target.isEmpty else { continue }
@@ -60,37 +55,60 @@ struct StepMounts {
         switch mount.kind {
         case .tmpfs(let size):
             return SandboxStep.Mount(.tmpfs(size: size, mode: 0o755), target: mount.target)
-        case .secret(let id, _, let mode, let uid, let gid, let isRequired):
-            guard let value = request.secrets[id] else {
-                guard isRequired else { return nil }
-                throw BuildError(
-                    .step, "the secret '\(id)' is required and was not given",
-                    hint: "give it with --secret id=\(id),src=FILE")
-            }
-            let content = SandboxStep.Mount.FileContent(value, mode: mode, uid: uid, gid: gid)
+        case .secret(let secret):
+            guard let content = try content(of: secret) else { return nil }
             return SandboxStep.Mount(.content(content), target: mount.target, isReadOnly: true)
         case .cache(let cache):
             let directory = try await directory(of: cache, seed: mount.seed)
             return SandboxStep.Mount(.bind(source: directory.text), target: mount.target, isReadOnly: cache.isReadOnly)
-        case .ssh(let id, let socketMode, let uid, let gid, let isRequired):
-            guard let source = request.sshAgents[id] else {
-                guard isRequired else { return nil }
-                throw BuildError(
-                    .step, "the SSH agent '\(id)' is required and was not given",
-                    hint: "give it with --ssh \(id), or with a key: --ssh \(id)=FILE")
-            }
-            let folder = try workspace.newDirectory()
-            let socket = folder.appending("socket")
-            held.agents.append(try AgentForward(source, at: socket, scratch: folder))
-            if workspace.ownership == .apply, socket.withCString({ lchown($0, uid, gid) }) != 0 {
-                throw socket.failure("give the socket away")
-            }
-            try FileCalls.setMode(socket, socketMode)
+        case .ssh(let agent):
+            guard let socket = try socket(of: agent, &held) else { return nil }
             return SandboxStep.Mount(.bind(source: socket.text), target: mount.target)
         case .bind(let origin, let source, let isReadOnly):
             let copy = try await materialise(source, of: origin)
             return SandboxStep.Mount(.bind(source: copy.text), target: mount.target, isReadOnly: isReadOnly)
         }
+    }
+
+    private func mount(_ script: (name: String, body: [UInt8])) throws(BuildError) -> SandboxStep.Mount {
+        let file = try workspace.newDirectory().appending(script.name)
+        try FileContent.create(file, with: script.body)
+        let node = Node(kind: .file, mode: 0o755, uid: 0, gid: 0, size: 0, modified: Timestamp(seconds: 0))
+        try NodeWriter(ownership: workspace.ownership).apply(node, to: file)
+        return SandboxStep.Mount(.bind(source: file.text), target: "/dev/pipes/\(script.name)", isReadOnly: true)
+    }
+
+    // MARK: Secrets and agents
+
+    /// - Returns: `nil` for one that was not given, and need not be.
+    private func content(of secret: SecretMount) throws(BuildError) -> SandboxStep.Mount.FileContent? {
+        guard let value = request.secrets[secret.id] else {
+            guard secret.isRequired else { return nil }
+            throw BuildError(
+                .step, "the secret '\(secret.id)' is required and was not given",
+                hint: "give it with --secret id=\(secret.id),src=FILE")
+        }
+        let access = secret.access
+        return SandboxStep.Mount.FileContent(value, mode: access.mode, uid: access.uid, gid: access.gid)
+    }
+
+    /// - Returns: `nil` for one that was not given, and need not be.
+    private func socket(of agent: SSHMount, _ held: inout HeldMounts) throws(BuildError) -> HostPath? {
+        guard let source = request.sshAgents[agent.id] else {
+            guard agent.isRequired else { return nil }
+            throw BuildError(
+                .step, "the SSH agent '\(agent.id)' is required and was not given",
+                hint: "give it with --ssh \(agent.id), or with a key: --ssh \(agent.id)=FILE")
+        }
+        let folder = try workspace.newDirectory()
+        let socket = folder.appending("socket")
+        held.agents.append(try AgentForward(source, at: socket, scratch: folder))
+        let access = agent.access
+        if workspace.ownership == .apply, socket.withCString({ lchown($0, access.uid, access.gid) }) != 0 {
+            throw socket.failure("give the socket away")
+        }
+        try FileCalls.setMode(socket, access.mode)
+        return socket
     }
 
     // MARK: Caches
@@ -156,12 +174,4 @@ struct StepMounts {
         return engine.editor
     }
 
-    private func write(_ bytes: [UInt8], to file: HostPath, _ node: Node) throws(BuildError) {
-        let descriptor = try FileContent.create(file)
-        let outcome: Result<Void, BuildError> = bytes.withUnsafeBytes { buffer in
-            Result { () throws(BuildError) in try FileContent.write(buffer, to: descriptor.raw, file) }
-        }
-        try outcome.get()
-        try NodeWriter(ownership: workspace.ownership).apply(node, to: file)
-    }
 }
