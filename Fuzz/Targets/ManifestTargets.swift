@@ -28,14 +28,14 @@ import YAML
                     file: file,
                     holder: .application(application.workload, source: application.sources.first?.position ?? .single),
                     form: form, application: application.workload, image: "a")
-                checked(bytes, ManifestUpdater.update(bytes, file: file, places: [(place, ImageText("a:v2"))]))
+                changed(bytes, file: file, place)
             }
         }
     }
     let overrides = ArgoPlace(
         file: "o", holder: .overrides, form: .helm(name: "n", tag: "t"),
         application: WorkloadID(namespace: "a", kind: "Application", name: "b"), image: "a")
-    checked(bytes, ManifestUpdater.update(bytes, file: "o", places: [(overrides, ImageText("a:v2"))]))
+    changed(bytes, file: "o", overrides)
     let (containers, _) = ManifestScan.containers(file: "f.yaml", bytes: bytes)
     let workloads = Set(containers.prefix(4).map(\.workload.description))
     if !workloads.isEmpty {
@@ -55,6 +55,12 @@ import YAML
     checked(bytes, ManifestUpdater.update(bytes, file: "kustomization.yaml", request: request))
     _ = try? PodSpecReader.pods(in: bytes, file: "f.yaml")
     if let value = try? YAMLValue.document(bytes, file: "f.yaml") { _ = try? value.entries() }
+}
+
+/// An image at one of Argo CD's places.
+private func changed(_ bytes: [UInt8], file: String, _ place: ArgoPlace) {
+    let edit = ManifestEdit(place: .argo(place, old: ManifestUpdater.image(at: place, in: bytes)), newImage: "a:v2")
+    checked(bytes, ManifestUpdater.update(bytes, file: file, edits: [edit]).update)
 }
 
 /// One edit of a scanned place: what comes out is found again, and differs in nothing before the value.

@@ -71,4 +71,88 @@ import Testing
         let edited = ManifestUpdater.update(Array(text.utf8), file: "f.yaml", edits: edits)
         #expect(edited.refused == [0, 1, 2] && edited.update.bytes == nil && edited.update.skipped.count == 3)
     }
+
+    // MARK: Argo CD's places beside others
+
+    private static let kustomization = """
+        metadata: {name: all, annotations: {slipway.dev/automated: "true"}}
+        images:
+        - name: web
+          newName: acme/web
+          newTag: v1 # web
+        - name: api
+          newName: acme/api
+          newTag: v1 # {"$imagepolicy": "a:api:tag"}
+        - name: db
+          newName: acme/db
+          newTag: v1
+
+        """
+
+    /// Edits of the annotated and marked entries, and of an Application's, by the entries' names.
+    private static func edits(scanned: [String: String], argo: [(String, String)]) -> [ManifestEdit] {
+        let bytes = Array(kustomization.utf8)
+        let targets = ManifestScan.scan(file: "kustomization.yaml", bytes: bytes).targets
+        let found = scanned.sorted { $0.key < $1.key }.compactMap { name, tag -> ManifestEdit? in
+            let same = targets.filter { $0.container == name }
+            return (same.first(where: \.isMarker) ?? same.first)
+                .map { ManifestEdit(target: $0, newImage: "acme/\(name):\(tag)") }
+        }
+        return found
+            + argo.map { name, tag in
+                let place = ArgoPlace(
+                    file: "kustomization.yaml", holder: .kustomization, form: .kustomize(original: name),
+                    application: WorkloadID(namespace: "argocd", kind: "Application", name: "site"), image: name)
+                return ManifestEdit(
+                    place: .argo(place, old: ManifestUpdater.image(at: place, in: bytes)),
+                    newImage: "acme/\(name):\(tag)")
+            }
+    }
+
+    @Test func `an annotation or a marker and an Application contradict each other in their value only`() throws {
+        let edits = Self.edits(
+            scanned: ["web": "v2", "api": "v2"], argo: [("web", "v3"), ("api", "v3"), ("db", "v2")])
+        let edited = ManifestUpdater.update(Array(Self.kustomization.utf8), file: "kustomization.yaml", edits: edits)
+        #expect(edited.refused == [0, 1, 2, 3] && edited.contradictions.keys.sorted() == [0, 1, 2, 3])
+        #expect(edited.update.changes.map(\.container) == ["db"])
+        let reasons = edited.update.skipped.map { "\($0.object) \($0.container): \($0.reason)" }
+        #expect(reasons.count == 4)
+        for (asker, tag) in [("default:kustomization/all container web", "v2"), ("policy a:api", "v2")] {
+            let image = asker.hasSuffix("web") ? "web" : "api"
+            let words =
+                "\(asker) and argocd:application/site image \(image) want different values: '\(tag)' and 'v3'"
+            #expect(reasons.count { $0.contains(words) } == 2, "\(words) is not in \(reasons)")
+        }
+    }
+
+    @Test func `two that want the same are both carried out`() throws {
+        let edits = Self.edits(scanned: ["web": "v2"], argo: [("web", "v2"), ("web", "v2")])
+        let edited = ManifestUpdater.update(Array(Self.kustomization.utf8), file: "kustomization.yaml", edits: edits)
+        #expect(edited.refused.isEmpty && edited.found == [5, 5, 5], "\(edited)")
+        let text = String(decoding: try #require(edited.update.bytes), as: UTF8.self)
+        #expect(text == Self.kustomization.replacing("v1 # web", with: "v2 # web"))
+    }
+
+    @Test func `several Applications that want different things of one entry are all named`() throws {
+        let edits = Self.edits(scanned: [:], argo: [("web", "v2"), ("db", "v2"), ("web", "v3")])
+        let edited = ManifestUpdater.update(Array(Self.kustomization.utf8), file: "kustomization.yaml", edits: edits)
+        #expect(edited.refused == [0, 2] && edited.update.changes.map(\.container) == ["db"], "\(edited)")
+        #expect(edited.update.skipped.contains { $0.container == "web" && $0.object == "argocd:application/site" })
+    }
+
+    @Test func `a value that one wants and another takes away stays`() throws {
+        let text =
+            "images:\n- name: web\n  newTag: v1\n  digest: sha256:ab # {\"$imagepolicy\": \"a:web:digest\"}\n"
+            + "- name: db\n  newTag: v1\n"
+        var request = UpdateRequest()
+        request.resolved[.init(namespace: "a", name: "web")] = ImageText("acme/web:v2@sha256:cd")
+        request.kustomizeImages = [
+            .init(name: "web", newName: nil, newTag: "v2", digest: nil),
+            .init(name: "db", newName: nil, newTag: "v2", digest: nil),
+        ]
+        let update = ManifestUpdater.update(Array(text.utf8), file: "kustomization.yaml", request: request)
+        #expect(update.changes.map(\.container) == ["db"], "\(update)")
+        #expect(
+            update.skipped.contains { $0.reason.contains("policy a:web:digest wants 'sha256:cd', and kustomize web") })
+    }
 }

@@ -15,4 +15,21 @@ extension ManifestUpdater {
         if edited.found.contains(nil) { throw EditRefusal(reason: "a place is not there") }
         return edited.update.bytes ?? bytes
     }
+
+    /// Images at Argo CD's places, whatever these say now.
+    static func update(_ bytes: [UInt8], file: String, places: [(ArgoPlace, ImageText)]) -> FileUpdate {
+        let edits = places.map { place, image in
+            ManifestEdit(
+                place: .argo(place, old: ManifestUpdater.image(at: place, in: bytes)), newImage: image.description)
+        }
+        return update(bytes, file: file, edits: edits).update
+    }
+}
+
+extension ManifestEdit {
+    /// That of an edit of a scanned place.
+    var target: ImageTarget {
+        guard case .target(let target) = place else { preconditionFailure("it is one of Argo CD's places") }
+        return target
+    }
 }

@@ -132,16 +132,30 @@ package struct Reconciler: Sendable {
 
     /// The choices that go into one commit each: those of an object that has its own author, words or branch apart.
     private func requests(for choices: [ImageChoice]) -> [ChangeRequest] {
+        let groups = groups(of: choices)
+        var byFile: [String: [(group: Int, choice: ImageChoice)]] = [:]
+        for (group, choices) in groups.enumerated() {
+            for choice in choices { byFile[choice.file, default: []].append((group, choice)) }
+        }
+        return groups.enumerated().map { group, choices in
+            let writeBack = choices.first?.writeBack
+            let others = Set(choices.map(\.file)).sorted().flatMap { byFile[$0] ?? [] }
+                .filter { $0.group != group && $0.choice.writeBack?.branch == writeBack?.branch }
+            return ManifestRewriter.request(choices, beside: others.map(\.choice), writeBack: writeBack)
+        }
+    }
+
+    private func groups(of choices: [ImageChoice]) -> [[ImageChoice]] {
         let byObject = Dictionary(grouping: choices, by: \.writeBack).sorted {
             ($0.key?.automation ?? "", $0.key?.location.description ?? "")
                 < ($1.key?.automation ?? "", $1.key?.location.description ?? "")
         }
-        return byObject.flatMap { writeBack, choices -> [ChangeRequest] in
+        return byObject.flatMap { _, choices -> [[ImageChoice]] in
             switch services.git.settings.commit.grouping {
-            case .cycle: return [ManifestRewriter.request(choices, writeBack: writeBack)]
+            case .cycle: return [choices]
             case .image:
                 return Dictionary(grouping: choices) { ImageName($0.newImage).name }.sorted { $0.key < $1.key }
-                    .map { ManifestRewriter.request($0.value, writeBack: writeBack) }
+                    .map(\.value)
             }
         }
     }

@@ -4,102 +4,82 @@ import ManifestUpdater
 
 /// Turns choices into new contents of files.
 struct ManifestRewriter: Sendable {
+    private let choices: [ImageChoice]
+    /// What other requests of the cycle want in the same files.
+    private let others: [ImageChoice]
+
     /// The choices as a change. The places are found again in the files of the head at hand: one that somebody has changed
     /// meanwhile is dropped, and so a person's edit wins.
-    static func request(_ choices: [ImageChoice], writeBack: WriteBack? = nil) -> ChangeRequest {
-        ChangeRequest(writeBack: writeBack) { (files) throws(AgentError) in try await changes(choices, on: files) }
+    ///
+    /// - Parameter others: what becomes commits of its own on the same branch. A value for which they want something else waits.
+    static func request(
+        _ choices: [ImageChoice], beside others: [ImageChoice] = [], writeBack: WriteBack? = nil
+    ) -> ChangeRequest {
+        let rewriter = ManifestRewriter(choices: choices, others: others)
+        return ChangeRequest(writeBack: writeBack) { (files) throws(AgentError) in try await rewriter.changes(on: files)
+        }
     }
 
-    private static func changes(
-        _ choices: [ImageChoice], on revision: RevisionFiles
-    ) async throws(AgentError) -> ChangeSet {
+    private func changes(on revision: RevisionFiles) async throws(AgentError) -> ChangeSet {
         var changes = ChangeSet()
+        let others = Dictionary(grouping: others, by: \.file)
         for (file, choices) in Dictionary(grouping: choices, by: \.file).sorted(by: { $0.key < $1.key }) {
-            guard let bytes = try await revision.read(file) else {
-                if revision.tree.entry(file) == nil, choices.allSatisfy(\.mayMakeFile) {
-                    changes.append(applications(choices, file: file, nil))
-                } else {
-                    changes.decisions.append(CycleReport.Decision(subject: file, reason: "the file is gone"))
-                }
+            let bytes = try await revision.read(file)
+            if bytes == nil, revision.tree.entry(file) != nil || !choices.allSatisfy(\.edit.mayMakeFile) {
+                changes.decisions.append(CycleReport.Decision(subject: file, reason: "the file is gone"))
                 continue
             }
-            changes.append(targets(choices, file: file, bytes))
-            changes.append(applications(choices, file: file, changes.files[file] ?? bytes))
+            changes.append(Self.changes(choices, beside: others[file] ?? [], file: file, bytes))
         }
         return changes
     }
 
-    // MARK: Workloads and markers
-
-    private static func targets(_ choices: [ImageChoice], file: String, _ bytes: [UInt8]) -> ChangeSet {
+    private static func changes(
+        _ choices: [ImageChoice], beside others: [ImageChoice], file: String, _ bytes: [UInt8]?
+    ) -> ChangeSet {
         var changes = ChangeSet()
-        let wanted = choices.compactMap { choice in
-            if case .target(let target) = choice.place { (choice: choice, target: target) } else { nil }
+        var choices = choices
+        if !others.isEmpty {
+            let all = ManifestUpdater.update(bytes, file: file, edits: (choices + others).map(\.edit))
+            let contradicted = all.contradictions.filter { $0.key < choices.count }.sorted { $0.key < $1.key }
+            changes.decisions += contradicted.map { CycleReport.Decision($0.value) }
+            for (number, _) in contradicted.reversed() { choices.remove(at: number) }
         }
-        let edited = ManifestUpdater.update(
-            bytes, file: file, edits: wanted.map { ManifestEdit(target: $0.target, newImage: $0.choice.newImage) })
-        for (number, one) in wanted.enumerated() where !edited.refused.contains(number) {
-            guard let target = edited.found[number] else {
+        let edited = ManifestUpdater.update(bytes, file: file, edits: choices.map(\.edit))
+        for (number, choice) in choices.enumerated() where !edited.refused.contains(number) {
+            guard let line = edited.found[number] else {
+                let place = choice.place.written
                 changes.decisions.append(
                     CycleReport.Decision(
-                        subject: "\(file) \(one.target.workload) \(one.target.container)",
-                        reason: "somebody changed it meanwhile"))
+                        subject: "\(file) \(place.workload) \(place.container)", reason: "somebody changed it meanwhile"
+                    ))
                 continue
             }
-            if edited.update.bytes == nil { continue }
-            changes.updates.append(
-                CycleReport.Update(
-                    file: file, line: target.location.line, workload: target.workload.description,
-                    container: target.container, old: target.image,
-                    new: target.written(for: ImageText(one.choice.newImage)), reason: one.choice.reason,
-                    setter: target.setter, kind: target.workload.kind,
-                    image: target.isMarker ? one.choice.newImage : nil))
+            if edited.update.bytes != nil { changes.updates.append(CycleReport.Update(choice, line: line)) }
         }
         changes.files[file] = edited.update.bytes
         changes.decisions += edited.update.skipped.map(CycleReport.Decision.init)
         return changes
     }
+}
 
-    // MARK: Argo's places
-
-    /// Writes the choices for Argo's places in one file; one that says meanwhile something else is left to the person who
-    /// wrote it.
-    private static func applications(_ choices: [ImageChoice], file: String, _ bytes: [UInt8]?) -> ChangeSet {
-        var changes = ChangeSet()
-        var places: [(ArgoPlace, ImageText)] = []
-        var updates: [CycleReport.Update] = []
-        for choice in choices {
-            guard case .application(let place, let old) = choice.place else { continue }
-            guard bytes.flatMap({ ManifestUpdater.image(at: place, in: $0) }) == old else {
-                changes.decisions.append(
-                    CycleReport.Decision(
-                        subject: "\(file) \(place.application) \(place.image)", reason: "somebody changed it meanwhile")
-                )
-                continue
-            }
-            let new = ImageText(choice.newImage)
-            places.append((place, new))
-            updates.append(
-                CycleReport.Update(
-                    file: file, line: 1, workload: place.application.description, container: place.image,
-                    old: old.map { $0.name.isEmpty ? ImageText(name: new.name, tag: $0.tag).description : "\($0)" }
-                        ?? "",
-                    new: choice.newImage, reason: choice.reason, kind: place.application.kind))
+extension CycleReport.Update {
+    /// What a choice changed.
+    fileprivate init(_ choice: ImageChoice, line: Int) {
+        let place = choice.place.written
+        switch choice.place {
+        case .target(let target):
+            self.init(
+                file: place.file, line: line, workload: place.workload, container: place.container, old: target.image,
+                new: target.written(for: ImageText(choice.newImage)), reason: choice.reason, setter: target.setter,
+                kind: target.workload.kind, image: target.isMarker ? choice.newImage : nil)
+        case .argo(let argo, let old):
+            let name = ImageText(choice.newImage).name
+            self.init(
+                file: place.file, line: line, workload: place.workload, container: place.container,
+                old: old.map { $0.name.isEmpty ? ImageText(name: name, tag: $0.tag).description : "\($0)" } ?? "",
+                new: choice.newImage, reason: choice.reason, kind: argo.application.kind)
         }
-        guard !places.isEmpty else { return changes }
-        let update = ManifestUpdater.update(bytes, file: file, places: places)
-        changes.decisions += update.skipped.map(CycleReport.Decision.init)
-        guard let new = update.bytes else { return changes }
-        changes.files[file] = new
-        for var one in updates {
-            let lines = update.changes.filter { $0.object == one.workload && $0.container == one.container }
-            guard let first = lines.first ?? update.changes.first(where: { $0.object == one.workload }) else {
-                continue
-            }
-            one.line = first.line
-            changes.updates.append(one)
-        }
-        return changes
     }
 }
 

@@ -74,7 +74,7 @@ enum Inquiry: Sendable {
     struct Asked: Sendable {
         var question: ImageQuestion
         /// Where the answer goes.
-        let place: ImageChoice.Place
+        let place: ManifestEdit.Place
     }
 }
 

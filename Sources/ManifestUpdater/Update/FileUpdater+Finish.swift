@@ -17,17 +17,33 @@ extension FileUpdater {
                 : "\(other.setter) and \(edit.setter) want different values: '\(other.text)' and '\(edit.text)'"
         }
         encryption = EncryptedFile(documents).refusal
-        let scalars = planned.map { splice(for: $0, contradiction: contradicted[$0.node.range]) }
         let groups = structureGroups()
+        for group in groups {
+            for node in group.edit.removedValues where contradicted[node.range] == nil {
+                guard let other = texts[node.range], let change = group.changes.first else { continue }
+                let reason = "\(other.setter) wants '\(other.text)', and \(change.setter) takes the value away"
+                contradicted[node.range] = reason
+                for (unit, change) in zip(group.units, group.changes) {
+                    contradict(unit, at: node, object: change.object, container: change.container, reason)
+                }
+            }
+        }
+        let scalars = planned.map { splice(for: $0, contradiction: contradicted[$0.node.range]) }
         refuseUnits(of: groups)
         var values: [Range<Int>: String] = [:]
         var splices: [Splice] = []
         var changes: [ManifestChange] = []
         for (edit, splice) in zip(planned, scalars) where values[edit.node.range] == nil {
             var reason = splice.reason
-            if reason == nil, edit.unit.map(refusedUnits.contains) ?? false { reason = Self.leftWithTheRest }
+            if reason == nil, splice.splice != nil, edit.unit.map(refusedUnits.contains) ?? false {
+                reason = Self.leftWithTheRest
+            }
             if let reason {
-                skip(edit.node, object: edit.object, container: edit.container, reason)
+                if splice.isContradiction, let unit = edit.unit {
+                    contradict(unit, at: edit.node, object: edit.object, container: edit.container, reason)
+                } else {
+                    skip(edit.node, object: edit.object, container: edit.container, reason)
+                }
                 continue
             }
             guard let splice = splice.splice else { continue }
@@ -74,21 +90,23 @@ extension FileUpdater {
     private static let leftWithTheRest = "left as it is, because something that belongs to it cannot be changed"
 
     /// The splice of one value (none when it is right already), or why there cannot be one.
-    private mutating func splice(for edit: PlannedEdit, contradiction: String?) -> (splice: Splice?, reason: String?) {
+    private mutating func splice(
+        for edit: PlannedEdit, contradiction: String?
+    ) -> (splice: Splice?, reason: String?, isContradiction: Bool) {
         if let contradiction {
             if let unit = edit.unit { refusedUnits.insert(unit) }
-            return (nil, contradiction)
+            return (nil, contradiction, true)
         }
         do {
             let splice = try ScalarSplice.replacing(edit.node, in: bytes, with: edit.text)
             if splice != nil, let refusal = encryption ?? EncryptedFile.refusal(of: edit.node.text) {
                 if let unit = edit.unit { refusedUnits.insert(unit) }
-                return (nil, refusal)
+                return (nil, refusal, false)
             }
-            return (splice, nil)
+            return (splice, nil, false)
         } catch {
             if let unit = edit.unit { refusedUnits.insert(unit) }
-            return (nil, "cannot be changed to '\(edit.text)': \(error.reason)")
+            return (nil, "cannot be changed to '\(edit.text)': \(error.reason)", false)
         }
     }
 
@@ -141,5 +159,13 @@ extension FileUpdater {
             ($0.element.line ?? 0, $0.offset) < ($1.element.line ?? 0, $1.offset)
         }.map(\.element)
         return result
+    }
+}
+
+extension StructureEdit {
+    /// The values that go with their keys.
+    fileprivate var removedValues: [YAMLNode] {
+        guard case .remove(let keys, let node) = self else { return [] }
+        return (node.pairs ?? []).filter { $0.key.text.map(keys.contains) ?? false }.map(\.value)
     }
 }

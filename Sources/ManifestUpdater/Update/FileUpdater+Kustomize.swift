@@ -9,22 +9,25 @@ extension FileUpdater {
             for (number, wanted) in request.kustomizeImages.enumerated() {
                 for entry in root["images"]?.items ?? [] where entry["name"]?.text == wanted.name {
                     result.met.insert(UpdateRequest.key(ofKustomizeImage: number))
-                    set(wanted, in: entry)
+                    set(wanted, in: entry, for: asker(for: wanted))
                 }
                 if request.kustomizeAdditions[number] == file, document.index == 0 {
                     result.met.insert(UpdateRequest.key(ofKustomizeImage: number))
-                    addKustomizeImage(wanted, to: root)
+                    addKustomizeImage(wanted, to: root, for: asker(for: wanted))
                 }
             }
         }
         refuseShared { edit in edit.setter.hasPrefix("kustomize ") }
     }
 
-    mutating func set(_ wanted: UpdateRequest.KustomizeImage, in entry: YAMLNode) {
-        let setter = "kustomize \(wanted.name)"
-        let unit = newUnit()
-        guard settle(wanted, settledEntries[entry], at: entry) else { return }
-        settledEntries[entry] = (wanted, unit)
+    private mutating func asker(for wanted: UpdateRequest.KustomizeImage) -> Asker {
+        Asker(object: "", container: wanted.name, setter: "kustomize \(wanted.name)", unit: newUnit())
+    }
+
+    mutating func set(_ wanted: UpdateRequest.KustomizeImage, in entry: YAMLNode, for asker: Asker) {
+        guard settle(wanted, for: asker, settledEntries[entry], at: entry) else { return }
+        settledEntries[entry] = (wanted, asker)
+        let unit = asker.unit
         var keys: [(String, String)] = []
         if let name = wanted.newName, entry["newName"] != nil || name != wanted.name { keys.append(("newName", name)) }
         if let tag = wanted.newTag { keys.append(("newTag", tag)) }
@@ -33,7 +36,7 @@ extension FileUpdater {
             refusedUnits.insert(unit)
             let (has, other) = kept == .tag ? ("newTag", "@*") : ("digest", ":*")
             skip(
-                entry, container: wanted.name,
+                entry, object: asker.object, container: asker.container,
                 "it has no \(has) to keep: write \(wanted.newName ?? "NEWNAME")\(other), or say which")
             return
         }
@@ -45,7 +48,8 @@ extension FileUpdater {
             }
             planned.append(
                 PlannedEdit(
-                    node: node.resolved, text: text, object: "", container: wanted.name, setter: setter, unit: unit))
+                    node: node.resolved, text: text, object: asker.object, container: asker.container,
+                    setter: asker.setter, unit: unit))
         }
         var surplus: Set<String> = []
         if wanted.newTag != nil, wanted.digest == nil, entry["digest"] != nil { surplus.insert("digest") }
@@ -58,19 +62,21 @@ extension FileUpdater {
         guard !missing.isEmpty || !surplus.isEmpty else { return }
         guard !entry.isAlias, entry.anchor == nil, surplus.isSubset(of: own) else {
             refusedUnits.insert(unit)
-            skip(entry, container: wanted.name, "its keys are shared, by an anchor: write the entry out")
+            skip(
+                entry, object: asker.object, container: asker.container,
+                "its keys are shared, by an anchor: write the entry out")
             return
         }
         for pair in missing {
             guard case .text(let text) = pair.value else { continue }
             add(
-                .add([pair], to: entry), at: entry, container: wanted.name, old: "", new: text, setter: setter,
-                unit: unit)
+                .add([pair], to: entry), at: entry, object: asker.object, container: asker.container, old: "",
+                new: text, setter: asker.setter, unit: unit)
         }
         for key in surplus.sorted() {
             add(
-                .remove([key], from: entry), at: entry[key] ?? entry, container: wanted.name,
-                old: entry[key]?.text ?? "", new: "", setter: setter, unit: unit)
+                .remove([key], from: entry), at: entry[key] ?? entry, object: asker.object,
+                container: asker.container, old: entry[key]?.text ?? "", new: "", setter: asker.setter, unit: unit)
         }
     }
 
@@ -80,22 +86,31 @@ extension FileUpdater {
 
     /// Whether an entry is still to be written: the same edit twice is one, two different ones are none.
     private mutating func settle(
-        _ wanted: UpdateRequest.KustomizeImage, _ other: (image: UpdateRequest.KustomizeImage, unit: Int)?,
-        at node: YAMLNode
+        _ wanted: UpdateRequest.KustomizeImage, for asker: Asker,
+        _ other: (image: UpdateRequest.KustomizeImage, asker: Asker)?, at node: YAMLNode
     ) -> Bool {
         guard let other else { return true }
-        if other.image != wanted {
-            refusedUnits.insert(other.unit)
-            skip(node, container: wanted.name, "two requests want different images for '\(wanted.name)'")
+        guard other.image != wanted else {
+            twins[asker.unit] = other.asker.unit
+            return false
         }
+        let reason = "two requests want different images for '\(wanted.name)'"
+        let first = other.asker
+        // Once for those that are called the same.
+        let isFirstTold =
+            contradictions[first.unit] == nil && (first.object, first.container) != (asker.object, asker.container)
+        contradict(
+            first.unit, at: node, object: first.object, container: first.container, isTold: isFirstTold, reason)
+        contradict(asker.unit, at: node, object: asker.object, container: asker.container, reason)
         return false
     }
 
     /// A new entry, where no kustomization has one.
-    mutating func addKustomizeImage(_ wanted: UpdateRequest.KustomizeImage, to root: YAMLNode) {
-        let unit = newUnit()
-        guard settle(wanted, settledAdditions[wanted.name], at: root) else { return }
-        settledAdditions[wanted.name] = (wanted, unit)
+    mutating func addKustomizeImage(
+        _ wanted: UpdateRequest.KustomizeImage, to root: YAMLNode, for asker: Asker
+    ) {
+        guard settle(wanted, for: asker, settledAdditions[wanted.name], at: root) else { return }
+        settledAdditions[wanted.name] = (wanted, asker)
         var pairs = [PlainValue.Pair("name", .text(wanted.name))]
         if let name = wanted.newName, name != wanted.name { pairs.append(PlainValue.Pair("newName", .text(name))) }
         if let tag = wanted.newTag { pairs.append(PlainValue.Pair("newTag", .text(tag))) }
@@ -114,7 +129,7 @@ extension FileUpdater {
         }
         let image = ImageText(name: wanted.newName ?? wanted.name, tag: wanted.newTag, digest: wanted.digest)
         add(
-            edit, at: place, container: wanted.name, old: "", new: image.description,
-            setter: "kustomize \(wanted.name)", unit: unit)
+            edit, at: place, object: asker.object, container: asker.container, old: "", new: image.description,
+            setter: asker.setter, unit: asker.unit)
     }
 }

@@ -1,78 +1,29 @@
 import Diagnostics
 import YAML
 
-/// A new image for a place that a scan found.
-package struct ManifestEdit: Hashable, Sendable {
-    package let target: ImageTarget
-    /// The whole image: name, tag, and digest if one is to be written.
-    package let newImage: String
-
-    package init(target: ImageTarget, newImage: String) {
-        self.target = target
-        self.newImage = newImage
-    }
-}
-
-/// What became of edits in one file.
-package struct EditedFile: Sendable {
-    package var update = FileUpdate()
-    /// For each edit its place in the file at hand; `nil` where it is gone, is held, or holds another image than when the edit
-    /// was decided.
-    package var found: [ImageTarget?]
-    /// The edits that were not carried out, each with a reason in `update.skipped`.
-    package var refused: Set<Int> = []
-}
-
-extension ManifestUpdater {
-    /// Carries out edits, each for itself: one that contradicts another, or cannot be written, holds up no other one. The
-    /// places are found again in the file at hand, which may be another one than the one that was scanned. Pure.
-    package static func update(_ bytes: [UInt8], file: String, edits: [ManifestEdit]) -> EditedFile {
-        var edited = EditedFile(found: edits.map { _ in nil })
-        if edits.isEmpty { return edited }
-        let documents: [YAMLDocument]
-        do {
-            documents = try YAMLStream.parse(bytes, file: file)
-        } catch {
-            edited.update.skipped = [ManifestSkip(file: file, line: error.location?.line, reason: error.summary)]
-            edited.refused = Set(edits.indices)
-            return edited
-        }
-        var updater = FileUpdater(file: file, bytes: bytes, documents: documents, request: UpdateRequest())
-        edited.found = updater.gather(edits)
-        edited.update = updater.finished()
-        let isLost = edited.update.bytes == nil && updater.isUnproved
-        edited.refused = Set(
-            edits.indices.filter { edited.found[$0] != nil && (isLost || updater.isRefused(edit: $0)) })
-        return edited
-    }
-}
-
 extension FileUpdater {
-    /// Edits are units, numbered from one: an image's values are written together or not at all.
-    func isRefused(edit number: Int) -> Bool { refusedUnits.contains(number + 1) }
-
-    fileprivate mutating func gather(_ edits: [ManifestEdit]) -> [ImageTarget?] {
+    /// - Returns: the units whose places are there, with their lines.
+    mutating func gather(_ edits: [(unit: Int, target: ImageTarget, image: String)]) -> [(Int, Int)] {
+        if edits.isEmpty { return [] }
         let rules = Set(edits.compactMap(\.target.rule))
         let scan = ManifestScan.scan(documents, file: file, bytes: bytes, rules: Array(rules))
         let places = Dictionary(scan.targets.map { ($0.identity, $0) }, uniquingKeysWith: { first, _ in first })
-        let found = edits.map { edit -> ImageTarget? in
+        let found = edits.compactMap { edit -> (unit: Int, target: ImageTarget, image: String)? in
             guard let target = places[edit.target.identity], target.held == nil || target.isMarker,
                 target.image == edit.target.image
             else { return nil }
-            return target
+            return (edit.unit, target, edit.image)
         }
         let sharing = Dictionary(grouping: scan.targets, by: \.valueRange).filter { $0.value.count > 1 }
-        let asked = Set(found.compactMap { $0?.identity })
-        let ranges = found.compactMap(\.self).flatMap { [$0.valueRange, $0.digestRange].compactMap(\.self) }
+        let asked = Set(found.map(\.target.identity))
+        let ranges = found.flatMap { [$0.target.valueRange, $0.target.digestRange].compactMap(\.self) }
         let nodes = documents.scalars(at: Set(ranges))
-        for (edit, target) in zip(edits, found) {
-            let unit = newUnit()
-            guard let target else { continue }
+        for (unit, target, image) in found {
             // A shared value is changed only when every container that uses it asks for that.
             let other = target.isMarker ? nil : sharing[target.valueRange]?.first { !asked.contains($0.identity) }
             do throws(ScalarSplice.Refusal) {
                 if let other { throw Self.shares(target, with: other) }
-                for (range, text) in try target.tagValues(for: edit.newImage) {
+                for (range, text) in try target.tagValues(for: image) {
                     guard let node = nodes[range] else { throw ScalarSplice.Refusal(reason: "its value was not found") }
                     planned.append(
                         PlannedEdit(
@@ -87,7 +38,7 @@ extension FileUpdater {
                         container: target.container, reason: error.reason))
             }
         }
-        return found
+        return found.map { ($0.unit, $0.target.location.line) }
     }
 
     private static func shares(_ target: ImageTarget, with other: ImageTarget) -> ScalarSplice.Refusal {

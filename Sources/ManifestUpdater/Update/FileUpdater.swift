@@ -48,6 +48,14 @@ struct FileUpdater {
         var unit: Int?
     }
 
+    /// Who wants an entry of a kustomization, in the words of changes.
+    struct Asker {
+        var object: String
+        var container: String
+        var setter: String
+        var unit: Int
+    }
+
     /// A change of structure. One edit may make several changes, and goes with the first of them.
     struct Structure {
         var edit: StructureEdit?
@@ -65,9 +73,17 @@ struct FileUpdater {
     var unitCount = 0
     /// The units of which something cannot be written.
     var refusedUnits: Set<Int> = []
-    /// What entries of kustomizations, and new ones by their names, are to be, and by which unit.
-    var settledEntries: [YAMLNode: (image: UpdateRequest.KustomizeImage, unit: Int)] = [:]
-    var settledAdditions: [String: (image: UpdateRequest.KustomizeImage, unit: Int)] = [:]
+    /// Of these the ones that contradict others, each with what is said of it.
+    var contradictions: [Int: ManifestSkip] = [:]
+    /// The units that are Argo CD's places.
+    var placeUnits: Set<Int> = []
+    /// The Applications of the file.
+    lazy var applications = Self.applications(in: documents)
+    /// Units that want what another one wants, too, and are carried out with it.
+    var twins: [Int: Int] = [:]
+    /// What entries of kustomizations, and new ones by their names, are to be, and who asked first.
+    var settledEntries: [YAMLNode: (image: UpdateRequest.KustomizeImage, asker: Asker)] = [:]
+    var settledAdditions: [String: (image: UpdateRequest.KustomizeImage, asker: Asker)] = [:]
     var result = FileUpdate()
     /// Why nothing of the file may change; known when it is written.
     var encryption: String?
@@ -99,6 +115,19 @@ struct FileUpdater {
     mutating func skip(_ node: YAMLNode, object: String = "", container: String = "", _ reason: String) {
         result.skipped.append(
             ManifestSkip(file: file, line: line(node), object: object, container: container, reason: reason))
+    }
+
+    /// Refuses a unit because another one wants something else in the same place.
+    ///
+    /// - Parameter isTold: whether that is said.
+    mutating func contradict(
+        _ unit: Int, at node: YAMLNode, object: String = "", container: String = "", isTold: Bool = true,
+        _ reason: String
+    ) {
+        refusedUnits.insert(unit)
+        let skip = ManifestSkip(file: file, line: line(node), object: object, container: container, reason: reason)
+        if contradictions[unit] == nil { contradictions[unit] = skip }
+        if isTold { result.skipped.append(skip) }
     }
 
     /// A pair that comes or goes.

@@ -49,13 +49,13 @@ struct ArgoApplications: UpdateSource {
         if strategy.readsManifests {
             question.anyPlatform = try Written.platforms(item.platforms, at: item.location)
         }
-        return .ask(Inquiry.Asked(question: question, place: .application(place, old: old)))
+        return .ask(Inquiry.Asked(question: question, place: .argo(place, old: old)))
     }
 
     func outcome(
         for item: ArgoImage, _ asked: Inquiry.Asked, _ chosen: ChosenTag
     ) throws(AgentError) -> SelectionOutcome {
-        guard case .application(_, let old) = asked.place else { return .left("no application") }
+        guard case .argo(_, let old) = asked.place else { return .left("no application") }
         let tag = chosen.tag
         var new = ImageText(name: item.image.name, tag: tag)
         if asked.question.needsDigest {

@@ -1,4 +1,3 @@
-import Diagnostics
 import YAML
 
 /// Where Argo CD Image Updater would write an image.
@@ -39,14 +38,15 @@ package struct ArgoPlace: Hashable, Sendable {
         self.image = image
     }
 
-    var setter: String { "argo \(application) \(image)" }
+    /// What asks, in messages about values.
+    var setter: String { "\(application) image \(image)" }
 }
 
 extension ManifestUpdater {
     /// What a place says now; `nil` where nothing is written yet. A tag without its name has an empty name.
     package static func image(at place: ArgoPlace, in bytes: [UInt8]) -> ImageText? {
         guard let documents = try? YAMLStream.parse(bytes, file: place.file) else { return nil }
-        let updater = FileUpdater(file: place.file, bytes: bytes, documents: documents, request: UpdateRequest())
+        var updater = FileUpdater(file: place.file, bytes: bytes, documents: documents, request: UpdateRequest())
         return updater.image(at: place)
     }
 
@@ -55,78 +55,6 @@ extension ManifestUpdater {
         let documents = (try? YAMLStream.parse(bytes, file: file)) ?? []
         let root = documents.lazy.compactMap(\.root).first
         return (root?["images"]?.items ?? []).compactMap { $0["name"]?.text }
-    }
-
-    /// Writes images where Argo CD Image Updater would. Pure.
-    ///
-    /// - Parameter bytes: `nil` when the file is not there.
-    package static func update(_ bytes: [UInt8]?, file: String, places: [(ArgoPlace, ImageText)]) -> FileUpdate {
-        let original = bytes ?? []
-        let documents: [YAMLDocument]
-        do {
-            documents = try YAMLStream.parse(original, file: file)
-        } catch {
-            var result = FileUpdate()
-            result.skipped = [ManifestSkip(file: file, line: error.location?.line, reason: error.summary)]
-            return result
-        }
-        if documents.allSatisfy({ $0.root == nil }), places.allSatisfy({ $0.0.holder == .overrides }) {
-            return made(file: file, after: original, places: places)
-        }
-        var updater = FileUpdater(file: file, bytes: original, documents: documents, request: UpdateRequest())
-        updater.gather(places)
-        return updater.finished()
-    }
-
-    /// A file of overrides that holds nothing yet.
-    private static func made(
-        file: String, after bytes: [UInt8], places: [(ArgoPlace, ImageText)]
-    ) -> FileUpdate {
-        var update = FileUpdate()
-        func texts(_ place: ArgoPlace, _ image: ImageText) -> [(name: String, value: String)] {
-            place.parameters(for: image)
-                + (place.kustomizeImage(for: image).map { [("images \(ArgoPlace.original($0))", $0)] } ?? [])
-        }
-        let contradicted = FileUpdater.contradicted(in: places.flatMap(texts))
-        let kept = places.filter { place, image in
-            let name = texts(place, image).map(\.name).first(where: contradicted.contains)
-            if let name {
-                update.skipped.append(
-                    ManifestSkip(
-                        file: file, object: place.application.description, container: place.image,
-                        reason: FileUpdater.contradiction(name)))
-            }
-            return name == nil
-        }
-        if kept.isEmpty { return update }
-        var pairs: [PlainValue.Pair] = []
-        var seen: Set<String> = []
-        for list in ArgoParameterList.allCases {
-            // In the order in which the image updater writes them.
-            let parameters = kept.filter { $0.0.list == list }.flatMap { $0.0.parameters(for: $0.1) }
-                .filter { seen.insert("\(list) \($0.name)").inserted }.sorted {
-                    $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
-                }
-            guard !parameters.isEmpty else { continue }
-            let items = parameters.map { list.item($0, in: .overrides) }
-            pairs.append(PlainValue.Pair(list.keys[0], .mapping([PlainValue.Pair(list.keys[1], .list(items))])))
-        }
-        let images = kept.compactMap { $0.0.kustomizeImage(for: $0.1) }.filter { seen.insert("images \($0)").inserted }
-        if !images.isEmpty {
-            pairs.append(
-                PlainValue.Pair(
-                    "kustomize", .mapping([PlainValue.Pair("images", .list(images.map { .text($0) }))])))
-        }
-        let text = PlainValue.mapping(pairs).text
-        let lineBreak = bytes.isEmpty || bytes.last == 0x0A ? [] : [UInt8(ascii: "\n")]
-        update.bytes = bytes + lineBreak + Array(text.utf8)
-        update.splices = [Splice(range: bytes.count..<bytes.count, bytes: lineBreak + Array(text.utf8))]
-        update.changes = kept.map { place, image in
-            ManifestChange(
-                file: file, line: 1, column: 1, object: place.application.description, container: place.image, old: "",
-                new: image.description, setter: place.setter)
-        }
-        return update
     }
 }
 

@@ -1,24 +1,25 @@
 import YAML
 
 extension FileUpdater {
+    static func applications(in documents: [YAMLDocument]) -> [WorkloadID: YAMLNode] {
+        var found: [WorkloadID: YAMLNode] = [:]
+        for manifest in documents.flatMap({ $0.root.map(Manifest.all) ?? [] })
+        where manifest.kind == "Application" && found[manifest.id] == nil { found[manifest.id] = manifest.node }
+        return found
+    }
+
     /// The mapping that holds `helm:` and `kustomize:`.
-    private func holder(of place: ArgoPlace) -> YAMLNode? {
+    private mutating func holder(of place: ArgoPlace) -> YAMLNode? {
         switch place.holder {
         case .application(let id, let index):
-            for document in documents {
-                for manifest in document.root.map(Manifest.all) ?? []
-                where manifest.kind == "Application" && manifest.id == id {
-                    let spec = manifest.node["spec"]
-                    switch index {
-                    case .single: return spec?["source"]
-                    case .dry: return spec?["sourceHydrator"]?["drySource"]
-                    case .item(let index):
-                        guard let sources = spec?["sources"]?.items, sources.indices.contains(index) else { return nil }
-                        return sources[index]
-                    }
-                }
+            let spec = applications[id]?["spec"]
+            switch index {
+            case .single: return spec?["source"]
+            case .dry: return spec?["sourceHydrator"]?["drySource"]
+            case .item(let index):
+                guard let sources = spec?["sources"]?.items, sources.indices.contains(index) else { return nil }
+                return sources[index]
             }
-            return nil
         case .overrides, .kustomization, .values: return documents.lazy.compactMap(\.root).first
         }
     }
@@ -40,7 +41,7 @@ extension FileUpdater {
         return items.last { $0["name"]?.text == name }?["value"]
     }
 
-    func image(at place: ArgoPlace) -> ImageText? {
+    mutating func image(at place: ArgoPlace) -> ImageText? {
         guard let holder = holder(of: place) else { return nil }
         func text(_ name: String?) -> String? {
             guard let name, let node = value(of: name, at: place, in: holder), !node.isNull, let text = node.text,
@@ -72,22 +73,44 @@ extension FileUpdater {
         }
     }
 
-    mutating func gather(_ places: [(ArgoPlace, ImageText)]) {
+    /// One that says meanwhile something else is left to the person who wrote it.
+    ///
+    /// - Returns: the units whose places are there, with their lines.
+    mutating func gather(
+        _ edits: [(unit: Int, place: ArgoPlace, old: ImageText?, image: ImageText)]
+    ) -> [(Int, Int)] {
+        let places = edits.filter { image(at: $0.place) == $0.old }
+        placeUnits.formUnion(places.map(\.unit))
+        gather(places.map { ($0.unit, $0.place, $0.image) })
+        // That of the first value that changes.
+        var lines: [Int: Int] = [:]
+        for edit in planned where edit.node.isNull || edit.node.text != edit.text {
+            if let unit = edit.unit, placeUnits.contains(unit), lines[unit] == nil { lines[unit] = line(edit.node) }
+        }
+        for one in structure {
+            if let unit = one.unit, placeUnits.contains(unit), lines[unit] == nil { lines[unit] = one.change.line }
+        }
+        let meant = placeUnits
+        refuseShared { $0.unit.map(meant.contains) ?? false }
+        return places.map { ($0.unit, lines[twins[$0.unit] ?? $0.unit] ?? 1) }
+    }
+
+    private mutating func gather(_ places: [(unit: Int, place: ArgoPlace, image: ImageText)]) {
         // What is missing in one list comes by one edit.
         var parameters: [(place: ArgoPlace, name: String, value: String, unit: Int)] = []
         var images: [(place: ArgoPlace, text: String, unit: Int)] = []
         var gaps: [(parent: YAMLNode, key: String, value: String, place: ArgoPlace, unit: Int)] = []
-        for (place, image) in places {
-            let unit = newUnit()
+        for (unit, place, image) in places {
             guard let holder = holder(of: place) else {
                 result.skipped.append(
                     ManifestSkip(
                         file: file, object: place.application.description, container: place.image,
                         reason: "the place to write to is not there"))
+                refusedUnits.insert(unit)
                 continue
             }
             if place.holder == .kustomization {
-                gatherKustomization(place, image, in: holder)
+                gatherKustomization(place, image, in: holder, unit)
                 continue
             }
             for (name, value) in place.parameters(for: image) {
@@ -164,7 +187,6 @@ extension FileUpdater {
                 group.map { .text($0.text) }, to: ["kustomize", "images"], of: holder,
                 for: group.map { ($0.place, $0.text, $0.unit) })
         }
-        refuseShared { _ in true }
     }
 
     private mutating func plan(_ node: YAMLNode, _ text: String, _ place: ArgoPlace, _ unit: Int) {
@@ -201,14 +223,16 @@ extension FileUpdater {
     private mutating func settled(_ additions: [Addition], in holder: YAMLNode) -> [Addition] {
         let contradicted = Self.contradicted(in: additions.map { ($0.name, $0.text) })
         var result: [Addition] = []
-        var kept: Set<String> = []
+        var kept: [String: Int] = [:]
         for one in additions {
             if contradicted.contains(one.name) {
-                refusedUnits.insert(one.unit)
-                skip(
-                    holder, object: one.place.application.description, container: one.place.image,
+                contradict(
+                    one.unit, at: holder, object: one.place.application.description, container: one.place.image,
                     Self.contradiction(one.name))
-            } else if kept.insert(one.name).inserted {
+            } else if let other = kept[one.name] {
+                twins[one.unit] = other
+            } else {
+                kept[one.name] = one.unit
                 result.append(one)
             }
         }
@@ -257,22 +281,16 @@ extension FileUpdater {
         return .insert(zip(items, places).map { (value: $0, before: $1) }, in: list)
     }
 
-    private mutating func gatherKustomization(_ place: ArgoPlace, _ image: ImageText, in root: YAMLNode) {
+    private mutating func gatherKustomization(
+        _ place: ArgoPlace, _ image: ImageText, in root: YAMLNode, _ unit: Int
+    ) {
         guard case .kustomize(let original) = place.form else { return }
         let wanted = UpdateRequest.KustomizeImage(
             name: original, newName: image.name, newTag: image.tag, digest: image.digest)
+        let asker = Asker(
+            object: place.application.description, container: place.image, setter: place.setter, unit: unit)
         let entries = (root["images"]?.items ?? []).filter { $0["name"]?.text == original }
-        let setter = place.setter
-        let before = (planned.count, structure.count)
-        if entries.isEmpty { addKustomizeImage(wanted, to: root) }
-        for entry in entries { set(wanted, in: entry) }
-        for index in planned.indices.dropFirst(before.0) {
-            planned[index].setter = setter
-            planned[index].object = place.application.description
-        }
-        for index in structure.indices.dropFirst(before.1) {
-            structure[index].change.setter = setter
-            structure[index].change.object = place.application.description
-        }
+        if entries.isEmpty { addKustomizeImage(wanted, to: root, for: asker) }
+        for entry in entries { set(wanted, in: entry, for: asker) }
     }
 }
