@@ -16,6 +16,8 @@ struct Scanner {
     var markerLines: [Range<Int>]?
     /// Where custom resources have their images.
     var rules: [ImagePathRule] = []
+    /// Whether custom resources are wanted that nothing automates, too: for lists and commands.
+    var listsAll = false
     /// The rule for the object at hand.
     var rule: ImagePathRule?
     /// Why the filters of the object at hand cannot be trusted.

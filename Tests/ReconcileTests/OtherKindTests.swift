@@ -1,5 +1,10 @@
 import Agent
 import AgentFakes
+import ManifestUpdater
+import OCI
+import Registry
+import RegistryPoller
+import Synchronization
 import TestSupport
 import Testing
 
@@ -138,5 +143,79 @@ import Testing
         let report = await world.cycle()
         #expect(report.failures.isEmpty)
         #expect(report.reason("builds")?.contains("describes none") == true)
+    }
+
+    // MARK: Commands
+
+    private static let commandFiles = [
+        "web.yaml": object(
+            "Task", "owner: shop", apiVersion: "tekton.dev/v1",
+            spec: "  steps:\n    - {name: app, image: 'acme/web:1.0.0'}\n    - {name: lint, image: 'acme/lint:1.0.0'}"),
+        ".slipway.yaml": "images: [{kind: Task, apiVersion: tekton.dev, paths: ['spec.steps[].image']}]\n",
+    ]
+
+    private func workloads(_ files: [String: String]) async throws -> (world: World, workloads: RepositoryWorkloads) {
+        let world = try await World.flux(files)
+        let poller = RegistryPoller { (location: RepositoryLocation) throws(RegistryError) in
+            throw RegistryError(.unavailable, "no registry is asked here", place: location.familiar)
+        }
+        return (world, RepositoryWorkloads(editor: world.editor(), poller: poller))
+    }
+
+    @Test func `lists have the images of custom resources, annotated or not`() async throws {
+        let (_, workloads) = try await workloads(Self.commandFiles)
+        let found = try await workloads.list { Issue.record("\($0)") }
+        #expect(found.map(\.id) == ["default:task/web"])
+        #expect(found.first?.containers.map(\.name) == ["app", "lint"])
+        #expect(found.first?.containers.map(\.image) == ["acme/web:1.0.0", "acme/lint:1.0.0"])
+    }
+
+    @Test func `a file of the repository that cannot be read is named by lists`() async throws {
+        let (_, workloads) = try await workloads(
+            Self.commandFiles.merging([".slipway.yaml": "images: [{kind: Task, paths: ['spec.steps[x].image']}]\n"]) {
+                $1
+            })
+        let notes = Mutex<[String]>([])
+        #expect(try await workloads.list { note in notes.withLock { $0.append(note) } }.isEmpty)
+        #expect(notes.withLock { $0 }.contains { $0.contains("'spec.steps[x].image' is not a path") })
+    }
+
+    @Test func `policies of custom resources are set, and the cycle obeys them`() async throws {
+        let (world, workloads) = try await workloads(Self.commandFiles)
+        let order = PolicyOrder(
+            PolicyUpdate(add: ["automated": "true", "tag.app": "semver:1.x", "tag.lint": "glob:none"]),
+            workloads: ["default:task/web"])
+        let answer = try await workloads.edit(EditRequest(repository: "", policies: order)) { Issue.record("\($0)") }
+        #expect(answer.workloads.map(\.status) == ["success"])
+        let text = try #require(world.host.text("web.yaml"))
+        #expect(text.contains("slipway.dev/automated: \"true\"") && text.contains("slipway.dev/tag.lint: glob:none"))
+        _ = await world.cycle()
+        #expect(world.host.text("web.yaml")?.contains("{name: app, image: 'acme/web:1.4.0'}") == true)
+        let all = PolicyOrder(PolicyUpdate(tagAll: "semver:1.0.x"), workloads: ["default:task/web"])
+        _ = try await workloads.edit(EditRequest(repository: "", policies: all)) { Issue.record("\($0)") }
+        let after = try #require(world.host.text("web.yaml"))
+        #expect(after.contains("tag.app: semver:1.0.x") && after.contains("tag.lint: semver:1.0.x"))
+    }
+
+    @Test func `a kind with a pod template gets the word that counts there`() async throws {
+        let (world, workloads) = try await workloads(["web.yaml": Self.object("Rollout", "fluxcd.io/automated: 'true'")]
+        )
+        let order = PolicyOrder(
+            PolicyUpdate(add: ["automated": "true", "tag.app": "semver:1.x"]), workloads: ["default:rollout/web"])
+        let answer = try await workloads.edit(EditRequest(repository: "", policies: order)) { Issue.record("\($0)") }
+        #expect(answer.workloads.map(\.status) == ["success"])
+        _ = await world.cycle()
+        #expect(world.host.text("web.yaml")?.contains("image: acme/web:1.4.0") == true)
+    }
+
+    @Test func `a release gives custom resources their image`() async throws {
+        let world = try await World.flux(Self.commandFiles)
+        let release = Release(
+            selection: .exactly(ImageText("acme/web:1.4.0"), digest: nil), named: ["default:task/web"], excluded: [],
+            force: false)
+        let outcome = try await world.edit(verb: "release") { release.update($1, file: $0, rules: $2) }
+        #expect(outcome.changes.map(\.new) == ["acme/web:1.4.0"])
+        #expect(world.host.text("web.yaml")?.contains("{name: app, image: 'acme/web:1.4.0'}") == true)
+        #expect(world.host.text("web.yaml")?.contains("acme/lint:1.0.0") == true)
     }
 }

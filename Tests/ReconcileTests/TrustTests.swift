@@ -27,10 +27,10 @@ import Testing
                 let report = await world.cycle(self == .plan ? .plan : .complete)
                 if let failure = report.failures.first { throw AgentError(failure.message) }
             case .automate:
-                _ = try await world.edit { path, bytes in World.policies(["automated": "true"], path, bytes) }
+                _ = try await world.edit { path, bytes, _ in World.policies(["automated": "true"], path, bytes) }
             case .lock: _ = try await world.lock("web")
             case .policy:
-                _ = try await world.edit { path, bytes in World.policies(["tag.app": "semver:~1"], path, bytes) }
+                _ = try await world.edit { path, bytes, _ in World.policies(["tag.app": "semver:~1"], path, bytes) }
             case .release: _ = try await world.release("web", "acme/web:1.1.0")
             case .workloads:
                 let editor = world.editor()

@@ -39,7 +39,9 @@ package struct RepositoryWorkloads: Sendable {
                 command: PersonalCommand(verb: "policy", user: request.user) { updates in
                     CommitMessage.policies(update, workloads: Set(updates.map(\.workload)).sorted(), user: words)
                 }
-            ) { path, bytes in ManifestUpdater.update(bytes, file: path, policies: update, of: ids) }
+            ) { path, bytes, rules in
+                ManifestUpdater.update(bytes, file: path, policies: update, of: ids, rules: rules)
+            }
         }
         let changed = Set(outcome.changes.map(\.object))
         let results = ids.sorted().map { id in
@@ -69,7 +71,7 @@ package struct RepositoryWorkloads: Sendable {
                 command: PersonalCommand(verb: "release", user: request.user) { _ in
                     CommitMessage.release(image: order.image, workloads: order.workloads, user: request.message)
                 }
-            ) { path, bytes in release.update(bytes, file: path) }
+            ) { path, bytes, rules in release.update(bytes, file: path, rules: rules) }
         }
         // What the rewriter refused is a failure of its workload.
         for skip in outcome.skipped {

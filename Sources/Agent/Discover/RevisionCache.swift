@@ -92,10 +92,7 @@ package actor RevisionCache {
         let filter = try Self.filter(patterns)
         let facts = try await examine(tree)
         var scan = Scan()
-        if let problem = lastRules.problem {
-            let reason = "no images of custom resources are followed: \(problem.summary)"
-            scan.skipped.append((place: problem.place ?? RepositoryFile.path, reason: reason))
-        }
+        if let problem = rulesProblem { scan.skipped.append(problem) }
         var sources = FluxSources()
         for (entry, known) in zip(tree.entries, facts) {
             guard let result = known?.scan, !result.isEmpty else { continue }
@@ -199,6 +196,20 @@ package actor RevisionCache {
         }
         examined = (tree, facts)
         return facts
+    }
+
+    /// Where custom resources have their images, as the repository's own file says, or why that is not known.
+    package func imageRules(
+        in tree: RevisionTree
+    ) async throws(AgentError) -> (rules: [ImagePathRule], problem: (place: String, reason: String)?) {
+        try await readRules(in: tree)
+        return (lastRules.rules, rulesProblem)
+    }
+
+    private var rulesProblem: (place: String, reason: String)? {
+        lastRules.problem.map { problem in
+            (problem.place ?? RepositoryFile.path, "no images of custom resources are followed: \(problem.summary)")
+        }
     }
 
     /// What files say depends on the repository's own file: with other rules, all are looked at anew.

@@ -50,10 +50,11 @@ package struct Explainer: Sendable {
         _ query: ExplainQuery, in tree: RevisionTree, known: Set<String>
     ) async throws(AgentError) -> [Explanation] {
         let files = RevisionFiles(tree: tree, remote: reconciler.services.git.remote)
+        let rules = try await reconciler.services.git.revisions.imageRules(in: tree).rules
         var explanations: [Explanation] = []
         for entry in tree.entries where UpdateRequest.isManifest(entry.path) && query.file ?? entry.path == entry.path {
             guard let bytes = try? await files.read(entry.path, limit: RevisionCache.manifestLimit) else { continue }
-            for container in ManifestScan.containers(file: entry.path, bytes: bytes).0 {
+            for container in ManifestScan.containers(file: entry.path, bytes: bytes, rules: rules).0 {
                 let workload = "\(container.file):\(container.line) \(container.workload)"
                 let subject = "\(workload) \(container.container)"
                 guard query.matches(subject, image: container.image), !known.contains(subject),

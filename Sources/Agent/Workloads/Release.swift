@@ -117,10 +117,13 @@ package struct Release: Sendable {
     }
 
     /// The edits of one file.
-    package func update(_ bytes: [UInt8], file: String) -> FileUpdate {
+    ///
+    /// - Parameter rules: where custom resources have their images.
+    package func update(_ bytes: [UInt8], file: String, rules: [ImagePathRule] = []) -> FileUpdate {
         var request = UpdateRequest()
         request.force = true
-        for (id, containers) in ManifestScan.containers(file: file, bytes: bytes).0.grouped {
+        request.rules = rules
+        for (id, containers) in ManifestScan.containers(file: file, bytes: bytes, rules: rules).0.grouped {
             for update in decide(id, containers).updates {
                 request.workloads.append(
                     UpdateRequest.WorkloadImage(

@@ -61,9 +61,11 @@ package struct RepositoryEditor: Sendable {
         at head: TrustedHead, alert: (String) -> Void
     ) async throws(AgentError) -> [WorkloadContainer] {
         let files = RevisionFiles(tree: try await git.revisions.tree(of: head.commit), remote: git.remote)
+        let (rules, problem) = try await git.revisions.imageRules(in: files.tree)
+        if let problem { alert("skipped \(problem.place): \(problem.reason)") }
         var containers: [WorkloadContainer] = []
         for file in try await manifests(in: files) {
-            let (found, skipped) = ManifestScan.containers(file: file.path, bytes: file.bytes)
+            let (found, skipped) = ManifestScan.containers(file: file.path, bytes: file.bytes, rules: rules)
             for skip in skipped { alert("skipped \(skip.file): \(skip.reason)") }
             containers += found
         }
@@ -77,17 +79,20 @@ package struct RepositoryEditor: Sendable {
 
     /// Carries out an edit of files.
     ///
-    /// - Parameter command: what was asked for; its message is for the changes that were made.
+    /// - Parameters:
+    ///   - command: what was asked for; its message is for the changes that were made.
+    ///   - update: takes also where custom resources have their images.
     package func edit(
         dryRun: Bool = false, command: PersonalCommand,
-        _ update: @escaping @Sendable (_ path: String, _ bytes: [UInt8]) -> FileUpdate
+        _ update: @escaping @Sendable (_ path: String, _ bytes: [UInt8], _ rules: [ImagePathRule]) -> FileUpdate
     ) async throws(AgentError) -> Outcome {
         let found = Mutex(Outcome())
         let request = ChangeRequest(command: command) { (files) throws(AgentError) in
             var outcome = Outcome()
             var changes = ChangeSet()
+            let rules = try await git.revisions.imageRules(in: files.tree).rules
             for file in try await manifests(in: files) {
-                let result = update(file.path, file.bytes)
+                let result = update(file.path, file.bytes, rules)
                 outcome.changes += result.changes
                 outcome.skipped += result.skipped
                 outcome.met.formUnion(result.met)

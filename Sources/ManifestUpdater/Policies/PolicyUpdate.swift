@@ -24,11 +24,14 @@ package struct PolicyUpdate: Sendable, Equatable {
 }
 
 extension ManifestUpdater {
-    /// Edits the annotations of a workload. An annotation that is there keeps its own prefix, a new one gets `fluxcd.io/`.
+    /// Edits the annotations of a workload. An annotation that is there keeps its own prefix, a new one gets `fluxcd.io/`, or
+    /// `slipway.dev/` on kinds that Flux v1 does not know.
     ///
+    /// - Parameter rules: where custom resources have their images.
     /// - Returns: `met` holds the workload's name when the file has it.
     package static func update(
-        _ bytes: [UInt8], file: String, policies update: PolicyUpdate, of workloads: Set<String>
+        _ bytes: [UInt8], file: String, policies update: PolicyUpdate, of workloads: Set<String>,
+        rules: [ImagePathRule] = []
     ) -> FileUpdate {
         let names = workloads.compactMap { $0.split(separator: "/").last.map(String.init) }
         guard names.contains(where: { ManifestScan.contains(bytes, $0) }) else { return FileUpdate() }
@@ -40,15 +43,15 @@ extension ManifestUpdater {
             result.skipped = [ManifestSkip(file: file, line: error.location?.line, reason: error.summary)]
             return result
         }
-        var updater = FileUpdater(file: file, bytes: bytes, documents: documents, request: UpdateRequest())
+        var request = UpdateRequest()
+        request.rules = rules
+        var updater = FileUpdater(file: file, bytes: bytes, documents: documents, request: request)
         for document in documents {
             for manifest in document.root.map(Manifest.all) ?? [] {
                 let id = manifest.id.description
-                guard workloads.contains(id), manifest.podTemplate != nil || manifest.kind == "HelmRelease" else {
-                    continue
-                }
+                guard workloads.contains(id), let home = AnnotationHome(manifest, rules: rules) else { continue }
                 updater.result.met.insert(id)
-                updater.apply(update, to: manifest)
+                updater.apply(update, to: manifest, home)
             }
         }
         updater.refuseShared { _ in true }
@@ -56,22 +59,53 @@ extension ManifestUpdater {
     }
 }
 
-extension FileUpdater {
+/// Whose annotations an object's are, and so under which names a policy counts there.
+private enum AnnotationHome {
+    /// A kind that Flux v1 knows.
+    case flux1
+    /// A custom resource that `.slipway.yaml` names the images of: annotations of either tool count, new ones are ours.
+    case named
+    /// A kind with a pod template that Flux v1 does not know: only our own word turns updates on.
+    case other
+
+    /// `nil` for what is no workload.
+    init?(_ manifest: Manifest, rules: [ImagePathRule]) {
+        if manifest.podTemplate != nil || manifest.kind == "HelmRelease" {
+            self = .flux1
+        } else if rules.contains(where: { $0.covers(manifest) }) {
+            self = .named
+        } else if manifest.otherPodTemplate != nil {
+            self = .other
+        } else {
+            return nil
+        }
+    }
+
+    /// What a new annotation's name begins with.
+    var prefix: String { self == .flux1 ? "fluxcd.io/" : "slipway.dev/" }
+
     private static let prefixes = ["fluxcd.io/", "flux.weave.works/", "slipway.dev/"]
 
     /// The annotations that say a policy.
-    private static func keys(of policy: String) -> [String] {
+    static func keys(of policy: String) -> [String] {
         let keys = prefixes.map { $0 + policy }
         guard policy.hasPrefix("tag.") else { return keys }
         return keys + ["filter.fluxcd.io/" + policy.dropFirst("tag.".count)]
     }
 
-    fileprivate mutating func apply(_ update: PolicyUpdate, to manifest: Manifest) {
+    /// The annotations by which a policy that is there counts.
+    func countingKeys(of policy: String) -> [String] {
+        self == .other && policy == "automated" ? [prefix + policy] : Self.keys(of: policy)
+    }
+}
+
+extension FileUpdater {
+    fileprivate mutating func apply(_ update: PolicyUpdate, to manifest: Manifest, _ home: AnnotationHome) {
         let object = manifest.id.description
         var add = update.add
         var remove = update.remove
         if let pattern = update.tagAll {
-            var scanner = Scanner(file: file, bytes: bytes, lines: lines)
+            var scanner = commandScanner()
             scanner.scan(manifest, document: 0)
             for container in Set(scanner.finished().targets.map(\.container))
             where add["tag.\(container)"] == nil && !remove.contains("tag.\(container)") {
@@ -95,7 +129,7 @@ extension FileUpdater {
         var gone: Set<String> = []
         var replaced: [(node: YAMLNode, key: String, value: String)] = []
         for (policy, value) in add.sorted(by: { $0.key < $1.key }) {
-            let present = Self.keys(of: policy).filter { annotations?[$0] != nil }
+            let present = home.countingKeys(of: policy).filter { annotations?[$0] != nil }
             for key in present {
                 guard let node = annotations?[key], node.text != value || node.isNull else { continue }
                 if (try? ScalarSplice.replacing(node, in: bytes, with: value)) != nil, !node.isAlias {
@@ -112,10 +146,10 @@ extension FileUpdater {
                     new.append(PlainValue.Pair(key, .text(value)))
                 }
             }
-            if present.isEmpty { new.append(PlainValue.Pair("fluxcd.io/" + policy, .text(value))) }
+            if present.isEmpty { new.append(PlainValue.Pair(home.prefix + policy, .text(value))) }
         }
         for policy in remove {
-            for key in Self.keys(of: policy) where annotations?[key] != nil { gone.insert(key) }
+            for key in AnnotationHome.keys(of: policy) where annotations?[key] != nil { gone.insert(key) }
         }
         for one in replaced {
             self.add(

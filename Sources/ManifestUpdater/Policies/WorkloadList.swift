@@ -20,8 +20,14 @@ extension ManifestScan {
     package static func holds(_ word: String, in bytes: [UInt8]) -> Bool { contains(bytes, word) }
 
     /// Every container of every workload, annotated or not. What cannot be read is skipped with a reason.
-    package static func containers(file: String, bytes: [UInt8]) -> ([WorkloadContainer], [ManifestSkip]) {
-        guard contains(bytes, "kind"), contains(bytes, "image") else { return ([], []) }
+    ///
+    /// - Parameter rules: where custom resources have their images.
+    package static func containers(
+        file: String, bytes: [UInt8], rules: [ImagePathRule] = []
+    ) -> ([WorkloadContainer], [ManifestSkip]) {
+        guard contains(bytes, "kind"),
+            contains(bytes, "image") || rules.contains(where: { contains(bytes, $0.kind) })
+        else { return ([], []) }
         let documents: [YAMLDocument]
         do {
             documents = try YAMLStream.parse(bytes, file: file)
@@ -33,6 +39,8 @@ extension ManifestScan {
         for document in documents {
             for manifest in document.root.map(Manifest.all) ?? [] {
                 var scanner = Scanner(file: file, bytes: bytes, lines: lines)
+                scanner.rules = rules
+                scanner.listsAll = true
                 scanner.scan(manifest, document: document.index)
                 let policies = FluxPolicies(annotations: manifest.annotations).names
                 for target in scanner.finished().targets {

@@ -183,8 +183,16 @@ struct FileUpdater {
 
     // MARK: Workloads
 
+    /// Finds workloads as commands do: annotated or not.
+    func commandScanner() -> Scanner {
+        var scanner = Scanner(file: file, bytes: bytes, lines: lines)
+        scanner.rules = request.rules
+        scanner.listsAll = true
+        return scanner
+    }
+
     private mutating func gatherWorkloads() {
-        var scanner = Scanner(file: file, bytes: bytes)
+        var scanner = commandScanner()
         for document in documents {
             for manifest in document.root.map(Manifest.all) ?? [] { scanner.scan(manifest, document: document.index) }
         }

@@ -68,6 +68,8 @@ package struct UpdateRequest: Sendable, Equatable {
     package var helmValues: [HelmValue] = []
     /// The values files, relative to the directory; none: every file called `values.yaml` or `values.yml`.
     package var helmFiles: Set<String> = []
+    /// Where custom resources have their images.
+    package var rules: [ImagePathRule] = []
     /// Also workloads that are locked or ignored.
     package var force = false
 

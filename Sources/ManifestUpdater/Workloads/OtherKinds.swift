@@ -57,10 +57,11 @@ extension Scanner {
         let annotations = manifest.annotations
         let policies = FluxPolicies(annotations: annotations)
         let isKeels = KeelPolicy.isMentioned(in: annotations) || KeelPolicy.isMentioned(in: manifest.labels)
-        guard policies.mentionsAutomation || isKeels, !UpdateRequest.isKustomization(file) else { return }
-        if policies.mentionsAutomation, let found = rules.first(where: { $0.covers(manifest) }) {
+        guard policies.mentionsAutomation || isKeels || listsAll, !UpdateRequest.isKustomization(file) else { return }
+        if policies.mentionsAutomation || listsAll, let found = rules.first(where: { $0.covers(manifest) }) {
             return scan(manifest, by: found, policies, document: document)
         }
+        guard policies.mentionsAutomation || isKeels else { return }
         guard policies.isOurs else {
             let (tool, key) =
                 policies.mentionsAutomation ? ("Flux v1", "fluxcd.io/automated") : ("Keel", "keel.sh/policy")

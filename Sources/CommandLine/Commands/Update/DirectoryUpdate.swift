@@ -52,7 +52,9 @@ struct DirectoryUpdate: Sendable {
                 hint: error.hint ?? "name a directory that can be read")
         }
         let (root, files, skipped) = listed
-        let request = await runBlocking { self.withAdditions(in: root, files) }
+        let (request, problem) = await runBlocking {
+            self.withRules(self.withAdditions(in: root, files), in: root, files)
+        }
         let outcomes = await mapBlocking(files) { self.update($0, request, in: root) }
         var outcome = Outcome()
         for one in outcomes {
@@ -63,7 +65,7 @@ struct DirectoryUpdate: Sendable {
             outcome.met.formUnion(one.met)
             outcome.failures += one.failures
         }
-        outcome.skipped += skipped
+        outcome.skipped += skipped + (problem.map { [$0] } ?? [])
         outcome.skipped = outcome.skipped.enumerated().sorted {
             ($0.element.file, $0.offset) < ($1.element.file, $1.offset)
         }.map(\.element)
@@ -137,6 +139,29 @@ struct DirectoryUpdate: Sendable {
             request.kustomizeAdditions[number] = top
         }
         return request
+    }
+
+    /// What the repository's own file says of custom resources, or why that is not known.
+    private func withRules(
+        _ request: UpdateRequest, in root: Directory, _ files: [String]
+    ) -> (UpdateRequest, ManifestSkip?) {
+        let path = RepositoryFile.path
+        guard !request.workloads.isEmpty, files.contains(path),
+            let handle = try? root.openFile(path, flags: O_RDONLY | O_NOFOLLOW),
+            let bytes = try? handle.readAll(limit: UpdateRequest.sizeLimit)
+        else { return (request, nil) }
+        var request = request
+        do throws(YAMLError) {
+            request.rules = try RepositoryFile(bytes).images
+            return (request, nil)
+        } catch {
+            return (
+                request,
+                ManifestSkip(
+                    file: path, line: error.location?.line,
+                    reason: "no images of custom resources are known: \(error.summary)")
+            )
+        }
     }
 
     private func update(_ file: String, _ request: UpdateRequest, in root: Directory) -> Outcome {
