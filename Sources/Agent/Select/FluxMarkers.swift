@@ -144,11 +144,22 @@ struct FluxMarkers: UpdateSource {
                 let policy = try Written.policy(at: target.location) { () throws(PolicyError) in
                     try ImagePolicy.parse(found.policy)
                 }
-                return .asked(Answer(name: text, location: location, policy: policy, reflection: .never))
+                return .asked(
+                    Answer(name: text, location: location, policy: policy, reflection: Self.ownReflection(target)))
             }
         }
         return .left(
             "not updated: its marker names the image policy \(namespace):\(name), which is not in the repository")
+    }
+
+    /// Slipway's own rule, where no object of Flux says another one: what has a digest keeps having one, and follows the tag when
+    /// it moves.
+    private static func ownReflection(_ target: ImageTarget) -> FluxImagePolicy.DigestReflection {
+        switch target.field {
+        case .digest: .always
+        case .reference: ImageText(target.image).digest == nil ? .never : .always
+        case .tag, .name: .never
+        }
     }
 
     func decider(of target: ImageTarget) -> String? {

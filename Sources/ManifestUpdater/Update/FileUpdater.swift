@@ -160,13 +160,21 @@ struct FileUpdater {
                     continue
                 }
                 result.met.insert(name.description)
-                let (text, part) =
+                let (given, part): (String?, String) =
                     switch marker.field {
                     case .reference: (image.description, "")
-                    case .tag: (image.tag ?? "", ":tag")
+                    case .tag: (image.tag, ":tag")
                     case .name: (image.name, ":name")
-                    case .digest: (image.digest ?? "", ":digest")
+                    case .digest: (image.digest, ":digest")
                     }
+                // An empty tag or digest would make another image of what the parts say together.
+                guard let text = given else {
+                    skip(
+                        found.node, object: found.object?.description ?? "", container: found.container,
+                        "its marker asks for a part that '\(image)' does not have: it has no \(part.dropFirst()); resolve "
+                            + "\(name) to NAME:TAG@DIGEST")
+                    continue
+                }
                 planned.append(
                     PlannedEdit(
                         node: found.node, text: text, object: found.object?.description ?? "",
@@ -270,6 +278,11 @@ struct FileUpdater {
                     Scanner.unreadable(target.image)
                 }
             if let held { return skip("\(held) (--force writes it all the same)") }
+        }
+        if !request.force, ImageText(target.image).digest != nil, ImageText(image).digest == nil {
+            return skip(
+                "it is pinned to a digest, and '\(image)' has none: write \(image)@DIGEST (--force writes it all the same)"
+            )
         }
         if let sharing {
             return skip("its value is shared, by an anchor, with \(sharing.subject), which is not to be changed")
