@@ -8,13 +8,16 @@ package enum ManifestScan {
         "keel.observer/", "keel:",
     ]
 
-    /// Applications need not speak of the image updater: an `ImageUpdater` elsewhere may take them.
-    private static let argo = "argoproj.io/"
+    /// Applications need not speak of the image updater: an `ImageUpdater` elsewhere may take them. Rollouts and Workflows are of
+    /// the same group, and of no interest.
+    private static func mayHoldApplications(_ bytes: [UInt8]) -> Bool {
+        contains(bytes, "argoproj.io/") && contains(bytes, "Application")
+    }
 
     /// Whether a file can hold anything for the updater: a search of its bytes, so that all other files cost next to
     /// nothing.
     package static func mayMatter(_ bytes: [UInt8]) -> Bool {
-        isAutomated(bytes) || contains(bytes, argo)
+        isAutomated(bytes) || mayHoldApplications(bytes)
     }
 
     private static func isAutomated(_ bytes: [UInt8]) -> Bool { words.contains { contains(bytes, $0) } }
@@ -25,7 +28,7 @@ package enum ManifestScan {
     /// - Parameter rules: where custom resources have their images.
     package static func scan(file: String, bytes: [UInt8], rules: [ImagePathRule] = []) -> ScanResult {
         var result = ScanResult()
-        let (isAutomated, isArgo) = (isAutomated(bytes), contains(bytes, argo))
+        let (isAutomated, isArgo) = (isAutomated(bytes), mayHoldApplications(bytes))
         let isKustomization = UpdateRequest.isKustomization(file)
         guard isAutomated || isArgo || isKustomization else { return result }
         do {
