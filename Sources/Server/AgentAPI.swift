@@ -5,28 +5,28 @@ import OCI
 /// From requests to what the agent is asked, and back.
 struct AgentAPI: Sendable {
     let control: any AgentControl
-    /// Whether a client may make the agent work: on its socket, where only its own user comes in.
-    let isTrusting: Bool
+    /// Who may ask for what; `nil` on the agent's socket, where only its own user comes in.
+    let access: APIAccess?
 
     func answer(_ request: ServerRequest, _ response: Response) async {
         do throws(ControlError) {
-            try await perform(try route(of: request), request, response)
+            try await perform(try await route(of: request), request, response)
         } catch {
-            if request.isForPage { await Pages(control: control).fail(error, response) } else { response.fail(error) }
+            if error.code == .unauthorized {
+                // A browser asks its reader for the token; a program that writes is not to be asked by a page's script.
+                let scheme = request.method == .POST ? "Bearer" : "Basic"
+                response.fail(error, extra: [("WWW-Authenticate", "\(scheme) realm=\"slipway\"")])
+            } else if request.isForPage, error.code != .forbidden { await Pages(control: control).fail(error, response) } else { response.fail(error) }
         }
     }
 
-    private func route(of request: ServerRequest) throws(ControlError) -> Route {
+    private func route(of request: ServerRequest) async throws(ControlError) -> Route {
         guard let path = request.path, let route = Route(path) else {
             throw ControlError(
                 .notFound, "there is nothing at this address",
                 hint: "there are /, /healthz, /readyz, /metrics and /api/v1/…: docs/agent.md lists them")
         }
-        guard isTrusting || route.isReading else {
-            throw ControlError(
-                .methodNotAllowed, "this address only tells, and does nothing",
-                hint: "commands go through the socket in the agent's state directory")
-        }
+        try await access?.check(request.credentials, for: route.need)
         let isRight = route.isPost ? request.method == .POST : request.method == .GET || request.method == .HEAD
         guard isRight else {
             throw ControlError(.methodNotAllowed, "use \(route.isPost ? "POST" : "GET or HEAD") here")
@@ -55,11 +55,7 @@ struct AgentAPI: Sendable {
             response.send(json: BuildListing(builds))
         case .build(let id): response.send(json: try await control.build(try Self.build(id)))
         case .log(let id):
-            let start = try request.number("from", in: 0...(1 << 40), otherwise: 0)
-            let part = try await control.log(of: try Self.build(id), from: start)
-            response.send(
-                .ok, type: Response.plain, part.text,
-                extra: [("Slipway-Log-End", "\(part.end)"), ("Slipway-Log-More", "\(part.hasMore)")])
+            try await LogAnswer(control: control, build: try Self.build(id)).send(request, response)
         case .workloads(let repository): response.send(json: try await control.workloads(of: repository))
         case .images(let repository):
             let filter = WorkloadFilter(
@@ -69,6 +65,13 @@ struct AgentAPI: Sendable {
         case .plan: try await run(.plan, request, response)
         case .retry: response.send(json: try await control.retry(try Self.decode(RetryRequest.self, request)))
         case .edits: response.send(json: try await control.edit(try Self.decode(EditRequest.self, request)))
+        case .release:
+            response.send(json: try await control.edit(try Self.decode(ReleaseRequest.self, request).edit))
+        case .pause(let repository):
+            let order = request.body.isEmpty ? PauseRequest() : try Self.decode(PauseRequest.self, request)
+            response.send(json: try await control.pause(repository, order))
+        case .resume(let repository): response.send(json: try await control.resume(repository))
+        case .stop(let id): response.send(json: try await control.stopBuild(try Self.build(id)))
         }
     }
 

@@ -3,21 +3,23 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Answers for the agent over HTTP/1.1: on an address, where everybody may look and nobody may do anything, and on the Unix socket in
-/// its state directory, where its own user may trigger it.
+/// Answers for the agent over HTTP/1.1: on an address, where tokens decide who may read and who may make it work, and on the Unix socket
+/// in its state directory, where its own user may do both.
 package struct AgentServer: Sendable {
     private let channel: any Channel
     private let group: MultiThreadedEventLoopGroup
     private let load: ServerLoad
 
-    /// Listens on an address, for reading.
+    /// Listens on an address.
     ///
-    /// - Parameter address: `HOST:PORT`; port 0 takes a free one.
+    /// - Parameters:
+    ///   - address: `HOST:PORT`; port 0 takes a free one.
+    ///   - access: who may ask for what; `nil`: everybody may read, and nobody else comes in.
     package static func start(
-        address: String, control: any AgentControl, limits: ServerLimits = ServerLimits()
+        address: String, control: any AgentControl, access: APIAccess? = nil, limits: ServerLimits = ServerLimits()
     ) async throws(AgentError) -> AgentServer {
         let place = try ListenAddress(address)
-        let api = AgentAPI(control: control, isTrusting: false)
+        let api = AgentAPI(control: control, access: access ?? APIAccess(address: address))
         do {
             return try await start(api, limits) { try await $0.bind(host: place.host, port: place.port).get() }
         } catch {
@@ -31,7 +33,7 @@ package struct AgentServer: Sendable {
     package static func start(
         socket: AgentSocket, control: any AgentControl, limits: ServerLimits = ServerLimits()
     ) async throws(AgentError) -> AgentServer {
-        let api = AgentAPI(control: control, isTrusting: true)
+        let api = AgentAPI(control: control, access: nil)
         do {
             let server = try await start(api, limits) { try await $0.withBoundSocket(socket.descriptor).get() }
             try socket.publish()

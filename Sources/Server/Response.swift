@@ -41,7 +41,9 @@ struct Response: Sendable {
         send(.ok, type: asset.type, asset.bytes, extra: [("Cache-Control", "public, max-age=31536000, immutable")])
     }
 
-    func fail(_ error: ControlError) { send(error.code.status, json: ErrorDocument(error)) }
+    func fail(_ error: ControlError, extra: [(String, String)] = []) {
+        send(error.code.status, type: "application/json", Self.line(ErrorDocument(error)), extra: extra)
+    }
 
     /// Begins a stream of JSON values, one a line.
     func stream() -> EventStream { EventStream(channel) }
@@ -104,7 +106,10 @@ extension ControlError.Code {
         case .notFound, .unknownRepository, .unknownBuild: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .tooLarge: .payloadTooLarge
-        case .missingImage: .conflict
+        case .unauthorized: .unauthorized
+        case .forbidden: .forbidden
+        case .missingImage, .paused, .buildIsOver: .conflict
+        case .noSuchRange: .rangeNotSatisfiable
         case .unavailable: .serviceUnavailable
         case .failed: .internalServerError
         }

@@ -1,3 +1,5 @@
+import Agent
+
 /// What can be asked for, by its path.
 enum Route: Sendable, Equatable {
     case alive, ready, metrics
@@ -5,7 +7,8 @@ enum Route: Sendable, Equatable {
     case cycle(repository: String), builds(repository: String), workloads(repository: String), images(
         repository: String)
     case build(id: String), log(build: String)
-    case sync, plan, retry, edits
+    case sync, plan, retry, release, edits
+    case pause(repository: String), resume(repository: String), stop(build: String)
     case page(PageRoute), asset(Asset)
 
     init?(_ path: [String]) {
@@ -35,31 +38,34 @@ enum Route: Sendable, Equatable {
         case (1, "sync", _): self = .sync
         case (1, "plan", _): self = .plan
         case (1, "retry", _): self = .retry
+        case (1, "release", _): self = .release
         case (1, "edits", _): self = .edits
         case (2, "builds", _): self = .build(id: path[1])
         case (3, "builds", "log"): self = .log(build: path[1])
+        case (3, "builds", "stop"): self = .stop(build: path[1])
         case (3, "repositories", "cycle"): self = .cycle(repository: path[1])
         case (3, "repositories", "builds"): self = .builds(repository: path[1])
         case (3, "repositories", "workloads"): self = .workloads(repository: path[1])
         case (3, "repositories", "images"): self = .images(repository: path[1])
+        case (3, "repositories", "pause"): self = .pause(repository: path[1])
+        case (3, "repositories", "resume"): self = .resume(repository: path[1])
         default: return nil
         }
     }
 
-    /// Whether it only tells what is known; others make the agent work.
-    var isReading: Bool {
+    /// What who asks by the network has to be allowed. Workloads and images are not known: the agent asks git and registries for them.
+    var need: APIAccess.Need {
         switch self {
-        case .alive, .ready, .metrics, .status, .repositories, .cycle, .builds, .build, .log, .page,
-            .asset:
-            true
-        case .workloads, .images, .sync, .plan, .retry, .edits: false
+        case .alive, .ready, .asset: .nothing
+        case .metrics, .status, .repositories, .cycle, .builds, .build, .log, .page: .reading
+        case .workloads, .images, .sync, .plan, .retry, .release, .edits, .pause, .resume, .stop: .writing
         }
     }
 
     /// Whether it is asked for by POST.
     var isPost: Bool {
         switch self {
-        case .sync, .plan, .retry, .edits: true
+        case .sync, .plan, .retry, .release, .edits, .pause, .resume, .stop: true
         default: false
         }
     }

@@ -8,12 +8,14 @@ struct ServerRequest: Sendable {
     /// The parts of the path, decoded; `nil` where one cannot be.
     let path: [String]?
     let query: [String: String]
+    let headers: HTTPHeaders
     let body: [UInt8]
     /// Whether a person looks at the answer: a browser asks so, and programs that say nothing else get what they always got.
     let isForPage: Bool
 
     init(_ head: HTTPRequestHead, body: [UInt8]) {
         method = head.method
+        headers = head.headers
         isForPage = head.headers["Accept"].contains { $0.lowercased().contains("text/html") }
         self.body = body
         let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
@@ -27,6 +29,13 @@ struct ServerRequest: Sendable {
             query[name] = sides.count > 1 ? Self.formDecoded(sides[1]) : ""
         }
         self.query = query
+    }
+
+    /// What it shows of who sends it.
+    var credentials: APIAccess.Credentials {
+        APIAccess.Credentials(
+            hosts: headers["Host"], origin: headers.first(name: "Origin"),
+            authorization: headers.first(name: "Authorization"))
     }
 
     /// A form's field has `+` where a space was.

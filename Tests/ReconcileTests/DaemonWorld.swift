@@ -39,7 +39,7 @@ final class DaemonWorld: Sendable {
         fleet = FakeFleet(hosts: hosts, builds: builds, tags: tags, clock: clock)
         loop = AgentLoop(
             configuration: Self.configuration(names), fleet: fleet, health: health,
-            logger: log.logger, clock: clock, random: random)
+            logger: log.logger, pauses: PauseMemory(directory: disk.path), clock: clock, random: random)
     }
 
     static func configuration(_ names: [String]) -> AgentConfiguration {

@@ -49,6 +49,19 @@ import Testing
         ("POST", "/api/v1/retry", #"{"repository":"shop"}"#, "retry shop -"),
         ("POST", "/api/v1/retry", #"{"repository":"shop","pipeline":"web"}"#, "retry shop web"),
         ("POST", "/api/v1/sync", #"{"repositories":["shop"]}"#, "complete shop"),
+        ("POST", "/api/v1/repositories/shop/pause", nil, "pause shop - -"),
+        (
+            "POST", "/api/v1/repositories/api%2F%C3%A4/pause", #"{"user":"ann","message":"freeze"}"#,
+            "pause api/ä ann freeze"
+        ),
+        ("POST", "/api/v1/repositories/shop/resume", nil, "resume shop"),
+        (
+            "POST", "/api/v1/builds/20261130082800-00001-7k3f9x/stop", nil,
+            "stop 20261130082800-00001-7k3f9x"
+        ),
+        (
+            "POST", "/api/v1/release", #"{"repository":"shop","image":"acme/web:v5"}"#, "edit shop acme/web:v5 [:]"
+        ),
         ("POST", "/api/v1/plan", #"{"repositories":[]}"#, "plan "),
         (
             "POST", "/api/v1/edits",

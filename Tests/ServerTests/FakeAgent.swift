@@ -89,6 +89,21 @@ final class FakeAgent: AgentControl {
         return request.repositories.map { CycleReport(repository: $0, url: "u", branch: "main") }
     }
 
+    func pause(_ repository: String, _ request: PauseRequest) async throws(ControlError) -> PauseAnswer {
+        try note("pause \(repository) \(request.user ?? "-") \(request.message ?? "-")")
+        return PauseAnswer(paused: RepositoryPause(since: 100), wasPaused: false)
+    }
+
+    func resume(_ repository: String) async throws(ControlError) -> PauseAnswer {
+        try note("resume \(repository)")
+        return PauseAnswer(paused: nil, wasPaused: true)
+    }
+
+    func stopBuild(_ id: BuildID) async throws(ControlError) -> StopAnswer {
+        try note("stop \(id)")
+        return StopAnswer(repository: "shop", pipeline: "web")
+    }
+
     func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer {
         try note("retry \(request.repository) \(request.pipeline ?? "-")")
         return RetryAnswer(hadFailed: true)

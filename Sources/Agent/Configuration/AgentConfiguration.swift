@@ -11,6 +11,8 @@ package struct AgentConfiguration: Sendable {
     package var interval: Duration = .seconds(60)
     /// Where the status server listens, `HOST:PORT`; `nil` for none.
     package var listen: String?
+    /// Who may use the API by that address.
+    package var api = APISettings()
     package var log = LogSettings()
     package var isolation: IsolationChoice = .auto
     package var git = GitConfiguration()

@@ -9,7 +9,7 @@ package enum ConfigurationFile {
 
     /// The keys at the top, and those of a repository's entry.
     static let keys = [
-        "stateDirectory", "interval", "listen", "isolation", "dockerConfig", "git", "registries", "builds", "history",
+        "stateDirectory", "interval", "listen", "api", "isolation", "dockerConfig", "git", "registries", "builds", "history",
         "log",
         "repositories",
         "name", "url", "branch", "aliases", "contexts", "allowed", "discover", "updates", "policies",
@@ -35,6 +35,7 @@ package enum ConfigurationFile {
             }
             if let value = object.optional("interval") { configuration.interval = try interval(value) }
             configuration.listen = try object.optional("listen")?.nonEmptyString()
+            if let value = object.optional("api") { configuration.api = try api(value) }
             if let value = object.optional("log") { configuration.log = try LogSettings.read(value) }
             if let value = object.optional("isolation") { configuration.isolation = try value.choice() }
             configuration.dockerConfig = try object.optional("dockerConfig")?.nonEmptyString()
@@ -65,6 +66,16 @@ package enum ConfigurationFile {
         let path = try value.nonEmptyString()
         guard path.hasPrefix("/") else { throw value.error("'\(path)' is not an absolute path") }
         return path
+    }
+
+    private static func api(_ value: YAMLValue) throws(YAMLError) -> APISettings {
+        try value.object { (object) throws(YAMLError) in
+            var settings = APISettings()
+            settings.tokenFile = try object.optional("tokenFile")?.nonEmptyString()
+            settings.readTokenFile = try object.optional("readTokenFile")?.nonEmptyString()
+            settings.hosts = try object.optional("hosts")?.stringOrStrings() ?? []
+            return settings
+        }
     }
 
     private static func history(_ value: YAMLValue) throws(YAMLError) -> HistoryStore.Limits {

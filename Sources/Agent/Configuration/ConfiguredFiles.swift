@@ -59,7 +59,9 @@ enum ConfiguredFiles {
 
     /// At the top.
     static let top: [(key: String, path: @Sendable (AgentConfiguration) -> String?, kind: ConfiguredFile.Kind)] = [
-        ("dockerConfig", { $0.dockerConfig }, .dockerConfig)
+        ("dockerConfig", { $0.dockerConfig }, .dockerConfig),
+        ("api.tokenFile", { $0.api.tokenFile }, .secret),
+        ("api.readTokenFile", { $0.api.readTokenFile }, .secret),
     ]
 
     static func of(_ git: Git, at prefix: String) -> [ConfiguredFile] {

@@ -34,6 +34,12 @@ package protocol AgentControl: Sendable {
     func run(
         _ request: CycleRequest, _ mode: CycleMode, say: @escaping @Sendable (ProgressLine) -> Void
     ) async throws(ControlError) -> [CycleReport]
+    /// Switches a repository off: no cycle of it begins, over restarts too. What is under way goes on.
+    func pause(_ repository: String, _ request: PauseRequest) async throws(ControlError) -> PauseAnswer
+    /// Switches it on again, with a cycle at once.
+    func resume(_ repository: String) async throws(ControlError) -> PauseAnswer
+    /// Stops a build that waits or runs. The same content is not built again before somebody retries it.
+    func stopBuild(_ id: BuildID) async throws(ControlError) -> StopAnswer
     /// Lets what failed be tried again at once.
     func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer
 

@@ -52,7 +52,8 @@ package struct AgentOverview: Codable, Sendable {
         throw ControlError.unknown(repository, among: repositories.map(\.repository))
     }
 
-    /// A repository is building as long as one of its builds is in the queue, whoever asked for it.
+    /// A repository is building as long as one of its builds is in the queue, whoever asked for it. One that is paused shows that, and no
+    /// failure of before: nothing is tried.
     package init(
         version: String = Version.text, repositories: [RepositoryStatus], queue: [Build], failures: [FailureRecord]
     ) {
@@ -60,11 +61,13 @@ package struct AgentOverview: Codable, Sendable {
         self.queue = queue
         self.failures = failures
         self.repositories = repositories.map { status in
-            guard status.state == .starting || status.state == .ok,
-                let since = queue.filter({ $0.repository == status.repository }).map(\.since).min()
-            else { return status }
+            let since = queue.filter { $0.repository == status.repository }.map(\.since).min()
             var status = status
-            status.change(to: .building, at: since)
+            if let since, status.paused != nil || status.state == .starting || status.state == .ok {
+                status.change(to: .building, at: since)
+            } else if let pause = status.paused {
+                status.change(to: .paused, at: pause.since)
+            }
             return status
         }
     }

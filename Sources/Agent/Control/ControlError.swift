@@ -10,12 +10,22 @@ package struct ControlError: Diagnostic, Equatable, Codable {
         case notFound = "not-found"
         case methodNotAllowed = "method-not-allowed"
         case tooLarge = "too-large"
+        /// No token came with the request, or another one.
+        case unauthorized
+        /// The request came by a host name that is not this agent's, or from another site's page.
+        case forbidden
         /// The agent watches no repository of this name.
         case unknownRepository = "unknown-repository"
         /// History has no build of this name.
         case unknownBuild = "unknown-build"
         /// The image that is to be released is not at its registry.
         case missingImage = "missing-image"
+        /// A person paused the repository.
+        case paused
+        /// The build that is to be stopped is over.
+        case buildIsOver = "build-is-over"
+        /// The range that is asked for is not in the log.
+        case noSuchRange = "no-such-range"
         /// The agent is starting, reloading or leaving: ask again.
         case unavailable
         /// It was tried, and failed: git, a registry, the disk.

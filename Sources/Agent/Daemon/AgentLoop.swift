@@ -11,6 +11,7 @@ package actor AgentLoop {
     private let logger: Logger
     private let clock: any AgentClock
     private let random: @Sendable () -> Double
+    private let pauses: PauseMemory
     private var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
@@ -18,7 +19,7 @@ package actor AgentLoop {
 
     package init(
         configuration: AgentConfiguration, fleet: any RepositoryFleet, health: AgentHealth, logger: Logger,
-        clock: any AgentClock = SystemClock(),
+        pauses: PauseMemory? = nil, clock: any AgentClock = SystemClock(),
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
         self.configuration = configuration
@@ -27,6 +28,7 @@ package actor AgentLoop {
         self.logger = logger
         self.clock = clock
         self.random = random
+        self.pauses = pauses ?? PauseMemory(directory: configuration.stateDirectory)
     }
 
     /// How long the first look at a repository may hold up that the agent is ready.
@@ -62,7 +64,10 @@ package actor AgentLoop {
             health.restore(await history.past(of: repository.name), of: repository.name)
             guard !isStopping, watchers[repository.name] === watcher else { return }
         }
-        await watcher.begin()
+        let pause = await pauses.pause(of: repository.name)
+        guard !isStopping, watchers[repository.name] === watcher else { return }
+        health.update(repository.name) { $0.paused = pause }
+        await watcher.begin(isPaused: pause != nil)
     }
 
     private func interval(of repository: AgentConfiguration.RepositoryConfiguration) -> Duration {
@@ -254,10 +259,15 @@ extension AgentLoop: AgentControl {
         let names = request.repositories.isEmpty ? configuration.repositories.map(\.name) : request.repositories
         // All or none: a name that is wrong is told before anything is done.
         for name in names { _ = try watcher(name) }
+        if mode != .plan { for name in request.repositories { try checkNotPaused(name) } }
         note(mode == .plan ? "plan" : "sync", names)
         var reports: [CycleReport] = []
         for name in names {
             let watcher = try watcher(name)
+            if mode != .plan, health.status(of: name)?.paused != nil {
+                say(ProgressLine("\(name) is paused and passed over"))
+                continue
+            }
             if mode == .plan {
                 reports.append(await watcher.plan(say: say))
             } else {
@@ -277,6 +287,47 @@ extension AgentLoop: AgentControl {
                     "The build of \(build.description.pipeline.pipeline) is under way: 'slipway logs -f \(build.id)' shows it"
                 ))
         }
+    }
+
+    private func checkNotPaused(_ name: String) throws(ControlError) {
+        guard let pause = health.status(of: name)?.paused else { return }
+        throw ControlError(
+            .paused, "'\(name)' is paused" + (pause.user.map { " by \($0)" } ?? ""), cause: pause.message,
+            hint: "'slipway resume \(name)' switches it on again")
+    }
+
+    package func pause(_ name: String, _ request: PauseRequest) async throws(ControlError) -> PauseAnswer {
+        _ = try watcher(name)
+        note("pause", [name])
+        let pause = RepositoryPause(
+            since: clock.now, user: request.user.map { BoundedText.ends(of: $0, limit: 200) },
+            message: request.message.map { BoundedText.ends(of: $0, limit: 1_000) })
+        let pauses = pauses
+        let before = try await controlled { try await pauses.set(pause, of: name) }
+        health.update(name) { $0.paused = pause }
+        await watchers[name]?.pause()
+        return PauseAnswer(paused: pause, wasPaused: before != nil)
+    }
+
+    package func resume(_ name: String) async throws(ControlError) -> PauseAnswer {
+        _ = try watcher(name)
+        note("resume", [name])
+        let pauses = pauses
+        let before = try await controlled { try await pauses.set(nil, of: name) }
+        health.update(name) { $0.paused = nil }
+        await watchers[name]?.resume()
+        return PauseAnswer(paused: nil, wasPaused: before != nil)
+    }
+
+    package func stopBuild(_ id: BuildID) async throws(ControlError) -> StopAnswer {
+        let record = try await build(id)
+        let key = record.description.pipeline
+        _ = try watcher(key.repository)
+        note("stop", [key.repository])
+        guard !record.state.isOver, await fleet.builds.dispatcher.stop(key) else {
+            throw ControlError(.buildIsOver, "the build \(id) is over", hint: "'slipway logs \(id)' shows how it ended")
+        }
+        return StopAnswer(repository: key.repository, pipeline: key.pipeline)
     }
 
     package func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer {

@@ -11,6 +11,8 @@ package struct RepositoryStatus: Codable, Sendable {
         case stalled
         /// A person took something back, and it is waited for something newer.
         case held
+        /// A person switched it off: no cycle begins until somebody resumes it.
+        case paused
     }
 
     package var repository: String
@@ -22,6 +24,8 @@ package struct RepositoryStatus: Codable, Sendable {
     /// When the last cycle ended, and the last one without failure.
     package var lastCycle: Int64?
     package var lastSuccess: Int64?
+    /// Who paused it and why, until somebody resumes it.
+    package var paused: RepositoryPause?
     /// The commit that the last cycle worked on.
     package var head: String?
     /// When it is looked at next; `nil` while a cycle is under way.

@@ -35,7 +35,24 @@ actor RepositoryWatcher {
         schedule = Schedule(interval: interval.seconds)
     }
 
-    func begin() { perform(schedule.begin()) }
+    /// - Parameter isPaused: whether a person paused the repository before this process.
+    func begin(isPaused: Bool) {
+        if isPaused {
+            schedule.pause()
+            // Nothing is to be waited for.
+            health.attempted(repository.name)
+        }
+        perform(schedule.begin())
+    }
+
+    /// No cycle begins until it resumes. The one that is under way goes on, and so do builds.
+    func pause() {
+        schedule.pause()
+        timer?.cancel()
+        health.update(repository.name) { $0.nextAttempt = nil }
+    }
+
+    func resume() { perform(schedule.resume()) }
 
     /// Something may have changed.
     func trigger() { perform(schedule.trigger()) }

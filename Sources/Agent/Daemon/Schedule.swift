@@ -3,6 +3,7 @@
 /// - Between cycles it waits for its interval, a tenth more or less by chance, so that many repositories do not ask at one moment.
 /// - A trigger begins a cycle at once. During a cycle it means one more, right after; many are one.
 /// - After cycles that failed by the world's fault it waits ever longer, ten minutes at most. A trigger still counts.
+/// - While it is paused no cycle begins, whatever happens; one that runs ends. What happened meanwhile is one cycle when it resumes.
 /// - A cycle that is stalled fails by its input: nothing but a new commit or a person helps, and it looks for these at its interval.
 package struct Schedule: Sendable, Equatable {
     package enum Outcome: Sendable, Equatable, CaseIterable {
@@ -33,6 +34,7 @@ package struct Schedule: Sendable, Equatable {
 
     private var interval: Double
     private var state = State.new
+    private var isPaused = false
     private var lastTimer = 0
     /// Cycles in a row that failed by the world's fault.
     package private(set) var failures = 0
@@ -43,10 +45,11 @@ package struct Schedule: Sendable, Equatable {
     package var isRunning: Bool { if case .running = state { true } else { false } }
 
     /// The first look: at once, so that the agent is soon ready.
-    package mutating func begin() -> Action { state == .new ? cycle() : .nothing }
+    package mutating func begin() -> Action { state == .new && !isPaused ? cycle() : .nothing }
 
     /// Something may have changed: a webhook, a person, an image that was built.
     package mutating func trigger() -> Action {
+        guard !isPaused else { return .nothing }
         switch state {
         case .new, .waiting: return cycle()
         case .running:
@@ -65,6 +68,10 @@ package struct Schedule: Sendable, Equatable {
     package mutating func ended(_ outcome: Outcome, random: Double) -> Action {
         guard case .running(let again) = state else { return .nothing }
         failures = outcome == .failed ? min(failures + 1, 1_000) : 0
+        if isPaused {
+            state = .new
+            return .nothing
+        }
         return again ? cycle() : wait(random)
     }
 
@@ -74,6 +81,24 @@ package struct Schedule: Sendable, Equatable {
         interval = max(0, seconds)
         if case .waiting = state { return wait(random) }
         return .nothing
+    }
+
+    /// No cycle begins until it resumes.
+    package mutating func pause() {
+        isPaused = true
+        switch state {
+        case .waiting: state = .new
+        // What asked for one more cycle is looked at when it resumes.
+        case .running: state = .running(again: false)
+        case .new, .ended: break
+        }
+    }
+
+    /// Goes on, with a cycle at once or right after the one that is under way.
+    package mutating func resume() -> Action {
+        guard isPaused else { return .nothing }
+        isPaused = false
+        return trigger()
     }
 
     /// No cycle begins any more. One that runs is its own to end.

@@ -29,6 +29,8 @@ package actor BuildDispatcher {
     private var builds: [PipelineKey: InFlight] = [:]
     /// Builds that have ended, and whose end is being told.
     private var ending: [PipelineKey: InFlight] = [:]
+    /// Builds that a person stopped, until they have ended.
+    private var stopped: Set<PipelineKey> = []
     private var isClosed = false
     private var onEnd: (@Sendable (BuildEnd) async -> Void)?
 
@@ -57,6 +59,7 @@ package actor BuildDispatcher {
 
     private func ended(_ end: BuildEnd) async {
         let build = builds.removeValue(forKey: end.key)
+        stopped.remove(end.key)
         ending[end.key] = build
         await onEnd?(end)
         // The pipeline's next build may have ended meanwhile.
@@ -83,6 +86,19 @@ package actor BuildDispatcher {
         for build in gone { build.task.cancel() }
         return gone.map(\.key).sorted()
     }
+
+    /// Cancels a pipeline's build because a person wants so. Does not wait for its end.
+    ///
+    /// - Returns: whether there was one to cancel.
+    func stop(_ key: PipelineKey) -> Bool {
+        guard let build = builds[key], !build.task.isCancelled else { return false }
+        stopped.insert(key)
+        build.task.cancel()
+        return true
+    }
+
+    /// Whether a person stopped the pipeline's build that is under way.
+    func isStopped(_ key: PipelineKey) -> Bool { stopped.contains(key) }
 
     /// Whether a pipeline's build is under way.
     func isUnderWay(_ key: PipelineKey) -> Bool { builds[key] != nil }

@@ -76,7 +76,8 @@ struct BuildRunner: Sendable {
             if let failure { FailureKind(failure) } else { Task.isCancelled ? nil : .world }
         guard let kind else {
             await trace.ended(.cancelled, in: services.history)
-            return error
+            guard await services.dispatcher.isStopped(key) else { return error }
+            return await rememberStop(of: order, as: key, error.phase)
         }
         let reason = FailureRecord.Reason(code: failure?.code.rawValue ?? error.phase.rawValue, error)
         trace.announce("error: \(error)")
@@ -86,6 +87,20 @@ struct BuildRunner: Sendable {
         return ReconcileError(
             phase: error.phase, subject: error.subject, disposition: kind == .input ? .stalled : .retry,
             underlying: error.underlying, remembered: RememberedFailure(record, isNew: true))
+    }
+
+    /// What a person stopped must not begin again with the next cycle.
+    private func rememberStop(
+        of order: BuildOrder, as key: PipelineKey, _ phase: Phase
+    ) async -> ReconcileError {
+        let stop = AgentError(
+            "a person stopped the build", hint: "'slipway retry \(key.repository) \(key.pipeline)' builds it again")
+        let record = await services.failures.record(
+            .input, of: key, contentKey: order.key.description, FailureRecord.Reason(code: "stopped", stop),
+            now: clock.now)
+        return ReconcileError(
+            phase: phase, subject: key.pipeline, disposition: .stalled, underlying: stop,
+            remembered: RememberedFailure(record, isNew: true))
     }
 
     private static func cancelled(_ key: PipelineKey) -> ReconcileError {

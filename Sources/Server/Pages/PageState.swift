@@ -21,6 +21,7 @@ enum PageState: String, Sendable, CaseIterable {
         case .stalled: self = .stalled
         case .building: self = !queue.isEmpty && queue.allSatisfy { $0.state == .waiting } ? .queued : .building
         case .held: self = .held
+        case .paused: self = .paused
         case .starting: self = .unknown
         case .ok: self = .ok
         }

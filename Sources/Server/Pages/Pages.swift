@@ -57,21 +57,9 @@ struct Pages: Sendable {
             throw ControlError(.unknownBuild, "'\(text)' is not the name of a build")
         }
         let record = try await control.build(id)
-        let (bytes, isComplete) = try await log(of: id)
-        let view = BuildLogView(id: id, text: bytes, window: BuildLogView.Window(request), isComplete: isComplete)
+        let (bytes, _) = try await LogAnswer.whole(control, id)
+        let view = BuildLogView(
+            id: id, text: bytes, window: BuildLogView.Window(request), isComplete: bytes.count < LogAnswer.limit)
         return BuildPage(overview: overview, build: record, log: view, clock: clock).document()
-    }
-
-    /// A log is a few megabytes at most; more than that is told, not shown.
-    private static let logLimit = 16 << 20
-
-    private func log(of id: BuildID) async throws(ControlError) -> (bytes: [UInt8], isComplete: Bool) {
-        var bytes: [UInt8] = []
-        while bytes.count < Self.logLimit {
-            let part = try await control.log(of: id, from: bytes.count)
-            bytes += part.text
-            if part.text.isEmpty { return (bytes, true) }
-        }
-        return (bytes, false)
     }
 }

@@ -5,10 +5,25 @@ struct RepositoryReasons: Sendable {
     let status: RepositoryStatus
     let clock: PageClock
 
-    var all: [Reason] { failures + holds }
+    var all: [Reason] { pause + failures + holds }
+
+    private var pause: [Reason] {
+        guard let pause = status.paused else { return [] }
+        return [
+            Reason(
+                state: .paused, title: "Paused" + (pause.user.map { " by \($0)" } ?? ""), text: pause.message,
+                times: pauseTimes(pause))
+        ]
+    }
+
+    @HTMLBuilder private func pauseTimes(_ pause: RepositoryPause) -> HTML {
+        clock.since(pause.since)
+        "; nothing is built or committed until 'slipway resume \(status.repository)'"
+    }
 
     private var failures: [Reason] {
-        status.failures.map { failure in
+        // Nothing is tried while it is paused: what failed before is told when it goes on.
+        (status.paused == nil ? status.failures : []).map { failure in
             let state: PageState = failure.disposition == .retry ? .failing : .stalled
             return Reason(
                 state: state, title: (failure.subject.map { "\($0): " } ?? "") + failure.message, text: failure.hint,

@@ -1,11 +1,12 @@
 import Agent
+import ArgumentParser
 import RegistryPoller
 
 extension RepositoryOptions {
     /// What is said when an agent does the work: its own configuration counts, and flags beside it do not.
     func note(about agent: AgentClient) -> String {
         let flags = ownFlags
-        return "The agent on \(agent.stateDirectory) does it, by its own configuration"
+        return "The agent \(agent.place) does it, by its own configuration"
             + (flags.isEmpty ? "" : "; this has no effect: \(flags.joined(separator: ", "))")
     }
 
@@ -49,13 +50,35 @@ extension GitOptions {
     }
 }
 
+extension RepositoryOptions {
+    /// The repositories that are meant of an agent at an address: the one that is named, or all.
+    func names(of agent: AgentClient) throws -> [String] {
+        guard config == nil, repo == nil, stateDirectory == nil else {
+            throw ValidationError("--server and --config, --repo or --state-dir exclude each other")
+        }
+        guard ownFlags.isEmpty else {
+            throw ValidationError("the agent works by its own configuration; leave out \(ownFlags.joined(separator: ", "))")
+        }
+        return name.map { [$0] } ?? agent.watched.map(\.name)
+    }
+}
+
 /// The workloads of one repository, by way of the agent that watches it, or by this process.
 enum WorkloadAccess: Sendable {
     case agent(AgentClient, name: String)
     case own(RepositoryWorkloads)
 
     /// - Throws: when there is not exactly one repository, or its mirror cannot be opened.
-    static func open(_ options: RepositoryOptions, _ console: Console) async throws -> WorkloadAccess {
+    static func open(
+        _ options: RepositoryOptions, server: ServerOptions, on console: Console
+    ) async throws -> WorkloadAccess {
+        if let agent = try await server.connect() {
+            let names = try options.names(of: agent)
+            guard names.count == 1 else {
+                throw AgentError("the agent watches \(names.count) repositories", hint: "say which one by --name")
+            }
+            return .agent(agent, name: names[0])
+        }
         let configuration = try options.resolved()
         guard configuration.repositories.count == 1, let repository = configuration.repositories.first else {
             throw AgentError(

@@ -14,8 +14,9 @@ package struct AgentCommand: AsyncParsableCommand {
         discussion: """
             Runs until SIGTERM or SIGINT: waiting ends at once and RUN steps within ten seconds; what was cut off is done by the \
             next process. SIGHUP, or a change of the configuration file or of a file that it names, reloads it; a file with a \
-            fault keeps the configuration as it was. Answers /healthz, /readyz, /metrics and /api/v1/status where `listen` says. \
-            Commands on the same machine (sync, plan, status, retry, release …) go through the socket in its state directory.
+            fault keeps the configuration as it was. Shows its pages and answers /healthz, /readyz, /metrics and /api/v1 where \
+            `listen` says. Commands on the same machine (sync, plan, status, retry, release …) go through the socket in its state \
+            directory; from elsewhere, by --server and the token of `api.tokenFile`.
 
             EXAMPLES
               slipway agent --config /etc/slipway/agent.yaml
@@ -64,8 +65,11 @@ package struct AgentCommand: AsyncParsableCommand {
         let fleet = try await Fleet.open(configuration, sharesScans: true) { log.info("\($0)") }
         let loop = AgentLoop(configuration: configuration, fleet: fleet, health: health, logger: logger)
         var servers: [AgentServer] = []
+        var access: APIAccess?
         if let address = configuration.listen {
-            let started = try await AgentServer.start(address: address, control: loop)
+            let granted = APIAccess(configuration.api, address: address)
+            let started = try await AgentServer.start(address: address, control: loop, access: granted)
+            access = granted
             log.info("listening", metadata: ["port": "\(started.port)"])
             servers.append(started)
         }
@@ -84,7 +88,7 @@ package struct AgentCommand: AsyncParsableCommand {
                 break
             }
             if case .reload(let cause) = request {
-                await reload(loop, because: cause, watch, log)
+                await reload(loop, access, because: cause, watch, log)
             }
         }
         watching.cancel()
@@ -131,12 +135,15 @@ package struct AgentCommand: AsyncParsableCommand {
     }
 
     /// A file with a fault keeps the configuration as it was.
-    private func reload(_ loop: AgentLoop, because cause: String, _ watch: FileWatch, _ log: Logger) async {
+    private func reload(
+        _ loop: AgentLoop, _ access: APIAccess?, because cause: String, _ watch: FileWatch, _ log: Logger
+    ) async {
         // Before it is read: what changes from now on is another reason.
         _ = await watch.look()
         do {
             let configuration = try resolved()
             let notes = try await loop.reload(configuration) { log.debug("\($0)") }
+            access?.adopt(configuration.api)
             await watch.follow(configuration.files(configurationFile: repository.config))
             log.notice("reloaded", metadata: ["because": "\(cause)"])
             for note in notes { log.warning("\(note)") }

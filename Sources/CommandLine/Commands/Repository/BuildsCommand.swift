@@ -36,12 +36,11 @@ package struct BuildsCommand: AsyncParsableCommand {
     package mutating func run() async throws {
         let (console, state, repository, limit, output) = (Console(), state, repository, limit, output)
         try await console.reporting {
-            let directory = try state.directory()
             let builds =
-                if let agent = try await AgentClient.connect(directory) {
+                if let agent = try await state.running() {
                     try await agent.builds(of: repository, limit: limit)
                 } else {
-                    await (try await StateOptions.history(in: directory)).builds(of: repository, limit: limit)
+                    await (try await StateOptions.history(in: try state.directory())).builds(of: repository, limit: limit)
                 }
             switch output {
             case .json: console.result(String(decoding: try CanonicalJSON.encode(builds), as: UTF8.self))
@@ -95,7 +94,7 @@ package struct LogsCommand: AsyncParsableCommand {
         let (console, state, follow) = (Console(), state, follow)
         guard let id = BuildID(build) else { return }
         try await console.reporting {
-            let source = try await LogSource(try state.directory())
+            let source = try await LogSource(state)
             var start = 0
             while true {
                 let part = try await source.part(of: id, from: start)
@@ -113,10 +112,11 @@ private enum LogSource {
     case agent(AgentClient)
     case history(HistoryStore, directory: String)
 
-    init(_ directory: String) async throws {
-        if let agent = try await AgentClient.connect(directory) {
+    init(_ state: StateOptions) async throws {
+        if let agent = try await state.running() {
             self = .agent(agent)
         } else {
+            let directory = try state.directory()
             self = .history(try await StateOptions.history(in: directory), directory: directory)
         }
     }

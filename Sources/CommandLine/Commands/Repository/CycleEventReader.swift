@@ -46,7 +46,7 @@ final class CycleEventReader: BodyReceiver {
     func result(at path: String) throws(ControlError) -> [CycleReport] {
         let (last, problem) = state.withLock { ($0.last, $0.problem) }
         if let error = last?.error { throw error }
-        guard let reports = last?.reports else { throw AgentClient.notUnderstood(problem, at: path) }
+        guard let reports = last?.reports else { throw AgentConnection.notUnderstood(problem, at: path) }
         return reports
     }
 }

@@ -15,6 +15,7 @@ package struct RetryCommand: AsyncParsableCommand {
             EXAMPLES
               slipway retry shop --config /etc/slipway/agent.yaml
               slipway retry shop web --state-dir /var/lib/slipway
+              slipway retry shop --server https://slipway.example.com --token-file token
             """)
 
     @Argument(help: "The repository, by its name in the configuration.")
@@ -31,14 +32,14 @@ package struct RetryCommand: AsyncParsableCommand {
         let (console, state, repository, pipeline) = (Console(), state, repository, pipeline)
         let name = [repository, pipeline].compactMap(\.self).joined(separator: "/")
         try await console.reporting {
-            let directory = try state.directory()
-            if let agent = try await AgentClient.connect(directory) {
+            if let agent = try await state.running() {
                 let answer = try await agent.retry(RetryRequest(repository: repository, pipeline: pipeline))
                 return console.result(
                     answer.hadFailed
                         ? "\(name): the agent tries it again" : "\(name): nothing had failed; the agent looks at it now"
                 )
             }
+            let directory = try state.directory()
             let memory = await FailureMemory(directory: directory)
             guard await memory.forget(repository: repository, pipeline: pipeline) else {
                 throw AgentError(

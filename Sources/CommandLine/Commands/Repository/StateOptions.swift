@@ -3,7 +3,7 @@ import ArgumentParser
 import Diagnostics
 import Glibc
 
-/// Which agent is meant: the one that runs on a state directory.
+/// Which agent is meant: the one that runs on a state directory, or one that answers at an address.
 package struct StateOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The agent's configuration file, which names its state directory.", valueName: "file"))
     var config: String?
@@ -12,7 +12,23 @@ package struct StateOptions: ParsableArguments {
         name: .customLong("state-dir"), help: ArgumentHelp("The agent's state directory.", valueName: "directory"))
     var stateDirectory: String?
 
+    @OptionGroup var server: ServerOptions
+
     package init() {}
+
+    package mutating func validate() throws {
+        if server.server != nil, config != nil || stateDirectory != nil {
+            throw ValidationError("--server and --config or --state-dir exclude each other")
+        }
+    }
+
+    /// The agent that is meant; `nil` when none runs on the state directory.
+    ///
+    /// - Throws: when none answers at the address that is given.
+    func running() async throws -> AgentClient? {
+        if let agent = try await server.connect() { return agent }
+        return try await AgentClient.connect(try directory())
+    }
 
     /// The state directory. When nothing is said of it: the user's own or a configuration's default, wherever an agent runs.
     func directory() throws -> String {
@@ -36,11 +52,10 @@ package struct StateOptions: ParsableArguments {
 
     /// - Throws: when no agent runs there.
     func agent() async throws -> AgentClient {
-        let directory = try directory()
-        guard let agent = try await AgentClient.connect(directory) else {
+        guard let agent = try await running() else {
             throw AgentError(
-                "no agent runs on \(directory)",
-                hint: "start one with 'slipway agent', or name its state directory by --config or --state-dir")
+                "no agent runs on \(try directory())",
+                hint: "start one with 'slipway agent', or name its state directory by --config or --state-dir, or its address by --server")
         }
         return agent
     }

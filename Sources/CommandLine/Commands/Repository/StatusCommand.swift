@@ -10,9 +10,9 @@ package struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Show how the running agent and its repositories are doing.",
         discussion: """
-            Asks the agent by the socket in its state directory. A repository is starting, ok, building, failing (it is tried \
-            again by itself), stalled (nothing happens before a commit, or 'slipway retry') or held (a person took something \
-            back). Times are UTC.
+            Asks the agent by the socket in its state directory, or at an address. A repository is starting, ok, building, \
+            failing (it is tried again by itself), stalled (nothing happens before a commit, or 'slipway retry'), held (a person \
+            took something back) or paused ('slipway pause'). Times are UTC.
 
             Exit codes: 0 an agent answered, 1 no agent runs there.
 
@@ -20,6 +20,7 @@ package struct StatusCommand: AsyncParsableCommand {
               slipway status --config /etc/slipway/agent.yaml
               slipway status --config /etc/slipway/agent.yaml --name shop
               slipway status --state-dir /var/lib/slipway --output json
+              slipway status --server https://slipway.example.com --token-file token
             """)
 
     @OptionGroup var state: StateOptions
@@ -73,7 +74,12 @@ struct StatusTable {
     }
 
     private func problems(of status: RepositoryStatus) -> [String] {
-        status.failures.map { failure in
+        if let pause = status.paused {
+            var text = "paused" + (pause.user.map { " by \($0)" } ?? "") + " since \(Self.time(pause.since))"
+            if let message = pause.message { text += ": \(message)" }
+            return ["\(status.repository): \(Self.line(text, limit: 1_000)) ('slipway resume \(status.repository)')"]
+        }
+        return status.failures.map { failure in
             var next =
                 failure.nextAt.map { "next attempt at \(Self.time($0))" }
                 ?? (failure.disposition == .stalled

@@ -16,6 +16,7 @@ package struct SyncCommand: AsyncParsableCommand {
               slipway sync --repo https://git.example.com/acme/shop.git --branch main
               slipway sync --repo file:///srv/git/shop.git --branch main --registry-map docker.io=oci:/srv/images
               slipway sync --config /etc/slipway/agent.yaml --name shop --output json
+              slipway sync --server https://slipway.example.com --token-file token --name shop
             """)
 
     @OptionGroup var options: CycleOptions
@@ -50,6 +51,8 @@ package struct PlanCommand: AsyncParsableCommand {
 package struct CycleOptions: ParsableArguments {
     @OptionGroup var repository: RepositoryOptions
 
+    @OptionGroup var server: ServerOptions
+
     @Option(help: "How the result is printed: text or json.")
     var output: OutputFormat = .text
 
@@ -63,7 +66,7 @@ package struct CycleOptions: ParsableArguments {
 
     func run(_ mode: CycleMode) async throws {
         try await CycleRunner(console: Console(isQuiet: quiet), output: output)
-            .run(repository, mode: mode, exitCode: exitCode)
+            .run(repository, server: server, mode: mode, exitCode: exitCode)
     }
 }
 
@@ -72,7 +75,19 @@ struct CycleRunner {
     let console: Console
     let output: OutputFormat
 
-    func run(_ options: RepositoryOptions, mode: CycleMode, exitCode: Bool) async throws {
+    func run(
+        _ options: RepositoryOptions, server: ServerOptions, mode: CycleMode, exitCode: Bool
+    ) async throws {
+        let remote: AgentClient?
+        do { remote = try await server.connect() } catch {
+            console.alert("error: \(error)")
+            throw ExitCode(1)
+        }
+        if let remote {
+            var reports: [CycleReport] = []
+            for name in try options.names(of: remote) { reports += await cycle(of: name, by: remote, mode) }
+            return try show(reports, exitCode: exitCode)
+        }
         let configuration = try options.resolved()
         let agent = try await AgentClient.connect(configuration.stateDirectory)
         var own: Fleet?
@@ -82,7 +97,7 @@ struct CycleRunner {
             if let agent, let name = agent.name(of: repository, isNamed: options.config != nil) {
                 if !isTold { console.progress(options.note(about: agent)) }
                 isTold = true
-                reports += await cycle(of: repository, as: name, by: agent, mode)
+                reports += await cycle(of: name, by: agent, mode)
                 continue
             }
             let fleet: Fleet
@@ -105,25 +120,25 @@ struct CycleRunner {
             await fleet.tidy(now: SystemClock().now)
             return report
         } catch {
-            return Self.report(of: repository, error)
+            return Self.report(of: repository.name, branch: repository.branch, error)
         }
     }
 
     private func cycle(
-        of repository: AgentConfiguration.RepositoryConfiguration, as name: String, by agent: AgentClient,
-        _ mode: CycleMode
+        of name: String, by agent: AgentClient, _ mode: CycleMode
     ) async -> [CycleReport] {
         do throws(ControlError) {
             return try await agent.cycle(name, mode) { console.progress($0) }
         } catch {
-            return [Self.report(of: repository, error)]
+            let known = agent.watched.first { $0.name == name }
+            return [Self.report(of: name, branch: known?.branch ?? "", error)]
         }
     }
 
     private static func report(
-        of repository: AgentConfiguration.RepositoryConfiguration, _ error: any Diagnostic
+        of name: String, branch: String, _ error: any Diagnostic
     ) -> CycleReport {
-        var report = CycleReport(repository: repository.name, url: repository.name, branch: repository.branch)
+        var report = CycleReport(repository: name, url: name, branch: branch)
         report.fail(ReconcileError(phase: .sync, underlying: error))
         return report
     }

@@ -23,6 +23,8 @@ package struct ImagesCommand: AsyncParsableCommand {
 
     @OptionGroup var repository: RepositoryOptions
 
+    @OptionGroup var server: ServerOptions
+
     @Option(
         name: [.customShort("w"), .long],
         help: ArgumentHelp("Only this workload: [NAMESPACE:]KIND/NAME.", valueName: "id"))
@@ -60,7 +62,7 @@ package struct ImagesCommand: AsyncParsableCommand {
         let id = try identifier()
         var rows: [ImageListing.Workload]
         do {
-            rows = try await WorkloadAccess.open(repository, console).images(
+            rows = try await WorkloadAccess.open(repository, server: server, on: console).images(
                 WorkloadFilter(workload: id, namespace: id == nil ? namespace : nil), console)
         } catch let error as any Diagnostic {
             console.alert("error: \(error)")

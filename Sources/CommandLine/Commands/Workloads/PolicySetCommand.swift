@@ -8,6 +8,8 @@ import RegistryPoller
 package struct WorkloadPolicyOptions: ParsableArguments {
     @OptionGroup var repository: RepositoryOptions
 
+    @OptionGroup var server: ServerOptions
+
     @Option(
         name: [.customShort("w"), .long],
         help: ArgumentHelp("A workload: [NAMESPACE:]KIND/NAME. Repeat for several.", valueName: "id"))
@@ -50,7 +52,7 @@ package struct WorkloadPolicyOptions: ParsableArguments {
         let ids = Set(try identifiers()).sorted()
         let answer: EditAnswer
         do {
-            let workloads = try await WorkloadAccess.open(repository, console)
+            let workloads = try await WorkloadAccess.open(repository, server: server, on: console)
             answer = try await workloads.edit(
                 EditRequest(
                     repository: "", policies: PolicyOrder(update, workloads: ids), dryRun: dryRun, user: user,

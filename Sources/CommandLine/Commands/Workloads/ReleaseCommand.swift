@@ -27,6 +27,8 @@ package struct ReleaseCommand: AsyncParsableCommand {
 
     @OptionGroup var repository: RepositoryOptions
 
+    @OptionGroup var server: ServerOptions
+
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp("A workload: [NAMESPACE:]KIND/NAME. Repeat for several.", valueName: "id"))
@@ -121,7 +123,7 @@ package struct ReleaseCommand: AsyncParsableCommand {
         console.progress(dryRun ? "Submitting dry-run release ..." : "Submitting release ...")
         let answer: EditAnswer
         do {
-            let workloads = try await WorkloadAccess.open(repository, console)
+            let workloads = try await WorkloadAccess.open(repository, server: server, on: console)
             answer = try await workloads.edit(
                 EditRequest(
                     repository: "",

@@ -19,6 +19,8 @@ package struct WorkloadsCommand: AsyncParsableCommand {
 
     @OptionGroup var repository: RepositoryOptions
 
+    @OptionGroup var server: ServerOptions
+
     @Option(name: [.customShort("n"), .long], help: ArgumentHelp("Only this namespace.", valueName: "name"))
     var namespace: String?
 
@@ -48,7 +50,7 @@ package struct WorkloadsCommand: AsyncParsableCommand {
         let console = Console()
         var rows: [WorkloadListing.Workload]
         do {
-            rows = try await WorkloadAccess.open(repository, console).list(console)
+            rows = try await WorkloadAccess.open(repository, server: server, on: console).list(console)
         } catch let error as any Diagnostic {
             console.alert("error: \(error)")
             throw ExitCode(1)
