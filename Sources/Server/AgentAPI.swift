@@ -1,4 +1,5 @@
 import Agent
+import Glibc
 import NIOHTTP1
 import OCI
 
@@ -7,6 +8,15 @@ struct AgentAPI: Sendable {
     let control: any AgentControl
     /// Who may ask for what; `nil` on the agent's socket, where only its own user comes in.
     let access: APIAccess?
+    /// Between the comments of a stream of events.
+    private let heartbeat: Duration
+    private let frames = EventFrames()
+
+    init(control: any AgentControl, access: APIAccess?, heartbeat: Duration) {
+        self.control = control
+        self.access = access
+        self.heartbeat = heartbeat
+    }
 
     func answer(_ request: ServerRequest, _ response: Response) async {
         do throws(ControlError) {
@@ -16,7 +26,11 @@ struct AgentAPI: Sendable {
                 // A browser asks its reader for the token; a program that writes is not to be asked by a page's script.
                 let scheme = request.method == .POST ? "Bearer" : "Basic"
                 response.fail(error, extra: [("WWW-Authenticate", "\(scheme) realm=\"slipway\"")])
-            } else if request.isForPage, error.code != .forbidden { await Pages(control: control).fail(error, response) } else { response.fail(error) }
+            } else if request.isForPage, error.code != .forbidden {
+                await Pages(control: control).fail(error, response)
+            } else {
+                response.fail(error)
+            }
         }
     }
 
@@ -47,6 +61,7 @@ struct AgentAPI: Sendable {
         case .metrics: response.send(type: "text/plain; version=0.0.4; charset=utf-8", text: control.metricsText)
         case .status: response.send(json: await control.overview())
         case .repositories: response.send(json: WatchedRepositories(await control.watched()))
+        case .events: try await stream(request, response)
         case .cycle(let repository): response.send(json: try await control.lastCycle(of: repository))
         case .builds(let repository):
             let limit = try request.number("limit", in: 1...200, otherwise: 50)
@@ -73,6 +88,20 @@ struct AgentAPI: Sendable {
         case .resume(let repository): response.send(json: try await control.resume(repository))
         case .stop(let id): response.send(json: try await control.stopBuild(try Self.build(id)))
         }
+    }
+
+    /// Streams events until the client goes.
+    private func stream(_ request: ServerRequest, _ response: Response) async throws(ControlError) {
+        var filter = EventFeed.Filter()
+        if let name = request.query["repository"] {
+            filter.repository = try await control.overview().status(of: name).repository
+        }
+        if let id = request.query["build"] { filter.build = try await control.build(try Self.build(id)).id }
+        guard request.method != .HEAD else { return response.send(.ok, type: "text/event-stream", []) }
+        // A browser sends the header by itself; who begins again can say it in the query.
+        let last = request.headers.first(name: "Last-Event-ID") ?? request.query["lastEventID"]
+        response.feed(filter, frames).run(
+            await control.events(), after: last.map { EventID($0) }, now: Int64(time(nil)), heartbeat: heartbeat)
     }
 
     /// What is wrong with the request has a status of its own; what fails later comes at the end of the stream.

@@ -19,7 +19,7 @@ package struct AgentServer: Sendable {
         address: String, control: any AgentControl, access: APIAccess? = nil, limits: ServerLimits = ServerLimits()
     ) async throws(AgentError) -> AgentServer {
         let place = try ListenAddress(address)
-        let api = AgentAPI(control: control, access: access ?? APIAccess(address: address))
+        let api = AgentAPI(control: control, access: access ?? APIAccess(address: address), heartbeat: limits.heartbeat)
         do {
             return try await start(api, limits) { try await $0.bind(host: place.host, port: place.port).get() }
         } catch {
@@ -33,7 +33,7 @@ package struct AgentServer: Sendable {
     package static func start(
         socket: AgentSocket, control: any AgentControl, limits: ServerLimits = ServerLimits()
     ) async throws(AgentError) -> AgentServer {
-        let api = AgentAPI(control: control, access: nil)
+        let api = AgentAPI(control: control, access: nil, heartbeat: limits.heartbeat)
         do {
             let server = try await start(api, limits) { try await $0.withBoundSocket(socket.descriptor).get() }
             try socket.publish()

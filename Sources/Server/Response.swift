@@ -45,6 +45,15 @@ struct Response: Sendable {
         send(error.code.status, type: "application/json", Self.line(ErrorDocument(error)), extra: extra)
     }
 
+    /// Begins a stream of events.
+    func feed(_ filter: EventFeed.Filter, _ frames: EventFrames) -> EventFeed {
+        // A proxy that buffers would hold events back.
+        channel.writeAndFlush(
+            ResponsePart.head(.ok, type: "text/event-stream", extra: [("X-Accel-Buffering", "no")], length: nil),
+            promise: nil)
+        return EventFeed(channel, filter, frames, limit: EventStream.waitingLimit)
+    }
+
     /// Begins a stream of JSON values, one a line.
     func stream() -> EventStream { EventStream(channel) }
 
@@ -62,7 +71,7 @@ struct Response: Sendable {
 
         private let channel: any Channel
         private let state = Mutex(State())
-        private static let waitingLimit = 256 << 10
+        static let waitingLimit = 256 << 10
 
         fileprivate init(_ channel: any Channel) {
             self.channel = channel

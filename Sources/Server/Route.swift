@@ -3,7 +3,7 @@ import Agent
 /// What can be asked for, by its path.
 enum Route: Sendable, Equatable {
     case alive, ready, metrics
-    case status, repositories
+    case status, repositories, events
     case cycle(repository: String), builds(repository: String), workloads(repository: String), images(
         repository: String)
     case build(id: String), log(build: String)
@@ -35,6 +35,7 @@ enum Route: Sendable, Equatable {
         switch (path.count, path[0], path.last) {
         case (1, "status", _): self = .status
         case (1, "repositories", _): self = .repositories
+        case (1, "events", _): self = .events
         case (1, "sync", _): self = .sync
         case (1, "plan", _): self = .plan
         case (1, "retry", _): self = .retry
@@ -57,7 +58,7 @@ enum Route: Sendable, Equatable {
     var need: APIAccess.Need {
         switch self {
         case .alive, .ready, .asset: .nothing
-        case .metrics, .status, .repositories, .cycle, .builds, .build, .log, .page: .reading
+        case .metrics, .status, .repositories, .events, .cycle, .builds, .build, .log, .page: .reading
         case .workloads, .images, .sync, .plan, .retry, .release, .edits, .pause, .resume, .stop: .writing
         }
     }

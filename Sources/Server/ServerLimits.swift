@@ -7,8 +7,10 @@ package struct ServerLimits: Sendable {
     package var patience = Duration.seconds(30)
     /// Bytes of an answer that may wait for its reader. Of a stream, lines of progress are left out beyond it.
     package var waiting = 256 << 10
-    /// Open connections; further ones are closed at once.
-    package var connections = 256
+    /// Open connections; further ones are closed at once. Each reader of events has one.
+    package var connections = 1_024
+    /// Between the comments of a stream of events.
+    package var heartbeat = Duration.seconds(15)
 
     package init() {}
 }

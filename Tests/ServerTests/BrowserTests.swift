@@ -27,7 +27,8 @@ import Testing
         }
         bench.agent.show([build], log: "\(text)\n")
         for path in ["/", "/repositories/shop", "/builds/\(build.id)", "/nothing"] {
-            let seen = try await Self.look(at: bench.url + path)
+            // The browser's clock stands still while a stream is open.
+            let seen = try await Self.look(at: bench.url + path + "?live=0")
             #expect(seen.dom.contains("· Slipway</title>"), "\(path): \(seen.dom.prefix(300))")
             #expect(!seen.dom.contains("taken</title>"), "\(path)")
             #expect(path == "/nothing" || seen.dom.contains("&lt;script&gt;"), "\(path)")
@@ -36,6 +37,25 @@ import Testing
             #expect(seen.dom.contains("<h1>"), "\(path)")
         }
         await bench.stop()
+    }
+
+    @Test(.timeLimit(.minutes(2))) func `a page gets the lines that a build says while it is looked at`() async throws {
+        let bench = try await PageBench()
+        let build = try PageFixtures.build(1, .running)
+        bench.agent.show([build], log: "first\n")
+        async let seen = Self.look(at: "\(bench.url)/builds/\(build.id)")
+        try await waitUntil("the page listens") { bench.agent.journal.listenerCount == 1 }
+        bench.agent.show([build], log: "first\n<b>second</b>\n")
+        let reads = bench.agent.logReads
+        var event = AgentEvent(.output, of: "shop", at: 1_700_000_000)
+        event.build = build.id
+        bench.agent.journal.append(event)
+        try await waitUntil("the page is read again") { bench.agent.logReads > reads }
+        // The browser's clock goes on when the stream is over.
+        await bench.stop()
+        let dom = try await seen.dom
+        #expect(dom.contains("&lt;b&gt;second&lt;/b&gt;"), "\(dom.suffix(3_000))")
+        #expect(dom.contains("id=\"L1\"") && dom.contains("id=\"L2\""))
     }
 
     /// The document after its scripts ran, and what the console got.

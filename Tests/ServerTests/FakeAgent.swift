@@ -13,12 +13,18 @@ final class FakeAgent: AgentControl {
         var repositories = [RepositoryStatus(FakeAgent.shop, since: 100)]
         var builds: [BuildRecord] = []
         var log: [UInt8] = []
+        var logReads = 0
         var report: CycleReport?
     }
 
     private let state = Mutex(State())
+    let journal = EventJournal(era: "era")
+
+    func events() async -> EventJournal { journal }
 
     var asked: [String] { state.withLock(\.asked) }
+    /// How often a log was asked for.
+    var logReads: Int { state.withLock(\.logReads) }
     /// The cycles that came to their end.
     var finished: [String] { state.withLock(\.finished) }
 
@@ -74,7 +80,10 @@ final class FakeAgent: AgentControl {
     }
 
     func log(of id: BuildID, from start: Int) async throws(ControlError) -> LogPart {
-        let log = state.withLock(\.log)
+        let log = state.withLock { state in
+            state.logReads += 1
+            return state.log
+        }
         if start <= log.count { return LogPart(text: Array(log[start...]), start: start, hasMore: false) }
         throw ControlError(.unknownBuild, "history has no build \(id)")
     }

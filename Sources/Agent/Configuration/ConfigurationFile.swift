@@ -9,7 +9,8 @@ package enum ConfigurationFile {
 
     /// The keys at the top, and those of a repository's entry.
     static let keys = [
-        "stateDirectory", "interval", "listen", "api", "isolation", "dockerConfig", "git", "registries", "builds", "history",
+        "stateDirectory", "interval", "listen", "api", "isolation", "dockerConfig", "git", "registries", "builds",
+        "history",
         "log",
         "repositories",
         "name", "url", "branch", "aliases", "contexts", "allowed", "discover", "updates", "policies",

@@ -12,6 +12,9 @@ package protocol AgentControl: Sendable {
     /// What the last cycle of a repository did and decided.
     func lastCycle(of repository: String) async throws(ControlError) -> CycleReport
 
+    /// What happens from now on, and happened a moment ago.
+    func events() async -> EventJournal
+
     // MARK: History
 
     /// The builds of a repository, the newest first.

@@ -12,6 +12,8 @@ package actor AgentLoop {
     private let clock: any AgentClock
     private let random: @Sendable () -> Double
     private let pauses: PauseMemory
+    /// Where nothing is kept of what builds do, nothing is told of it.
+    private let silence = EventJournal()
     private var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
@@ -50,6 +52,13 @@ package actor AgentLoop {
     /// A build ended: it is told of, and rolled out.
     private func ended(_ build: BuildEnd) async {
         health.record(build)
+        if case .success(var image) = build.result {
+            image.layers = []
+            var event = AgentEvent(.pushed, of: build.key.repository, at: clock.now)
+            event.pipeline = build.key.pipeline
+            event.image = image
+            events().append(event)
+        }
         await watchers[build.key.repository]?.ended(build)
     }
 
@@ -212,6 +221,8 @@ extension AgentLoop: AgentControl {
     package nonisolated var readiness: (isReady: Bool, text: String) { health.readiness }
     package nonisolated var metricsText: String { health.metrics.text }
 
+    package func events() -> EventJournal { fleet.builds.history?.events ?? silence }
+
     package func watched() -> [WatchedRepository] { configuration.repositories.map(WatchedRepository.init) }
 
     package func overview() async -> AgentOverview {
@@ -348,6 +359,9 @@ extension AgentLoop: AgentControl {
         if let commit = answer.commit {
             health.update(request.repository) { $0.lastCommit = commit }
             await fleet.builds.history?.record(commit, of: request.repository, at: clock.now)
+            var event = AgentEvent(.commit, of: request.repository, at: clock.now)
+            event.published = commit
+            events().append(event)
             // What was edited may ask for something else than before.
             await trigger(request.repository)
         }

@@ -211,8 +211,14 @@ actor RepositoryWatcher {
         let (now, seconds) = (clock.now, (ContinuousClock.now - start).seconds)
         log.ended(report)
         for other in audience { other.take(report) }
-        let lastSuccess = health.status(of: repository.name)?.lastSuccess
+        let before = health.status(of: repository.name)
+        let lastSuccess = before?.lastSuccess
         health.record(report, of: repository.name, at: now)
+        if let events = fleet.builds.history?.events {
+            for event in CycleEvents(report, known: before?.failures ?? [], at: now).all(
+                state: health.status(of: repository.name)?.state)
+            { events.append(event) }
+        }
         health.attempted(repository.name)
         if !isStopped { health.metrics.record(report, seconds: seconds, now: Double(now)) }
         await fleet.builds.history?.record(

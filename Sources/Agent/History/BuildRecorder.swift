@@ -6,9 +6,11 @@ package final class BuildRecorder: Sendable {
     private let state: Mutex<BuildRecord>
     /// `nil` where the log cannot be written: the build goes on without.
     let log: LogWriter?
+    private let events: BuildEvents?
 
-    init(_ record: BuildRecord, log: LogWriter?) {
+    init(_ record: BuildRecord, log: LogWriter?, events: BuildEvents? = nil) {
         id = record.id
+        self.events = events
         state = Mutex(record)
         self.log = log
     }
@@ -17,19 +19,24 @@ package final class BuildRecorder: Sendable {
     package var record: BuildRecord { state.withLock { $0 } }
 
     /// Appends a line to the log.
-    package func say(_ line: String) { log?.append(line) }
+    package func say(_ line: String) {
+        log?.append(line)
+        events?.said(line, record)
+    }
 
     /// Notes a step, or what became of it: there is one of each stage and index.
     package func note(_ step: BuildRecord.Step) {
         var step = step
         step.text = BoundedText.ends(of: step.text, limit: 2_000)
-        state.withLock { record in
+        let build = state.withLock { record in
             if let index = record.steps.lastIndex(where: { $0.stage == step.stage && $0.index == step.index }) {
                 record.steps[index] = step
             } else if record.steps.count < BuildRecord.listLimit {
                 record.steps.append(step)
             }
+            return record
         }
+        events?.stepped(step, build)
     }
 
     package func note(_ layer: CycleReport.Layer) {

@@ -35,6 +35,9 @@ package actor HistoryStore {
     private let limits: Limits
     private let clock: any AgentClock
     private let mark: ProcessMark?
+    /// What happens, for those who listen.
+    package nonisolated let events = EventJournal()
+    private let buildEvents: BuildEvents
     private var ids: BuildID.Series
     private var index: HistoryIndex
     private var recorders: [BuildID: BuildRecorder] = [:]
@@ -50,6 +53,7 @@ package actor HistoryStore {
         self.directory = folder
         self.limits = limits
         self.clock = clock
+        buildEvents = BuildEvents(events, clock: clock)
         let opened = await runBlocking { Self.open(folder) }
         index = opened.index
         cycleLogs = opened.cycleLogs
@@ -97,21 +101,23 @@ package actor HistoryStore {
             log = try LogWriter(path: files.log(id), limits: limits.ofLog)
             try files.write(record)
         }
-        let recorder = BuildRecorder(record, log: log)
+        let recorder = BuildRecorder(record, log: log, events: buildEvents)
         recorders[id] = recorder
         index.set(.init(id: id, bytes: 0, isOver: false), in: folder)
         prune()
+        buildEvents.changed(record)
         return recorder
     }
 
     /// The build has its place and runs.
     package func start(_ recorder: BuildRecorder) {
         let now = clock.now
-        save(
-            recorder.change { record in
-                record.state = .running
-                record.startedAt = now
-            })
+        let record = recorder.change { record in
+            record.state = .running
+            record.startedAt = now
+        }
+        save(record)
+        buildEvents.changed(record)
     }
 
     /// The build is over: writes all that its recorder holds.
@@ -138,6 +144,7 @@ package actor HistoryStore {
         // Where its record is not on the disk, it is known until the process ends.
         if problem == nil { recorders[record.id] = nil }
         prune()
+        buildEvents.changed(record)
         return record
     }
 

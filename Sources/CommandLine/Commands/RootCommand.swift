@@ -17,7 +17,7 @@ package struct RootCommand: AsyncParsableCommand {
         subcommands: [
             SyncCommand.self, PlanCommand.self, ExplainCommand.self, MigrateCommand.self, AgentCommand.self,
             StatusCommand.self,
-            RetryCommand.self, PauseCommand.self, ResumeCommand.self, StopCommand.self,
+            RetryCommand.self, PauseCommand.self, ResumeCommand.self, StopCommand.self, EventsCommand.self,
             BuildsCommand.self, LogsCommand.self, BuildCommand.self, ExecutorCommand.self,
             WarmCommand.self, CacheCommand.self,
             DockerfileCommand.self,

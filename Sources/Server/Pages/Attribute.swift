@@ -22,6 +22,8 @@ struct Attribute: Sendable {
     static func meta(_ name: StaticString) -> Attribute { Attribute("name", "\(name)") }
     static func content(_ text: StaticString) -> Attribute { Attribute("content", "\(text)") }
     static func datetime(_ text: String) -> Attribute { Attribute("datetime", text) }
+    /// Where the events are told that change the page.
+    static func live(_ address: Address) -> Attribute { Attribute("data-live", address.text) }
     static func now(_ text: String) -> Attribute { Attribute("data-now", text) }
     static func copies(_ text: String) -> Attribute { Attribute("data-copy", text) }
     /// What stands before the cell where the table is shown as cards.

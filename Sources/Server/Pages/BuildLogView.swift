@@ -27,6 +27,8 @@ struct BuildLogView: Sendable {
     let window: Window
     /// Whether all of the log was read.
     let isComplete: Bool
+    /// Whether lines come while the page is looked at.
+    var isGrowing = false
 
     private static let (head, tail, piece, lineLimit) = (100, 400, 1_000, 2_000)
 
@@ -115,6 +117,7 @@ struct BuildLogView: Sendable {
 
     private var tools: HTML {
         Tag.div(.class("tools")) {
+            if isGrowing { Tag.a(.id("follow"), .class("btn"), .href(.place("follow"))) { "Follow" } }
             Tag.a(.class("btn"), .href(.page(["api", "v1", "builds", id.description, "log"]))) {
                 Icon.download.html
                 "Log as text"

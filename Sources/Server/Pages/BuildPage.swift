@@ -38,7 +38,9 @@ struct BuildPage: Sendable {
             PageFrame.Crumb(text: key.pipeline, address: nil),
         ]
         let title = "Build of \(name), \(Self.word(build))"
-        return PageFrame(overview: overview, clock: clock).document(title, path: path) {
+        // What is over does not change any more.
+        let events = build.state.isOver ? nil : [("build", build.id.description)]
+        return PageFrame(overview: overview, clock: clock, events: events).document(title, path: path) {
             Tag.div(.class("head")) {
                 Tag.h1 { name }
                 PageState(build).badge(Self.word(build), isBig: true)

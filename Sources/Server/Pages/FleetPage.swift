@@ -21,7 +21,7 @@ struct FleetPage: Sendable {
             (state == nil || row.state == state)
                 && (text.isEmpty || "\(row.status.repository) \(row.status.url)".lowercased().contains(text))
         }
-        return PageFrame(overview: overview, clock: clock).document("Repositories") {
+        return PageFrame(overview: overview, clock: clock, events: []).document("Repositories") {
             Tag.div {
                 Tag.div(.class("head")) { Tag.h1 { "Repositories" } }
                 Tag.p(.class("mute pad")) { summary(all) }

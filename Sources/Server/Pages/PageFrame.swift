@@ -11,6 +11,8 @@ struct PageFrame: Sendable {
 
     let overview: AgentOverview
     let clock: PageClock
+    /// Which events change the page: fields of the query of `/api/v1/events`. `nil`: none does.
+    var events: [(String, String)]?
 
     func document(_ title: String, path: [Crumb] = [], @HTMLBuilder content: () -> HTML) -> HTMLDocument {
         HTMLDocument(
@@ -23,7 +25,7 @@ struct PageFrame: Sendable {
                     Tag.link(.rel("stylesheet"), .href(Asset.styleSheet.address))
                     Tag.script(.src(Asset.script.address), .defer)
                 }
-                Tag.body {
+                Tag.body(events.map { .live(.page(["api", "v1", "events"], query: $0)) }) {
                     Icon.symbols
                     Tag.a(.class("skip"), .href(.place("main"))) { "Skip to content" }
                     header
@@ -86,7 +88,11 @@ struct PageFrame: Sendable {
             Tag.span { "Slipway \(overview.version)" }
             Tag.a(.href(.page(["api", "v1", "status"]))) { "API" }
             Tag.a(.href(.page(["metrics"]))) { "Metrics" }
-            Tag.span { "Times are relative; point at one for the exact time. Reload the page for news." }
+            Tag.span {
+                "Times are relative; point at one for the exact time."
+                    + (events == nil ? " Reload the page for news." : "")
+            }
+            Tag.span(.id("live"), .role("status"))
         }
     }
 }

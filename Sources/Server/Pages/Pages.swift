@@ -58,8 +58,9 @@ struct Pages: Sendable {
         }
         let record = try await control.build(id)
         let (bytes, _) = try await LogAnswer.whole(control, id)
-        let view = BuildLogView(
+        var view = BuildLogView(
             id: id, text: bytes, window: BuildLogView.Window(request), isComplete: bytes.count < LogAnswer.limit)
+        view.isGrowing = !record.state.isOver
         return BuildPage(overview: overview, build: record, log: view, clock: clock).document()
     }
 }

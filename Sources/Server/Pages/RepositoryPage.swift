@@ -18,7 +18,8 @@ struct RepositoryPage: Sendable {
     func document() -> HTMLDocument {
         let path = [PageFrame.Crumb(text: status.repository, address: nil)]
         let title = "\(status.repository), \(state.rawValue)"
-        return PageFrame(overview: overview, clock: clock).document(title, path: path) {
+        let events = [("repository", status.repository)]
+        return PageFrame(overview: overview, clock: clock, events: events).document(title, path: path) {
             Tag.div(.class("head")) {
                 Tag.h1 { status.repository }
                 state.badge(isBig: true)
@@ -55,7 +56,13 @@ struct RepositoryPage: Sendable {
                 Fact("Head") { CommitText.html(status.head) }.html
                 Fact("Last look") { time(status.lastCycle) }.html
                 Fact("Last success") { time(status.lastSuccess) }.html
-                Fact("Next look") { if let next = status.nextAttempt { clock.moment(next) } else { "now" } }.html
+                Fact("Next look") {
+                    if let next = status.nextAttempt {
+                        clock.moment(next)
+                    } else {
+                        status.paused == nil ? "now" : "when it is resumed"
+                    }
+                }.html
             }
         }
     }

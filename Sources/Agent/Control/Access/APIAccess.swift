@@ -35,7 +35,8 @@ package final class APIAccess: Sendable {
             switch authorization[..<blank].lowercased() {
             case "bearer": return String(value)
             case "basic":
-                guard let bytes = Data(base64Encoded: String(value)), let colon = bytes.firstIndex(of: UInt8(ascii: ":"))
+                guard let bytes = Data(base64Encoded: String(value)),
+                    let colon = bytes.firstIndex(of: UInt8(ascii: ":"))
                 else { return nil }
                 return String(decoding: bytes[bytes.index(after: colon)...], as: UTF8.self)
             default: return nil

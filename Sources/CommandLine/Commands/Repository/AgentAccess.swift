@@ -57,7 +57,8 @@ extension RepositoryOptions {
             throw ValidationError("--server and --config, --repo or --state-dir exclude each other")
         }
         guard ownFlags.isEmpty else {
-            throw ValidationError("the agent works by its own configuration; leave out \(ownFlags.joined(separator: ", "))")
+            throw ValidationError(
+                "the agent works by its own configuration; leave out \(ownFlags.joined(separator: ", "))")
         }
         return name.map { [$0] } ?? agent.watched.map(\.name)
     }

@@ -30,7 +30,8 @@ struct AgentClient: Sendable {
                 hint: error.code == .cannotConnect
                     ? "its socket is for the user that runs it" : "look at its log, or end it")
         }
-        return AgentClient(place: "on \(stateDirectory)", connection, try connection.value(WatchedRepositories.self, of: response))
+        return AgentClient(
+            place: "on \(stateDirectory)", connection, try connection.value(WatchedRepositories.self, of: response))
     }
 
     /// The agent that answers at an address.
@@ -42,7 +43,8 @@ struct AgentClient: Sendable {
                 .unavailable, "the agent does not answer", place: connection.place,
                 cause: error.cause ?? error.summary, hint: "the address is what 'listen' says, or a proxy's before it")
         }
-        return AgentClient(place: "at \(connection.place)", connection, try connection.value(WatchedRepositories.self, of: response))
+        return AgentClient(
+            place: "at \(connection.place)", connection, try connection.value(WatchedRepositories.self, of: response))
     }
 
     private init(place: String, _ connection: AgentConnection, _ known: WatchedRepositories) {
@@ -82,6 +84,34 @@ struct AgentClient: Sendable {
             response.body, response.headers["Slipway-Log-End"].flatMap { Int($0) } ?? start,
             response.headers["Slipway-Log-More"] == "true"
         )
+    }
+
+    /// What happens, until this process is told to end. Where the connection breaks, it goes on where it was.
+    ///
+    /// - Parameters:
+    ///   - query: which events; empty for all.
+    ///   - opened: called when all that happens from now on will be told.
+    /// - Throws: when the agent does not answer any more, or refuses.
+    func events(
+        _ query: String, opened: @escaping @Sendable () -> Void = {}, take: @escaping @Sendable (AgentEvent) -> Void
+    ) async throws(ControlError) {
+        let reader = EventStreamReader(opened: opened, take)
+        var attempts = 0
+        while !Task.isCancelled {
+            let known = reader.lastID
+            let resumption = known.map { (query.isEmpty ? "?" : "&") + "lastEventID=\(PercentEncoding.encode($0))" }
+            let result: Result<HTTPResponse, HTTPError>
+            do throws(HTTPError) {
+                result = .success(try await connection.send("GET", "events\(query)\(resumption ?? "")", into: reader))
+            } catch { result = .failure(error) }
+            switch result {
+            case .success(let response): try connection.check(response)
+            case .failure(let error):
+                attempts = reader.lastID == known ? attempts + 1 : 1
+                guard attempts < 10 else { throw connection.broken(error) }
+            }
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+        }
     }
 
     func workloads(of repository: String) async throws(ControlError) -> WorkloadListing {

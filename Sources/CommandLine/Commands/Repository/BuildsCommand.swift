@@ -40,7 +40,8 @@ package struct BuildsCommand: AsyncParsableCommand {
                 if let agent = try await state.running() {
                     try await agent.builds(of: repository, limit: limit)
                 } else {
-                    await (try await StateOptions.history(in: try state.directory())).builds(of: repository, limit: limit)
+                    await (try await StateOptions.history(in: try state.directory())).builds(
+                        of: repository, limit: limit)
                 }
             switch output {
             case .json: console.result(String(decoding: try CanonicalJSON.encode(builds), as: UTF8.self))
@@ -95,13 +96,17 @@ package struct LogsCommand: AsyncParsableCommand {
         guard let id = BuildID(build) else { return }
         try await console.reporting {
             let source = try await LogSource(state)
+            // A build says that there is more; without an agent nobody does, and it is looked for.
+            let news = follow ? source.news(of: id) : nil
+            defer { news?.cancel() }
+            var signals = news?.signals.makeAsyncIterator()
             var start = 0
             while true {
                 let part = try await source.part(of: id, from: start)
                 console.result(bytes: part.text)
                 start = part.end
                 guard part.hasMore, follow || !part.text.isEmpty else { return }
-                if part.text.isEmpty { try await Task.sleep(for: .milliseconds(300)) }
+                if part.text.isEmpty, await signals?.next() == nil { try await Task.sleep(for: .milliseconds(300)) }
             }
         }
     }
@@ -119,6 +124,28 @@ private enum LogSource {
             let directory = try state.directory()
             self = .history(try await StateOptions.history(in: directory), directory: directory)
         }
+    }
+
+    /// Signals that the log may have more, until the agent tells nothing any more.
+    struct News: Sendable {
+        let signals: AsyncStream<Void>
+        private let task: Task<Void, Never>
+
+        init(_ agent: AgentClient, _ id: BuildID) {
+            // One that nobody took yet is enough.
+            let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+            self.signals = signals
+            task = Task {
+                try? await agent.events("?build=\(id)", opened: { signal.yield() }, take: { _ in signal.yield() })
+                signal.finish()
+            }
+        }
+
+        func cancel() { task.cancel() }
+    }
+
+    func news(of id: BuildID) -> News? {
+        if case .agent(let agent) = self { News(agent, id) } else { nil }
     }
 
     func part(of id: BuildID, from start: Int) async throws -> (text: [UInt8], end: Int, hasMore: Bool) {

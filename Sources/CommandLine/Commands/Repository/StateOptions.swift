@@ -55,7 +55,9 @@ package struct StateOptions: ParsableArguments {
         guard let agent = try await running() else {
             throw AgentError(
                 "no agent runs on \(try directory())",
-                hint: "start one with 'slipway agent', or name its state directory by --config or --state-dir, or its address by --server")
+                hint:
+                    "start one with 'slipway agent', or name its state directory by --config or --state-dir, or its address by --server"
+            )
         }
         return agent
     }

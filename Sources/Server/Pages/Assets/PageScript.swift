@@ -14,7 +14,9 @@ enum PageScript {
             }
           };
           setInterval(tick, 1000);
+          let follow = location.hash === '#follow', busy = false, again = false;
           addEventListener('click', event => {
+            if (event.target.closest('#follow')) follow = true;
             const button = event.target.closest('[data-copy]');
             if (!button) return;
             navigator.clipboard?.writeText(button.dataset.copy).then(() => {
@@ -22,8 +24,51 @@ enum PageScript {
               setTimeout(() => button.classList.remove('done'), 1500);
             });
           });
+          // A live page: an event has it read again, and what is other is put in. A log grows at its end and is never replaced.
+          const key = part => part.getAttribute('aria-labelledby') ?? part.tagName + part.className;
+          const grow = (log, fresh) => {
+            for (const line of fresh.querySelectorAll('p')) if (!document.getElementById(line.id)) log.append(line);
+            if (follow) { log.scrollTop = log.scrollHeight; log.lastElementChild.scrollIntoView({ block: 'nearest' }); }
+          };
+          const show = page => {
+            const main = document.getElementById('main');
+            let old = main.firstElementChild;
+            document.title = page.title;
+            document.getElementById('queue').replaceWith(page.getElementById('queue'));
+            for (const part of [...page.getElementById('main').children]) {
+              let same = old;
+              while (same && key(same) !== key(part)) same = same.nextElementSibling;
+              if (!same) { main.insertBefore(part, old); continue; }
+              while (old !== same) { const gone = old; old = old.nextElementSibling; gone.remove(); }
+              old = old.nextElementSibling;
+              const log = same.querySelector('.log'), fresh = part.querySelector('.log');
+              if (log && fresh) grow(log, fresh);
+              else if (same.outerHTML !== part.outerHTML && !same.contains(document.activeElement)) same.replaceWith(part);
+            }
+            while (old) { const gone = old; old = old.nextElementSibling; gone.remove(); }
+          };
+          const load = async () => {
+            again = busy;
+            if (busy) return;
+            busy = true;
+            try {
+              const answer = await fetch(location.href.split('#')[0], { headers: { Accept: 'text/html' } });
+              if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+            } catch { again = true; }
+            setTimeout(() => { busy = false; if (again) load(); }, 400);
+          };
+          if (document.body.dataset.live && !location.search.includes('live=0')) {
+            const stream = new EventSource(document.body.dataset.live), live = document.getElementById('live');
+            stream.onopen = () => { live.textContent = ''; };
+            stream.onerror = () => { live.textContent = 'Reconnecting'; };
+            for (const kind of ['cycle', 'build', 'step', 'output', 'pushed', 'commit', 'failure', 'missed']) stream.addEventListener(kind, load);
+          }
+          for (const kind of ['wheel', 'touchmove']) addEventListener(kind, () => { follow = false; }, { passive: true });
           addEventListener('keydown', event => {
-            if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input')) return;
+            if (['ArrowUp', 'PageUp', 'Home'].includes(event.key)) follow = false;
+            if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input')) return;
+            if (event.key === 'f') follow = true;
+            if (event.key !== '/') return;
             event.preventDefault();
             (document.getElementById('lq') ?? document.getElementById('q')).focus();
           });
