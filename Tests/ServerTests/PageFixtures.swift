@@ -9,9 +9,15 @@ struct PageBench {
     let agent = FakeAgent()
     let server: AgentServer
     let client: HTTPClient
+    private let directory: TemporaryDirectory
 
-    init() async throws {
-        server = try await AgentServer.start(address: "127.0.0.1:0", control: agent)
+    /// - Parameter change: who may do what; files with tokens go to the directory.
+    init(_ change: (inout APISettings, String) throws -> Void = { _, _ in }) async throws {
+        directory = try TemporaryDirectory("pages")
+        var settings = APISettings()
+        try change(&settings, directory.path)
+        server = try await AgentServer.start(
+            address: "127.0.0.1:0", control: agent, access: APIAccess(settings, address: "127.0.0.1:0"))
         var configuration = HTTPConfiguration()
         configuration.plainHTTP = .hosts(["127.0.0.1:\(server.port)"])
         client = HTTPClient(configuration)
