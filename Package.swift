@@ -79,6 +79,7 @@ let package = Package(
         library("Dockerfile", ["Diagnostics"]),
         library("Template", ["Diagnostics"]),
         library("Forge", ["HTTP", "Diagnostics", "Text"]),
+        library("Webhooks", ["Cryptography", "Diagnostics", "Text"]),
 
         // Layer 3: the four things that Slipway does.
         library(
@@ -95,13 +96,13 @@ let package = Package(
             "Agent",
             [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox", "Archive", "FileSystem", "Blocking",
-                "Diagnostics", "Text",
+                "ManifestUpdater", "Template", "Forge", "Webhooks", "ObjectStorage", "Sandbox", "Archive", "FileSystem",
+                "Blocking", "Diagnostics", "Text",
                 log,
             ]),
 
         // Layer 4: what the agent shows, and the command line.
-        library("Server", ["Agent", "OCI", "Text"] + nio),
+        library("Server", ["Agent", "OCI", "Text", "Webhooks"] + nio),
         library(
             "CommandLine",
             [
@@ -156,15 +157,17 @@ let package = Package(
         suite(
             "ReconcileTests",
             [
-                "Agent", "AgentFakes", "Builder", "Forge", "Git", "HTTP", "ManifestUpdater", "OCI", "Registry",
+                "Agent", "AgentFakes", "Builder", "Cryptography", "Forge", "Git", "HTTP", "ManifestUpdater", "OCI",
+                "Registry",
                 "RegistryPoller",
-                "Template",
+                "Template", "Webhooks",
                 log,
             ]),
         suite("SandboxTests", ["Sandbox", "CSandbox"]),
-        suite("ServerTests", ["Server", "Agent", "HTTP", "OCI"]),
+        suite("ServerTests", ["Server", "Agent", "HTTP", "OCI", "Webhooks"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("TextTests", ["Text"]),
+        suite("WebhookTests", ["Webhooks", "Cryptography", "Diagnostics"], exclude: ["Fixtures"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),
     ]
 )

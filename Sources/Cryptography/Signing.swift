@@ -23,12 +23,23 @@ package enum SHA256 {
 package enum HMAC {
     /// RFC 2104 with SHA-256: 32 bytes.
     package static func sha256(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+        code(message, key: key, EVP_sha256(), size: 32)
+    }
+
+    /// RFC 2104 with SHA-512: 64 bytes.
+    package static func sha512(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
+        code(message, key: key, EVP_sha512(), size: 64)
+    }
+
+    private static func code(
+        _ message: [UInt8], key: [UInt8], _ method: OpaquePointer?, size: Int
+    ) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             var length: UInt32 = 0
             // libcrypto wants a key's address even when the key is empty.
             let keyBytes = key.isEmpty ? [0] : key
             let result = CCrypto.HMAC(
-                EVP_sha256(), keyBytes, Int32(key.count), message, message.count, buffer.baseAddress, &length)
+                method, keyBytes, Int32(key.count), message, message.count, buffer.baseAddress, &length)
             precondition(result != nil, "libcrypto gives no HMAC")
             count = Int(length)
         }

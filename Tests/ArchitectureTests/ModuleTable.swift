@@ -47,6 +47,7 @@ enum ModuleTable {
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Forge": Module(layer: 2, mayImport: ["HTTP", "Diagnostics", "Text"]),
+        "Webhooks": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics", "Text"]),
 
         "Builder": Module(
             layer: 3,
@@ -62,12 +63,12 @@ enum ModuleTable {
             layer: 3,
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Forge", "ObjectStorage", "Sandbox",
+                "ManifestUpdater", "Template", "Forge", "Webhooks", "ObjectStorage", "Sandbox",
                 "Archive", "FileSystem", "Blocking", "Diagnostics", "Text",
                 "Logging",
             ]),
 
-        "Server": Module(layer: 4, mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "Text"]),
+        "Server": Module(layer: 4, mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "Text", "Webhooks"]),
         "CommandLine": Module(
             layer: 4,
             mayImport: [
