@@ -48,6 +48,7 @@ struct Connection: ~Copyable {
         _ repository: borrowing Repository, session: RemoteSession, direction: git_direction
     ) throws(GitError) {
         session.storage = repository.packDirectory
+        Library.setSilenceLimit(of: session.watch)
         let trust = try TrustStore.use(session.credentials)
         let headers = StringArray(session.credentials.headers)
         let pointer = repository.handle.pointer

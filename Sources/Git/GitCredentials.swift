@@ -32,6 +32,11 @@ package struct GitCredentials: Sendable {
     package var advertisementLimit: Int = 256 << 20
     /// How many bytes one fetch may bring. A server that sends without end is given up there.
     package var fetchLimit: Int = 16 << 30
+    /// How long a server may say nothing before it is given up.
+    package var silenceLimit = Self.usualSilenceLimit
+    /// While hooks run, and while a pack is made, git's servers send something every 5 seconds (`receive.keepAlive`,
+    /// `uploadpack.keepAlive`).
+    package static let usualSilenceLimit = Duration.seconds(60)
     /// The proxy for HTTP(S) remotes; `nil`: as the environment says (`https_proxy`, `http_proxy`, `no_proxy`).
     package var proxy: GitProxy?
 
@@ -80,7 +85,7 @@ package struct GitProxy: Sendable, CustomStringConvertible, CustomReflectable {
     package var customMirror: Swift.Mirror { Swift.Mirror(self, children: [:]) }
 
     /// What libgit2 takes: user and password in the URL, encoded.
-    var address: String {
+    package var address: String {
         guard let username, let separator = url.firstRange(ofASCII: "://") else { return url }
         let pair = PercentEncoding.encode(username) + ":" + PercentEncoding.encode(password ?? "")
         return String(url[..<separator.upperBound]) + pair + "@" + url[separator.upperBound...]

@@ -23,7 +23,8 @@ enum Library {
         _ = slipway_git2_set_user_agent("slipway")
         _ = slipway_git2_set_cache_size(32 << 20)
         slipway_git2_set_pack_limits(128 << 20, 16 << 20, packFiles)
-        if slipway_git2_set_timeouts(SocketWatch.connectLimit, SocketWatch.silenceLimit) < 0 { SocketWatch.register() }
+        // Newer ones have one limit for the whole process.
+        if !setSilenceLimit(of: SocketWatch()) { SocketWatch.register() }
         return nil
     }()
 
@@ -33,6 +34,15 @@ enum Library {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 256 }
         return min(512, max(16, Int(clamping: limit.rlim_cur) / 4))
+    }
+
+    private static let longestSilence = Atomic<Int32>(0)
+
+    /// Lets libgit2 wait as long as the most patient conversation wants; `false` where it knows no limits, and ours hold alone.
+    @discardableResult
+    static func setSilenceLimit(of watch: SocketWatch) -> Bool {
+        let longest = longestSilence.max(watch.silenceLimit, ordering: .relaxed).newValue
+        return slipway_git2_set_timeouts(SocketWatch.connectLimit, longest) >= 0
     }
 
     /// When memory was given back last; in seconds of the monotonic clock.

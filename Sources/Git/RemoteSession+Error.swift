@@ -8,8 +8,8 @@ extension RemoteSession {
         if watch.isTimedOut {
             return GitError(
                 .timeout, "the git server fell silent", place: url.description,
-                cause: "nothing was heard for \(SocketWatch.silenceLimit / 1000) seconds",
-                hint: "check the server's health, and the proxy and firewall between")
+                cause: "nothing was heard for \(watch.silenceLimit / 1000) seconds",
+                hint: "check the server's health, and the proxy and firewall between; 'timeout' of git gives it longer")
         }
         if watch.isExhausted {
             return GitError(

@@ -1,5 +1,7 @@
 import CGit2
+import Cryptography
 import FoundationEssentials
+import Glibc
 
 /// Verifying that the remote is the one that we mean.
 extension RemoteSession {
@@ -7,6 +9,7 @@ extension RemoteSession {
         if certificate.pointee.cert_type == GIT_CERT_HOSTKEY_LIBSSH2 {
             return certificate.withMemoryRebound(to: git_cert_hostkey.self, capacity: 1) { judgeHostKey($0.pointee) }
         }
+        let shown = watch.takeCertificates()
         // libgit2 gives the credentials to whatever host a redirect names.
         if credentials.hasHTTPSecrets || url.password != nil, let own = url.host, own.lowercased() != host.lowercased()
         {
@@ -15,14 +18,36 @@ extension RemoteSession {
                 place: url.description, hint: "use the repository's final URL")
             return GIT_ECERTIFICATE.rawValue
         }
-        if isValid || credentials.insecureSkipTLSVerify { return 0 }
+        if credentials.insecureSkipTLSVerify { return 0 }
+        var cause: String?
+        if let address = IPLiteral(host) {
+            // Debian's libgit2 uses mbedTLS, which finds no address in a certificate.
+            cause = refusal(of: certificate, among: shown, at: address)
+            if cause == nil { return 0 }
+        } else if isValid {
+            return 0
+        }
         failure = GitError(
-            .certificate, "the TLS certificate of \(host) could not be verified", place: url.description,
+            .certificate, "the TLS certificate of \(host) could not be verified", place: url.description, cause: cause,
             hint:
                 "name the PEM file of a private authority by SSL_CERT_FILE, --git-ca-file or 'caFile' (a build's context may "
                 + "also be fetched with --git insecure-skip-tls=true); the certificate must name the host as the URL does, "
-                + "by DNS name")
+                + "by DNS name or, for an address, by an IP entry in subjectAltName")
         return GIT_ECERTIFICATE.rawValue
+    }
+
+    /// Why a server's certificate is not accepted for an address.
+    ///
+    /// - Parameter shown: the chain that it is the first of, where that is known.
+    private func refusal(
+        of certificate: UnsafeMutablePointer<git_cert>, among shown: [[UInt8]], at address: IPLiteral
+    ) -> String? {
+        guard certificate.pointee.cert_type == GIT_CERT_X509 else { return "the server presented none" }
+        let own = certificate.withMemoryRebound(to: git_cert_x509.self, capacity: 1) { certificate in
+            [UInt8](UnsafeRawBufferPointer(start: certificate.pointee.data, count: certificate.pointee.len))
+        }
+        return ServerCertificate.refusal(
+            of: shown.first == own ? shown : [own], at: address.text, trusting: TrustStore.bundles(for: credentials))
     }
 
     private func judgeHostKey(_ certificate: git_cert_hostkey) -> Int32 {
@@ -97,5 +122,18 @@ extension RemoteSession {
         var text = digest.base64EncodedString()
         while text.hasSuffix("=") { text.removeLast() }
         return "SHA256:" + text
+    }
+}
+
+/// A host that is an address and no name.
+struct IPLiteral {
+    /// Without the brackets that a URL puts around IPv6.
+    let text: String
+
+    init?(_ host: String) {
+        let text = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        var address = in6_addr()
+        guard inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1 else { return nil }
+        self.text = text
     }
 }

@@ -20,7 +20,7 @@ final class RemoteSession {
     /// Where objects are stored that come.
     var storage: String?
     /// The sockets of the conversation.
-    let watch = SocketWatch()
+    let watch: SocketWatch
     /// Why a callback refused to go on; more precise than what libgit2 then reports.
     var failure: GitError?
     /// What the server had to say, bounded.
@@ -42,6 +42,7 @@ final class RemoteSession {
     ) {
         self.url = url
         self.credentials = credentials
+        watch = SocketWatch(silenceLimit: credentials.silenceLimit, keepsHandshakes: url.kind == .https)
         self.progress = progress
         self.program = program
     }
@@ -82,8 +83,15 @@ final class RemoteSession {
 
     /// Starts the program for the other side of the conversation; `false` with the failure noted.
     func startService(_ service: ServiceCommand.Service) -> Bool {
+        start(service) { () throws(GitError) in try program?.command(service, url: url, credentials: credentials) }
+    }
+
+    /// - Parameter service: as which its end is waited for.
+    func start(
+        _ service: ServiceCommand.Service, _ command: () throws(GitError) -> ServiceCommand?
+    ) -> Bool {
         do throws(GitError) {
-            guard let command = try program?.command(service, url: url, credentials: credentials) else { return false }
+            guard let command = try command() else { return false }
             self.service = try ServiceProcess(command, service: service, watch: watch)
             return true
         } catch {
@@ -170,12 +178,7 @@ final class RemoteSession {
         return GIT_EAUTH.rawValue
     }
 
-    private var basicPair: (username: String, password: String)? {
-        if let pair = credentials.basic { return pair }
-        // A token alone before the "@" is how several hosts document it.
-        if let password = url.password { return (url.username ?? "git", password) }
-        return url.username.map { ($0, "") }
-    }
+    private var basicPair: (username: String, password: String)? { url.basic(with: credentials) }
 
     /// Nothing is left to try: say what was missing, or that it was wrong.
     ///

@@ -14,7 +14,7 @@ package struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
 
     let transport: Transport
     /// What libgit2 connects to: no password, and for HTTP no user.
-    let address: String
+    package let address: String
     /// The user and password that the text carried, decoded.
     package let username: String?
     package let password: String?
@@ -148,6 +148,28 @@ package struct RemoteURL: Hashable, Sendable, CustomStringConvertible {
         case .local(let path): path
         default: Redaction.urls(in: address)
         }
+    }
+
+    package enum Kind: Sendable { case https, http, ssh, git, local }
+
+    package var kind: Kind {
+        switch transport {
+        case .local: .local
+        case .http(_, let tls): tls ? .https : .http
+        case .ssh: .ssh
+        case .git: .git
+        }
+    }
+
+    /// Whether nobody between can read along.
+    package var isEncrypted: Bool { kind == .https || kind == .ssh }
+
+    /// The pair for HTTP Basic that this URL's server is shown: what is configured, else what the URL carries.
+    package func basic(with credentials: GitCredentials) -> (username: String, password: String)? {
+        if let pair = credentials.basic { return pair }
+        // A token alone before the "@" is how several hosts document it.
+        if let password { return (username ?? "git", password) }
+        return username.map { ($0, "") }
     }
 
     /// The host, where there is one.

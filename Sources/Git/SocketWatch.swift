@@ -11,9 +11,8 @@ import Synchronization
 final class SocketWatch: Sendable {
     /// Milliseconds that a connection may take to come about.
     static let connectLimit: Int32 = 30_000
-    /// Milliseconds of silence after which a server is given up. While hooks run, and while a pack is made, git's servers send
-    /// something every 5 seconds (`receive.keepAlive`, `uploadpack.keepAlive`).
-    static let silenceLimit: Int32 = 60_000
+    /// Milliseconds of silence after which a server is given up.
+    let silenceLimit: Int32
 
     private struct State {
         var sockets: [Int32] = []
@@ -23,11 +22,22 @@ final class SocketWatch: Sendable {
         /// Bytes that the server may still send.
         var allowance = Int.max
         var isExhausted = false
+        /// What the newest connection's server began with, for as long as somebody may ask.
+        var handshake: ServerHandshake?
     }
 
     private let state = Mutex(State())
     /// The conversation that each thread is in; libgit2's stream callbacks carry no payload.
     private static let current = Mutex<[UInt: SocketWatch]>([:])
+
+    /// Whether the connections begin with TLS, and what the server shows there is kept until somebody takes it.
+    private let keepsHandshakes: Bool
+
+    init(silenceLimit: Duration = GitCredentials.usualSilenceLimit, keepsHandshakes: Bool = false) {
+        self.keepsHandshakes = keepsHandshakes
+        let (seconds, attoseconds) = silenceLimit.components
+        self.silenceLimit = Int32(clamping: min(seconds, 1 << 30) * 1000 + attoseconds / 1_000_000_000_000_000)
+    }
 
     var isTimedOut: Bool { state.withLock { $0.isTimedOut } }
     /// The server sent more than it was allowed.
@@ -48,6 +58,21 @@ final class SocketWatch: Sendable {
         }
     }
 
+    /// The certificates that the newest connection's server showed, its own first. From then on nothing is kept.
+    func takeCertificates() -> [[UInt8]] {
+        state.withLock { state in
+            defer { state.handshake = nil }
+            return state.handshake?.certificates ?? []
+        }
+    }
+
+    private func keep(_ bytes: UnsafeRawBufferPointer) {
+        guard state.withLock({ $0.handshake != nil }) else { return }
+        // The pointer may not pass into the lock.
+        let copy = [UInt8](bytes)
+        state.withLock { state in copy.withUnsafeBytes { state.handshake?.receive($0) } }
+    }
+
     deinit {
         state.withLock { state in
             for socket in state.sockets { Glibc.close(socket) }
@@ -59,8 +84,9 @@ final class SocketWatch: Sendable {
         let thread = UInt(pthread_self())
         Self.current.withLock { $0[thread] = self }
         let timer = DispatchSource.makeTimerSource(queue: .global())
-        timer.schedule(deadline: .now() + .seconds(5), repeating: .seconds(5))
-        timer.setEventHandler { [weak self] in self?.cutSilent(longerThan: Self.silenceLimit) }
+        let pause = DispatchTimeInterval.milliseconds(Int(min(5000, max(100, silenceLimit / 4))))
+        timer.schedule(deadline: .now() + pause, repeating: pause)
+        timer.setEventHandler { [weak self, silenceLimit] in self?.cutSilent(longerThan: silenceLimit) }
         timer.resume()
         defer {
             timer.cancel()
@@ -81,7 +107,13 @@ final class SocketWatch: Sendable {
     }
 
     private func finish(_ socket: Int32) { state.withLock { _ = $0.finished.insert(socket) } }
-    private func adopt(_ socket: Int32) { state.withLock { $0.sockets.append(socket) } }
+
+    private func adopt(_ socket: Int32) {
+        state.withLock { state in
+            state.sockets.append(socket)
+            if keepsHandshakes { state.handshake = ServerHandshake() }
+        }
+    }
 
     // MARK: The stream that libgit2 uses
 
@@ -101,7 +133,9 @@ final class SocketWatch: Sendable {
             stream.pointee.parent.read = { stream, buffer, count in
                 let received = recv(SocketWatch.descriptor(stream), buffer, count, 0)
                 if received < 0 { SocketWatch.fail("error receiving data") }
-                if received > 0, let watch = SocketWatch.of(stream), !watch.take(received) {
+                guard received > 0, let watch = SocketWatch.of(stream) else { return received }
+                watch.keep(UnsafeRawBufferPointer(start: buffer, count: received))
+                if !watch.take(received) {
                     git_error_set_str(Int32(GIT_ERROR_NET.rawValue), "the server sends without end")
                     return -1
                 }

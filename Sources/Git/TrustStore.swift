@@ -35,6 +35,18 @@ enum TrustStore {
         return Use()
     }
 
+    /// The authorities that a remote is verified against, PEM: the system's, and its own.
+    static func bundles(for credentials: GitCredentials) -> [[UInt8]] {
+        var bundles = systemBundle.map { [$0] } ?? []
+        if !credentials.certificates.isEmpty { bundles.append(credentials.certificates) }
+        if let own = credentials.caFile.flatMap({ Storage.read($0, limit: 16 << 20) }) { bundles.append(own) }
+        return bundles
+    }
+
+    private static var systemBundle: [UInt8]? {
+        SystemCertificates.bundles.lazy.compactMap { Storage.read($0, limit: 64 << 20) }.first
+    }
+
     private static func add(_ bytes: [UInt8], of file: String) throws(GitError) {
         let status: Result<Void, GitError>? = added.withLock { added in
             guard added[file] != bytes else { return nil }
@@ -56,7 +68,7 @@ enum TrustStore {
         }
         defer { close(descriptor) }
         let path = "/proc/self/fd/\(descriptor)"
-        var bytes = SystemCertificates.bundles.lazy.compactMap { Storage.read($0, limit: 64 << 20) }.first ?? []
+        var bytes = systemBundle ?? []
         for bundle in bundles { bytes += [UInt8(ascii: "\n")] + bundle }
         try Storage.write(bytes, to: path)
         let status = slipway_git2_set_certificate_file(path)

@@ -229,6 +229,34 @@ struct SignatureTests {
         }
     }
 
+    /// A key that expired in 2020, and what it signed before.
+    @Test func `an expired OpenPGP key counts for what it signed before, when asked`() throws {
+        let home = try TemporaryDirectory("gpg")
+        try Shell.run(["chmod", "700", home.path])
+        let gpg = ["gpg", "--homedir", home.path, "--batch", "--pinentry-mode", "loopback", "--passphrase", ""]
+        func then(_ day: String) -> [String] { gpg + ["--faked-system-time", "\(day)T120000"] }
+        try Shell.run(then("20200101") + ["--quick-generate-key", "old <old@example.com>", "ed25519", "sign", "30d"])
+        let payload = Array("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nbump\n".utf8)
+        let signature = Array(
+            try Shell.run(then("20200110") + ["--armor", "--detach-sign"], input: payload).stdout.utf8)
+        let open = directory.file("old.pub")
+        try Shell.run(gpg + ["--armor", "--output", open, "--export"])
+        try Shell.run(["gpgconf", "--homedir", home.path, "--kill", "all"])
+
+        var trust = SignatureTrust(keyringFile: open)
+        let before: Int64 = 1_578_650_400
+        let after: Int64 = 1_600_000_000
+        func verdict(_ time: Int64) throws -> SignatureVerifier.Verdict {
+            try SignatureVerifier(trust).judge(signature: signature, payload: payload, time: time)
+        }
+        #expect(try verdict(before) == .refused("its OpenPGP key has expired"))
+        trust.acceptsExpiredKeys = true
+        #expect(try verdict(before) == .good(signer: "old <old@example.com>"))
+        #expect(try verdict(after) == .refused("its OpenPGP key had expired when it was made"))
+        let other = try SignatureVerifier(trust).judge(signature: signature, payload: payload + [0x0a], time: before)
+        #expect(other == .refused("its OpenPGP signature does not fit its content"))
+    }
+
     @Test func `a signature over other content is refused`() async throws {
         let path = try keys.sshKey("key")
         let pgp = try keys.openPGPKey("pgp")

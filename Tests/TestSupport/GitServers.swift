@@ -19,9 +19,11 @@ package final class GitHTTPServer: Sendable {
     ///   - directory: `URL/name.git` is the repository `directory`/name.git.
     ///   - user: with a password, everything needs HTTP Basic authentication.
     ///   - tls: serve HTTPS for 127.0.0.1 and localhost, with a certificate of an authority of the test's own.
+    ///   - identity: a folder with another certificate for that, `server.pem` and `server.key`.
     ///   - extra: further directives for nginx's `server` block.
     package init(
-        directory: String, user: String? = nil, password: String? = nil, tls: Bool = false, extra: String = ""
+        directory: String, user: String? = nil, password: String? = nil, tls: Bool = false, identity: String? = nil,
+        extra: String = ""
     ) async throws {
         self.tls = tls
         scratch = try TemporaryDirectory("git-http")
@@ -33,9 +35,9 @@ package final class GitHTTPServer: Sendable {
             lines += "auth_basic \"git\"; auth_basic_user_file \(scratch.file("users"));\n"
         }
         if tls {
-            try Self.makeCertificates(in: scratch.path)
-            lines +=
-                "ssl_certificate \(scratch.file("server.pem")); ssl_certificate_key \(scratch.file("server.key"));\n"
+            if identity == nil { try Self.makeCertificates(in: scratch.path) }
+            let folder = identity ?? scratch.path
+            lines += "ssl_certificate \(folder)/server.pem; ssl_certificate_key \(folder)/server.key;\n"
         }
         let configuration = """
             daemon off; pid \(scratch.file("nginx.pid")); worker_processes 1; error_log stderr;
@@ -81,8 +83,7 @@ package final class GitHTTPServer: Sendable {
         }
     }
 
-    /// `http://127.0.0.1:port` or `https://localhost:port`, to be followed by "/name.git". (libgit2's TLS library on
-    /// Debian 12 does not match addresses against certificates.)
+    /// `http://127.0.0.1:port` or `https://localhost:port`, to be followed by "/name.git".
     package var url: String { tls ? "https://localhost:\(port)" : "http://127.0.0.1:\(port)" }
 
     /// The requests so far, one a line: `POST /repo.git/git-receive-pack HTTP/1.1" 200 …`.
@@ -130,8 +131,10 @@ package final class SSHGitServer: Sendable {
     private let scratch: TemporaryDirectory
     private let sshd: Server
 
-    /// - Parameter directory: `url/name.git` is the repository `directory`/name.git.
-    package init(directory: String) async throws {
+    /// - Parameters:
+    ///   - directory: `url/name.git` is the repository `directory`/name.git.
+    ///   - path: where the programs of sessions are; the system's by default.
+    package init(directory: String, path: String? = nil) async throws {
         self.directory = directory
         scratch = try TemporaryDirectory("git-ssh")
         port = try Server.freePort()
@@ -156,6 +159,7 @@ package final class SSHGitServer: Sendable {
             PasswordAuthentication no
             KbdInteractiveAuthentication no
             PermitRootLogin prohibit-password
+            \(path.map { "SetEnv PATH=\($0)" } ?? "")
             """
         try Data(configuration.utf8).write(to: URL(fileURLWithPath: scratch.file("sshd_config")))
         // sshd closes all descriptors that it inherits. Foundation takes the one of them that it put there for the sign that

@@ -46,8 +46,11 @@ package enum ConfigurationFile {
             if let value = object.optional("history") { configuration.history = try history(value) }
             let repositories = try object.required("repositories")
             let git = configuration.git
+            let gitValue = object.optional("git")
             configuration.repositories = try repositories.list { (item) throws(YAMLError) in
-                try repository(item, git: git)
+                let repository = try repository(item, git: git)
+                if repository.git == nil, let gitValue { try checkCommits(of: repository, by: git, at: gitValue) }
+                return repository
             }
             if configuration.repositories.isEmpty {
                 throw repositories.error("there is no repository", hint: "add one with 'name', 'url' and 'branch'")
@@ -145,9 +148,21 @@ package enum ConfigurationFile {
                 if let enabled = updates.optional("enabled") { repository.updatesManifests = try enabled.bool() }
                 repository.updatePaths = try updates.optional("paths")?.strings() ?? []
             }
+            if let git = repository.git, let value = object.optional("git") {
+                try checkCommits(of: repository, by: git, at: value)
+            }
             repository.policies = try object.optional("policies")?.list(policy) ?? []
             return repository
         }
+    }
+
+    /// Whether the agent could accept what it commits itself.
+    private static func checkCommits(
+        of repository: AgentConfiguration.RepositoryConfiguration, by git: AgentConfiguration.GitConfiguration,
+        at value: YAMLValue
+    ) throws(YAMLError) {
+        guard repository.updatesManifests, let problem = GitReader.commitProblem(in: git) else { return }
+        throw value.error(problem.summary, hint: problem.hint)
     }
 
     private static func policy(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.PolicyOverride {

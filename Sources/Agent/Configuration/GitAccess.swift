@@ -23,6 +23,7 @@ package enum GitAccess {
         credentials.caFile = git.caFile
         credentials.certificates = EnvironmentCertificates.certificates
         credentials.usesSSHAgent = git.usesSSHAgent
+        credentials.silenceLimit = git.timeout
         if let proxy = git.proxy {
             credentials.proxy = GitProxy(url: proxy)
             if let pair = try secret(git.proxyCredentialsFile) {
@@ -33,6 +34,20 @@ package enum GitAccess {
                 credentials.proxy?.username = String(pair[..<colon])
                 credentials.proxy?.password = String(pair[pair.index(after: colon)...])
             }
+        }
+        return credentials
+    }
+
+    /// The same, with the user and the password that the repository's URL carries where nothing else is configured.
+    static func credentials(
+        _ git: AgentConfiguration.GitConfiguration, of url: String
+    ) throws(AgentError) -> GitCredentials {
+        var credentials = try credentials(git)
+        guard credentials.token == nil, credentials.password == nil, let own = try? RemoteURL(url),
+            let pair = own.basic(with: GitCredentials())
+        else { return credentials }
+        if own.kind == .https || own.kind == .http {
+            (credentials.username, credentials.password) = (pair.username, pair.password)
         }
         return credentials
     }

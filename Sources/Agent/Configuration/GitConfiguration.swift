@@ -20,6 +20,8 @@ extension AgentConfiguration {
         package var caFile: String?
         /// A proxy for HTTP(S) remotes; without it what the environment says.
         package var proxy: String?
+        /// How long a server may say nothing before it is given up.
+        package var timeout = GitCredentials.usualSilenceLimit
         /// A file with `user:password` for the proxy.
         package var proxyCredentialsFile: String?
         package var commit = CommitSettings()

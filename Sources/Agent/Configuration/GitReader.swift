@@ -28,6 +28,7 @@ package enum GitReader {
             git.caFile = try text(object.optional("caFile")) ?? git.caFile
             git.proxy = try object.optional("proxy").map(proxy) ?? git.proxy
             git.proxyCredentialsFile = try text(object.optional("proxyCredentialsFile")) ?? git.proxyCredentialsFile
+            if let value = object.optional("timeout") { git.timeout = try timeout(value) }
             if let value = object.optional("commit") { try commit(value, &git.commit) }
             if let value = object.optional("verify") { try verification(value, &git.verification) }
             if let value = object.optional("push") { try push(value, &git.push) }
@@ -63,6 +64,15 @@ package enum GitReader {
                 hint: "put user:password into a file and name it as 'proxyCredentialsFile'")
         }
         return text
+    }
+
+    /// Of silence. Git's servers send something every five seconds while they work.
+    private static func timeout(_ value: YAMLValue) throws(YAMLError) -> Duration {
+        let duration = try value.duration()
+        guard duration >= .seconds(10), duration <= .seconds(86_400) else {
+            throw value.error("a git server is waited for between 10 seconds and a day", hint: "write 60s, or 5m")
+        }
+        return duration
     }
 
     // MARK: Commits
@@ -160,6 +170,8 @@ package enum GitReader {
             if let value = object.optional("mode") { verification.mode = try value.choice() }
             verification.trust.allowedSignersFile =
                 try text(object.optional("allowedSigners")) ?? verification.trust.allowedSignersFile
+            verification.trust.acceptsExpiredKeys =
+                try object.optional("acceptExpiredKeys").map(flag) ?? verification.trust.acceptsExpiredKeys
             verification.trust.keyringFile = try text(object.optional("keyring")) ?? verification.trust.keyringFile
         }
     }
@@ -203,27 +215,32 @@ package enum GitReader {
     }
 
     private static func check(_ git: AgentConfiguration.GitConfiguration, at value: YAMLValue) throws(YAMLError) {
-        if let problem = problem(in: git) { throw value.error(problem.summary, hint: problem.hint) }
+        if let problem = trustProblem(in: git) { throw value.error(problem.summary, hint: problem.hint) }
     }
 
     /// What does not go together, wherever it was said.
-    package static func problem(
+    package static func trustProblem(
         in git: AgentConfiguration.GitConfiguration
     ) -> (summary: String, hint: String)? {
-        let verification = git.verification
-        guard verification.mode != .none else { return nil }
-        if verification.trust.allowedSignersFile == nil && verification.trust.keyringFile == nil {
-            return (
-                "signatures are to be verified, and nobody's are trusted",
-                "set 'allowedSigners' (SSH) or 'keyring' (OpenPGP)"
-            )
+        let trust = git.verification.trust
+        guard git.verification.mode != .none, trust.allowedSignersFile == nil, trust.keyringFile == nil else {
+            return nil
         }
-        if git.commit.signing == nil && git.pushBranch == nil {
-            return (
-                "the agent would refuse its own commits: they are not signed and signatures are verified",
-                "set 'commit.signing', and let 'verify' trust that key; or push to another branch"
-            )
-        }
-        return nil
+        return (
+            "signatures are to be verified, and nobody's are trusted",
+            "set 'allowedSigners' (SSH) or 'keyring' (OpenPGP)"
+        )
+    }
+
+    /// The same where the agent commits; where nothing ever is, nothing has to be signed.
+    package static func commitProblem(
+        in git: AgentConfiguration.GitConfiguration
+    ) -> (summary: String, hint: String)? {
+        guard git.verification.mode != .none, git.commit.signing == nil, git.pushBranch == nil else { return nil }
+        return (
+            "the agent would refuse its own commits: they are not signed and signatures are verified",
+            "set 'commit.signing', and let 'verify' trust that key; or push to another branch, or turn updates off "
+                + "('updates: {enabled: false}')"
+        )
     }
 }

@@ -86,6 +86,10 @@ package struct RepositoryEditor: Sendable {
         dryRun: Bool = false, command: PersonalCommand,
         _ update: @escaping @Sendable (_ path: String, _ bytes: [UInt8], _ rules: [ImagePathRule]) -> FileUpdate
     ) async throws(AgentError) -> Outcome {
+        // Where cycles commit nothing, the configuration may be one that accepts no commit of the agent's.
+        if !dryRun, let problem = GitReader.commitProblem(in: git.settings) {
+            throw AgentError(problem.summary, hint: "set 'commit.signing', and let 'verify' trust that key")
+        }
         let found = Mutex(Outcome())
         let request = ChangeRequest(command: command) { (files) throws(AgentError) in
             var outcome = Outcome()

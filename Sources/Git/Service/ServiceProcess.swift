@@ -136,7 +136,7 @@ final class ServiceProcess {
     private func wait(writing: Bool) -> Bool {
         var waited: Int32 = 0
         let slice: Int32 = 250
-        while waited < SocketWatch.silenceLimit {
+        while waited < watch.silenceLimit {
             var both = [
                 pollfd(fd: isAtEnd ? -1 : output, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: writing ? input : -1, events: Int16(POLLOUT), revents: 0),

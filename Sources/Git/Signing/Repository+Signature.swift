@@ -127,6 +127,7 @@ extension Mirror {
             let content = file.flatMap { Storage.read($0, limit: 16 << 20) }
             bytes += Array("\(content?.count ?? -1):".utf8) + (content ?? [])
         }
+        if trust.acceptsExpiredKeys { bytes += Array("expired keys".utf8) }
         let digest = SHA1.hash(bytes).prefix(8).map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits

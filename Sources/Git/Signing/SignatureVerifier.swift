@@ -6,6 +6,8 @@ package struct SignatureTrust: Hashable, Sendable {
     package var allowedSignersFile: String?
     /// Exported OpenPGP public keys; each of them is trusted.
     package var keyringFile: String?
+    /// Whether an OpenPGP key that has expired counts for what was signed and committed before it did.
+    package var acceptsExpiredKeys = false
 
     package init(allowedSignersFile: String? = nil, keyringFile: String? = nil) {
         self.allowedSignersFile = allowedSignersFile
@@ -70,7 +72,9 @@ struct SignatureVerifier {
         if signature.starts(with: Array("-----BEGIN SSH SIGNATURE-----".utf8)) {
             return try judgeSSH(signature, payload, time)
         }
-        if signature.starts(with: Array("-----BEGIN PGP".utf8)) { return try judgeOpenPGP(signature, payload) }
+        if signature.starts(with: Array("-----BEGIN PGP".utf8)) {
+            return try judgeOpenPGP(signature, payload, time)
+        }
         return .refused("its signature is neither of SSH nor of OpenPGP")
     }
 
@@ -98,7 +102,7 @@ struct SignatureVerifier {
         return .refused("its SSH signature does not fit its content, or the key may not sign for git")
     }
 
-    private func judgeOpenPGP(_ signature: [UInt8], _ payload: [UInt8]) throws(GitError) -> Verdict {
+    private func judgeOpenPGP(_ signature: [UInt8], _ payload: [UInt8], _ time: Int64) throws(GitError) -> Verdict {
         guard home != nil else {
             return .refused("it is signed by an OpenPGP key, and no keyring is configured")
         }
@@ -109,6 +113,10 @@ struct SignatureVerifier {
         var signer: String?
         var good = 0
         var isValid = false
+        var isExpired = false
+        // Seconds since 1970: when the key and its subkeys expired, and when the signature was made.
+        var expiries: [Int64] = []
+        var signedAt = Int64.max
         for line in String(decoding: result.output, as: UTF8.self).split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 3).map(String.init)
             guard words.count >= 2, words[0] == "[GNUPG:]" else { continue }
@@ -116,10 +124,18 @@ struct SignatureVerifier {
             case "GOODSIG":
                 good += 1
                 signer = words.count > 3 ? words[3] : words.count > 2 ? words[2] : "?"
-            case "VALIDSIG": isValid = true
+            case "VALIDSIG":
+                isValid = true
+                let fields = words.count > 3 ? words[3].split(separator: " ") : []
+                signedAt = fields.count > 1 ? Int64(fields[1]) ?? .max : .max
+            case "KEYEXPIRED": expiries.append(words.count > 2 ? Int64(words[2]) ?? 0 : 0)
             case "BADSIG": return .refused("its OpenPGP signature does not fit its content")
             case "EXPSIG": return .refused("its OpenPGP signature has expired")
-            case "EXPKEYSIG": return .refused("its OpenPGP key has expired")
+            case "EXPKEYSIG":
+                guard trust.acceptsExpiredKeys else { return .refused("its OpenPGP key has expired") }
+                isExpired = true
+                good += 1
+                signer = words.count > 3 ? words[3] : "?"
             case "REVKEYSIG": return .refused("its OpenPGP key was revoked")
             case "ERRSIG", "NO_PUBKEY":
                 return .refused("it is signed by an OpenPGP key that is not in \(trust.keyringFile ?? "the keyring")")
@@ -128,6 +144,9 @@ struct SignatureVerifier {
         }
         guard good == 1, isValid, result.status == 0, let signer else {
             return .refused("gpg does not accept its signature (\(result.complaint))")
+        }
+        if isExpired, (expiries.min() ?? 0) <= max(signedAt, time) {
+            return .refused("its OpenPGP key had expired when it was made")
         }
         return .good(signer: signer)
     }

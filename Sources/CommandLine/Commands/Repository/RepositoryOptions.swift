@@ -295,7 +295,9 @@ package struct GitOptions: ParsableArguments {
         if let verification { git.verification.mode = verification }
         if let allowedSigners { git.verification.trust.allowedSignersFile = allowedSigners }
         if let keyring { git.verification.trust.keyringFile = keyring }
-        if let problem = GitReader.problem(in: git) { throw ValidationError("\(problem.summary); \(problem.hint)") }
+        if let problem = GitReader.trustProblem(in: git) ?? GitReader.commitProblem(in: git) {
+            throw ValidationError("\(problem.summary); \(problem.hint)")
+        }
     }
 
     private static func template(_ text: String, _ name: String) throws -> Template {
