@@ -68,6 +68,7 @@ if [ "$mode" = test ]; then
     need_program gnupg gpgconf
     need_program nginx-light nginx
     need_program fcgiwrap fcgiwrap
+    need_program git-lfs git-lfs
     need_program apache2-utils htpasswd
     need_program attr setfattr
     need_program libcap2-bin setcap

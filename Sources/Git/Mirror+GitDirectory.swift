@@ -21,7 +21,7 @@ extension Mirror {
             if !missing.isEmpty { try remote.download(objects: missing, into: repository) }
             return tags
         case .http, .ssh, .git:
-            let session = RemoteSession(url: url, credentials: credentials, progress: nil)
+            let session = RemoteSession(url: url, credentials: credentials, program: sshProgram)
             let connection = try Connection(repository, session: session, direction: GIT_DIRECTION_FETCH)
             let tags = try tags(of: connection.advertisement, reaching: commit)
             let missing = tags.filter { !repository.exists($0.object) }.map {

@@ -10,10 +10,13 @@ package struct RemoteRevision: Hashable, Sendable {
 }
 
 extension Mirror {
+    /// What leads to an SSH server, for every conversation of it.
+    var sshProgram: ServiceProgram? { url.kind == .ssh ? ServiceProgram.find(for: url, in: searchPath) : nil }
+
     /// Brings one revision here, whatever kind of name it has: a commit's id, a full reference, a branch or a tag, in this
     /// order; `nil` is the remote's default branch.
     package func fetch(revision: String?) throws(GitError) -> RemoteRevision {
-        let session = RemoteSession(url: url, credentials: credentials, progress: nil)
+        let session = RemoteSession(url: url, credentials: credentials, program: sshProgram)
         if let revision, let id = try? ObjectID(hex: revision) {
             if !repository.exists(id) {
                 // A server need not give commits that it does not advertise, but all that references lead to.

@@ -72,6 +72,20 @@ import Testing
         for (text, context) in texts { #expect(try RepositoryContext(text) == context, "\(text)") }
     }
 
+    @Test func `submodules and what Git LFS keeps`() throws {
+        let build = try RepositoryFile.builds(in: Self.file(more: "submodules: true\n    lfs: false"))[0]
+        #expect(build.fetchesSubmodules == true && build.fetchesLargeFiles == false)
+        let pipeline = Pipeline(admitting: build)
+        var settings = AgentConfiguration.BuildsConfiguration()
+        #expect(settings.fetched(for: pipeline) == FetchedContent(submodules: true))
+        // What a build does not say, the configuration says for all.
+        settings.fetched = FetchedContent(submodules: false, largeFiles: true)
+        #expect(settings.fetched(for: pipeline) == FetchedContent(submodules: true))
+        #expect(
+            settings.fetched(for: Pipeline(admitting: try RepositoryFile.builds(in: Self.file())[0]))
+                == FetchedContent(largeFiles: true))
+    }
+
     @Test func `a context with the repository's history`() throws {
         #expect(try RepositoryFile.builds(in: Self.file(more: "keepGitDir: true"))[0].keepsGitDirectory == true)
         #expect(try RepositoryFile.builds(in: Self.file())[0].keepsGitDirectory == nil)

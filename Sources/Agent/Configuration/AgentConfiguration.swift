@@ -54,6 +54,8 @@ package struct AgentConfiguration: Sendable {
         package var unpackLimit: Int64?
         /// Bytes that one file of a context may have.
         package var contextFileLimit: Int64 = 8 << 30
+        /// What is brought into contexts from outside of their repositories, where a build says nothing else.
+        package var fetched = FetchedContent.nothing
         /// The step cache that machines share.
         package var cacheRepository: RepositoryLocation?
         /// How long what is in a cache counts.
@@ -72,6 +74,13 @@ package struct AgentConfiguration: Sendable {
             if let cacheTTL { limits.age = cacheTTL }
             if let cacheMaxSize { limits.size = cacheMaxSize }
             return limits
+        }
+
+        /// What a pipeline's contexts get from outside of the repository.
+        func fetched(for pipeline: Pipeline) -> FetchedContent {
+            FetchedContent(
+                submodules: pipeline.fetchesSubmodules ?? fetched.submodules,
+                largeFiles: pipeline.fetchesLargeFiles ?? fetched.largeFiles)
         }
 
         /// What a request says by these settings.

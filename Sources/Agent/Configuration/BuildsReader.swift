@@ -17,6 +17,8 @@ enum BuildsReader {
             if let value = object.optional("logLimit") { settings.logLimit = Int(try size(value)) }
             if let value = object.optional("unpackLimit") { settings.unpackLimit = try size(value) }
             if let value = object.optional("contextFileLimit") { settings.contextFileLimit = try size(value) }
+            if let value = object.optional("submodules") { settings.fetched.submodules = try value.bool() }
+            if let value = object.optional("lfs") { settings.fetched.largeFiles = try value.bool() }
             try object.optional("cache")?.object { (cache) throws(YAMLError) in
                 if let value = cache.optional("repository") {
                     settings.cacheRepository = try repository(value)

@@ -60,6 +60,8 @@ package enum PipelineReader<Scope: ReadableScope> {
             }
             pipeline.isMutable = try object.optional("mutable")?.bool() ?? false
             pipeline.isReproducible = try object.optional("reproducible")?.bool()
+            pipeline.fetchesSubmodules = try object.optional("submodules")?.bool()
+            pipeline.fetchesLargeFiles = try object.optional("lfs")?.bool()
             if let value = object.optional("keepGitDir") {
                 pipeline.keepsGitDirectory = try value.bool()
                 guard context.isEmpty || pipeline.keepsGitDirectory == false else {

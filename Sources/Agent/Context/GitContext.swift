@@ -2,12 +2,14 @@ package import Builder
 import Diagnostics
 import Git
 
-/// `--git`, as kaniko writes it: `branch=…,single-branch=…,recurse-submodules=…,insecure-skip-tls=…,depth=…`.
+/// `--git`, as kaniko writes it: `branch=…,single-branch=…,recurse-submodules=…,insecure-skip-tls=…,depth=…`, and `lfs=…`.
 package struct GitContextOptions: Sendable, Hashable {
     /// What is built when the context names no reference.
     package var branch: String?
     /// `nil`: as the context's form has it, BuildKit's with submodules and kaniko's without.
     package var recursesSubmodules: Bool?
+    /// Whether what Git LFS keeps comes in place of the pointer files.
+    package var fetchesLargeFiles = false
     package var skipsTLSVerification = false
 
     package init() {}
@@ -16,7 +18,9 @@ package struct GitContextOptions: Sendable, Hashable {
         func wrong(_ what: String) -> AgentError {
             AgentError(
                 "--git '\(text)' \(what)",
-                hint: "write branch=NAME,recurse-submodules=true,insecure-skip-tls=false,single-branch=true,depth=1")
+                hint:
+                    "write branch=NAME,recurse-submodules=true,lfs=true,insecure-skip-tls=false,single-branch=true,depth=1"
+            )
         }
         func flag(_ value: String, _ name: String) throws(AgentError) -> Bool {
             guard let flag = GoBoolean.parse(value) else { throw wrong("has '\(value)' for '\(name)', no truth value") }
@@ -28,6 +32,7 @@ package struct GitContextOptions: Sendable, Hashable {
             switch sides[0] {
             case "branch": branch = sides[1].isEmpty ? nil : sides[1]
             case "recurse-submodules": recursesSubmodules = try flag(sides[1], sides[0])
+            case "lfs": fetchesLargeFiles = try flag(sides[1], sides[0])
             case "insecure-skip-tls": skipsTLSVerification = try flag(sides[1], sides[0])
             // Only what is built is fetched, so there is nothing to leave out.
             case "single-branch": _ = try flag(sides[1], sides[0])
@@ -58,6 +63,7 @@ package struct GitContext: Sendable, Hashable {
     package let username: String?
     package let password: String?
     package let skipsTLSVerification: Bool
+    package let fetchesLargeFiles: Bool
 
     /// BuildKit's forms: `https://host/repo.git#ref:folder` and `git@host:repo.git?ref=…`.
     init(_ text: String, _ options: GitContextOptions) throws(AgentError) {
@@ -74,6 +80,7 @@ package struct GitContext: Sendable, Hashable {
         self.username = username
         self.password = password
         skipsTLSVerification = options.skipsTLSVerification
+        fetchesLargeFiles = options.fetchesLargeFiles
     }
 
     /// kaniko's form, with the scheme replaced: `https://host/repo[#ref[#commit]]`. Submodules are left out unless they are
@@ -96,6 +103,7 @@ package struct GitContext: Sendable, Hashable {
         self.username = username
         self.password = password
         skipsTLSVerification = options.skipsTLSVerification
+        fetchesLargeFiles = options.fetchesLargeFiles
     }
 
     func open(_ tools: ContextLocation.Tools) async throws -> ContextLocation.Opened {
@@ -114,7 +122,7 @@ package struct GitContext: Sendable, Hashable {
             request = GitTreeRequest(locator: exact, keepsGitDirectory: keeps)
         }
         request.hasHistory = true
-        let tree = try await sources.checkOut(request)
+        let tree = try await sources.checkOut(request, fetchingLargeFiles: fetchesLargeFiles)
         return ContextLocation.Opened(
             context: tree.context,
             revision: ContextLocation.Revision(
@@ -132,8 +140,10 @@ package struct GitContext: Sendable, Hashable {
             credentials.password = ""
         }
         if skipsTLSVerification { credentials.insecureSkipTLSVerify = true }
+        let fixed = credentials
         return GitSources(
-            mirrors: SourceMirrors(folder: tools.stateDirectory + "/git-sources"), credentials: credentials,
-            scope: .person(for: [locator.remote]))
+            mirrors: SourceMirrors(folder: tools.stateDirectory + "/git-sources"),
+            contentFolder: tools.stateDirectory + "/content",
+            access: SourceAccess({ fixed }, within: .person(for: [locator.remote])))
     }
 }

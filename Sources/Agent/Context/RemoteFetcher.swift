@@ -10,8 +10,7 @@ import Text
 /// Gets files over HTTP and revisions over git, for ADD and for named contexts.
 package final class RemoteFetcher: RemoteSourceFetcher {
     private let client: HTTPClient
-    private let mirrors: SourceMirrors
-    private let git: GitSources
+    package let git: GitSources
 
     /// - Parameters:
     ///   - credentials: for git; used within the scope only. A Dockerfile may name any host.
@@ -20,23 +19,31 @@ package final class RemoteFetcher: RemoteSourceFetcher {
         configuration.userAgent = Version.userAgent
         configuration.plainHTTP = .everywhere
         self.init(
-            client: HTTPClient(configuration), mirrors: SourceMirrors(folder: stateDirectory + "/git-sources"),
-            credentials: credentials, scope: scope)
+            client: HTTPClient(configuration),
+            git: GitSources(
+                mirrors: SourceMirrors(folder: stateDirectory + "/git-sources"),
+                contentFolder: stateDirectory + "/content", access: SourceAccess({ credentials }, within: scope)))
     }
 
-    private init(client: HTTPClient, mirrors: SourceMirrors, credentials: GitCredentials, scope: CredentialScope) {
+    private init(client: HTTPClient, git: GitSources) {
         self.client = client
-        self.mirrors = mirrors
-        git = GitSources(mirrors: mirrors, credentials: credentials, scope: scope)
+        self.git = git
     }
 
     /// Another builder's fetcher, with its own credentials, over the same connections and open mirrors.
+    package func with(_ access: SourceAccess) -> RemoteFetcher {
+        RemoteFetcher(
+            client: client,
+            git: GitSources(mirrors: git.mirrors, contentFolder: git.contentFolder, access: access))
+    }
+
+    /// The same for credentials that do not change.
     package func with(credentials: GitCredentials, scope: CredentialScope) -> RemoteFetcher {
-        RemoteFetcher(client: client, mirrors: mirrors, credentials: credentials, scope: scope)
+        with(SourceAccess({ credentials }, within: scope))
     }
 
     /// Removes the mirrors of other people's repositories that no build used for long.
-    func collect(olderThan age: Duration, now: Int64) async { await mirrors.collect(olderThan: age, now: now) }
+    func collect(olderThan age: Duration, now: Int64) async { await git.mirrors.collect(olderThan: age, now: now) }
 
     package func fetch(
         _ request: RemoteFileRequest, into sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void

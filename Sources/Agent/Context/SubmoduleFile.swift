@@ -1,79 +1,74 @@
+import Builder
+import Git
+
 /// `.gitmodules`: https://git-scm.com/docs/gitmodules
 enum SubmoduleFile {
     /// Addresses by path.
     static func addresses(_ bytes: [UInt8]) -> [String: String] {
-        var found: [String: String] = [:]
-        var path: String?
-        var address: String?
-        func end() {
-            if let path, let address { found[path] = address }
-            path = nil
-            address = nil
-        }
-        for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {
-            let text = trimmed(line)
-            if text.hasPrefix("[") {
-                end()
-                continue
-            }
-            guard let equals = text.firstIndex(of: "=") else { continue }
-            let value = Self.value(trimmed(text[text.index(after: equals)...]))
-            switch trimmed(text[..<equals]).lowercased() {
-            case "path": path = value.hasSuffix("/") ? String(value.dropLast()) : value
-            case "url": address = value
+        var paths: [Int: String] = [:]
+        var urls: [Int: String] = [:]
+        for variable in GitConfigurationText(bytes).variables {
+            switch variable.key {
+            case "path":
+                paths[variable.section] =
+                    variable.value.hasSuffix("/") ? String(variable.value.dropLast()) : variable.value
+            case "url": urls[variable.section] = variable.value
             default: break
             }
         }
-        end()
+        var found: [String: String] = [:]
+        for (section, path) in paths.sorted(by: { $0.key < $1.key }) {
+            if let url = urls[section] { found[path] = url }
+        }
         return found
     }
 
-    private static func trimmed(_ text: Substring) -> Substring {
-        var text = text
-        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return text
-    }
+    /// Whether an address says where it is from the repository that holds it.
+    static func isRelative(_ address: String) -> Bool { address.hasPrefix("./") || address.hasPrefix("../") }
 
-    /// Quotes and escapes removed, and a comment behind.
-    private static func value(_ text: Substring) -> String {
-        var result = ""
-        var isQuoted = false
-        var isEscaped = false
-        for character in text {
-            if isEscaped {
-                result.append(character)
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else if character == "\"" {
-                isQuoted.toggle()
-            } else if !isQuoted, character == "#" || character == ";" {
-                break
-            } else {
-                result.append(character)
-            }
-        }
-        return isQuoted ? result : String(trimmed(result[...]))
+    /// Whether an address is git's `HELPER::ADDRESS` (gitremote-helpers(7)).
+    static func namesHelper(_ address: String) -> Bool {
+        guard let colons = address.firstRange(of: "::") else { return false }
+        return address[..<colons.lowerBound].allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" }
     }
 
     /// `../other.git` is beside the repository that says so.
-    static func resolve(_ address: String, against remote: String) -> String {
-        guard address.hasPrefix("./") || address.hasPrefix("../") else { return address }
+    ///
+    /// - Returns: `nil` where it leads above the server.
+    static func resolve(_ address: String, against remote: String) -> String? {
+        guard isRelative(address) else { return address }
         var base = remote[...]
         while base.hasSuffix("/") { base.removeLast() }
+        // What must stay: the scheme with the host, or the host with its colon.
+        let start = hostEnd(of: remote)
+        var separator: Character = "/"
         var rest = address[...]
         while true {
             if rest.hasPrefix("./") {
                 rest = rest.dropFirst(2)
             } else if rest.hasPrefix("../") {
                 rest = rest.dropFirst(3)
-                guard let cut = base.lastIndex(where: { $0 == "/" || $0 == ":" }) else { break }
+                guard separator == "/", base.endIndex > start,
+                    let cut = base[start...].lastIndex(where: { $0 == "/" || $0 == ":" })
+                else { return nil }
+                separator = base[cut]
                 base = base[..<cut]
             } else {
                 break
             }
         }
-        return base + "/" + rest
+        return "\(base)\(separator)\(rest)"
+    }
+
+    /// Where the path begins, with the `/` or `:` before it.
+    private static func hostEnd(of remote: String) -> String.Index {
+        guard let scheme = remote.firstRange(of: "://") else {
+            // `user@host:path`; a path of this machine has no host.
+            guard let colon = remote.firstIndex(of: ":"), !remote[..<colon].contains("/") else {
+                return remote.startIndex
+            }
+            return colon
+        }
+        return remote[scheme.upperBound...].firstIndex(of: "/") ?? remote.endIndex
     }
 }

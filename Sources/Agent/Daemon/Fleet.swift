@@ -99,9 +99,10 @@ package actor Fleet: RepositoryFleet {
     ) async throws(AgentError) -> Reconciler {
         if let known = reconcilers[repository.name] { return known }
         let git = repository.git ?? configuration.git
+        let own = fetcher(for: repository, git)
         let services = RepositoryServices(
-            git: try await mirrors.services(for: repository, git),
-            builds: builds.with(builder: try builder(for: repository, git)), tags: poller,
+            git: try await mirrors.services(for: repository, git, sources: own.git),
+            builds: builds.with(builder: EmbeddedBuilder(builder: builder.with(fetcher: own))), tags: poller,
             settings: configuration.builds,
             reuse: sharesScans ? (repository.interval ?? configuration.interval).components.seconds / 2 : 0)
         let reconciler = Reconciler(repository: repository, services: services)
@@ -110,14 +111,15 @@ package actor Fleet: RepositoryFleet {
     }
 
     /// What the builds of a repository fetch, they fetch as that repository.
-    private func builder(
+    private func fetcher(
         for repository: AgentConfiguration.RepositoryConfiguration, _ git: AgentConfiguration.GitConfiguration
-    ) throws(AgentError) -> any ImageBuilding {
-        let own = fetcher.with(
-            credentials: try GitAccess.credentials(git),
-            scope: .repository(
-                repository.url, granting: configuration.builds.credentials + repository.allowed.credentials))
-        return EmbeddedBuilder(builder: builder.with(fetcher: own))
+    ) -> RemoteFetcher {
+        let url = repository.url
+        return fetcher.with(
+            SourceAccess(
+                { () throws(AgentError) in try GitAccess.credentials(git, of: url) },
+                within: .repository(
+                    url, granting: configuration.builds.credentials + repository.allowed.credentials)))
     }
 
     /// Removes what earlier builds left and nobody used for long, now and then: each cycle of each repository asks.

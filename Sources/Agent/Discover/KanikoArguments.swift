@@ -9,6 +9,8 @@ package struct KanikoArguments: Sendable, Equatable {
     package var contextSubPath = ""
     /// The branch that `--git` checks out where the context is a git repository and names none itself.
     package var gitBranch: String?
+    /// `--git=recurse-submodules=…`.
+    package var fetchesSubmodules: Bool?
     package var dockerfile = "Dockerfile"
     package var destinations: [String] = []
     package var buildArguments: [BuildArgument] = []
@@ -134,12 +136,7 @@ package struct KanikoArguments: Sendable, Equatable {
             case "branch": gitBranch = text.isEmpty ? nil : text
             // Which commits are fetched changes no file.
             case "single-branch", "depth": break
-            case "recurse-submodules":
-                if GoBoolean.parse(text) == true {
-                    notes.append(
-                        "--git=recurse-submodules has no effect: a submodule's files are not in this repository, and a step "
-                            + "that takes them is refused")
-                }
+            case "recurse-submodules": fetchesSubmodules = GoBoolean.parse(text)
             case "insecure-skip-tls":
                 notes.append(
                     "--git=insecure-skip-tls is not taken from the repository: only the agent's own configuration sets transport"

@@ -112,7 +112,8 @@ package struct KanikoDiscovery: Sendable {
             name: "\(pod.workload.name)/\(container.name)", origin: origin, contextPath: place.directory,
             dockerfile: place.dockerfile, target: arguments.target, arguments: arguments.buildArguments,
             labels: arguments.labels, annotations: arguments.annotations, platform: platform,
-            destinations: destinations, notes: arguments.notes + place.notes)
+            destinations: destinations, fetchesSubmodules: arguments.fetchesSubmodules,
+            notes: arguments.notes + place.notes)
     }
 
     private static func call(

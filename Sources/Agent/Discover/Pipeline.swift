@@ -91,6 +91,9 @@ package struct BuildDeclaration<Scope: BuildScope>: Sendable {
     package var isReproducible: Bool?
     /// Whether the context has the repository's `.git` in it; `nil`: as the build arguments say.
     package var keepsGitDirectory: Bool?
+    /// Whether the context has the files of submodules in it, and what Git LFS keeps; `nil`: as the configuration says for all.
+    package var fetchesSubmodules: Bool?
+    package var fetchesLargeFiles: Bool?
     /// What the reader should know, of flags that have no effect and mappings that were made.
     package var notes: [String] = []
 }
@@ -107,6 +110,7 @@ extension BuildDeclaration<OperatorScope> {
                 Destination(repository: RepositoryLocation($0.repository), naming: $0.naming)
             }, isMutable: declaration.isMutable,
             isReproducible: declaration.isReproducible, keepsGitDirectory: declaration.keepsGitDirectory,
+            fetchesSubmodules: declaration.fetchesSubmodules, fetchesLargeFiles: declaration.fetchesLargeFiles,
             notes: declaration.notes)
     }
 }

@@ -46,8 +46,9 @@ struct UpToDateCheck: Sendable {
             throw AgentError("the build has no destination", place: pipeline.origin)
         }
         let source = try await authorship.source(of: facts.history) ?? facts.tree.revision
-        var request = try await PipelineRequest(pipeline, of: repository, tree: facts.tree, remote: remote)
-            .request(source: source)
+        var request = try await PipelineRequest(
+            pipeline, of: repository, tree: facts.tree, remote: remote, fetching: settings.fetched(for: pipeline)
+        ).request(source: source)
         settings.apply(to: &request, of: pipeline, now: clock.now)
         let origin = ImageOrigin(
             pipeline, branch: repository.branch, source: remote.displayURL, history: facts.history)
@@ -216,8 +217,9 @@ struct UpToDateCheck: Sendable {
                 if let entry = try await remote.entry(at: path, in: old) { replaced[path] = entry }
             }
             guard !replaced.isEmpty else { return nil }
-            let request = try PipelineRequest(pipeline, of: repository, tree: tree, remote: remote)
-                .request(request, replacing: replaced)
+            let request = try await PipelineRequest(
+                pipeline, of: repository, tree: tree, remote: remote, fetching: settings.fetched(for: pipeline)
+            ).request(request, replacing: replaced)
             return try await builder.contentKey(request).description
         }
     }

@@ -45,8 +45,12 @@ package protocol GitRemote: Sendable {
     func diff(from old: ObjectID?, to new: ObjectID) async throws(GitError) -> String
     /// A directory of a revision as a build's context.
     ///
-    /// - Parameter replaced: files of another revision that stand in for those of this one, by path.
-    func context(_ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry]) -> any BuildContext
+    /// - Parameters:
+    ///   - replaced: files of another revision that stand in for those of this one, by path.
+    ///   - content: what of it is brought from elsewhere.
+    func context(
+        _ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry], fetching content: FetchedContent
+    ) async throws(BuildError) -> any BuildContext
     /// The `.git` directory of a commit, with its history and the tags of that, as a part of a build's context.
     ///
     /// - Parameter source: the commit that identifies the files; the agent's own on top of it make no other content.

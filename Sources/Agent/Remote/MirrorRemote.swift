@@ -9,15 +9,20 @@ package struct MirrorRemote: GitRemote {
     package let displayURL: String
     /// Reads the credentials from where they are now.
     private let credentials: (@Sendable () throws(AgentError) -> GitCredentials)?
+    /// Where submodules and Git LFS content come from; `nil` where nothing is built.
+    private let sources: GitSources?
 
     /// - Parameters:
     ///   - url: as the user wrote it; what could be a secret in it is not shown.
+    ///   - sources: where submodules and Git LFS content come from; `nil` where nothing is built.
     ///   - credentials: reads them before each conversation that begins something: files of secrets are replaced while the agent
     ///     runs. `nil`: those of the mirror stay.
     package init(
-        _ mirror: Mirror, url: String, credentials: (@Sendable () throws(AgentError) -> GitCredentials)? = nil
+        _ mirror: Mirror, url: String, sources: GitSources? = nil,
+        credentials: (@Sendable () throws(AgentError) -> GitCredentials)? = nil
     ) {
         self.mirror = mirror
+        self.sources = sources
         directories = GitDirectoryShelf(folder: mirror.path + "/slipway-git-directories")
         self.credentials = credentials
         displayURL = ShownURL.mayHoldSecret(url) ? mirror.url.description : url
@@ -115,9 +120,16 @@ package struct MirrorRemote: GitRemote {
     }
 
     package func context(
-        _ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry]
-    ) -> any BuildContext {
-        GitTreeContext(mirror: mirror, tree: tree, root: root, replacing: replaced)
+        _ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry], fetching content: FetchedContent
+    ) async throws(BuildError) -> any BuildContext {
+        guard content != .nothing else {
+            return GitTreeContext(mirror: mirror, tree: tree, root: root, replacing: replaced)
+        }
+        guard let sources else {
+            throw BuildError(.unsupported, "submodules and Git LFS content are fetched only where images are built")
+        }
+        return try await sources.context(
+            of: tree, folder: root, replacing: replaced, in: mirror, fetching: content)
     }
 
     package func gitDirectory(

@@ -17,8 +17,11 @@ package actor MirrorShelf {
     }
 
     /// What the players of an entry read and write by.
+    ///
+    /// - Parameter sources: where its builds get submodules and Git LFS content from.
     package func services(
-        for repository: AgentConfiguration.RepositoryConfiguration, _ git: AgentConfiguration.GitConfiguration
+        for repository: AgentConfiguration.RepositoryConfiguration, _ git: AgentConfiguration.GitConfiguration,
+        sources: GitSources? = nil
     ) async throws(AgentError) -> GitServices {
         let credentials = try GitAccess.credentials(git)
         let forge = try GitAccess.forge(git, url: repository.url)
@@ -36,7 +39,8 @@ package actor MirrorShelf {
             }
             open[folder] = mirror
         }
-        let remote = MirrorRemote(mirror, url: repository.url) { () throws(AgentError) in try GitAccess.credentials(git)
+        let remote = MirrorRemote(mirror, url: repository.url, sources: sources) { () throws(AgentError) in
+            try GitAccess.credentials(git)
         }
         return GitServices(remote: remote, settings: git, forge: forge)
     }

@@ -28,7 +28,16 @@ struct SSHProgram: Sendable {
     func command(
         _ service: ServiceCommand.Service, url: RemoteURL, credentials: GitCredentials
     ) throws(GitError) -> ServiceCommand? {
-        guard case .ssh(let user, let host, let port) = url.transport, let repository = url.sshPath else { return nil }
+        guard let repository = url.sshPath else { return nil }
+        return try command(
+            "git-\(service.rawValue) \(Self.shellQuoted(repository))", url: url, credentials: credentials)
+    }
+
+    /// - Parameter line: what the server's shell is to run.
+    func command(
+        _ line: String, url: RemoteURL, credentials: GitCredentials
+    ) throws(GitError) -> ServiceCommand? {
+        guard case .ssh(let user, let host, let port) = url.transport else { return nil }
         var options = Self.options
         var environment = ["LC_ALL=C", "PATH=\(ServiceProgram.searchPath)"]
         if let home = Environment.value("HOME") { environment.append("HOME=\(home)") }
@@ -66,8 +75,7 @@ struct SSHProgram: Sendable {
             program: path,
             arguments: ["-F", "none", "-T"] + options.reversed().flatMap { ["-o", $0] }
                 + [
-                    "-p", "\(port)", "-l", user ?? credentials.username ?? "git", "--", host,
-                    "git-\(service.rawValue) \(Self.shellQuoted(repository))",
+                    "-p", "\(port)", "-l", user ?? credentials.username ?? "git", "--", host, line,
                 ],
             environment: environment, held: held, name: "ssh")
     }

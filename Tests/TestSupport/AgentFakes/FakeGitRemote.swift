@@ -111,8 +111,8 @@ package struct FakeGitRemote: GitRemote {
     }
 
     package func context(
-        _ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry]
-    ) -> any BuildContext {
+        _ tree: RevisionTree, root: String, replacing replaced: [String: TreeEntry], fetching content: FetchedContent
+    ) async throws(BuildError) -> any BuildContext {
         FakeContext(remote: self, entries: tree.entries.map { replaced[$0.path] ?? $0 }, root: root)
     }
 

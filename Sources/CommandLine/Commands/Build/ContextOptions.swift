@@ -23,7 +23,7 @@ struct ContextOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How a git context is fetched: branch=NAME,recurse-submodules=true,insecure-skip-tls=true.",
+            "How a git context is fetched: branch=NAME,recurse-submodules=true,lfs=true,insecure-skip-tls=true.",
             valueName: "options"))
     var git: String?
 
