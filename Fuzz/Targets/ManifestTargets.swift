@@ -11,9 +11,9 @@ import YAML
         for skip in scan.skipped { require(skip.reason.utf8.count < 8192, "a reason of unbearable length") }
         for target in scan.targets {
             require(target.valueRange.upperBound <= bytes.count, "a value outside of the file")
-            let new =
+            let new: WrittenReference =
                 target.isMarker
-                ? "z:1.10@sha256:ab" : ImageText(name: ImageText(target.image).name, tag: "9.9").description
+                ? "z:1.10@sha256:ab" : target.image.with(tag: "9.9")
             changed(
                 bytes, file: file, ManifestEdit(target: target, newImage: new), targets: scan.targets.count,
                 markers: scan.targets.count(where: \.isMarker))

@@ -104,15 +104,15 @@ extension Scanner {
         }
 
         /// The scalar to change, the whole image, and what of it the scalar holds.
-        var target: (YAMLNode, String, ImageTarget.Field)? {
+        var target: (YAMLNode, WrittenReference, ImageTarget.Field)? {
             guard let name = repository.text.map(Scanner.trimmed), !name.isEmpty else { return nil }
             var prefix = ""
             if let registry, !registry.isNull, let text = registry.text, !text.isEmpty { prefix = "\(text)/" }
             if let tag, !tag.isNull, let text = tag.text.map(Scanner.trimmed), !text.isEmpty {
-                return (tag, "\(prefix)\(name):\(text)", .tag(name: prefix + name))
+                return (tag, WrittenReference("\(prefix)\(name):\(text)"), .tag(name: prefix + name))
             }
-            if tag != nil || ImageText(name).tag == nil { return nil }
-            return (repository, prefix + name, .reference(prefix: prefix))
+            if tag != nil || WrittenReference(name).tag == nil { return nil }
+            return (repository, WrittenReference(prefix + name), .reference(prefix: prefix))
         }
     }
 }

@@ -32,7 +32,7 @@ package struct ImageTarget: Hashable, Sendable {
     package let container: String
     /// The whole image as written, put together where its parts stand apart. For a marker: the text of the marked
     /// value.
-    package let image: String
+    package let image: WrittenReference
     package let field: Field
     /// The scalar that an update changes, in bytes of the file. Behind an alias: the anchor's scalar.
     package let valueRange: Range<Int>
@@ -75,37 +75,37 @@ package struct ImageTarget: Hashable, Sendable {
     }
 
     /// What the scalars of this image have to say for a whole new image.
-    func values(for new: String) throws(ScalarSplice.Refusal) -> [(Range<Int>, String)] {
+    func values(for new: WrittenReference) throws(ScalarSplice.Refusal) -> [(Range<Int>, String)] {
         switch field {
         case .reference(let prefix):
-            if prefix.isEmpty { return [(valueRange, new)] }
-            if new.hasPrefix(prefix) { return [(valueRange, String(new.dropFirst(prefix.count)))] }
+            let text = new.description
+            if prefix.isEmpty { return [(valueRange, text)] }
+            if text.hasPrefix(prefix) { return [(valueRange, String(text.dropFirst(prefix.count)))] }
             guard let registryRange else {
                 throw ScalarSplice.Refusal(reason: "'\(new)' is not in the registry '\(prefix)' that stands beside it")
             }
-            let (registry, rest) = Self.splitRegistry(new)
+            let (registry, rest) = Self.splitRegistry(text)
             return [(registryRange, registry), (valueRange, rest)]
         case .tag(let name):
-            let image = ImageText(new)
-            guard let tag = image.tag else { throw ScalarSplice.Refusal(reason: "'\(new)' has no tag to write here") }
+            guard let tag = new.tag else { throw ScalarSplice.Refusal(reason: "'\(new)' has no tag to write here") }
             // A marker for the tag means the tag alone; a chart's tag may carry the digest.
             let isAlone = isMarker || digestRange != nil
-            var values = [(valueRange, isAlone ? tag : tag + (image.digest.map { "@\($0)" } ?? ""))]
+            var values = [(valueRange, isAlone ? tag : tag + (new.digest.map { "@\($0)" } ?? ""))]
             if let digestRange {
-                guard let digest = image.digest else {
+                guard let digest = new.digest else {
                     throw ScalarSplice.Refusal(reason: "'\(new)' has no digest to take the old one's place")
                 }
                 values.append((digestRange, digest))
             }
-            if name == nil || image.name == name { return values }
+            if name == nil || new.name == name { return values }
             guard let nameRange else {
                 throw ScalarSplice.Refusal(reason: "'\(new)' has another name than '\(name ?? "")'")
             }
-            guard let registryRange else { return [(nameRange, image.name)] + values }
-            let (registry, rest) = Self.splitRegistry(image.name)
+            guard let registryRange else { return [(nameRange, new.name)] + values }
+            let (registry, rest) = Self.splitRegistry(new.name)
             return [(registryRange, registry), (nameRange, rest)] + values
-        case .name: return [(valueRange, ImageText(new).name)]
-        case .digest: return [(valueRange, ImageText(new).digest ?? "")]
+        case .name: return [(valueRange, new.name)]
+        case .digest: return [(valueRange, new.digest ?? "")]
         }
     }
 
@@ -119,7 +119,7 @@ package struct ImageTarget: Hashable, Sendable {
     }
 
     /// What the place says once it holds this image: all of it, or for a marker the part that it asks for.
-    package func written(for image: ImageText) -> String {
+    package func written(for image: WrittenReference) -> String {
         guard isMarker else { return image.description }
         switch field {
         case .reference: return image.description

@@ -18,7 +18,8 @@ extension Scanner {
                     file: file, documentIndex: document,
                     workload: found.object ?? WorkloadID(namespace: "default", kind: "", name: ""),
                     container: found.container,
-                    image: found.node.isNull ? "" : Self.trimmed(found.node.text ?? ""), field: marker.field,
+                    image: WrittenReference(found.node.isNull ? "" : Self.trimmed(found.node.text ?? "")),
+                    field: marker.field,
                     valueRange: found.node.range, location: location(of: found.node), policy: nil,
                     source: .flux2Marker(namespace: marker.namespace, name: marker.name),
                     held: .imagePolicy(namespace: marker.namespace, name: marker.name)))

@@ -100,7 +100,7 @@ struct Scanner {
             if let (trigger, reason) = manifest.trigger(of: name) { leftOut = "\(reason) (\(location(of: trigger)))" }
             let isInitial = initial.contains(container.range.lowerBound)
             addTarget(
-                at: image, image: Self.trimmed(text), field: .reference(prefix: ""), container: name,
+                at: image, image: WrittenReference(Self.trimmed(text)), field: .reference(prefix: ""), container: name,
                 workload: workload, policies: policies, document: document,
                 keel: keel.map { policy in
                     let isLeftOut = isInitial && manifest.annotations["keel.sh/initContainers"] != "true"
@@ -153,9 +153,9 @@ struct Scanner {
             }
             let name = entry["newName"]?.text ?? original
             let digest = entry["digest"].flatMap { $0.isNull ? nil : $0 }
-            let image = ImageText(name: name, tag: text, digest: digest?.text)
+            let image = WrittenReference("\(name):\(text)" + (digest?.text.map { "@\($0)" } ?? ""))
             addTarget(
-                at: tag, image: image.description, field: .tag(name: name), container: original, workload: workload,
+                at: tag, image: image, field: .tag(name: name), container: original, workload: workload,
                 policies: policies, document: document, digest: digest?.resolved.range)
         }
     }
@@ -172,7 +172,7 @@ struct Scanner {
 
     /// Adds a target whose scalar, or the alias in its place, is `node`.
     mutating func addTarget(
-        at node: YAMLNode, image: String, field: ImageTarget.Field, container: String, workload: WorkloadID,
+        at node: YAMLNode, image: WrittenReference, field: ImageTarget.Field, container: String, workload: WorkloadID,
         policies: FluxPolicies, document: Int, name: Range<Int>? = nil, registry: Range<Int>? = nil,
         digest: Range<Int>? = nil, keel: Keel? = nil, leftOut: String? = nil
     ) {
@@ -210,7 +210,8 @@ struct Scanner {
     }
 
     /// Why a text cannot be an image's reference.
-    static func unreadable(_ image: String) -> HoldReason? {
+    static func unreadable(_ written: WrittenReference) -> HoldReason? {
+        let image = written.description
         if image.isEmpty { return .notAnImage("the image is empty") }
         // No reference holds any of these: `$(VAR)`, `${VAR}`, `{{ .Value }}`, `<your image>`.
         if image.utf8.contains(where: { $0 == UInt8(ascii: "$") || $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "<") })

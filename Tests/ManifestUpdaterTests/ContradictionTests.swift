@@ -42,7 +42,7 @@ import Testing
             """
         let targets = ManifestScan.scan(file: "f.yaml", bytes: Array(text.utf8)).targets
         let edits = targets.filter { $0.container != "d" }.map {
-            ManifestEdit(target: $0, newImage: ImageText.replacingTag(of: $0.image, by: "v2"))
+            ManifestEdit(target: $0, newImage: $0.image.with(tag: "v2"))
         }
         let edited = ManifestUpdater.update(Array(text.utf8), file: "f.yaml", edits: edits)
         #expect(edited.refused == [0])
@@ -53,7 +53,7 @@ import Testing
     @Test func `requests of one command are refused one by one`() throws {
         let text = Self.pods(2) + "---\nimage: acme/web:v1 # {\"$imagepolicy\": \"a:b\"}\n"
         var request = UpdateRequest()
-        request.resolved[.init(namespace: "a", name: "b")] = ImageText("acme/web:v9")
+        request.resolved[.init(namespace: "a", name: "b")] = WrittenReference("acme/web:v9")
         request.workloads = [("p0", "v2"), ("p1", "v2"), ("p1", "v3")].map { name, tag in
             .init(
                 workload: WorkloadID(namespace: "default", kind: "pod", name: name), container: "c",
@@ -145,7 +145,7 @@ import Testing
             "images:\n- name: web\n  newTag: v1\n  digest: sha256:ab # {\"$imagepolicy\": \"a:web:digest\"}\n"
             + "- name: db\n  newTag: v1\n"
         var request = UpdateRequest()
-        request.resolved[.init(namespace: "a", name: "web")] = ImageText("acme/web:v2@sha256:cd")
+        request.resolved[.init(namespace: "a", name: "web")] = WrittenReference("acme/web:v2@sha256:cd")
         request.kustomizeImages = [
             .init(name: "web", newName: nil, newTag: "v2", digest: nil),
             .init(name: "db", newName: nil, newTag: "v2", digest: nil),

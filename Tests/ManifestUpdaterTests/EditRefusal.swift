@@ -17,10 +17,10 @@ extension ManifestUpdater {
     }
 
     /// Images at Argo CD's places, whatever these say now.
-    static func update(_ bytes: [UInt8], file: String, places: [(ArgoPlace, ImageText)]) -> FileUpdate {
+    static func update(_ bytes: [UInt8], file: String, places: [(ArgoPlace, WrittenReference)]) -> FileUpdate {
         let edits = places.map { place, image in
             ManifestEdit(
-                place: .argo(place, old: ManifestUpdater.image(at: place, in: bytes)), newImage: image.description)
+                place: .argo(place, old: ManifestUpdater.image(at: place, in: bytes)), newImage: image)
         }
         return update(bytes, file: file, edits: edits).update
     }

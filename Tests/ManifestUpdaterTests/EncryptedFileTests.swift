@@ -24,7 +24,7 @@ import YAML
             let id = WorkloadID(namespace: "default", kind: "pod", name: "web")
             var request = UpdateRequest()
             switch self {
-            case .marker: request.resolved[.init(namespace: "a", name: "b")] = ImageText("acme/web:v2")
+            case .marker: request.resolved[.init(namespace: "a", name: "b")] = WrittenReference("acme/web:v2")
             case .workload: request.workloads = [.init(workload: id, container: nil, image: "acme/web:v2")]
             case .kustomize:
                 request.kustomizeImages = [.init(name: "acme/web", newName: nil, newTag: "v2", digest: nil)]
@@ -51,7 +51,7 @@ import YAML
                 let place = ArgoPlace(
                     file: file, holder: .kustomization, form: .kustomize(original: "acme/web"),
                     application: WorkloadID(namespace: "argocd", kind: "Application", name: "web"), image: "web")
-                return ManifestUpdater.update(bytes, file: file, places: [(place, ImageText("acme/web:v2"))])
+                return ManifestUpdater.update(bytes, file: file, places: [(place, WrittenReference("acme/web:v2"))])
             }
             request.force = true
             return ManifestUpdater.update(bytes, file: file, request: request)

@@ -49,12 +49,12 @@ struct FixtureTests {
     @Test func bumpsItByteForByte() throws {
         let bytes = Array(deployment.utf8)
         let target = try #require(ManifestScan.scan(file: "d.yaml", bytes: bytes).targets.first)
-        let image = ImageText.replacingTag(of: target.image, by: "v4")
+        let image = target.image.with(tag: "v4")
         let result = try ManifestUpdater.apply(
             [ManifestEdit(target: target, newImage: image)], to: bytes, file: "d.yaml")
         let expected = deployment.replacing("nginx:v3", with: "nginx:v4")
         #expect(String(decoding: result, as: UTF8.self) == expected)
-        #expect(CommitMessage.automated(images: [image]) == "Auto-release bharamicrosystems/nginx:v4")
+        #expect(CommitMessage.automated(images: [image.description]) == "Auto-release bharamicrosystems/nginx:v4")
     }
 
     @Test func readsTheKanikoPod() throws {

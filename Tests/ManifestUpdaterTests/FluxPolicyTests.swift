@@ -52,18 +52,18 @@ struct FluxPolicyTests {
             ("h:1/a/b:2@sha256:ff", "h:1/a/b", "2", "sha256:ff"), ("", "", nil, nil), ("a:", "a", "", nil),
         ] as [(String, String, String?, String?)])
     func imageTexts(_ text: String, _ name: String, _ tag: String?, _ digest: String?) {
-        let image = ImageText(text)
-        #expect(image == ImageText(name: name, tag: tag, digest: digest))
+        let image = WrittenReference(text)
+        #expect(image == WrittenReference(name: name, tag: tag, digest: digest))
         #expect(image.description == text)
     }
 
     @Test func tagsAreTransplanted() {
-        #expect(ImageText.replacingTag(of: "nginx", by: "2") == "nginx:2")
-        #expect(ImageText.replacingTag(of: "h:5000/nginx", by: "2") == "h:5000/nginx:2")
+        #expect(WrittenReference("nginx").with(tag: "2") == "nginx:2")
+        #expect(WrittenReference("h:5000/nginx").with(tag: "2") == "h:5000/nginx:2")
         #expect(
-            ImageText.replacingTag(of: "index.docker.io/library/nginx:1", by: "2") == "index.docker.io/library/nginx:2")
-        #expect(ImageText.replacingTag(of: "a:1@sha256:ff", by: "2") == "a:2")
-        #expect(ImageText.replacingTag(of: "a:1@sha256:ff", by: "2", digest: "sha256:ee") == "a:2@sha256:ee")
+            WrittenReference("index.docker.io/library/nginx:1").with(tag: "2") == "index.docker.io/library/nginx:2")
+        #expect(WrittenReference("a:1@sha256:ff").with(tag: "2") == "a:2")
+        #expect(WrittenReference("a:1@sha256:ff").with(tag: "2", digest: "sha256:ee") == "a:2@sha256:ee")
     }
 
     /// A person's edit elsewhere in the file moves a place and does not make it another one.

@@ -81,14 +81,14 @@ struct GoldenCase: CustomTestStringConvertible {
             for rule in rules {
                 if case .flux2Marker(let namespace, let name) = target.source {
                     guard rule.selector == "marker \(namespace):\(name)" else { continue }
-                    return ManifestEdit(target: target, newImage: rule.image)
+                    return ManifestEdit(target: target, newImage: WrittenReference(rule.image))
                 }
                 guard target.held == nil,
                     ["*", "image \(target.image)", "only \(target.container)"].contains(rule.selector)
                 else { continue }
                 let image =
                     rule.image.hasPrefix(":")
-                    ? ImageText.replacingTag(of: target.image, by: String(rule.image.dropFirst())) : rule.image
+                    ? target.image.with(tag: String(rule.image.dropFirst())) : WrittenReference(rule.image)
                 return ManifestEdit(target: target, newImage: image)
             }
             return nil
@@ -119,7 +119,7 @@ extension GoldenCase {
             return ManifestUpdater.update(bytes, file: file, policies: policies, of: workloads)
         }
         let web = WorkloadID(namespace: "argocd", kind: "Application", name: "web")
-        let places = directives("argo").map { text -> (ArgoPlace, ImageText) in
+        let places = directives("argo").map { text -> (ArgoPlace, WrittenReference) in
             let words = words(text)
             let holder: ArgoPlace.Holder =
                 switch words[0] {
@@ -135,7 +135,7 @@ extension GoldenCase {
                 default: .kustomize(original: words[2] ?? "")
                 }
             let place = ArgoPlace(file: file, holder: holder, form: form, application: web, image: "web")
-            return (place, ImageText((words.last ?? nil) ?? ""))
+            return (place, WrittenReference((words.last ?? nil) ?? ""))
         }
         if !places.isEmpty { return ManifestUpdater.update(bytes, file: file, places: places) }
         var request = UpdateRequest()
@@ -160,7 +160,7 @@ extension GoldenCase {
             request.workloads.append(
                 .init(
                     workload: WorkloadID(namespace: parts[0], kind: parts[1], name: parts[2]), container: words[1],
-                    image: words[2]))
+                    image: WrittenReference(words[2])))
         }
         return ManifestUpdater.update(bytes, file: file, request: request)
     }

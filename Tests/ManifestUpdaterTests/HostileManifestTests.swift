@@ -41,7 +41,7 @@ struct HostileManifestTests {
     @Test func manyMarkersAreBounded() {
         let marker = "# {\"$imagepolicy\": \"a:b\"}"
         var request = UpdateRequest()
-        request.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2")
+        request.resolved[.init(namespace: "a", name: "b")] = WrittenReference("x:v2")
         func update(_ text: String) -> FileUpdate {
             ManifestUpdater.update(Array(text.utf8), file: "f.yaml", request: request)
         }
@@ -154,7 +154,8 @@ struct HostileManifestTests {
         let bytes = Array(Self.pod.utf8)
         let target = try #require(ManifestScan.scan(file: "f.yaml", bytes: bytes).targets.first)
         #expect(throws: EditRefusal.self) {
-            try ManifestUpdater.apply([ManifestEdit(target: target, newImage: image)], to: bytes, file: "f.yaml")
+            try ManifestUpdater.apply(
+                [ManifestEdit(target: target, newImage: WrittenReference(image))], to: bytes, file: "f.yaml")
         }
     }
 

@@ -6,7 +6,7 @@ import Testing
 @Suite(.tags(.unit)) struct MarkerTests {
     private func update(_ text: String) -> FileUpdate {
         var request = UpdateRequest()
-        request.resolved[.init(namespace: "a", name: "b")] = ImageText("acme/web:1.10")
+        request.resolved[.init(namespace: "a", name: "b")] = WrittenReference("acme/web:1.10")
         return ManifestUpdater.update(Array(text.utf8), file: "f.yaml", request: request)
     }
 

@@ -32,7 +32,7 @@ struct PropertyTests {
 
     private func edits(_ scan: ScanResult, _ tag: String) -> [ManifestEdit] {
         scan.targets.filter { $0.held == nil }.map {
-            ManifestEdit(target: $0, newImage: ImageText.replacingTag(of: $0.image, by: tag))
+            ManifestEdit(target: $0, newImage: $0.image.with(tag: tag))
         }
     }
 }

@@ -23,7 +23,8 @@ struct StructureProofTests {
             for form in forms {
                 if holder == .kustomization, case .helm = form { continue }
                 let place = ArgoPlace(file: "f", holder: holder, form: form, application: application, image: "web")
-                results.append(ManifestUpdater.update(bytes, file: "f", places: [(place, ImageText("web:1.10"))]))
+                results.append(
+                    ManifestUpdater.update(bytes, file: "f", places: [(place, WrittenReference("web:1.10"))]))
             }
         }
         let workloads = Set(ManifestScan.containers(file: "f.yaml", bytes: bytes).0.map(\.workload.description))
@@ -167,7 +168,7 @@ struct StructureProofTests {
         }
         let values = "web:\n  name: a\n  tag: v1\n    x\napi:\n  name: a\n  tag: v1\n"
         let update = ManifestUpdater.update(
-            Array(values.utf8), file: "f", places: places.map { ($0, ImageText("b:v2")) })
+            Array(values.utf8), file: "f", places: places.map { ($0, WrittenReference("b:v2")) })
         #expect(
             update.bytes.map { String(decoding: $0, as: UTF8.self) }
                 == "web:\n  name: a\n  tag: v1\n    x\napi:\n  name: b\n  tag: v2\n")
@@ -188,7 +189,7 @@ struct StructureProofTests {
             let place = ArgoPlace(
                 file: "kustomization.yaml", holder: holder, form: form, application: Self.application, image: "web")
             return ManifestUpdater.update(
-                Array(text.utf8), file: "kustomization.yaml", places: images.map { (place, ImageText($0)) })
+                Array(text.utf8), file: "kustomization.yaml", places: images.map { (place, WrittenReference($0)) })
         }
         let digest = "web@sha256:" + String(repeating: "ab", count: 32)
         for (form, holder) in [

@@ -35,7 +35,7 @@ struct UpdateTests {
 
             """
         let result = update(old) {
-            $0.resolved[.init(namespace: "shop", name: "web")] = ImageText("ghcr.io/a/web:1.10@\(Self.digest)")
+            $0.resolved[.init(namespace: "shop", name: "web")] = WrittenReference("ghcr.io/a/web:1.10@\(Self.digest)")
         }
         #expect(
             text(result)
@@ -55,7 +55,7 @@ struct UpdateTests {
         let old =
             "\u{FEFF}%YAML 1.1\n---\n# é\na: { b: \"v1\", # {\"$imagepolicy\": \"a:b:tag\"}\n     c: &x [1, 2] }\nd: *x\n...\n"
             .replacing("\n", with: lineBreak).dropLast(lineBreak.count)
-        let result = update(String(old)) { $0.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2") }
+        let result = update(String(old)) { $0.resolved[.init(namespace: "a", name: "b")] = WrittenReference("x:v2") }
         #expect(text(result) == String(old).replacing("\"v1\"", with: "\"v2\""))
         #expect(result.skipped == [])
     }
@@ -64,7 +64,7 @@ struct UpdateTests {
     @Test(arguments: ["\u{85}", "\u{2028}", "\u{2029}"])
     func blockTextsWithRareLineBreaksAreRefused(_ lineBreak: String) {
         let result = update("b: > # {\"$imagepolicy\": \"a:b\"}\n  x:v1\(lineBreak)c: d\n") {
-            $0.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2")
+            $0.resolved[.init(namespace: "a", name: "b")] = WrittenReference("x:v2")
         }
         #expect(result.bytes == nil)
         #expect(result.skipped.first?.reason.contains("line break that editors do not show") == true)
@@ -72,7 +72,7 @@ struct UpdateTests {
 
     @Test func anAnswerThatIsThereAlreadyChangesNothing() {
         let result = update("a: x:v2 # {\"$imagepolicy\": \"a:b\"}\n") {
-            $0.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2")
+            $0.resolved[.init(namespace: "a", name: "b")] = WrittenReference("x:v2")
         }
         #expect(result.bytes == nil && result.changes == [] && result.skipped == [] && result.met == ["a:b"])
     }
@@ -86,7 +86,7 @@ struct UpdateTests {
         "a: b # {\"$imagepolicy\": \"a:b\"} {\"$imagepolicy\": \"a:b\"}",
     ])
     func markersThatDoNothingAreTold(_ old: String) {
-        let result = update(old) { $0.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2") }
+        let result = update(old) { $0.resolved[.init(namespace: "a", name: "b")] = WrittenReference("x:v2") }
         #expect(result.bytes == nil)
         #expect(!result.skipped.isEmpty, "\(result)")
         #expect(result.skipped.allSatisfy { $0.reason.hasPrefix("the marker does nothing") })
@@ -95,7 +95,7 @@ struct UpdateTests {
     @Test func fluxLooksAtItsOwnFilesOnly() {
         for (file, isLookedAt) in [("a.yaml", true), ("a.yml", true), ("x/Kustomization", true), ("a.json", false)] {
             let result = update("a: x:v1 # {\"$imagepolicy\": \"a:b\"}\n", file: file) {
-                $0.resolved[.init(namespace: "a", name: "b")] = ImageText("x:v2")
+                $0.resolved[.init(namespace: "a", name: "b")] = WrittenReference("x:v2")
             }
             #expect((result.bytes != nil) == isLookedAt, "\(file)")
         }
@@ -116,7 +116,7 @@ struct UpdateTests {
         _ text: String, _ container: String?, _ image: String, of id: WorkloadID = Self.pod, force: Bool = false
     ) -> FileUpdate {
         update(text) {
-            $0.workloads = [.init(workload: id, container: container, image: image)]
+            $0.workloads = [.init(workload: id, container: container, image: WrittenReference(image))]
             $0.force = force
         }
     }

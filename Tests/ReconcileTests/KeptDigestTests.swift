@@ -159,7 +159,7 @@ import Testing
         let text =
             "\(value) # {\"$imagepolicy\": \"a:web:\(part)\"}\nname: acme/api # {\"$imagepolicy\": \"a:web:name\"}\n"
         var request = UpdateRequest()
-        request.resolved[.init(namespace: "a", name: "web")] = ImageText(image)
+        request.resolved[.init(namespace: "a", name: "web")] = WrittenReference(image)
         let (after, reasons) = updated(text, request)
         #expect(after == text.replacing("acme/api", with: "acme/web"))
         #expect(reasons.count == 1 && reasons[0].contains(reason), "\(reasons)")
@@ -174,7 +174,7 @@ import Testing
         request.workloads = [
             .init(
                 workload: WorkloadID(namespace: "default", kind: "deployment", name: "web"), container: nil,
-                image: image)
+                image: WrittenReference(image))
         ]
         let (after, reasons) = updated(text, request)
         let isWritten = isForced || hasDigest

@@ -211,7 +211,8 @@ import Testing
     @Test func `a release gives custom resources their image`() async throws {
         let world = try await World.flux(Self.commandFiles)
         let release = Release(
-            selection: .exactly(ImageText("acme/web:1.4.0"), digest: nil), named: ["default:task/web"], excluded: [],
+            selection: .exactly(WrittenReference("acme/web:1.4.0"), digest: nil), named: ["default:task/web"],
+            excluded: [],
             force: false)
         let outcome = try await world.edit(verb: "release") { release.update($1, file: $0, rules: $2) }
         #expect(outcome.changes.map(\.new) == ["acme/web:1.4.0"])

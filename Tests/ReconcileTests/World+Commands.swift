@@ -21,7 +21,7 @@ extension World {
 
     func release(_ name: String, _ image: String) async throws -> RepositoryEditor.Outcome {
         let release = Release(
-            selection: .exactly(ImageText(image), digest: nil), named: ["shop:deployment/\(name)"], excluded: [],
+            selection: .exactly(WrittenReference(image), digest: nil), named: ["shop:deployment/\(name)"], excluded: [],
             force: true)
         return try await edit(verb: "release") { path, bytes, rules in
             release.update(bytes, file: path, rules: rules)

@@ -111,7 +111,7 @@ package struct RepositoryWorkloads: Sendable {
             record = try await poller.look(at: tag, in: ImageLocation(reference).repository)
         } catch {
             alert("warning: it is not known whether the image \(image) exists: \(error.cause ?? error.summary)")
-            return .exactly(ImageText(image), digest: nil)
+            return .exactly(WrittenReference(image), digest: nil)
         }
         // As in Flux: an image that is not there must not get into git.
         guard record.digest != nil else {
@@ -119,7 +119,7 @@ package struct RepositoryWorkloads: Sendable {
                 .missingImage, "image \"\(image)\" does not exist", cause: record.problem,
                 hint: "push it first, or look at the tags with 'slipway registry tags'")
         }
-        return .exactly(ImageText(image), digest: record.digest)
+        return .exactly(WrittenReference(image), digest: record.digest)
     }
 
     // MARK: Listing

@@ -23,7 +23,8 @@ package struct WorkloadListing: Codable, Sendable {
             self.id = id
             policies = found.first?.policies ?? []
             containers = found.map {
-                Container(name: $0.container, image: $0.image, file: $0.file, line: $0.line, filter: $0.filter)
+                Container(
+                    name: $0.container, image: $0.image.description, file: $0.file, line: $0.line, filter: $0.filter)
             }
         }
     }
@@ -61,7 +62,7 @@ package struct ImageListing: Codable, Sendable {
             let order = found.filter ?? "glob:*"
             let usable = images.sorted(for: found.image, filter: order).filter { $0.problem == nil }
             name = found.container
-            image = found.image
+            image = found.image.description
             filter = found.filter
             available = usable.map { record in
                 Available(

@@ -1,5 +1,6 @@
 import Diagnostics
 import Git
+import ManifestUpdater
 import OCI
 
 /// How far a cycle goes.
@@ -154,8 +155,10 @@ package struct Reconciler: Sendable {
             switch services.git.settings.commit.grouping {
             case .cycle: return [choices]
             case .image:
-                return Dictionary(grouping: choices) { ImageName($0.newImage).name }.sorted { $0.key < $1.key }
-                    .map(\.value)
+                return Dictionary(grouping: choices) { ImageName($0.newImage.description).name }.sorted {
+                    $0.key < $1.key
+                }
+                .map(\.value)
             }
         }
     }

@@ -36,7 +36,7 @@ package struct Explainer: Sendable {
             scan.targets.filter { target in
                 target.isMarker
                     || query.matches(
-                        "\(target.file):\(target.location.line) \(target.workload)", image: target.image)
+                        "\(target.file):\(target.location.line) \(target.workload)", image: target.image.description)
             }.map(\.file))
         var scan = scan
         scan.targets.removeAll { target in
@@ -57,14 +57,14 @@ package struct Explainer: Sendable {
             for container in ManifestScan.containers(file: entry.path, bytes: bytes, rules: rules).0 {
                 let workload = "\(container.file):\(container.line) \(container.workload)"
                 let subject = "\(workload) \(container.container)"
-                guard query.matches(subject, image: container.image), !known.contains(subject),
+                guard query.matches(subject, image: container.image.description), !known.contains(subject),
                     !known.contains(workload),
                     container.held?.isNoAutomation ?? false
                 else { continue }
                 var one = Explanation(
                     subject: subject, state: .left, reason: container.held.map { "\($0)" } ?? "nothing asks for updates"
                 )
-                one.current = container.image
+                one.current = container.image.description
                 one.remedy =
                     "annotate it: 'slipway automate -w \(container.workload)', or mark the image with an image policy"
                 explanations.append(one)

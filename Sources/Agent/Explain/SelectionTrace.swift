@@ -1,3 +1,4 @@
+import ManifestUpdater
 import OCI
 import RegistryPoller
 import Synchronization
@@ -25,7 +26,7 @@ final class SelectionTrace: Sendable {
         switch outcome {
         case .success(.chosen(let choice)):
             explanation = Explanation(subject: subject, state: .update, reason: choice.reason)
-            explanation.chosen = choice.newImage
+            explanation.chosen = choice.newImage.description
             explanation.remedy = "nothing: the next cycle writes it"
         case .success(.held(let reason)):
             explanation = Explanation(subject: subject, state: .held, reason: reason)

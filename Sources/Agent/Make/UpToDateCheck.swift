@@ -227,8 +227,8 @@ struct UpToDateCheck: Sendable {
     private static func deployedTags(of repository: RepositoryLocation, in targets: [ImageTarget]) -> Set<String> {
         // Many workloads run one image.
         Set(
-            Set(targets.map(\.image)).compactMap { text in
-                guard let image = try? Reference(text), ImageLocation(image).repository == repository
+            Set(targets.map(\.image)).compactMap { written in
+                guard let image = try? Reference(written.description), ImageLocation(image).repository == repository
                 else { return nil }
                 return image.tag
             })

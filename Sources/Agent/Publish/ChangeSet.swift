@@ -84,7 +84,7 @@ package struct RevisionFiles: Sendable {
     }
 
     /// The content of a regular file; `nil` where there is none.
-    package func read(_ path: String, limit: Int = 64 << 20) async throws(AgentError) -> [UInt8]? {
+    package func read(_ path: String, limit: Int = UpdateRequest.sizeLimit) async throws(AgentError) -> [UInt8]? {
         if let bytes = edited[path] { return bytes }
         guard let entry = tree.file(path) else { return nil }
         return try await remote.read(entry, limit: limit)

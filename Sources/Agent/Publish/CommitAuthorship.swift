@@ -126,8 +126,8 @@ enum OwnChange {
 
     /// What a change may look like in a file: the whole value, or a part of it in a place of its own.
     private static func replacements(_ change: CommitTrailer.Change) -> [Replacement] {
-        let (old, new) = (ImageText(change.old), ImageText(change.new))
-        func part(_ text: (ImageText) -> String?) -> Replacement? {
+        let (old, new) = (WrittenReference(change.old), WrittenReference(change.new))
+        func part(_ text: (WrittenReference) -> String?) -> Replacement? {
             guard let old = text(old), let new = text(new) else { return nil }
             return Replacement(old: old, new: new)
         }

@@ -70,15 +70,17 @@ extension CycleReport.Update {
         switch choice.place {
         case .target(let target):
             self.init(
-                file: place.file, line: line, workload: place.workload, container: place.container, old: target.image,
-                new: target.written(for: ImageText(choice.newImage)), reason: choice.reason, setter: target.setter,
-                kind: target.workload.kind, image: target.isMarker ? choice.newImage : nil)
+                file: place.file, line: line, workload: place.workload, container: place.container,
+                old: target.image.description,
+                new: target.written(for: choice.newImage), reason: choice.reason, setter: target.setter,
+                kind: target.workload.kind, image: target.isMarker ? choice.newImage.description : nil)
         case .argo(let argo, let old):
-            let name = ImageText(choice.newImage).name
+            let name = choice.newImage.name
             self.init(
                 file: place.file, line: line, workload: place.workload, container: place.container,
-                old: old.map { $0.name.isEmpty ? ImageText(name: name, tag: $0.tag).description : "\($0)" } ?? "",
-                new: choice.newImage, reason: choice.reason, kind: argo.application.kind)
+                old: old.map { $0.name.isEmpty ? WrittenReference(name: name, tag: $0.tag).description : "\($0)" }
+                    ?? "",
+                new: choice.newImage.description, reason: choice.reason, kind: argo.application.kind)
         }
     }
 }

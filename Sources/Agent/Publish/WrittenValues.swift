@@ -112,7 +112,7 @@ struct ImageVersion: Hashable {
     let digest: String?
 
     init(_ text: String) {
-        let image = ImageText(text)
+        let image = WrittenReference(text)
         digest = image.digest
         tag = image.tag ?? (image.digest == nil && !text.contains("/") && !text.isEmpty ? text : nil)
     }

@@ -11,7 +11,7 @@ struct AnnotatedWorkloads: UpdateSource {
     let goesToBranch: Bool
     let answerer: ImageAnswerer
     /// What the images' texts say: many workloads run one image. Wrong ones are missing.
-    private let locations: [String: ImageLocation]
+    private let locations: [WrittenReference: ImageLocation]
 
     init(
         items: [ImageTarget], repository: AgentConfiguration.RepositoryConfiguration, goesToBranch: Bool,
@@ -21,7 +21,7 @@ struct AnnotatedWorkloads: UpdateSource {
         self.repository = repository
         self.goesToBranch = goesToBranch
         self.answerer = answerer
-        var locations: [String: ImageLocation] = [:]
+        var locations: [WrittenReference: ImageLocation] = [:]
         for item in items where locations[item.image] == nil {
             locations[item.image] = try? Written.location(item.image, at: item.location)
         }
@@ -77,7 +77,7 @@ struct AnnotatedWorkloads: UpdateSource {
         }
         var question = ImageQuestion(image: image, policy: try policy(of: target, image))
         if question.policy.needsCurrent, image.tag == nil { question.image.tag = "latest" }
-        question.needsDigest = target.options.pinsDigest || ImageText(target.image).digest != nil
+        question.needsDigest = target.options.pinsDigest || target.image.digest != nil
         question.platforms = try Written.platforms(target.options.platforms, at: target.location)
         for text in target.options.requires {
             question.requires.append(try Written.location(text, at: target.location).repository)
@@ -89,14 +89,14 @@ struct AnnotatedWorkloads: UpdateSource {
         for target: ImageTarget, _ asked: Inquiry.Asked, _ chosen: ChosenTag
     ) throws(AgentError) -> SelectionOutcome {
         let tag = chosen.tag
-        var new = ImageText(name: ImageText(target.image).name, tag: tag)
+        var new = target.image.with(tag: tag)
         if asked.question.needsDigest {
             guard let digest = chosen.digest else {
                 return .left("not updated: the digest of \(new) is not known")
             }
             new.digest = digest.description
         }
-        guard new.description != target.image else {
+        guard new != target.image else {
             return .left(
                 "nothing to update: \(tag) runs already and is \(chosen.reason)" + advice(for: target, asked, tag))
         }
@@ -107,7 +107,7 @@ struct AnnotatedWorkloads: UpdateSource {
                     + "let changes go to a branch ('git.push.branch')")
         }
         return .chosen(
-            ImageChoice(place: .target(target), tag: tag, newImage: new.description, reason: chosen.reason))
+            ImageChoice(place: .target(target), tag: tag, newImage: new, reason: chosen.reason))
     }
 
     /// How to follow a tag that is moved, where that seems to be wanted.
@@ -115,7 +115,7 @@ struct AnnotatedWorkloads: UpdateSource {
         guard !asked.question.needsDigest, tag == "latest" || asked.question.policy.isOfOneTag else { return "" }
         return
             "; what \(tag) points to may change, and is followed by its digest: annotate slipway.dev/pin: \"true\", or write "
-            + "\(ImageText(name: ImageText(target.image).name, tag: tag))@sha256:…"
+            + "\(target.image.with(tag: tag))@sha256:…"
     }
 
     private func policy(of target: ImageTarget, _ image: ImageLocation) throws(AgentError) -> ImagePolicy {

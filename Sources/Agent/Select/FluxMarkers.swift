@@ -41,7 +41,7 @@ struct FluxMarkers: UpdateSource {
             case .asked(let answer) = try answering(target, by: duty)
         else { return .left("no marker") }
         let tag = chosen.tag
-        var new = ImageText(name: answer.name, tag: tag)
+        var new = WrittenReference(name: answer.name, tag: tag)
         // A digest that has a place of its own is never emptied, whatever the policy reflects.
         if asked.question.needsDigest {
             guard let digest = chosen.digest else { return .left("not updated: the digest of \(new) is not known") }
@@ -50,7 +50,7 @@ struct FluxMarkers: UpdateSource {
         let done = SelectionOutcome.left("nothing to update: \(tag) runs already and is \(chosen.reason)")
         // A digest that was written for this tag stays, wherever the tag points meanwhile.
         if answer.reflection != .always, asked.question.image.tag == tag {
-            let written = ImageText(target.image)
+            let written = target.image
             switch target.field {
             case .digest where !target.image.isEmpty: return done
             case .reference
@@ -60,8 +60,8 @@ struct FluxMarkers: UpdateSource {
             default: break
             }
         }
-        if target.written(for: new) == target.image { return done }
-        var choice = ImageChoice(place: .target(target), tag: tag, newImage: new.description, reason: chosen.reason)
+        if target.written(for: new) == target.image.description { return done }
+        var choice = ImageChoice(place: .target(target), tag: tag, newImage: new, reason: chosen.reason)
         choice.writeBack = duty.writeBack
         return .chosen(choice)
     }
@@ -157,7 +157,7 @@ struct FluxMarkers: UpdateSource {
     private static func ownReflection(_ target: ImageTarget) -> FluxImagePolicy.DigestReflection {
         switch target.field {
         case .digest: .always
-        case .reference: ImageText(target.image).digest == nil ? .never : .always
+        case .reference: target.image.digest == nil ? .never : .always
         case .tag, .name: .never
         }
     }
@@ -178,7 +178,7 @@ struct FluxMarkers: UpdateSource {
     private func imageName(_ target: ImageTarget) -> String? {
         func name(_ target: ImageTarget) -> String? {
             switch target.field {
-            case .reference, .name: ImageText(target.image).name
+            case .reference, .name: target.image.name
             case .tag, .digest: nil
             }
         }
@@ -219,8 +219,8 @@ struct FluxMarkers: UpdateSource {
     private func current(_ target: ImageTarget) -> String? {
         func tag(_ target: ImageTarget) -> String? {
             switch target.field {
-            case .reference: ImageText(target.image).tag
-            case .tag: target.image.isEmpty ? nil : target.image
+            case .reference: target.image.tag
+            case .tag: target.image.isEmpty ? nil : target.image.description
             case .name, .digest: nil
             }
         }

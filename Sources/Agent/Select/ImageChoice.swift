@@ -5,7 +5,7 @@ struct ImageChoice: Sendable {
     let place: ManifestEdit.Place
     let tag: String
     /// The whole new image, on the name as it is written.
-    let newImage: String
+    let newImage: WrittenReference
     let reason: String
     /// How the object that asks for it wants it written back; `nil`: as the agent's configuration says.
     var writeBack: WriteBack?
@@ -36,7 +36,7 @@ extension ManifestEdit.Place {
     /// What stands there.
     var current: String {
         switch self {
-        case .target(let target): target.image
+        case .target(let target): target.image.description
         case .argo(_, let old): old.map { "\($0)" } ?? ""
         }
     }

@@ -37,7 +37,7 @@ extension UpdateSource {
 }
 
 extension UpdateSource where Item == ImageTarget {
-    func written(at target: ImageTarget) -> String? { target.image }
+    func written(at target: ImageTarget) -> String? { target.image.description }
 
     func decider(of target: ImageTarget) -> String? {
         switch target.source {
@@ -100,6 +100,12 @@ enum Written {
     }
 
     /// A manifest's image: one of a registry, never a directory of this machine.
+    static func location(
+        _ image: WrittenReference, at place: SourceLocation
+    ) throws(AgentError) -> ImageLocation {
+        try location(image.description, at: place)
+    }
+
     static func location(_ text: String, at place: SourceLocation) throws(AgentError) -> ImageLocation {
         do {
             return ImageLocation(try Reference(text))

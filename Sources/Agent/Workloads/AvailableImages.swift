@@ -1,7 +1,7 @@
 import Blocking
 import Diagnostics
 import Git
-import ManifestUpdater
+package import ManifestUpdater
 package import OCI
 package import RegistryPoller
 
@@ -9,14 +9,17 @@ package import RegistryPoller
 package struct AvailableImages: Sendable {
     private var inventories: [RepositoryLocation: TagInventory] = [:]
     private var problems: [RepositoryLocation: String] = [:]
+    /// What the images' texts say, each read once. Wrong ones are missing.
+    private var locations: [WrittenReference: RepositoryLocation] = [:]
     private var history = BranchHistory([])
 
     init() {}
 
     /// Lists the repositories of these images, several at once. One that cannot be asked has no images and a reason.
-    package init(of images: [String], from poller: RegistryPoller, history: BranchHistory) async {
+    package init(of images: [WrittenReference], from poller: RegistryPoller, history: BranchHistory) async {
         self.history = history
-        let locations = Array(Set(images.compactMap(Self.location)))
+        for image in Set(images) { locations[image] = Self.location(image) }
+        let locations = Array(Set(self.locations.values))
         let answers = await concurrentMap(locations, width: 4) { location -> Result<TagInventory, PollError> in
             do throws(PollError) {
                 return .success(try await poller.scan(location, needsCreationTime: true))
@@ -33,23 +36,25 @@ package struct AvailableImages: Sendable {
     }
 
     /// A manifest's image is one of a registry, never a directory of this machine.
-    private static func location(_ image: String) -> RepositoryLocation? {
-        (try? Reference(image)).map { ImageLocation($0).repository }
+    private static func location(_ image: WrittenReference) -> RepositoryLocation? {
+        (try? Reference(image.description)).map { ImageLocation($0).repository }
     }
 
-    package func problem(of image: String) -> String? { Self.location(image).flatMap { problems[$0] } }
+    package func problem(of image: WrittenReference) -> String? { locations[image].flatMap { problems[$0] } }
 
-    private func inventory(of image: String) -> TagInventory? {
-        Self.location(image).flatMap { inventories[$0] }
+    private func inventory(of image: WrittenReference) -> TagInventory? {
+        locations[image].flatMap { inventories[$0] }
     }
 
     /// The image's tags as a policy takes them: images that the agent built in the order of their commits.
-    private func candidates(for image: String) -> [TagCandidate] {
+    private func candidates(for image: WrittenReference) -> [TagCandidate] {
         CandidateOrder.candidates(inventory(of: image)?.tags ?? [], position: history.position)
     }
 
     /// What a filter chooses, whatever runs now: a release may go back.
-    package func latest(for image: String, filter: String) throws(PolicyError) -> (tag: String, digest: Digest?)? {
+    package func latest(for image: WrittenReference, filter: String) throws(PolicyError) -> (
+        tag: String, digest: Digest?
+    )? {
         let policy = try ImagePolicy.parse(filter)
         let chosen = policy.select(from: candidates(for: image), current: nil, allowDowngrade: true, explaining: false)
         guard let tag = chosen.tag else { return nil }
@@ -57,7 +62,7 @@ package struct AvailableImages: Sendable {
     }
 
     /// All images, the one that the filter's order puts first at the front; those without a version, or a time, last.
-    package func sorted(for image: String, filter: String) -> [TagRecord] {
+    package func sorted(for image: WrittenReference, filter: String) -> [TagRecord] {
         guard let tags = inventory(of: image)?.tags else { return [] }
         var ranks: [String: Int] = [:]
         for candidate in candidates(for: image) { ranks[candidate.tag] = candidate.rank }

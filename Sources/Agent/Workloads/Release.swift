@@ -8,7 +8,7 @@ package struct Release: Sendable {
     package enum Selection: Sendable {
         /// This image, for every container that runs another tag of its repository. The digest is for references that
         /// are pinned.
-        case exactly(ImageText, digest: Digest?)
+        case exactly(WrittenReference, digest: Digest?)
         /// For every container the best image that its filter allows.
         case latest(AvailableImages)
     }
@@ -29,7 +29,7 @@ package struct Release: Sendable {
 
     struct Update: Sendable {
         var container: WorkloadContainer
-        var image: String
+        var image: WrittenReference
         var tag: String
     }
 
@@ -78,17 +78,17 @@ package struct Release: Sendable {
         case none
         case missing
         case problem(String)
-        case image(String, tag: String)
+        case image(WrittenReference, tag: String)
     }
 
     private func choice(for container: WorkloadContainer) -> Choice {
         if case .notAnImage(let reason)? = container.held { return .problem(reason) }
-        let own = ImageText(container.image)
+        let own = container.image
         func image(_ tag: String, _ digest: Digest?) -> Choice {
             // A reference that is pinned stays pinned.
-            guard own.digest != nil else { return .image(ImageText(name: own.name, tag: tag).description, tag: tag) }
+            guard own.digest != nil else { return .image(own.with(tag: tag), tag: tag) }
             guard let digest else { return .problem("\(own.name):\(tag) cannot be pinned: its digest is not known") }
-            return .image(ImageText(name: own.name, tag: tag, digest: digest.description).description, tag: tag)
+            return .image(own.with(tag: tag, digest: digest.description), tag: tag)
         }
         do throws(PolicyError) {
             switch selection {
@@ -111,8 +111,10 @@ package struct Release: Sendable {
         }
     }
 
-    private static func isSameName(_ image: String, _ wanted: ImageText) -> Bool {
-        guard let own = try? Reference(image), let other = try? Reference(wanted.description) else { return false }
+    private static func isSameName(_ image: WrittenReference, _ wanted: WrittenReference) -> Bool {
+        guard let own = try? Reference(image.description), let other = try? Reference(wanted.description) else {
+            return false
+        }
         return RegistryRepository(own) == RegistryRepository(other)
     }
 

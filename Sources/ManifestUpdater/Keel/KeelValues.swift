@@ -78,11 +78,11 @@ extension Scanner {
             }
             tag = (node, text)
         }
-        var whole = ImageText(name)
-        if let tag { whole = ImageText(name: name, tag: tag.text) }
+        var whole = WrittenReference(name)
+        if let tag { whole = WrittenReference("\(name):\(tag.text)") }
         if let text = digest?.text, !text.isEmpty { whole.digest = text }
         addTarget(
-            at: tag?.node ?? repository, image: whole.description,
+            at: tag?.node ?? repository, image: whole,
             field: tag == nil ? .reference(prefix: "") : .tag(name: name), container: path, workload: workload,
             policies: FluxPolicies(annotations: [:]), document: document,
             name: tag == nil ? nil : repository.resolved.range, digest: digest?.resolved.range,

@@ -123,7 +123,7 @@ package struct MigrationSurvey: Sendable {
 
     /// The flags of a daemon of Flux v1.
     private mutating func fluxd(_ container: YAMLNode, _ place: (YAMLNode) -> String) {
-        guard let image = container["image"], let name = image.text.map({ ImageText($0).name }),
+        guard let image = container["image"], let name = image.text.map({ WrittenReference($0).name }),
             name.hasSuffix("fluxcd/flux") || name.hasSuffix("weaveworks/flux")
         else { return }
         for node in (container["command"]?.items ?? []) + (container["args"]?.items ?? []) {

@@ -6,7 +6,7 @@ package struct WorkloadContainer: Sendable, Equatable {
     package var workload: WorkloadID
     package var container: String
     /// The whole image as written.
-    package var image: String
+    package var image: WrittenReference
     package var file: String
     package var line: Int
     /// `automated`, `ignore`, `locked`, sorted.

@@ -127,7 +127,7 @@ extension FileUpdater {
             place = root
             edit = .add([PlainValue.Pair("images", .list([entry]))], to: root)
         }
-        let image = ImageText(name: wanted.newName ?? wanted.name, tag: wanted.newTag, digest: wanted.digest)
+        let image = WrittenReference(name: wanted.newName ?? wanted.name, tag: wanted.newTag, digest: wanted.digest)
         add(
             edit, at: place, object: asker.object, container: asker.container, old: "", new: image.description,
             setter: asker.setter, unit: asker.unit)

@@ -3,12 +3,12 @@ import YAML
 
 extension FileUpdater {
     /// - Returns: the units whose places are there, with their lines.
-    mutating func gather(_ edits: [(unit: Int, target: ImageTarget, image: String)]) -> [(Int, Int)] {
+    mutating func gather(_ edits: [(unit: Int, target: ImageTarget, image: WrittenReference)]) -> [(Int, Int)] {
         if edits.isEmpty { return [] }
         let rules = Set(edits.compactMap(\.target.rule))
         let scan = ManifestScan.scan(documents, file: file, bytes: bytes, rules: Array(rules))
         let places = Dictionary(scan.targets.map { ($0.identity, $0) }, uniquingKeysWith: { first, _ in first })
-        let found = edits.compactMap { edit -> (unit: Int, target: ImageTarget, image: String)? in
+        let found = edits.compactMap { edit -> (unit: Int, target: ImageTarget, image: WrittenReference)? in
             guard let target = places[edit.target.identity], target.held == nil || target.isMarker,
                 target.image == edit.target.image
             else { return nil }
@@ -57,17 +57,21 @@ extension ImageTarget {
     }
 
     /// What the scalars of this image have to say for another tag of the same image.
-    fileprivate func tagValues(for new: String) throws(ScalarSplice.Refusal) -> [(Range<Int>, String)] {
+    fileprivate func tagValues(for new: WrittenReference) throws(ScalarSplice.Refusal) -> [(Range<Int>, String)] {
         switch field {
-        case .reference(let prefix) where !new.hasPrefix(prefix) || new.utf8.count <= prefix.utf8.count:
+        case .reference(let prefix) where !Self.isImage(new.description, behind: prefix):
             throw ScalarSplice.Refusal(
                 reason: "'\(new)' is not in the registry '\(prefix)' that stands beside the image")
-        case .tag(let name) where name != nil && ImageText(new).name != name:
+        case .tag(let name) where name != nil && new.name != name:
             throw ScalarSplice.Refusal(
                 reason:
                     "'\(new)' is more than another tag of '\(name ?? "")': the image's name stands in another value, and "
                     + "only the tag is changed")
         default: return try values(for: new)
         }
+    }
+
+    private static func isImage(_ text: String, behind prefix: String) -> Bool {
+        text.hasPrefix(prefix) && text.utf8.count > prefix.utf8.count
     }
 }

@@ -206,7 +206,7 @@ struct FileUpdater {
         }
         let all = scanner.finished().targets
         let workloads = Dictionary(grouping: all, by: \.workload.description)
-        var chosen: [(target: ImageTarget, image: String)] = []
+        var chosen: [(target: ImageTarget, image: WrittenReference)] = []
         for (number, wanted) in request.workloads.enumerated() {
             let name = wanted.workload.description
             guard let targets = workloads[name] else { continue }
@@ -231,11 +231,11 @@ struct FileUpdater {
     }
 
     /// Everything is looked up once, however many containers have one name or share one value.
-    private mutating func plan(for chosen: [(target: ImageTarget, image: String)], among all: [ImageTarget]) {
+    private mutating func plan(for chosen: [(target: ImageTarget, image: WrittenReference)], among all: [ImageTarget]) {
         struct Asked: Hashable {
             let range: Range<Int>
             let place: ImageTarget.Identity
-            let image: String
+            let image: WrittenReference
         }
         let sharing = Dictionary(grouping: all, by: \.valueRange).filter { $0.value.count > 1 }
         let asked = Set(
@@ -243,7 +243,7 @@ struct FileUpdater {
                 Asked(range: $0.target.valueRange, place: $0.target.identity, image: $0.image)
             })
         // Of those that share a value, the first one that does not ask for an image.
-        var others: [Range<Int>: [String: ImageTarget?]] = [:]
+        var others: [Range<Int>: [WrittenReference: ImageTarget?]] = [:]
         var ranges: Set<Range<Int>> = []
         for (target, image) in chosen {
             for range in [target.valueRange, target.nameRange, target.registryRange] {
@@ -261,7 +261,7 @@ struct FileUpdater {
     }
 
     private mutating func plan(
-        for target: ImageTarget, image: String, sharing: ImageTarget?, _ nodes: [Range<Int>: YAMLNode]
+        for target: ImageTarget, image: WrittenReference, sharing: ImageTarget?, _ nodes: [Range<Int>: YAMLNode]
     ) {
         func skip(_ reason: String) {
             result.skipped.append(
@@ -279,7 +279,7 @@ struct FileUpdater {
                 }
             if let held { return skip("\(held) (--force writes it all the same)") }
         }
-        if !request.force, ImageText(target.image).digest != nil, ImageText(image).digest == nil {
+        if !request.force, target.image.digest != nil, image.digest == nil {
             return skip(
                 "it is pinned to a digest, and '\(image)' has none: write \(image)@DIGEST (--force writes it all the same)"
             )

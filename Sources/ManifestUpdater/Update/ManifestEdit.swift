@@ -7,19 +7,21 @@ package struct ManifestEdit: Hashable, Sendable {
         /// One that a scan found.
         case target(ImageTarget)
         /// One of Argo CD's, with what it said when the edit was decided.
-        case argo(ArgoPlace, old: ImageText?)
+        case argo(ArgoPlace, old: WrittenReference?)
     }
 
     package let place: Place
     /// The whole image: name, tag, and digest if one is to be written.
-    package let newImage: String
+    package let newImage: WrittenReference
 
-    package init(place: Place, newImage: String) {
+    package init(place: Place, newImage: WrittenReference) {
         self.place = place
         self.newImage = newImage
     }
 
-    package init(target: ImageTarget, newImage: String) { self.init(place: .target(target), newImage: newImage) }
+    package init(target: ImageTarget, newImage: WrittenReference) {
+        self.init(place: .target(target), newImage: newImage)
+    }
 
     /// Whether the file may come into being by this edit.
     package var mayMakeFile: Bool {
@@ -82,13 +84,13 @@ extension FileUpdater {
 
     /// - Returns: as `EditedFile.found`.
     fileprivate mutating func gather(_ edits: [ManifestEdit]) -> [Int?] {
-        var targets: [(unit: Int, target: ImageTarget, image: String)] = []
-        var places: [(unit: Int, place: ArgoPlace, old: ImageText?, image: ImageText)] = []
+        var targets: [(unit: Int, target: ImageTarget, image: WrittenReference)] = []
+        var places: [(unit: Int, place: ArgoPlace, old: WrittenReference?, image: WrittenReference)] = []
         for (number, edit) in edits.enumerated() {
             let unit = Self.unit(ofEdit: number)
             switch edit.place {
             case .target(let target): targets.append((unit, target, edit.newImage))
-            case .argo(let place, let old): places.append((unit, place, old, ImageText(edit.newImage)))
+            case .argo(let place, let old): places.append((unit, place, old, edit.newImage))
             }
         }
         unitCount = edits.count

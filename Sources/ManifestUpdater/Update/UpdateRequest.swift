@@ -19,9 +19,9 @@ package struct UpdateRequest: Sendable, Equatable {
         package var workload: WorkloadID
         /// `nil`: the workload's only container.
         package var container: String?
-        package var image: String
+        package var image: WrittenReference
 
-        package init(workload: WorkloadID, container: String?, image: String) {
+        package init(workload: WorkloadID, container: String?, image: WrittenReference) {
             self.workload = workload
             self.container = container
             self.image = image
@@ -60,7 +60,7 @@ package struct UpdateRequest: Sendable, Equatable {
     }
 
     /// What the image policies chose.
-    package var resolved: [PolicyName: ImageText] = [:]
+    package var resolved: [PolicyName: WrittenReference] = [:]
     package var workloads: [WorkloadImage] = []
     package var kustomizeImages: [KustomizeImage] = []
     /// The file that gets an entry of its own for the image of this number, because no kustomization has one.

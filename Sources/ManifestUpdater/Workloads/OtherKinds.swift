@@ -101,7 +101,7 @@ extension Scanner {
                 continue
             }
             addTarget(
-                at: node, image: Self.trimmed(text), field: .reference(prefix: ""), container: name,
+                at: node, image: WrittenReference(Self.trimmed(text)), field: .reference(prefix: ""), container: name,
                 workload: manifest.id, policies: policies, document: document)
         }
     }

@@ -57,7 +57,7 @@ struct ArgoApplications: UpdateSource {
     ) throws(AgentError) -> SelectionOutcome {
         guard case .argo(_, let old) = asked.place else { return .left("no application") }
         let tag = chosen.tag
-        var new = ImageText(name: item.image.name, tag: tag)
+        var new = WrittenReference(name: item.image.name, tag: tag)
         if asked.question.needsDigest {
             guard let digest = chosen.digest else { return .left("not updated: the digest of \(new) is not known") }
             new.digest = digest.description
@@ -69,7 +69,7 @@ struct ArgoApplications: UpdateSource {
         }
         return .chosen(
             ImageChoice(
-                place: asked.place, tag: tag, newImage: new.description, reason: chosen.reason,
+                place: asked.place, tag: tag, newImage: new, reason: chosen.reason,
                 writeBack: places.writeBack(of: item)))
     }
 
@@ -78,14 +78,14 @@ struct ArgoApplications: UpdateSource {
         at place: ArgoPlace, _ repository: RepositoryLocation, _ item: ArgoImage
     ) async throws(AgentError) -> String? {
         guard place.holder == .kustomization, let entry = places.tree.file(place.file) else { return nil }
-        let bytes = try await remote.read(entry)
+        let bytes = try await remote.read(entry, limit: UpdateRequest.sizeLimit)
         return ManifestUpdater.names(ofKustomization: bytes, file: place.file).first {
             (try? Written.location($0, at: item.location))?.repository == repository
         }
     }
 
-    private func written(at place: ArgoPlace) async throws(AgentError) -> ImageText? {
+    private func written(at place: ArgoPlace) async throws(AgentError) -> WrittenReference? {
         guard let entry = places.tree.file(place.file) else { return nil }
-        return ManifestUpdater.image(at: place, in: try await remote.read(entry))
+        return ManifestUpdater.image(at: place, in: try await remote.read(entry, limit: UpdateRequest.sizeLimit))
     }
 }

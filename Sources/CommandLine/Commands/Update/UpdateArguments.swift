@@ -66,11 +66,10 @@ extension UpdateCommand {
             )
         }
         return try workload.indices.map { index in
-            let reference = image[index]
-            _ = try Self.image(reference, flag: "--image")
-            return UpdateRequest.WorkloadImage(
+            UpdateRequest.WorkloadImage(
                 workload: try WorkloadID.argument(workload[index], flag: "--workload"),
-                container: container.isEmpty ? nil : container[index], image: reference)
+                container: container.isEmpty ? nil : container[index],
+                image: try Self.image(image[index], flag: "--image"))
         }
     }
 
@@ -83,7 +82,7 @@ extension UpdateCommand {
             name = String(text[..<equals])
             new = String(text[text.index(after: equals)...])
         }
-        let image = ImageText(new ?? text)
+        let image = WrittenReference(new ?? text)
         if new == nil { name = image.name }
         guard !name.isEmpty, !image.name.isEmpty, image.tag != "", image.digest != "" else {
             throw ValidationError("\(flag): write NAME=NEWNAME:TAG, NAME:TAG or NAME@DIGEST")
@@ -110,7 +109,7 @@ extension UpdateCommand {
     }
 
     /// A reference as it is written, once it is known to be one.
-    static func image(_ text: String, flag: String) throws -> ImageText {
+    static func image(_ text: String, flag: String) throws -> WrittenReference {
         do {
             let location = try ImageLocation(text)
             guard case .registry = location.repository else {
@@ -120,7 +119,7 @@ extension UpdateCommand {
             throw ValidationError(
                 "\(flag) '\(text)': no image reference" + (error.cause.map { ": \($0)" } ?? ""))
         }
-        return ImageText(text)
+        return WrittenReference(text)
     }
 }
 

@@ -96,7 +96,7 @@ package struct ImagesCommand: AsyncParsableCommand {
 
     /// A container's part of the table, with fluxctl's signs.
     private func lines(_ container: ImageListing.Container, of workload: String) -> [[String]] {
-        let current = ImageText(container.image)
+        let current = WrittenReference(container.image)
         var lines = [[workload, container.name, current.name, container.availableError ?? ""]]
         var isFound = false
         for (index, image) in container.available.enumerated() {

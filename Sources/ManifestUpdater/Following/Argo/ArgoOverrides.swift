@@ -5,11 +5,11 @@ enum ArgoOverrides {
     /// - Parameter bytes: comments at most.
     static func made(file: String, after bytes: [UInt8], edits: [ManifestEdit]) -> EditedFile {
         var edited = EditedFile(found: edits.map { _ in nil })
-        var wanted: [(number: Int, place: ArgoPlace, image: ImageText)] = []
+        var wanted: [(number: Int, place: ArgoPlace, image: WrittenReference)] = []
         for (number, edit) in edits.enumerated() {
             guard case .argo(let place, nil) = edit.place else { continue }
             edited.found[number] = 1
-            wanted.append((number, place, ImageText(edit.newImage)))
+            wanted.append((number, place, edit.newImage))
         }
         let contradicted = FileUpdater.contradicted(in: wanted.flatMap { texts($0.place, $0.image) })
         let kept = wanted.filter { number, place, image in
@@ -35,12 +35,12 @@ enum ArgoOverrides {
         return edited
     }
 
-    private static func texts(_ place: ArgoPlace, _ image: ImageText) -> [(name: String, value: String)] {
+    private static func texts(_ place: ArgoPlace, _ image: WrittenReference) -> [(name: String, value: String)] {
         place.parameters(for: image)
             + (place.kustomizeImage(for: image).map { [("images \(ArgoPlace.original($0))", $0)] } ?? [])
     }
 
-    private static func content(_ places: [(place: ArgoPlace, image: ImageText)]) -> PlainValue {
+    private static func content(_ places: [(place: ArgoPlace, image: WrittenReference)]) -> PlainValue {
         var pairs: [PlainValue.Pair] = []
         var seen: Set<String> = []
         for list in ArgoParameterList.allCases {

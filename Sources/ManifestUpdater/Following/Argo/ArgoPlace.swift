@@ -44,7 +44,7 @@ package struct ArgoPlace: Hashable, Sendable {
 
 extension ManifestUpdater {
     /// What a place says now; `nil` where nothing is written yet. A tag without its name has an empty name.
-    package static func image(at place: ArgoPlace, in bytes: [UInt8]) -> ImageText? {
+    package static func image(at place: ArgoPlace, in bytes: [UInt8]) -> WrittenReference? {
         guard let documents = try? YAMLStream.parse(bytes, file: place.file) else { return nil }
         var updater = FileUpdater(file: place.file, bytes: bytes, documents: documents, request: UpdateRequest())
         return updater.image(at: place)
@@ -92,11 +92,11 @@ extension ArgoPlace {
 
     /// The name before `=`, or that of the whole text.
     static func original(_ text: String) -> String {
-        text.firstIndex(of: "=").map { String(text[..<$0]) } ?? ImageText(text).name
+        text.firstIndex(of: "=").map { String(text[..<$0]) } ?? WrittenReference(text).name
     }
 
     /// The Helm parameters, or paths of values, that say an image. A pinned one has its digest in the tag.
-    func parameters(for image: ImageText) -> [(name: String, value: String)] {
+    func parameters(for image: WrittenReference) -> [(name: String, value: String)] {
         let version = (image.tag ?? "") + (image.digest.map { "@\($0)" } ?? "")
         switch form {
         case .helm(let name, let tag):
@@ -124,7 +124,7 @@ extension ArgoPlace {
     }
 
     /// As a text of `kustomize.images`: `[ORIGINAL=]NAME:TAG`.
-    func kustomizeImage(for image: ImageText) -> String? {
+    func kustomizeImage(for image: WrittenReference) -> String? {
         guard case .kustomize(let original) = form else { return nil }
         return (original == image.name ? "" : "\(original)=") + image.description
     }

@@ -41,7 +41,7 @@ extension FileUpdater {
         return items.last { $0["name"]?.text == name }?["value"]
     }
 
-    mutating func image(at place: ArgoPlace) -> ImageText? {
+    mutating func image(at place: ArgoPlace) -> WrittenReference? {
         guard let holder = holder(of: place) else { return nil }
         func text(_ name: String?) -> String? {
             guard let name, let node = value(of: name, at: place, in: holder), !node.isNull, let text = node.text,
@@ -50,24 +50,24 @@ extension FileUpdater {
             return Scanner.trimmed(text)
         }
         switch place.form {
-        case .helmSpec(let name), .plugin(_, _, let name?): return text(name).map { ImageText($0) }
+        case .helmSpec(let name), .plugin(_, _, let name?): return text(name).map { WrittenReference($0) }
         case .helm(let name, let tag), .plugin(let name, let tag, nil):
             let (known, version) = (text(name), text(tag))
             guard known != nil || version != nil else { return nil }
-            let parts = ImageText("x:\(version ?? "")")
-            return ImageText(name: known ?? "", tag: version == nil ? nil : parts.tag, digest: parts.digest)
+            let parts = WrittenReference("x:\(version ?? "")")
+            return WrittenReference(name: known ?? "", tag: version == nil ? nil : parts.tag, digest: parts.digest)
         case .kustomize(let original):
             if place.holder == .kustomization {
                 guard let entry = holder["images"]?.items?.last(where: { $0["name"]?.text == original }) else {
                     return nil
                 }
-                return ImageText(
+                return WrittenReference(
                     name: entry["newName"]?.text ?? original, tag: entry["newTag"]?.text,
                     digest: entry["digest"]?.text)
             }
             for node in (holder["kustomize"]?["images"]?.items ?? []).reversed() {
                 guard let text = node.text, ArgoPlace.original(text) == original else { continue }
-                return ImageText(text.firstIndex(of: "=").map { String(text[text.index(after: $0)...]) } ?? text)
+                return WrittenReference(text.firstIndex(of: "=").map { String(text[text.index(after: $0)...]) } ?? text)
             }
             return nil
         }
@@ -77,7 +77,7 @@ extension FileUpdater {
     ///
     /// - Returns: the units whose places are there, with their lines.
     mutating func gather(
-        _ edits: [(unit: Int, place: ArgoPlace, old: ImageText?, image: ImageText)]
+        _ edits: [(unit: Int, place: ArgoPlace, old: WrittenReference?, image: WrittenReference)]
     ) -> [(Int, Int)] {
         let places = edits.filter { image(at: $0.place) == $0.old }
         placeUnits.formUnion(places.map(\.unit))
@@ -95,7 +95,7 @@ extension FileUpdater {
         return places.map { ($0.unit, lines[twins[$0.unit] ?? $0.unit] ?? 1) }
     }
 
-    private mutating func gather(_ places: [(unit: Int, place: ArgoPlace, image: ImageText)]) {
+    private mutating func gather(_ places: [(unit: Int, place: ArgoPlace, image: WrittenReference)]) {
         // What is missing in one list comes by one edit.
         var parameters: [(place: ArgoPlace, name: String, value: String, unit: Int)] = []
         var images: [(place: ArgoPlace, text: String, unit: Int)] = []
@@ -282,7 +282,7 @@ extension FileUpdater {
     }
 
     private mutating func gatherKustomization(
-        _ place: ArgoPlace, _ image: ImageText, in root: YAMLNode, _ unit: Int
+        _ place: ArgoPlace, _ image: WrittenReference, in root: YAMLNode, _ unit: Int
     ) {
         guard case .kustomize(let original) = place.form else { return }
         let wanted = UpdateRequest.KustomizeImage(

@@ -1,6 +1,6 @@
-/// An image reference as a manifest writes it, cut into its parts without normalising any of them: `nginx` stays
-/// `nginx`.
-package struct ImageText: Hashable, Sendable, CustomStringConvertible {
+/// An image's reference as it stands in a file: cut once into its parts, none of which is normalised, so that `nginx` stays
+/// `nginx`. From the scan to the edit nothing else stands for an image; its description is the text, byte for byte.
+package struct WrittenReference: Hashable, Sendable {
     /// Registry and repository as written.
     package var name: String
     package var tag: String?
@@ -29,13 +29,19 @@ package struct ImageText: Hashable, Sendable, CustomStringConvertible {
         name = String(rest)
     }
 
+    /// Whether nothing is written.
+    package var isEmpty: Bool { name.isEmpty && tag == nil && digest == nil }
+
+    /// Another tag on the name exactly as written. A digest named the old image and goes, unless the new one's is given.
+    package func with(tag: String, digest: String? = nil) -> WrittenReference {
+        WrittenReference(name: name, tag: tag, digest: digest)
+    }
+}
+
+extension WrittenReference: CustomStringConvertible, ExpressibleByStringInterpolation {
     package var description: String {
         name + (tag.map { ":\($0)" } ?? "") + (digest.map { "@\($0)" } ?? "")
     }
 
-    /// The reference with another tag on the name exactly as written. A digest in it named the old image and goes,
-    /// unless the new one's is given.
-    package static func replacingTag(of image: String, by tag: String, digest: String? = nil) -> String {
-        ImageText(name: ImageText(image).name, tag: tag, digest: digest).description
-    }
+    package init(stringLiteral text: String) { self.init(text) }
 }
