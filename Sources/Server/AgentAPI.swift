@@ -11,14 +11,19 @@ struct AgentAPI: Sendable {
     /// Between the comments of a stream of events.
     private let heartbeat: Duration
     private let frames = EventFrames()
+    private let webhooks: WebhookService.Part
 
-    init(control: any AgentControl, access: APIAccess?, heartbeat: Duration) {
+    init(
+        control: any AgentControl, access: APIAccess?, heartbeat: Duration, webhooks: WebhookService.Part = .none
+    ) {
         self.control = control
         self.access = access
         self.heartbeat = heartbeat
+        self.webhooks = webhooks
     }
 
     func answer(_ request: ServerRequest, _ response: Response) async {
+        if await WebhookService(control: control, part: webhooks).answer(request, response) { return }
         do throws(ControlError) {
             try await perform(try await route(of: request), request, response)
         } catch {

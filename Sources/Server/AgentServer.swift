@@ -15,17 +15,39 @@ package struct AgentServer: Sendable {
     /// - Parameters:
     ///   - address: `HOST:PORT`; port 0 takes a free one.
     ///   - access: who may ask for what; `nil`: everybody may read, and nobody else comes in.
+    ///   - takesWebhooks: whether webhooks are taken here, beside everything else.
     package static func start(
-        address: String, control: any AgentControl, access: APIAccess? = nil, limits: ServerLimits = ServerLimits()
+        address: String, control: any AgentControl, access: APIAccess? = nil, takesWebhooks: Bool = false,
+        limits: ServerLimits = ServerLimits()
+    ) async throws(AgentError) -> AgentServer {
+        let api = AgentAPI(
+            control: control, access: access ?? APIAccess(address: address), heartbeat: limits.heartbeat,
+            webhooks: takesWebhooks ? .beside : .none)
+        return try await start(address, "listen", api, limits)
+    }
+
+    /// Listens on an address for webhooks and nothing else, so that it can face strangers.
+    ///
+    /// - Parameter address: `HOST:PORT`; port 0 takes a free one.
+    package static func startWebhooks(
+        address: String, control: any AgentControl, limits: ServerLimits = .webhooks
+    ) async throws(AgentError) -> AgentServer {
+        let api = AgentAPI(
+            control: control, access: APIAccess(address: address), heartbeat: limits.heartbeat, webhooks: .alone)
+        return try await start(address, "webhooks.listen", api, limits)
+    }
+
+    /// - Parameter key: what says the address.
+    private static func start(
+        _ address: String, _ key: String, _ api: AgentAPI, _ limits: ServerLimits
     ) async throws(AgentError) -> AgentServer {
         let place = try ListenAddress(address)
-        let api = AgentAPI(control: control, access: access ?? APIAccess(address: address), heartbeat: limits.heartbeat)
         do {
             return try await start(api, limits) { try await $0.bind(host: place.host, port: place.port).get() }
         } catch {
             throw AgentError(
-                "cannot listen on \(address)", place: "listen", cause: "\(error)",
-                hint: "another process may hold the port; choose one with --listen")
+                "cannot listen on \(address)", place: key, cause: "\(error)",
+                hint: "another process may hold the port; choose another one")
         }
     }
 

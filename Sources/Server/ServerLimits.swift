@@ -13,4 +13,13 @@ package struct ServerLimits: Sendable {
     package var heartbeat = Duration.seconds(15)
 
     package init() {}
+
+    /// For strangers: the largest pushes of git hosts, from few at once.
+    package static let webhooks: ServerLimits = {
+        var limits = ServerLimits()
+        limits.body = 3 << 20
+        limits.patience = .seconds(10)
+        limits.connections = 64
+        return limits
+    }()
 }

@@ -49,6 +49,44 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 ["invalid-value interval 1", "unknown-key - 2", "invalid-address listen 3"]
             ),
             ("git: {proxy: a, sshkey: b}\n" + least, ["invalid-value git.proxy 1", "unknown-key git 1"]),
+            (
+                "webhooks: {listen: here, receivers: [{type: github, insecure: true}]}\n" + least,
+                ["invalid-address webhooks.listen 1"]
+            ),
+            ("webhooks: {receivers: [{type: github}]}\n" + least, ["invalid-value webhooks.receivers[0] 1"]),
+            (
+                "webhooks: {receivers: [{type: github, secretFile: /s, insecure: true}]}\n" + least,
+                ["invalid-value webhooks.receivers[0] 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: github, secretFile: ''}]}\n" + least,
+                ["invalid-value webhooks.receivers[0] 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: git, insecure: true}]}\n" + least,
+                ["invalid-value webhooks.receivers[0].type 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: github, insecure: true, registry: a.b}]}\n" + least,
+                ["invalid-value webhooks.receivers[0].registry 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: aliyun-acr, insecure: true}]}\n" + least,
+                ["invalid-value webhooks.receivers[0] 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: github, name: a/b, insecure: true}]}\n" + least,
+                ["invalid-value webhooks.receivers[0] 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: github, insecure: true}, {type: github, insecure: true}]}\n" + least,
+                ["invalid-value webhooks.receivers[1] 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: generic, insecure: true, repositories: [other]}]}\n" + least,
+                ["invalid-value webhooks.receivers[0].repositories[0] 1"]
+            ),
+            ("webhooks: {listen: ':1'}\n" + least, ["missing-key webhooks 1"]),
             // What follows from a mistake is not told.
             ("repositories:\n  - url: []\n", ["wrong-type repositories[0].url 2"]),
             ("repositories:\n  - name: a\n", ["missing-key repositories[0] 2"]),
@@ -231,6 +269,19 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 "registries: [{host: a.b, clientCert: $D/ca.pem, clientKey: $D/ca.pem}]",
                 ["wrong-format registries[0].clientKey 1"]
             ),
+            (
+                "webhooks: {receivers: [{type: github, secretFile: [$D/secret, $D/none]}]}",
+                ["missing-file webhooks.receivers[0].secretFile 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: gitlab, secretFile: $D/empty}]}",
+                ["empty-file webhooks.receivers[0].secretFile 1"]
+            ),
+            (
+                "webhooks: {receivers: [{type: standard-webhooks, secretFile: $D/secret}]}",
+                ["wrong-format webhooks.receivers[0].secretFile 1"]
+            ),
+            ("webhooks: {receivers: [{type: github, secretFile: $D/secret}]}", []),
             ("dockerConfig: $D/none", ["missing-file dockerConfig 1"]),
             ("dockerConfig: $D/config.json", []), ("dockerConfig: $D", []),
             ("dockerConfig: $D/directory", ["missing-file dockerConfig 1"]),

@@ -139,6 +139,7 @@ import Testing
         "{registries: [{host: docker.io, map: 'oci:/srv'}], repositories: [{url: x, policies: [{image: a, policy: 'v*'}]}]}",
         "repositories: [{url: x, builds: [{destinations: [a], context: a/b, args: {N: 1}, tags: ['v{build.number}-a']}]}]",
         "{builds: {credentials: ['https://h/a']}, repositories: [{url: x, allowed: {destinations: ['r.io/a/**'], bases: []}}]}",
+        "{webhooks: {receivers: [{type: github, secretFile: /s}, {name: a, type: quay, insecure: true}]}, repositories: [{url: x}]}",
         "repositories: [{url: x, allowed: {bases: [localhost/a, 'localhost:5000/*', '*.r.io/a', '**', 'oci:/srv/**']}}]",
     ])
     func `what is valid`(yaml: String) throws {
@@ -149,6 +150,11 @@ import Testing
         "{}", "repositories: []", "repositories: [{name: a}]", "{repositories: [{url: x}], intervall: 1m}",
         "{repositories: [{url: x}], interval: 60}", "{repositories: [{url: x}], interval: '1 m'}",
         "{repositories: [{url: x}], stateDirectory: var}", "{repositories: [{url: x}], isolation: docker}",
+        "{repositories: [{url: x}], webhooks: {receivers: [{type: github}]}}",
+        "{repositories: [{url: x}], webhooks: {}}",
+        "{repositories: [{url: x}], webhooks: {receivers: [{type: github, secretFile: /s, insecure: true}]}}",
+        "{repositories: [{url: x}], webhooks: {receivers: [{type: svn, secretFile: /s}]}}",
+        "{repositories: [{url: x}], webhooks: {receivers: [{type: github, name: a/b, secretFile: /s}]}}",
         "{repositories: [{url: x}], listen: here}", "repositories: [{url: x, name: a/b}]",
         "repositories: [{url: x, builds: [{}]}]", "repositories: [{url: x, builds: [{destinations: []}]}]",
         "repositories: [{url: x, builds: [{destinations: [a], context: ../b}]}]",

@@ -2,6 +2,7 @@ import Agent
 import Foundation
 import TestSupport
 import Testing
+import Webhooks
 
 /// Files that the agent watches.
 @Suite(.tags(.unit)) struct DaemonFileTests {
@@ -81,10 +82,15 @@ import Testing
         git.tokenFile = "/etc/slipway/token"
         repository.git = git
         configuration.repositories = [repository]
+        var receiver = WebhookConfiguration.Receiver(name: "git", kind: .github)
+        receiver.secretFiles = ["/etc/slipway/webhook", "/etc/slipway/webhook.next"]
+        var webhooks = WebhookConfiguration()
+        webhooks.receivers = [receiver]
+        configuration.webhooks = webhooks
         #expect(
             configuration.files(configurationFile: "/etc/slipway/agent.yaml") == [
                 "/etc/slipway/key", "/etc/slipway/config.json", "/etc/slipway/ca.crt", "/etc/slipway/token",
-                "/etc/slipway/agent.yaml",
+                "/etc/slipway/webhook", "/etc/slipway/webhook.next", "/etc/slipway/agent.yaml",
             ])
     }
 }

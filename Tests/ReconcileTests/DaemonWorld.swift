@@ -2,6 +2,7 @@ import Agent
 import AgentFakes
 import Git
 import Logging
+import OCI
 import Registry
 import RegistryPoller
 import Synchronization
@@ -24,9 +25,11 @@ final class DaemonWorld: Sendable {
 
     /// - Parameters:
     ///   - disk: the state directory of an agent that ran before.
+    ///   - webhooks: the receivers, with files for their secrets.
     ///   - random: what the jitter is made of; in the middle it takes nothing and adds nothing.
     init(
         _ names: String..., concurrency: Int = 8, over last: DaemonWorld? = nil,
+        webhooks: WebhookConfiguration? = nil,
         random: @escaping @Sendable () -> Double = { 0.5 }
     ) async throws {
         disk = try last?.disk ?? TemporaryDirectory("daemon")
@@ -39,7 +42,8 @@ final class DaemonWorld: Sendable {
         fleet = FakeFleet(hosts: hosts, builds: builds, tags: tags, clock: clock)
         loop = AgentLoop(
             configuration: Self.configuration(names), fleet: fleet, health: health,
-            logger: log.logger, pauses: PauseMemory(directory: disk.path), clock: clock, random: random)
+            logger: log.logger, pauses: PauseMemory(directory: disk.path),
+            receivers: try await WebhookReceivers.load(webhooks), clock: clock, random: random)
     }
 
     static func configuration(_ names: [String]) -> AgentConfiguration {
@@ -149,6 +153,8 @@ actor FakeFleet: RepositoryFleet {
         reconcilers[repository.name] = reconciler
         return reconciler
     }
+
+    func expire(_ tag: String?, in location: RepositoryLocation) async { await tags.expire(tag, in: location) }
 
     func tidy(now: Int64) async {}
 

@@ -29,6 +29,10 @@ import Testing
         ) async throws(PollError) -> TagRecord {
             try await registry.look(at: tag, in: location, platforms: platforms)
         }
+
+        func expire(_ tag: String?, in location: RepositoryLocation) async {
+            await registry.expire(tag, in: location)
+        }
     }
 
     @Test(arguments: [(CycleMode.background, 30 as Int64), (.complete, 0), (.plan, 0)])

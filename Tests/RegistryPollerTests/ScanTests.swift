@@ -57,6 +57,28 @@ private func poller(_ repository: FakeRepository, concurrency: Int = 4) -> Regis
         await #expect(throws: PollError.self) { try await poller.look(at: "v9", in: repository.location) }
     }
 
+    @Test func `a scan that is said to be out of date will not do, whenever it began`() async throws {
+        let repository = FakeRepository()
+        for number in 1...40 { try repository.add("v\(number)") }
+        let poller = poller(repository)
+        _ = try await poller.scan(repository.location, reuse: 60)
+        _ = repository.requests
+        _ = try await poller.scan(repository.location, reuse: 60)
+        #expect(repository.requests == [])
+        let moved = try repository.add("v7", created: "2021-01-01T00:00:00Z")
+        await poller.expire("v7", in: repository.location)
+        let inventory = try await poller.scan(repository.location, reuse: 60)
+        // The tag's name does not say that it moves, and its repository is a large one.
+        #expect(inventory.tags.first { $0.tag == "v7" }?.digest == moved.digest)
+        #expect(repository.requests.contains("tags"))
+        _ = try await poller.scan(repository.location, reuse: 60)
+        #expect(repository.requests == [])
+        // One of which nothing is known, and a tag that is not there, change nothing.
+        await poller.expire("v7", in: .registry(host: "registry.example.com", path: "other"))
+        await poller.expire("none", in: repository.location)
+        #expect(try await poller.scan(repository.location, reuse: 60).tags.count == 40)
+    }
+
     @Test func `a second scan reads only what is new or moved`() async throws {
         let repository = FakeRepository()
         try repository.add("v1", created: "2020-01-01T00:00:00Z")

@@ -1,5 +1,6 @@
 import Agent
 import Synchronization
+import Webhooks
 
 /// An agent of two repositories, that notes what it is asked, and does what a test says.
 final class FakeAgent: AgentControl {
@@ -116,6 +117,13 @@ final class FakeAgent: AgentControl {
     func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer {
         try note("retry \(request.repository) \(request.pipeline ?? "-")")
         return RetryAnswer(hadFailed: true)
+    }
+
+    func webhook(_ receiver: String, _ request: WebhookRequest) async -> WebhookAnswer {
+        try? note("webhook \(receiver) \(request.pathSecret) \(request.method) \(request.body.count)")
+        var answer = WebhookAnswer(receiver == "busy" ? 429 : 202, "noted", allow: "POST")
+        if receiver == "busy" { answer.retryAfter = 2 }
+        return answer
     }
 
     func edit(_ request: EditRequest) async throws(ControlError) -> EditAnswer {

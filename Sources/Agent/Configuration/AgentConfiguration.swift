@@ -13,6 +13,8 @@ package struct AgentConfiguration: Sendable {
     package var listen: String?
     /// Who may use the API by that address.
     package var api = APISettings()
+    /// `nil`: nobody may tell.
+    package var webhooks: WebhookConfiguration?
     package var log = LogSettings()
     package var isolation: IsolationChoice = .auto
     package var git = GitConfiguration()

@@ -9,7 +9,8 @@ package enum ConfigurationFile {
 
     /// The keys at the top, and those of a repository's entry.
     static let keys = [
-        "stateDirectory", "interval", "listen", "api", "isolation", "dockerConfig", "git", "registries", "builds",
+        "stateDirectory", "interval", "listen", "api", "webhooks", "isolation", "dockerConfig", "git", "registries",
+        "builds",
         "history",
         "log",
         "repositories",
@@ -44,6 +45,7 @@ package enum ConfigurationFile {
             if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
             if let value = object.optional("builds") { configuration.builds = try BuildsReader.builds(value) }
             if let value = object.optional("history") { configuration.history = try history(value) }
+            let webhooks = object.optional("webhooks")
             let repositories = try object.required("repositories")
             let git = configuration.git
             let gitValue = object.optional("git")
@@ -61,6 +63,10 @@ package enum ConfigurationFile {
                 if !names.insert(name).inserted {
                     throw item.error("a second repository is called '\(name)'", hint: "give each its own 'name'")
                 }
+            }
+            if let webhooks {
+                configuration.webhooks = try WebhookReader.webhooks(
+                    webhooks, among: configuration.repositories.map(\.name))
             }
         }
         return configuration

@@ -76,6 +76,10 @@ enum ConfiguredFiles {
         }
     }
 
+    static func of(_ receiver: WebhookConfiguration.Receiver, at prefix: String) -> [ConfiguredFile] {
+        receiver.secretFiles.map { ConfiguredFile(key: "\(prefix).secretFile", path: $0, kind: .secret) }
+    }
+
     static func of(_ configuration: AgentConfiguration) -> [ConfiguredFile] {
         top.compactMap { entry in
             entry.path(configuration).map { ConfiguredFile(key: entry.key, path: $0, kind: entry.kind) }

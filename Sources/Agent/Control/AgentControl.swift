@@ -1,3 +1,5 @@
+package import Webhooks
+
 /// What a running agent can be asked: by its API, and so by commands beside it. It triggers and tells; nothing of it
 /// configures.
 package protocol AgentControl: Sendable {
@@ -45,6 +47,9 @@ package protocol AgentControl: Sendable {
     func stopBuild(_ id: BuildID) async throws(ControlError) -> StopAnswer
     /// Lets what failed be tried again at once.
     func retry(_ request: RetryRequest) async throws(ControlError) -> RetryAnswer
+
+    /// A request for one of the webhook receivers: verified, and answered without waiting for what it begins.
+    func webhook(_ receiver: String, _ request: WebhookRequest) async -> WebhookAnswer
 
     // MARK: Workloads
 

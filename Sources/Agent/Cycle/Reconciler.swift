@@ -37,6 +37,8 @@ package struct Reconciler: Sendable {
     let maker: ImageMaker
     let selector: ImageSelector
     let publisher: Publisher
+    /// The images that the repository follows.
+    let followed = AskedImages()
 
     package init(repository: AgentConfiguration.RepositoryConfiguration, services: RepositoryServices) {
         self.repository = repository
@@ -78,6 +80,7 @@ package struct Reconciler: Sendable {
                     tree: found.tree, followed: found.followed, history: found.history,
                     built: found.builtRepositories, catalog: catalog),
                 in: cycle)
+            followed.set(await catalog.asked)
             try await publisher.publish(requests(for: choices), from: head, in: cycle)
         } catch {
             cycle.fail(error)

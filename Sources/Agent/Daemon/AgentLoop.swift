@@ -6,7 +6,7 @@ import RegistryPoller
 /// The daemon: every repository on its own interval, builds beside them, until it is told to stop.
 package actor AgentLoop {
     private var configuration: AgentConfiguration
-    private var fleet: any RepositoryFleet
+    private(set) var fleet: any RepositoryFleet
     private let health: AgentHealth
     private let logger: Logger
     private let clock: any AgentClock
@@ -14,14 +14,16 @@ package actor AgentLoop {
     private let pauses: PauseMemory
     /// Where nothing is kept of what builds do, nothing is told of it.
     private let silence = EventJournal()
-    private var watchers: [String: RepositoryWatcher] = [:]
+    nonisolated let webhooks: WebhookDesk
+    private(set) var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
     private var isStopping = false
 
+    /// - Parameter receivers: of the configuration's webhooks.
     package init(
         configuration: AgentConfiguration, fleet: any RepositoryFleet, health: AgentHealth, logger: Logger,
-        pauses: PauseMemory? = nil, clock: any AgentClock = SystemClock(),
+        pauses: PauseMemory? = nil, receivers: WebhookReceivers = .none, clock: any AgentClock = SystemClock(),
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
         self.configuration = configuration
@@ -31,6 +33,8 @@ package actor AgentLoop {
         self.clock = clock
         self.random = random
         self.pauses = pauses ?? PauseMemory(directory: configuration.stateDirectory)
+        webhooks = WebhookDesk(clock: clock, metrics: health.metrics, logger: logger)
+        webhooks.adopt(receivers, configuration.repositories)
     }
 
     /// How long the first look at a repository may hold up that the agent is ready.
@@ -65,7 +69,7 @@ package actor AgentLoop {
     private func watch(_ repository: AgentConfiguration.RepositoryConfiguration) async {
         guard !isStopping else { return }
         let watcher = RepositoryWatcher(
-            repository, interval: interval(of: repository), fleet: fleet, health: health,
+            repository, interval: interval(of: repository), fleet: fleet, health: health, images: webhooks.images,
             clock: clock, logger: logger, random: random)
         watchers[repository.name] = watcher
         // What the processes before this one did, before this one adds to it.
@@ -90,6 +94,7 @@ package actor AgentLoop {
     package func stop() async {
         guard !isStopping else { return }
         isStopping = true
+        webhooks.stop()
         impatience?.cancel()
         let (watchers, dispatcher, clock) = (Array(watchers.values), fleet.builds.dispatcher, clock)
         let (ended, end) = AsyncStream.makeStream(of: Void.self)
@@ -129,7 +134,13 @@ package actor AgentLoop {
         if new.listen != configuration.listen {
             notes.append("listen stays \(configuration.listen ?? "off") until the agent is restarted")
         }
+        if new.webhooks?.listen != configuration.webhooks?.listen {
+            notes.append(
+                "webhooks.listen stays \(configuration.webhooks?.listen ?? "off") until the agent is restarted")
+        }
+        let receivers = try await WebhookReceivers.load(new.webhooks)
         fleet = try await fleet.reloaded(new, say: say)
+        webhooks.adopt(receivers, new.repositories)
         configuration = new
         let now = clock.now
         health.expect(new.repositories.map { RepositoryStatus($0, since: now) })

@@ -64,6 +64,7 @@ extension AgentConfiguration {
         var files = ConfiguredFiles.of(self)
         for git in [git] + repositories.compactMap(\.git) { files += ConfiguredFiles.of(git, at: "git") }
         for registry in registries { files += ConfiguredFiles.of(registry, at: "registries") }
+        for receiver in webhooks?.receivers ?? [] { files += ConfiguredFiles.of(receiver, at: "webhooks") }
         return Set(files.map(\.path) + [configurationFile].compactMap(\.self))
     }
 }

@@ -1,6 +1,6 @@
 import Builder
 import Git
-import OCI
+package import OCI
 package import Registry
 import RegistryPoller
 
@@ -120,6 +120,10 @@ package actor Fleet: RepositoryFleet {
                 { () throws(AgentError) in try GitAccess.credentials(git, of: url) },
                 within: .repository(
                     url, granting: configuration.builds.credentials + repository.allowed.credentials)))
+    }
+
+    package func expire(_ tag: String?, in location: RepositoryLocation) async {
+        await poller.expire(tag, in: location)
     }
 
     /// Removes what earlier builds left and nobody used for long, now and then: each cycle of each repository asks.

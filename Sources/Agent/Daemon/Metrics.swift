@@ -21,6 +21,14 @@ package final class Metrics: Sendable {
         declare("slipway_commits_total", "counter", "Commits pushed, by repository.")
         declare("slipway_failures_total", "counter", "Failures, by repository and phase.")
         declare("slipway_reloads_total", "counter", "Reloads of the configuration, by result.")
+        declare(
+            "slipway_webhook_requests_total", "counter",
+            "Requests to webhook receivers, by receiver and result: accepted, ignored, repeated, refused, limited, unavailable."
+        )
+        declare("slipway_webhook_cycles_total", "counter", "Cycles that webhooks began.")
+        declare(
+            "slipway_webhook_latency_seconds_total", "counter",
+            "Time from the arrival of a webhook to the end of the cycle that it began.")
         declare("slipway_repository_up", "gauge", "Whether the last cycle of a repository had no failure.")
         declare("slipway_last_success_timestamp_seconds", "gauge", "End of the last cycle without failure.")
         declare(
@@ -54,6 +62,12 @@ package final class Metrics: Sendable {
         let repository = [("repository", status.repository)]
         set("slipway_repository_up", isUp ? 1 : 0, repository)
         set("slipway_repository_failing_since_timestamp_seconds", status.failingSince.map { Double($0) }, repository)
+    }
+
+    /// A cycle ended that a webhook began.
+    func recordHinted(seconds: Double) {
+        add("slipway_webhook_cycles_total")
+        add("slipway_webhook_latency_seconds_total", seconds)
     }
 
     /// A build ended.

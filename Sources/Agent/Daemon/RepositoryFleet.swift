@@ -1,3 +1,4 @@
+package import OCI
 package import Registry
 
 /// What the agent's loop works with: a reconciler for each repository, and what their builds share. ``Fleet`` is the real one.
@@ -9,6 +10,8 @@ package protocol RepositoryFleet: Sendable {
     func reconciler(
         for repository: AgentConfiguration.RepositoryConfiguration
     ) async throws(AgentError) -> Reconciler
+    /// What was read of a repository of images will do for nobody any more, and a tag of it may have moved.
+    func expire(_ tag: String?, in location: RepositoryLocation) async
     /// Removes what earlier builds left and nobody used for long, now and then.
     func tidy(now: Int64) async
     /// The fleet of another configuration. Builds that are under way go on.

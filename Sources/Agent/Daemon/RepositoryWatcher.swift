@@ -8,6 +8,7 @@ actor RepositoryWatcher {
     private var repository: AgentConfiguration.RepositoryConfiguration
     private var fleet: any RepositoryFleet
     private let health: AgentHealth
+    private let images: FollowedImages
     private let clock: any AgentClock
     private let log: CycleLogger
     private let random: @Sendable () -> Double
@@ -21,14 +22,21 @@ actor RepositoryWatcher {
     private var sessions: [Int: SyncSession] = [:]
     private var lastSession = 0
     private var isStopped = false
+    /// When the first webhook came that no cycle has begun for.
+    private var hintedAt: ContinuousClock.Instant?
+    /// Whether a webhook began a cycle only just now, and whether another one came since.
+    private var isCooling = false
+    private var isHintDue = false
 
     init(
         _ repository: AgentConfiguration.RepositoryConfiguration, interval: Duration, fleet: any RepositoryFleet,
-        health: AgentHealth, clock: any AgentClock, logger: Logger, random: @escaping @Sendable () -> Double
+        health: AgentHealth, images: FollowedImages, clock: any AgentClock, logger: Logger,
+        random: @escaping @Sendable () -> Double
     ) {
         self.repository = repository
         self.fleet = fleet
         self.health = health
+        self.images = images
         self.clock = clock
         self.random = random
         log = CycleLogger(logger, repository: repository.name)
@@ -56,6 +64,37 @@ actor RepositoryWatcher {
 
     /// Something may have changed.
     func trigger() { perform(schedule.trigger()) }
+
+    /// How long after a cycle that a webhook began the next one begins: whoever sends without an end makes no cycle without a pause.
+    private static let cooling = Duration.milliseconds(500)
+
+    /// A webhook says that something has changed. However many there are, one cycle is due.
+    func hint(at arrival: ContinuousClock.Instant) {
+        guard !isStopped else { return }
+        hintedAt = hintedAt ?? arrival
+        guard !isCooling else {
+            isHintDue = true
+            return
+        }
+        beginHinted()
+    }
+
+    private func beginHinted() {
+        isCooling = true
+        let clock = clock
+        Task {
+            try? await clock.sleep(for: Self.cooling)
+            self.cooled()
+        }
+        trigger()
+    }
+
+    private func cooled() {
+        isCooling = false
+        guard isHintDue, !isStopped else { return }
+        isHintDue = false
+        beginHinted()
+    }
 
     /// Goes on by another configuration, with a cycle at once or right after the one that is under way.
     func adopt(
@@ -195,14 +234,18 @@ actor RepositoryWatcher {
             return failed(AgentError("the agent is stopping, or does not watch the repository any more"))
         }
         let start = ContinuousClock.now
+        let hinted = mode == .plan ? nil : hintedAt
+        if mode != .plan { hintedAt = nil }
         let (repository, fleet) = (repository, fleet)
         let audience = mode == .plan ? [] : sessions.values.filter { $0 !== session }
         let report: CycleReport
         do {
-            report = await (try await fleet.reconciler(for: repository)).cycle(mode) { line in
+            let reconciler = try await fleet.reconciler(for: repository)
+            report = await reconciler.cycle(mode) { line in
                 say(line)
                 for other in audience { other.overhear(line) }
             }
+            if let followed = reconciler.followed.images, !isStopped { images.set(followed, of: repository.name) }
         } catch {
             report = failed(error)
         }
@@ -220,6 +263,7 @@ actor RepositoryWatcher {
             { events.append(event) }
         }
         health.attempted(repository.name)
+        if let hinted { health.metrics.recordHinted(seconds: (ContinuousClock.now - hinted).seconds) }
         if !isStopped { health.metrics.record(report, seconds: seconds, now: Double(now)) }
         await fleet.builds.history?.record(
             CycleEntry(report, at: now, seconds: seconds, lastSuccess: lastSuccess), of: repository.name)

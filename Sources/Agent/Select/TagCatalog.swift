@@ -14,6 +14,8 @@ package protocol TagSource: Sendable {
     func look(
         at tag: String, in location: RepositoryLocation, platforms: [Platform]
     ) async throws(PollError) -> TagRecord
+    /// What was read of a repository will do for nobody any more, and a tag of it may have moved.
+    func expire(_ tag: String?, in location: RepositoryLocation) async
 }
 
 extension RegistryPoller: TagSource {}
@@ -27,6 +29,8 @@ actor TagCatalog {
     private let source: any TagSource
     /// Seconds for which a scan of another cycle will do.
     private let reuse: Int64
+    /// The repositories that something was asked of.
+    private(set) var asked: Set<RepositoryLocation> = []
     private var scanned: [Place: Scanned] = [:]
     private var added: [ImageLocation: TagRecord] = [:]
     private let scans = SharedCalls<ScanRequest, TagInventory, PollError>(keeping: isSuccess)
@@ -84,6 +88,7 @@ actor TagCatalog {
     /// - Parameter isFresh: a scan of another cycle will not do, because what is pushed depends on it. Such a repository is the
     ///   agent's own to write, so that tags of it are not looked at whose names say that they stay.
     func inventory(_ request: ScanRequest, isFresh: Bool = false) async throws(PollError) -> TagInventory {
+        asked.insert(request.location)
         if let known = scanned[request.place], known.images.covers(request.images) { return known.inventory }
         var request = request
         if let known = scanned[request.place] { request.images = known.images.union(request.images) }
@@ -106,6 +111,7 @@ actor TagCatalog {
 
     /// The image behind one tag.
     func look(at tag: String, in location: RepositoryLocation) async throws(PollError) -> TagRecord {
+        asked.insert(location)
         let image = ImageLocation(repository: location, tag: tag)
         if let known = added[image] { return known }
         let source = source

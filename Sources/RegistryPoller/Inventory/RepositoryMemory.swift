@@ -83,6 +83,11 @@ struct RepositoryMemory: Sendable {
             || before.record.created != record.created
     }
 
+    /// The next scan looks at a tag, whenever it was looked at last.
+    mutating func expire(_ tag: String) {
+        if let index = index(of: tag) { tags[index].schedule = .unread }
+    }
+
     /// The place of a tag.
     func index(of tag: String) -> Int? {
         var low = 0

@@ -31,6 +31,10 @@ package actor RegistryPoller {
         /// The result of the last scan, when nothing changed since.
         var inventory: TagInventory?
         var scanned: Int64 = .min
+        /// Counts how often it was said that the repository has changed; a scan that began before that does not know it.
+        var changes = 0
+        /// As it was when the last scan began.
+        var known = 0
         /// The images that the scan looked at.
         var images = ScanScope.Images.none
         var used = 0
@@ -96,10 +100,11 @@ package actor RegistryPoller {
         let time = now()
         await load(key, at: time)
         if let known = memory[key], let inventory = known.inventory, known.images.covers(scope.images),
-            time >= known.scanned, time - known.scanned < reuse
+            known.known == known.changes, time >= known.scanned, time - known.scanned < reuse
         {
             return inventory
         }
+        let changes = memory[key]?.changes ?? 0
         let repository: any ImageRepository
         var isChanged = false
         do {
@@ -121,7 +126,19 @@ package actor RegistryPoller {
         if isChanged, let files, let memory = memory[key]?.memory {
             await files.write(memory, for: key, at: time)
         }
+        memory[key]?.known = changes
         return finish(key, at: time, scope.images)
+    }
+
+    /// Somebody says that a repository has changed: the next scan of it asks the registry, however young the last one is.
+    ///
+    /// - Parameter tag: one that is looked at again, where it is known; of others than small repositories, tags that stay for long are
+    ///   looked at seldom.
+    package func expire(_ tag: String?, in location: RepositoryLocation) {
+        for key in memory.keys where key.location == location {
+            memory[key]?.changes += 1
+            if let tag { memory[key]?.memory.expire(tag) }
+        }
     }
 
     private func finish(_ key: Key, at time: Int64, _ images: ScanScope.Images) -> TagInventory {

@@ -16,6 +16,7 @@ package final class FakeRegistry: TagSource {
         var mostRunning = 0
         /// How many more questions for the image of a tag find none.
         var concealed: [ImageLocation: Int] = [:]
+        var expired: [(tag: String?, location: RepositoryLocation)] = []
         var beforeScan: (@Sendable () async -> Void)?
 
         mutating func shown(_ record: TagRecord, in location: RepositoryLocation) -> TagRecord {
@@ -101,6 +102,15 @@ package final class FakeRegistry: TagSource {
     package func revisions(_ repository: String) -> Set<String> {
         let records = state.withLock { $0.repositories[Self.location(repository)]?.values.map(\.self) ?? [] }
         return Set(records.compactMap { $0.annotations[Annotation.revision] })
+    }
+
+    package func expire(_ tag: String?, in location: RepositoryLocation) async {
+        state.withLock { $0.expired.append((tag, location)) }
+    }
+
+    /// What was said to be out of date, as `NAME:TAG`.
+    package var expired: [String] {
+        state.withLock { $0.expired.map { $0.location.familiar + ($0.tag.map { ":\($0)" } ?? "") } }
     }
 
     /// How many lists of tags were asked for.

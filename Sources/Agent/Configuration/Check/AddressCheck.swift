@@ -7,9 +7,11 @@ struct AddressCheck {
     private(set) var problems: [ConfigurationProblem] = []
 
     mutating func check(_ configuration: AgentConfiguration) {
-        guard let listen = configuration.listen else { return }
-        do { _ = try ListenAddress(listen) } catch {
-            add("listen", error.summary, cause: error.cause, hint: error.hint)
+        for (key, listen) in [("listen", configuration.listen), ("webhooks.listen", configuration.webhooks?.listen)] {
+            guard let listen else { continue }
+            do { _ = try ListenAddress(listen) } catch {
+                add(key, error.summary, cause: error.cause, hint: error.hint)
+            }
         }
     }
 

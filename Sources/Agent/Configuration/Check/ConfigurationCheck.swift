@@ -77,6 +77,9 @@ package struct ConfigurationCheck: Sendable {
         for (key, registry) in zip(reading.items(of: "registries"), configuration.registries) {
             check.check(ConfiguredFiles.of(registry, at: key))
         }
+        for (key, receiver) in zip(reading.items(of: "webhooks.receivers"), configuration.webhooks?.receivers ?? []) {
+            check.check(receiver, at: key)
+        }
         for (key, repository) in zip(reading.items(of: "repositories"), configuration.repositories) {
             check.check(repository, at: key)
             check.check(repository.contexts, at: key)

@@ -19,6 +19,19 @@ struct FileCheck {
         }
     }
 
+    /// The secrets of a webhook's receiver, of which some have a form.
+    mutating func check(_ receiver: WebhookConfiguration.Receiver, at key: String) {
+        let known = problems.count
+        check(ConfiguredFiles.of(receiver, at: key))
+        guard problems.count == known else { return }
+        do { _ = try WebhookReceivers.secrets(of: receiver) } catch {
+            problems.append(
+                ConfigurationProblem(
+                    .wrongFormat, (error.place.map { "\($0): " } ?? "") + error.summary, key: "\(key).secretFile",
+                    cause: error.cause, hint: error.hint))
+        }
+    }
+
     /// A repository on this machine.
     mutating func check(_ repository: AgentConfiguration.RepositoryConfiguration, at key: String) {
         guard let url = try? RemoteURL(repository.url), url.host == nil else { return }

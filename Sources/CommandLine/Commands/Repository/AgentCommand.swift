@@ -63,15 +63,28 @@ package struct AgentCommand: AsyncParsableCommand {
 
         let health = AgentHealth(metrics: Metrics())
         let fleet = try await Fleet.open(configuration, sharesScans: true) { log.info("\($0)") }
-        let loop = AgentLoop(configuration: configuration, fleet: fleet, health: health, logger: logger)
+        let loop = AgentLoop(
+            configuration: configuration, fleet: fleet, health: health, logger: logger,
+            receivers: try await WebhookReceivers.load(configuration.webhooks))
         var servers: [AgentServer] = []
         var access: APIAccess?
         if let address = configuration.listen {
             let granted = APIAccess(configuration.api, address: address)
-            let started = try await AgentServer.start(address: address, control: loop, access: granted)
+            // Without receivers, too: a reload may bring some.
+            let started = try await AgentServer.start(
+                address: address, control: loop, access: granted, takesWebhooks: configuration.webhooks?.listen == nil)
             access = granted
             log.info("listening", metadata: ["port": "\(started.port)"])
             servers.append(started)
+        }
+        if let address = configuration.webhooks?.listen {
+            let started = try await AgentServer.startWebhooks(address: address, control: loop)
+            log.info("listening for webhooks", metadata: ["port": "\(started.port)"])
+            servers.append(started)
+        } else if configuration.webhooks != nil, configuration.listen == nil {
+            throw AgentError(
+                "webhooks have receivers, and the agent listens nowhere", place: "webhooks",
+                hint: "write an address as 'listen', or one for webhooks alone as 'webhooks.listen'")
         }
         await loop.begin()
         let commands = answerCommands(in: configuration.stateDirectory, by: loop, log)

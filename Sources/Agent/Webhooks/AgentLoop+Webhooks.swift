@@ -1,0 +1,17 @@
+package import Webhooks
+
+extension AgentLoop {
+    /// A request for one of the receivers. What it asks for is begun before it is answered, and not waited for.
+    package nonisolated func webhook(_ receiver: String, _ request: WebhookRequest) async -> WebhookAnswer {
+        let arrival = ContinuousClock.now
+        let (answer, call) = webhooks.receive(receiver, request)
+        if let call { await obey(call, since: arrival) }
+        return answer
+    }
+
+    private func obey(_ call: WebhookCall, since arrival: ContinuousClock.Instant) async {
+        // Before the cycles begin, which would else be content with what an earlier one has read.
+        for (location, tag) in call.images { await fleet.expire(tag, in: location) }
+        for name in call.repositories { await watchers[name]?.hint(at: arrival) }
+    }
+}
