@@ -78,7 +78,7 @@ let package = Package(
         library("ObjectStorage", ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics", "Text"]),
         library("Dockerfile", ["Diagnostics"]),
         library("Template", ["Diagnostics"]),
-        library("Forge", ["HTTP", "Diagnostics", "Text"]),
+        library("Forge", ["HTTP", "Cryptography", "Diagnostics", "Text"]),
         library("Webhooks", ["Cryptography", "Diagnostics", "Text"]),
 
         // Layer 3: the four things that Slipway does.

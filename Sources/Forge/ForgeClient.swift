@@ -4,7 +4,11 @@ import HTTP
 /// JSON over HTTP with a token.
 struct ForgeClient: Sendable {
     /// How the host wants to see the token.
-    enum Scheme: Sendable { case bearer, token, privateToken }
+    enum Scheme: Sendable {
+        case bearer, token, privateToken
+        /// The token is `USER:PASSWORD`.
+        case basic
+    }
 
     let http: HTTPClient
     let token: String
@@ -72,6 +76,7 @@ struct ForgeClient: Sendable {
         case .bearer: all.add("Authorization", "Bearer \(token)")
         case .token: all.add("Authorization", "token \(token)")
         case .privateToken: all.add("PRIVATE-TOKEN", token)
+        case .basic: all.add("Authorization", "Basic \(Data(token.utf8).base64EncodedString())")
         }
         if all["Accept"] == nil { all.add("Accept", "application/json") }
         if body != nil { all.add("Content-Type", "application/json") }

@@ -39,6 +39,9 @@ package struct ForgeError: Diagnostic, Equatable {
         self.status = status
     }
 
+    /// Whether the host was busy with the same thing.
+    package var isConflict: Bool { status == 409 }
+
     /// For a reason within a sentence.
     package var words: String { cause ?? summary }
 

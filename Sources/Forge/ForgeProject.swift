@@ -62,7 +62,7 @@ package struct ForgeProject: Sendable {
     ]
 
     /// Host and path of a repository's URL; of an `ssh://` URL the port is git's, not the API's.
-    private static func location(of url: String) -> (host: String, path: String)? {
+    static func location(of url: String) -> (host: String, path: String)? {
         var rest = url[...]
         var scheme = ""
         if let colon = rest.firstIndex(of: ":"), rest[colon...].hasPrefix("://") {

@@ -86,6 +86,8 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 "webhooks: {receivers: [{type: generic, insecure: true, repositories: [other]}]}\n" + least,
                 ["invalid-value webhooks.receivers[0].repositories[0] 1"]
             ),
+            ("git: {status: {host: bitbucket}}\n" + least, ["invalid-value git.status 1"]),
+            ("git: {status: {host: github, pages: x}}\n" + least, ["invalid-value git.status.pages 1"]),
             ("webhooks: {listen: ':1'}\n" + least, ["missing-key webhooks 1"]),
             // What follows from a mistake is not told.
             ("repositories:\n  - url: []\n", ["wrong-type repositories[0].url 2"]),
@@ -139,7 +141,7 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 "missing-file", "unreadable-file", "empty-file", "wrong-format", "state-directory", "no-key",
                 "unusable-key",
                 "missing-passphrase", "sha1-signature", "unknown-host-key", "rsa-host-key", "cannot-sign",
-                "own-key-not-trusted", "pull-request",
+                "own-key-not-trusted", "pull-request", "status",
             ])
     }
 
@@ -261,6 +263,9 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 "git: {pullRequest: {host: github, project: x, tokenFile: $D/secret}}",
                 ["pull-request git.pullRequest 1"]
             ),
+            ("git: {status: {host: github, tokenFile: $D/none}}", ["missing-file git.status.tokenFile 1"]),
+            ("git: {status: {host: gitlab, tokenFile: $D/secret}}", []),
+            ("git: {status: {host: github, project: x, tokenFile: $D/secret}}", ["status git.status 1"]),
             ("registries: [{host: a.b, caFile: $D/none}]", ["missing-file registries[0].caFile 1"]),
             ("registries: [{host: a.b, clientCert: $D/ca.pem}]", ["wrong-format registries[0].clientCert 1"]),
             ("registries: [{host: a.b, clientCert: $D/both.pem}]", []),

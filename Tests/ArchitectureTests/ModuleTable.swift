@@ -46,7 +46,7 @@ enum ModuleTable {
             layer: 2, mayImport: ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics", "Text"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
-        "Forge": Module(layer: 2, mayImport: ["HTTP", "Diagnostics", "Text"]),
+        "Forge": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Diagnostics", "Text"]),
         "Webhooks": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics", "Text"]),
 
         "Builder": Module(

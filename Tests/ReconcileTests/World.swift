@@ -11,6 +11,8 @@ final class World {
     let registry: FakeRegistry
     let builder: FakeBuilder
     let forge = InMemoryForge()
+    /// Tells a host of builds.
+    var statuses: CommitStatusReporter?
     let dispatcher = BuildDispatcher()
     let clock = FakeClock(isEager: true)
     var repository = AgentConfiguration.RepositoryConfiguration(
@@ -39,7 +41,8 @@ final class World {
     func services() -> RepositoryServices {
         RepositoryServices(
             git: GitServices(
-                remote: FakeGitRemote(host), settings: git, forge: git.pullRequest == nil ? nil : forge, clock: clock),
+                remote: FakeGitRemote(host), settings: git, forge: git.pullRequest == nil ? nil : forge,
+                statuses: statuses, clock: clock),
             builds: BuildServices(builder: builder, queue: queue, dispatcher: dispatcher, failures: failures),
             tags: registry)
     }

@@ -45,6 +45,7 @@ enum ConfiguredFiles {
         ("verify.allowedSigners", { $0.verification.trust.allowedSignersFile }, .allowedSigners),
         ("verify.keyring", { $0.verification.trust.keyringFile }, .keyring),
         ("pullRequest.tokenFile", { $0.pullRequest?.tokenFile }, .secret),
+        ("status.tokenFile", { $0.status?.tokenFile }, .secret),
     ]
 
     /// Below each entry of `registries:`.

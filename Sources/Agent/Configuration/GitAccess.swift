@@ -57,32 +57,68 @@ package enum GitAccess {
         _ git: AgentConfiguration.GitConfiguration, url: String
     ) throws(AgentError) -> (any Forge)? {
         guard let settings = git.pullRequest else { return nil }
-        guard let token = try secret(settings.tokenFile ?? git.tokenFile) ?? environment("GIT_TOKEN"), !token.isEmpty
-        else {
-            throw AgentError(
-                "pull requests need a token for the code host's API",
-                hint: "set 'pullRequest.tokenFile', 'tokenFile' or GIT_TOKEN")
-        }
-        guard token.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
-            throw AgentError(
-                "the token for the code host's API has blanks or other odd characters in it",
-                place: settings.tokenFile ?? git.tokenFile, hint: "the file must hold the token and nothing else")
-        }
+        let token = try token(settings.tokenFile, git, for: "pull requests", key: "pullRequest")
         do {
             let project = try ForgeProject(
                 kind: settings.host, api: settings.api, path: settings.project, repositoryURL: url)
-            var http = HTTPConfiguration()
-            http.userAgent = Version.userAgent
-            // A token must not follow a redirection.
-            http.maximumRedirects = 0
-            if settings.isInsecure { http.plainHTTP = .hosts([project.api.host]) }
-            if let file = git.caFile { http.trust[project.api.host] = .init(certificateBundle: file) }
             return project.forge(
-                token: token, tokenFile: settings.tokenFile ?? git.tokenFile, http: HTTPClient(http))
+                token: token, tokenFile: settings.tokenFile ?? git.tokenFile,
+                http: client(of: project.api, isInsecure: settings.isInsecure, git))
         } catch {
             throw AgentError(
                 error.summary, place: error.place ?? "git.pullRequest", cause: error.cause, hint: error.hint)
         }
+    }
+
+    /// What tells the code host of builds, when that is asked for.
+    package static func statuses(
+        _ git: AgentConfiguration.GitConfiguration, url: String
+    ) throws(AgentError) -> CommitStatusReporter? {
+        guard let settings = git.status else { return nil }
+        let token = try token(settings.tokenFile, git, for: "statuses", key: "status")
+        do {
+            let project = try StatusProject(
+                kind: settings.host, api: settings.api, path: settings.project, repositoryURL: url)
+            let host = project.host(
+                token: token, tokenFile: settings.tokenFile ?? git.tokenFile,
+                http: client(of: project.api, isInsecure: settings.isInsecure, git))
+            return CommitStatusReporter(host: host, pages: settings.pages)
+        } catch {
+            throw AgentError(
+                error.summary, place: error.place ?? "git.status", cause: error.cause, hint: error.hint)
+        }
+    }
+
+    /// - Parameters:
+    ///   - purpose: what it is needed for, for messages.
+    ///   - key: of the settings that may name a file of their own.
+    private static func token(
+        _ file: String?, _ git: AgentConfiguration.GitConfiguration, for purpose: String, key: String
+    ) throws(AgentError) -> String {
+        guard let token = try secret(file ?? git.tokenFile) ?? environment("GIT_TOKEN"), !token.isEmpty else {
+            throw AgentError(
+                "\(purpose) need a token for the code host's API",
+                hint: "set '\(key).tokenFile', 'tokenFile' or GIT_TOKEN")
+        }
+        guard token.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw AgentError(
+                "the token for the code host's API has blanks or other odd characters in it",
+                place: file ?? git.tokenFile, hint: "the file must hold the token and nothing else")
+        }
+        return token
+    }
+
+    /// A client for a code host's API.
+    private static func client(
+        of api: HTTPURL, isInsecure: Bool, _ git: AgentConfiguration.GitConfiguration
+    ) -> HTTPClient {
+        var http = HTTPConfiguration()
+        http.userAgent = Version.userAgent
+        // A token must not follow a redirection.
+        http.maximumRedirects = 0
+        if isInsecure { http.plainHTTP = .hosts([api.host]) }
+        if let file = git.caFile { http.trust[api.host] = .init(certificateBundle: file) }
+        return HTTPClient(http)
     }
 
     /// The folder of a repository's mirror: readable, and its own for each URL.

@@ -28,6 +28,8 @@ extension AgentConfiguration {
         package var verification = VerificationSettings()
         package var push = PushSettings()
         package var pullRequest: PullRequestSettings?
+        /// `nil`: nobody is told of builds.
+        package var status: StatusSettings?
 
         package init() {}
 

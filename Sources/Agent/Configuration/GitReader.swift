@@ -35,6 +35,7 @@ package enum GitReader {
             if let value = object.optional("pullRequest") {
                 git.pullRequest = try pullRequest(value, over: git.pullRequest)
             }
+            if let value = object.optional("status") { git.status = try StatusReader.status(value, over: git.status) }
         }
         try check(git, at: value)
         return git

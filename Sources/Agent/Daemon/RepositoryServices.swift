@@ -30,16 +30,19 @@ package struct GitServices: Sendable {
     package let settings: AgentConfiguration.GitConfiguration
     /// The code host's API; `nil` where no pull requests are asked for.
     package let forge: (any Forge)?
+    /// Tells the code host of builds; `nil` where nobody is told.
+    package let statuses: CommitStatusReporter?
     package let clock: any AgentClock
 
     package init(
         remote: any GitRemote, settings: AgentConfiguration.GitConfiguration, forge: (any Forge)? = nil,
-        clock: any AgentClock = SystemClock()
+        statuses: CommitStatusReporter? = nil, clock: any AgentClock = SystemClock()
     ) {
         self.remote = remote
         revisions = RevisionCache(remote)
         self.settings = settings
         self.forge = forge
+        self.statuses = statuses
         self.clock = clock
     }
 }

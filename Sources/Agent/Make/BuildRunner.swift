@@ -1,5 +1,6 @@
 import Builder
 import Diagnostics
+import Forge
 import OCI
 
 /// An image that was built: what is told of it, and its names.
@@ -12,6 +13,10 @@ struct MadeImage: Sendable {
 struct BuildRunner: Sendable {
     let services: BuildServices
     let clock: any AgentClock
+    /// Tells the code host; `nil` where nobody is told.
+    let statuses: CommitStatusReporter?
+    /// That is watched.
+    let branch: String
 
     /// - Parameter revision: the commit that is worked on.
     func run(
@@ -24,18 +29,33 @@ struct BuildRunner: Sendable {
                 BuildRecord.Description(
                     pipeline: key, revision: revision, contentKey: order.key.description, reason: order.reason,
                     names: names)))
+        @Sendable func tell(_ state: CommitStatus.State, _ words: String) async {
+            await statuses?.report(
+                state, words, of: key.pipeline, at: revision, on: branch, build: trace.build?.description)
+        }
+        await tell(.pending, "waits for its turn")
         do throws(ReconcileError) {
             let image = try await services.queue.run(key, ifCancelled: Self.cancelled(key)) {
                 () async throws(ReconcileError) in
                 await trace.started(in: services.history)
+                await tell(.running, "is being built")
                 return try await make(order, trace, in: cycle)
             }
             await services.failures.succeeded(key)
+            // Without hosts, which may be nobody's business where a status is shown.
+            let names = image.report.references.map { String($0.drop { $0 != "/" }.dropFirst()) }
+            await tell(.success, "pushed \(names.joined(separator: ", "))")
             await trace.ended(
                 .succeeded(digest: image.report.digest, names: image.report.references), in: services.history)
             return .success(image)
         } catch {
-            return .failure(await remember(error, of: order, as: key, trace))
+            let remembered = await remember(error, of: order, as: key, trace)
+            switch remembered.remembered == nil ? nil : remembered.disposition {
+            case .stalled?: await tell(.failure, error.summary)
+            case .retry?: await tell(.error, error.summary)
+            default: await tell(.cancelled, "was cancelled")
+            }
+            return .failure(remembered)
         }
     }
 

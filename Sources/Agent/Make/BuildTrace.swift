@@ -20,6 +20,9 @@ final class BuildTrace: Sendable {
         }
     }
 
+    /// The build's name in history, where it is kept.
+    var build: BuildID? { recorder?.id }
+
     /// Something that happens to the build.
     func announce(_ text: String) {
         recorder?.say(text)

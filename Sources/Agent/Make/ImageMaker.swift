@@ -24,7 +24,8 @@ struct ImageMaker: Sendable {
         check = UpToDateCheck(
             repository: repository, settings: settings, remote: git.remote, builder: builds.builder,
             clock: git.clock, authorship: CommitAuthorship(remote: git.remote, settings: git.settings))
-        runner = BuildRunner(services: builds, clock: git.clock)
+        runner = BuildRunner(
+            services: builds, clock: git.clock, statuses: git.statuses, branch: repository.branch)
         touched = TouchedFirst(remote: git.remote)
     }
 

@@ -25,6 +25,7 @@ package actor MirrorShelf {
     ) async throws(AgentError) -> GitServices {
         let credentials = try GitAccess.credentials(git)
         let forge = try GitAccess.forge(git, url: repository.url)
+        let statuses = try GitAccess.statuses(git, url: repository.url)
         let folder = Self.folder(for: repository.url, git)
         let mirror: Mirror
         if let known = open[folder] {
@@ -42,7 +43,7 @@ package actor MirrorShelf {
         let remote = MirrorRemote(mirror, url: repository.url, sources: sources) { () throws(AgentError) in
             try GitAccess.credentials(git)
         }
-        return GitServices(remote: remote, settings: git, forge: forge)
+        return GitServices(remote: remote, settings: git, forge: forge, statuses: statuses)
     }
 
     private func mirror(

@@ -106,9 +106,26 @@ package struct ConfigurationCheck: Sendable {
             let gitKey = repository.git == nil ? "git" : "\(key).git"
             ssh.check(repository, at: key, git: git, gitKey: gitKey)
             signing.check(git, at: gitKey, now: clock.now)
-            requests += pullRequests(repository, git, gitKey)
+            requests += pullRequests(repository, git, gitKey) + statuses(repository, git, gitKey)
         }
         return ssh.problems + signing.problems + requests
+    }
+
+    private func statuses(
+        _ repository: AgentConfiguration.RepositoryConfiguration, _ git: AgentConfiguration.GitConfiguration,
+        _ key: String
+    ) -> [ConfigurationProblem] {
+        do throws(AgentError) {
+            _ = try GitAccess.statuses(git, url: repository.url)
+            return []
+        } catch {
+            // A token's file that cannot be read is told as such.
+            guard error.place == nil || ![git.tokenFile, git.status?.tokenFile].contains(error.place) else { return [] }
+            return [
+                ConfigurationProblem(
+                    .status, error.summary, key: "\(key).status", cause: error.cause, hint: error.hint)
+            ]
+        }
     }
 
     private func pullRequests(

@@ -29,10 +29,11 @@ package struct ConfigurationProblem: Diagnostic, Hashable {
         case unknownHostKey = "unknown-host-key"
         case rsaHostKey = "rsa-host-key"
 
-        // Signatures, pull requests.
+        // Signatures, pull requests, statuses.
         case cannotSign = "cannot-sign"
         case ownKeyNotTrusted = "own-key-not-trusted"
         case pullRequest = "pull-request"
+        case status
     }
 
     package enum Severity: String, Sendable {
