@@ -87,6 +87,8 @@ import Testing
         }
         let build = try PageFixtures.build(1, .succeeded)
         bench.agent.show([build], log: "one\ntwo\n")
+        // Where it keeps what it learns.
+        let scratch = try TemporaryDirectory("schemathesis")
         let (program, file, url) = (
             Self.root.appending(path: ".build-venv/bin/schemathesis").path,
             Self.root.appending(path: "docs/openapi.yaml").path, bench.url
@@ -103,7 +105,7 @@ import Testing
                                 "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
                                 "--exclude-path", "/api/v1/events", "--generation-database", "none",
                                 "--request-timeout", "10", "--no-color",
-                            ], allowFailure: true)
+                            ], in: scratch.path, allowFailure: true)
                     })
             }
         }
