@@ -33,6 +33,9 @@ import Testing
         #expect(config.config.workingDir == "/")
         #expect(config.history.map { $0.emptyLayer ?? false } == [false, true, false])
         #expect(config.rootfs.diffIDs.count == 2)
+        // No COPY has to name it.
+        let alone = try await bench.build("FROM files\n") { $0.namedContexts["files"] = try NamedContext(root) }
+        #expect(try alone.tree() == ["bin": "d 0755 0:0", "bin/tool": "f 0755 0:0"])
     }
 
     @Test func aFolderTakesTheStageOfAStage() async throws {

@@ -32,7 +32,9 @@ struct Planner {
         }
         let sourceDate = try request.sourceDate(orElse: graph.globalArgument("SOURCE_DATE_EPOCH"))
         let bases = try await resolveBases(of: &graph)
-        let sources = try await resolveSources(of: graph)
+        var sources = try await resolveSources(of: graph)
+        // The first step of a stage on a folder takes it.
+        for case .folder(let name) in bases.values { sources[name] = .context }
         let findings = checks(of: graph, on: bases.compactMapValues(\.image))
         var warnings = findings.map { "\($0.location): \($0.message) (\($0.rule.rawValue))" }
         if graph.failsOnWarnings, let first = findings.first {
