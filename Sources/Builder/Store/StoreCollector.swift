@@ -155,8 +155,9 @@ struct StoreCollector {
         }
     }
 
-    /// What small notes of one kind are kept at most: each takes a block and an inode.
-    static let notes = 4_096
+    /// How many small notes of one kind are kept at most: each takes a block and an inode, together not more than an eighth of the
+    /// store's size.
+    static func notes(below size: Int64) -> Int { max(64, Int(min(4_096, size / 8 / 4_096))) }
 
     /// Removes old notes, and the oldest of too many.
     private func removeOld(in folder: HostPath, before oldest: Int64) throws(BuildError) {
@@ -171,8 +172,9 @@ struct StoreCollector {
                 kept.append((path, node.modified))
             }
         }
-        guard kept.count > Self.notes else { return }
+        let most = Self.notes(below: limits.size)
+        guard kept.count > most else { return }
         kept.sort { $0.modified < $1.modified }
-        for note in kept.dropLast(Self.notes) { try? FileCalls.removeFile(note.path) }
+        for note in kept.dropLast(most) { try? FileCalls.removeFile(note.path) }
     }
 }
