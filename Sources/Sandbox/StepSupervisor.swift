@@ -8,7 +8,7 @@ struct StepSupervisor {
     private let pid: pid_t
     private let deadline: ContinuousClock.Instant?
     /// Where something may still come from; `nil` for the report.
-    private var open: [(pipe: Pipe, stream: OutputStream?)]
+    private var unread: [(pipe: Pipe, stream: OutputStream?)]
     private var passed = 0
     private(set) var isOutputTruncated = false
     /// Why the step was ended; `nil`: it was not.
@@ -24,14 +24,14 @@ struct StepSupervisor {
         self.step = step
         self.pid = pid
         deadline = step.timeout.map { ContinuousClock.now + $0 }
-        open = [(out, .stdout), (err, .stderr), (reports, nil)]
+        unread = [(out, .stdout), (err, .stderr), (reports, nil)]
     }
 
     mutating func run(_ output: (OutputStream, [UInt8]) -> Void) throws(SandboxError) {
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while !open.isEmpty {
+        while !unread.isEmpty {
             let wait = endIfDue()
-            var polled = open.map { pollfd(fd: $0.pipe.readEnd, events: Int16(POLLIN), revents: 0) }
+            var polled = unread.map { pollfd(fd: $0.pipe.readEnd, events: Int16(POLLIN), revents: 0) }
             let count = poll(&polled, nfds_t(polled.count), wait)
             guard count >= 0 || errno == EINTR else { throw SandboxError(.supervision, errno) }
             guard count > 0 else { continue }
@@ -44,13 +44,13 @@ struct StepSupervisor {
     // MARK: Reading
 
     private mutating func read(_ index: Int, _ buffer: inout [UInt8], _ output: (OutputStream, [UInt8]) -> Void) {
-        let got = Glibc.read(open[index].pipe.readEnd, &buffer, buffer.count)
+        let got = Glibc.read(unread[index].pipe.readEnd, &buffer, buffer.count)
         if got < 0 && (errno == EINTR || errno == EAGAIN) { return }
         guard got > 0 else {
-            open.remove(at: index)
+            unread.remove(at: index)
             return
         }
-        guard let stream = open[index].stream else {
+        guard let stream = unread[index].stream else {
             if report == nil { report = Self.report(buffer[..<got]) }
             return
         }
