@@ -8,7 +8,8 @@ import Testing
 /// a process namespace nobody but the sandbox's first process stops them.
 @Suite(.tags(.integration), .thorough) struct EscapeTests {
     /// `runner COUNT SECONDS [wait]` keeps up to COUNT processes on the run, each of which lives for as long as a fork takes. Those
-    /// that nobody stopped in time leave a file.
+    /// that nobody stopped in time leave a file. They are nice: on a busy machine whoever has to reap them would come late, and all
+    /// of the machine's process numbers would be taken by dead ones, so that a test of another process could not fork.
     private static let program = #"""
         #include <fcntl.h>
         #include <stdlib.h>
@@ -19,6 +20,7 @@ import Testing
             int limit = atoi(arguments[1]);
             time_t end = time(0) + atoi(arguments[2]);
             volatile int *live = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+            nice(19);
             if (fork()) {
                 if (count > 3) for (;;) pause();
                 return 0;
