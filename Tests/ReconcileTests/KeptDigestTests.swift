@@ -5,8 +5,8 @@ import OCI
 import TestSupport
 import Testing
 
-/// A reference that has a digest keeps having one, in every dialect but Flux v2's, whose `Never` drops it; a digest that has a
-/// place of its own is never emptied, in none.
+/// A reference that has a digest keeps having one, in every dialect; only Flux v2's `Never` drops it, where a policy says it, or an
+/// automation has a policy that says nothing. A digest that has a place of its own is never emptied.
 @Suite(.tags(.unit)) struct KeptDigestTests {
     static let old = "sha256:" + String(repeating: "1", count: 64)
     static let new = ArgoCase.digest("acme/web:1.4.0")
@@ -113,7 +113,7 @@ import Testing
                     testDescription: "a plain marker, \(by), '\(reflection)'", path: "web.yaml",
                     text: "image: acme/web:1.0.0@DIGEST # {\"$imagepolicy\": \"flux-system:web\"}\n",
                     more: marked(automation, reflection))
-                if reflection.isEmpty || reflection == "Never" {
+                if automation && reflection.isEmpty || reflection == "Never" {
                     plain.plain = ("acme/web:1.0.0@\(old)", "acme/web:1.4.0")
                 }
                 cases.append(plain)

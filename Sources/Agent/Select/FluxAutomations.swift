@@ -11,6 +11,9 @@ struct FluxAutomations: Sendable {
         let cluster: Int?
         /// `nil`: as the agent's configuration says.
         let writeBack: WriteBack?
+
+        /// Whether an object of Flux asks for it, and not the agent's configuration alone.
+        var isOfAutomation: Bool { cluster != nil }
     }
 
     enum Verdict: Sendable {

@@ -131,7 +131,8 @@ struct FluxMarkers: UpdateSource {
         return .asked(
             Answer(
                 name: repository.image, location: image.repository,
-                policy: try Self.policy(policy, repository, of: object), reflection: policy.digestReflection))
+                policy: try Self.policy(policy, repository, of: object),
+                reflection: policy.digestReflection ?? Self.unsaidReflection(target, by: duty)))
     }
 
     /// What the agent's configuration says of the image that stands at a marker.
@@ -150,6 +151,15 @@ struct FluxMarkers: UpdateSource {
         }
         return .left(
             "not updated: its marker names the image policy \(namespace):\(name), which is not in the repository")
+    }
+
+    /// Where the policy does not say: an automation is obeyed as Flux obeys it, which replaces the whole value. Where there is none,
+    /// nobody but us writes, and what has a digest keeps having one.
+    private static func unsaidReflection(
+        _ target: ImageTarget, by duty: FluxAutomations.Duty
+    ) -> FluxImagePolicy.DigestReflection {
+        guard !duty.isOfAutomation, case .reference = target.field, target.image.digest != nil else { return .never }
+        return .ifNotPresent
     }
 
     /// Slipway's own rule, where no object of Flux says another one: what has a digest keeps having one, and follows the tag when

@@ -41,7 +41,8 @@ package struct FluxImagePolicy: Hashable, Sendable {
     package var order: Order?
     package var pattern: String?
     package var extract: String?
-    package var digestReflection = DigestReflection.never
+    /// `nil` when it is not said, which is `never` to Flux.
+    package var digestReflection: DigestReflection?
     package var isSuspended: Bool
     /// What makes the object unusable.
     package var problem: String?
