@@ -34,14 +34,17 @@ struct GuestKernelTests {
             """
             set -e
             for module in quota_tree quota_v2; do busybox insmod $modules/fs/quota/$module.ko; done
-            mkdir /tmp/disk /tmp/context
-            mount -t ext4 -o usrquota /dev/ubda /tmp/disk
+            cd $TMPDIR
+            mkdir disk context
+            # Where a user who may not come to it can run it.
+            install -m 755 \(try Loop.binary) slipway
+            mount -t ext4 -o usrquota /dev/ubda disk
             python3 -c '\(limit)'
-            install -d -o 1000 /tmp/disk/state
-            head -c 20000000 /dev/urandom > /tmp/context/large
-            printf 'FROM scratch\\nCOPY large /\\n' > /tmp/context/Dockerfile
-            setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/tmp/none \(try Loop.binary) build --no-push \
-            --state-dir /tmp/disk/state --context /tmp/context
+            install -d -o 1000 disk/state
+            head -c 20000000 /dev/urandom > context/large
+            printf 'FROM scratch\\nCOPY large /\\n' > context/Dockerfile
+            setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=$TMPDIR/none ./slipway build --no-push \
+            --state-dir $TMPDIR/disk/state --context $TMPDIR/context
             """, disk: disk)
         #expect(status == 1, "\(output)")
         #expect(output.contains("Disk quota exceeded"), "\(output)")

@@ -10,8 +10,9 @@ package struct GuestKernel {
 
     package init() throws { scratch = try TemporaryDirectory("guest") }
 
-    /// Runs a script of bash as the guest's first process, with file systems of the guest's own at /proc, /sys, /dev, /tmp and /run,
-    /// and control groups of version 2 at /sys/fs/cgroup; the script is in a group below their root.
+    /// Runs a script of bash as the guest's first process, with file systems of the guest's own at /proc, /sys, /dev and /run,
+    /// and control groups of version 2 at /sys/fs/cgroup; the script is in a group below their root. `TMPDIR` is below /run: what is
+    /// tried may lie in the machine's /tmp.
     ///
     /// - Parameters:
     ///   - memory: of the guest, in MiB.
@@ -58,8 +59,8 @@ package struct GuestKernel {
         mkdir -p /dev/shm /dev/pts
         mount -t tmpfs tmpfs /dev/shm
         mount -t devpts devpts /dev/pts
-        mount -t tmpfs tmpfs /tmp
         mount -t tmpfs tmpfs /run
+        mkdir -m 1777 /run/tmp
         echo 1 > /proc/sys/kernel/printk
         busybox ip link set lo up
         modules=/usr/lib/uml/modules/$(uname -r)/kernel
@@ -68,7 +69,7 @@ package struct GuestKernel {
         mkdir /sys/fs/cgroup/guest
         echo $$ > /sys/fs/cgroup/guest/cgroup.procs
         (
-        export TMPDIR=/tmp
+        export TMPDIR=/run/tmp
         \(script)
         )
         echo "\(end)$?."
