@@ -9,7 +9,7 @@ its image and are annotated; images go into OCI layouts. `--before` names anothe
 """
 import argparse, json, os, shutil, signal, subprocess, sys, tempfile, time, urllib.request
 
-from harness import free_port
+from harness import free_port, report
 
 WORKLOAD = """apiVersion: apps/v1
 kind: Deployment
@@ -150,9 +150,6 @@ def main():
                 print(json.dumps(result), file=sys.stderr, flush=True)
                 results.append(result)
     shutil.rmtree(scratch, ignore_errors=True)
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump(results, file, indent=1)
     lines = [
         "| repositories | | all built and committed: s | processor s | highest MB | idle: % of a core | MB | open files | after a restart: % | MB |",
         "|---|---|---|---|---|---|---|---|---|---|"]
@@ -160,11 +157,7 @@ def main():
         lines.append(
             f"| {entry['repositories']} | {entry['binary']} | {entry['seconds']} | {entry['processor']} | {entry['highest']} | "
             f"{entry['idle']} | {entry['mb']} | {entry['files']} | {entry['again idle']} | {entry['again mb']} |")
-    text = "\n".join(lines) + "\n"
-    if options.markdown:
-        with open(options.markdown, "w") as file:
-            file.write(text)
-    print(text)
+    report(options, results, lines)
 
 
 if __name__ == "__main__":

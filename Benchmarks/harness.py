@@ -1,5 +1,5 @@
 """What the benchmarks share: one measured run, and a docker-registry of their own."""
-import signal, socket, subprocess, sys, time, urllib.request
+import json, signal, socket, subprocess, sys, time, urllib.request
 
 MEASURE = (
     "import resource, subprocess, sys, time\n"
@@ -28,6 +28,18 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def report(options, results, lines):
+    """Writes the results and the lines of their table where the options say, and prints the table."""
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(results, file, indent=1)
+    text = "\n".join(lines) + "\n"
+    if options.markdown:
+        with open(options.markdown, "w") as file:
+            file.write(text)
+    print(text)
 
 
 class Registry:

@@ -11,7 +11,7 @@ another binary, which does the same in the same run.
 import argparse, json, os, shutil, subprocess, sys, tempfile
 
 from git_servers import Servers
-from harness import measure
+from harness import measure, report
 
 WORKLOAD = """apiVersion: apps/v1
 kind: Deployment
@@ -89,9 +89,6 @@ def main():
     finally:
         servers.stop()
     shutil.rmtree(scratch, ignore_errors=True)
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump(results, file, indent=1)
     lines = [
         "| remote | | first: s | processor s | MB | requests | second: s | MB | requests | mirror, MB |", "|---|---|---|---|---|---|---|---|---|---|"]
     for entry in results:
@@ -100,11 +97,7 @@ def main():
         lines.append(
             f"| {entry['way']} | {entry['binary']} | {first['seconds']} | {first['processor']} | {first['mb']} | {counts[0]} | "
             f"{second['seconds']} | {second['mb']} | {counts[1]} | {entry['disk']} |")
-    text = "\n".join(lines) + "\n"
-    if options.markdown:
-        with open(options.markdown, "w") as file:
-            file.write(text)
-    print(text)
+    report(options, results, lines)
 
 
 main()

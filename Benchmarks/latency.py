@@ -9,6 +9,7 @@ new, then one changed file. For figures before and after a change, run it once f
 """
 import argparse, json, os, shutil, subprocess, sys, tempfile, time
 
+from harness import report
 from slow_registry import SlowRegistry
 
 
@@ -136,16 +137,9 @@ def main():
         finally:
             world.registry.stop()
             shutil.rmtree(scratch, ignore_errors=True)
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump(results, file, indent=1)
     lines = ["| what | seconds | requests | most at once |", "|---|---|---|---|"]
     lines += [f"| {row['what']} | {row['seconds']:.1f} | {row['requests']} | {row['mostAtOnce']} |" for row in results]
-    text = "\n".join(lines) + "\n"
-    if options.markdown:
-        with open(options.markdown, "w") as file:
-            file.write(text)
-    print(text)
+    report(options, results, lines)
 
 
 main()

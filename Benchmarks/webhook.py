@@ -9,7 +9,7 @@ registry in memory. Each round pushes an image of another repository; polls are 
 import argparse, json, os, random, shutil, statistics, subprocess, sys, tempfile, time, urllib.request
 
 from fleet import Agent
-from harness import free_port
+from harness import free_port, report
 from slow_registry import SlowRegistry
 
 WORKLOAD = """apiVersion: apps/v1
@@ -95,16 +95,9 @@ def main():
             "longest": round(max(times), 3)}
         print(json.dumps(entry), file=sys.stderr, flush=True)
         results.append(entry)
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump(results, file, indent=1)
     lines = ["| | interval | repositories | median: s | longest: s |", "|---|---|---|---|---|"]
     lines += [f"| {e['what']} | {e['interval']} | {e['repositories']} | {e['median']} | {e['longest']} |" for e in results]
-    text = "\n".join(lines) + "\n"
-    if options.markdown:
-        with open(options.markdown, "w") as file:
-            file.write(text)
-    print(text)
+    report(options, results, lines)
 
 
 main()
