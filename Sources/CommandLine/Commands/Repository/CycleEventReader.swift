@@ -6,7 +6,8 @@ import Synchronization
 /// Reads the events of a cycle as they come.
 final class CycleEventReader: BodyReceiver {
     private struct State {
-        var rest: [UInt8] = []
+        /// A line may be a report with its diff.
+        var lines = ArrivingLines(limit: 256 << 20)
         var last: CycleEvent?
         var problem: String?
     }
@@ -16,22 +17,10 @@ final class CycleEventReader: BodyReceiver {
 
     init(_ say: @escaping @Sendable (String) -> Void) { self.say = say }
 
-    /// Of one line: a report with its diff.
-    private static let limit = 256 << 20
-
     func begin(_ head: HTTPHead) -> Bool { true }
 
     func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let lines = state.withLock { state -> [ArraySlice<UInt8>]? in
-            state.rest += bytes
-            guard state.rest.count <= Self.limit else { return nil }
-            // A long line is looked through once, not with each of its pieces.
-            guard bytes.contains(UInt8(ascii: "\n")) else { return [] }
-            var lines = state.rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-            state.rest = Array(lines.popLast() ?? [])
-            return lines
-        }
-        guard let lines else { return false }
+        guard let lines = state.withLock({ $0.lines.take(bytes) }) else { return false }
         for line in lines where !line.isEmpty { take(Array(line)) }
         return true
     }

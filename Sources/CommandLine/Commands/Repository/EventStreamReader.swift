@@ -6,16 +6,13 @@ import Synchronization
 /// Reads Server-Sent Events as they come (WHATWG HTML, section 9.2), as far as the agent writes them: one `data` line an event.
 final class EventStreamReader: BodyReceiver {
     private struct State {
-        var rest: [UInt8] = []
+        var lines = ArrivingLines(limit: 16 << 20)
         var id: String?
     }
 
     private let state = Mutex(State())
     private let opened: @Sendable () -> Void
     private let take: @Sendable (AgentEvent) -> Void
-
-    /// Bytes of one line.
-    private static let limit = 16 << 20
 
     /// - Parameter opened: called when all events that follow will come.
     init(opened: @escaping @Sendable () -> Void, _ take: @escaping @Sendable (AgentEvent) -> Void) {
@@ -29,15 +26,7 @@ final class EventStreamReader: BodyReceiver {
     func begin(_ head: HTTPHead) -> Bool { true }
 
     func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let lines = state.withLock { state -> [ArraySlice<UInt8>]? in
-            state.rest += bytes
-            guard state.rest.count <= Self.limit else { return nil }
-            guard bytes.contains(UInt8(ascii: "\n")) else { return [] }
-            var lines = state.rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-            state.rest = Array(lines.popLast() ?? [])
-            return lines
-        }
-        guard let lines else { return false }
+        guard let lines = state.withLock({ $0.lines.take(bytes) }) else { return false }
         for line in lines {
             if line.starts(with: Array("id: ".utf8)) {
                 let id = String(decoding: line.dropFirst(4), as: UTF8.self)
