@@ -97,7 +97,7 @@ let package = Package(
             [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "Webhooks", "ObjectStorage", "Sandbox", "Archive", "FileSystem",
-                "Blocking", "Diagnostics", "Text",
+                "Blocking", "Cryptography", "Diagnostics", "Text",
                 log,
             ]),
 

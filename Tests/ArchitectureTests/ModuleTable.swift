@@ -64,7 +64,7 @@ enum ModuleTable {
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "Webhooks", "ObjectStorage", "Sandbox",
-                "Archive", "FileSystem", "Blocking", "Diagnostics", "Text",
+                "Archive", "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Text",
                 "Logging",
             ]),
 

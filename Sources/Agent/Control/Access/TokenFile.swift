@@ -1,4 +1,5 @@
 import Blocking
+import Cryptography
 
 /// A secret in a file, read anew for each comparison: a token that is rotated counts from the next request on.
 struct TokenFile: Sendable {
@@ -24,15 +25,6 @@ struct TokenFile: Sendable {
         guard !token.isEmpty else {
             throw ControlError(.unavailable, "the file of the API's token is empty", place: path)
         }
-        return Self.areEqual(Array(candidate.utf8), token)
-    }
-
-    /// Takes as long for any candidate of the same length, so that its time tells nothing of the token.
-    ///
-    /// - Parameter token: not empty.
-    static func areEqual(_ candidate: [UInt8], _ token: [UInt8]) -> Bool {
-        var difference = candidate.count ^ token.count
-        for (index, byte) in candidate.enumerated() { difference |= Int(byte ^ token[index % token.count]) }
-        return difference == 0
+        return ConstantTime.isEqual(Array(candidate.utf8), token)
     }
 }
