@@ -67,17 +67,17 @@ import Testing
         #expect(ended.steps.map(\.seconds) == [0.5, nil] && ended.steps.map(\.isCached) == [false, true])
         #expect(ended.description.contentKey == "other" && ended.description.names.count == 2)
         #expect(await store.build(recorder.id) == ended)
-        #expect(await text(store.log(recorder.id)) == "first\nsecond\nthird red\u{FFFD}\n")
+        #expect(await text(store.log(recorder.id)) == "first\nsecond\nthird \u{1b}[31mred\u{FFFD}\u{1b}[0m\n")
         #expect(await store.problem == nil)
         #expect(try files() == ["\(recorder.id).json", "\(recorder.id).log"])
         // The next process knows it all.
         let next = await self.store()
         #expect(await next.builds(of: "shop", limit: 10) == [ended])
-        #expect(await text(next.log(recorder.id)) == "first\nsecond\nthird red\u{FFFD}\n")
+        #expect(await text(next.log(recorder.id)) == "first\nsecond\nthird \u{1b}[31mred\u{FFFD}\u{1b}[0m\n")
         // What comes too late is dropped.
         recorder.say("late")
         await recorder.log?.flush()
-        #expect(await text(store.log(recorder.id))?.hasSuffix("red\u{FFFD}\n") == true)
+        #expect(await text(store.log(recorder.id))?.hasSuffix("red\u{FFFD}\u{1b}[0m\n") == true)
     }
 
     @Test(arguments: [

@@ -1,4 +1,5 @@
 import Synchronization
+import Text
 
 /// Takes down what a build says and does. All of it returns at once: nothing waits for the disk.
 package final class BuildRecorder: Sendable {
@@ -18,10 +19,10 @@ package final class BuildRecorder: Sendable {
     /// As it stands now.
     package var record: BuildRecord { state.withLock { $0 } }
 
-    /// Appends a line to the log.
+    /// Appends a line to the log, with its colours; events have it without.
     package func say(_ line: String) {
         log?.append(line)
-        events?.said(line, record)
+        events?.said(line.withoutEscapes, record)
     }
 
     /// Notes a step, or what became of it: there is one of each stage and index.

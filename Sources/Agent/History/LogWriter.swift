@@ -65,10 +65,10 @@ final class LogWriter: Sendable {
         self.limits = limits
     }
 
-    /// Appends a line. What would steer a terminal is left out or becomes a replacement character; a text of several lines is several.
+    /// Appends a line. What would steer a terminal, beside colours, is left out or becomes a replacement character; a text of several lines is several.
     func append(_ text: String) {
         for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            append(line: Array(BoundedText.line(line, limit: limits.line).utf8) + [UInt8(ascii: "\n")])
+            append(line: Array(BoundedText.colouredLine(line, limit: limits.line).utf8) + [UInt8(ascii: "\n")])
         }
     }
 

@@ -27,6 +27,26 @@ enum BoundedText {
         return String(result)
     }
 
+    /// The same for a log, which keeps colours and their kin (SGR, ECMA-48 section 8.3.117). They end with the line.
+    static func colouredLine(_ text: some StringProtocol, limit: Int) -> String {
+        guard text.utf8.contains(0x1b) else { return line(text, limit: limit) }
+        var (parser, isStyled) = (EscapeParser(), false)
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch parser.take(scalar) {
+            case .character(let character): result.unicodeScalars.append(isControl(character) ? "\u{FFFD}" : character)
+            case .sequence(let parameters, "m") where parameters.utf8.allSatisfy({ (0x30...0x3b).contains($0) }):
+                isStyled = !parameters.utf8.allSatisfy { $0 == 0x30 }
+                result += "\u{1B}[\(parameters)m"
+            default: continue
+            }
+            guard result.utf8.count < limit else { return result + (isStyled ? reset : "") + " …" }
+        }
+        return isStyled ? result + reset : result
+    }
+
+    private static let reset = "\u{1B}[0m"
+
     /// What a step prints may hold anything, and so may instructions, names of files and images, and what a registry says: it
     /// neither steers a terminal nor begins a line of its own. Escape sequences are left out; other controls are seen.
     static func printable(_ text: String) -> String {

@@ -1,5 +1,6 @@
 import Builder
 import Synchronization
+import Text
 
 /// Tells of a build: as lines for people, and as steps, layers and a log for history.
 final class BuildTrace: Sendable {
@@ -14,9 +15,9 @@ final class BuildTrace: Sendable {
         self.clock = clock
         self.recorder = recorder
         self.cycle = cycle
-        progress = BuildProgress { text in
+        progress = BuildProgress(keepsColours: true) { text in
             recorder?.say(text)
-            cycle.say(text)
+            cycle.say(text.withoutEscapes)
         }
     }
 

@@ -1,7 +1,9 @@
 import Agent
 package import ArgumentParser
 import Diagnostics
+import Glibc
 import OCI
+import Text
 
 /// `slipway builds`: what was built, and how it ended.
 package struct BuildsCommand: AsyncParsableCommand {
@@ -68,7 +70,7 @@ package struct LogsCommand: AsyncParsableCommand {
         abstract: "Print the log of a build.",
         discussion: """
             Of a build that runs, what is there by now; with --follow, also what comes, to its end. 'slipway builds' lists the \
-            names of builds.
+            names of builds. Colours are shown on a terminal only, and not where NO_COLOR is set.
 
             EXAMPLES
               slipway logs 20261130082800-00001-7k3f9x --config /etc/slipway/agent.yaml
@@ -103,12 +105,25 @@ package struct LogsCommand: AsyncParsableCommand {
             var start = 0
             while true {
                 let part = try await source.part(of: id, from: start)
-                console.result(bytes: part.text)
+                console.result(bytes: Self.showsColours ? part.text : Self.plain(part.text))
                 start = part.end
                 guard part.hasMore, follow || !part.text.isEmpty else { return }
                 if part.text.isEmpty, await signals?.next() == nil { try await Task.sleep(for: .milliseconds(300)) }
             }
         }
+    }
+}
+
+extension LogsCommand {
+    /// Whether standard output is a terminal that shows colours. https://no-color.org
+    fileprivate static var showsColours: Bool {
+        isatty(STDOUT_FILENO) != 0 && (OutputOptions.environment("TERM") ?? "dumb") != "dumb"
+            && OutputOptions.environment("NO_COLOR") == nil
+    }
+
+    /// Whole lines, without their colours.
+    fileprivate static func plain(_ text: [UInt8]) -> [UInt8] {
+        text.contains(0x1b) ? Array(String(decoding: text, as: UTF8.self).withoutEscapes.utf8) : text
     }
 }
 

@@ -8,6 +8,7 @@ enum StyleSheet {
           --page: #f5f7f9; --card: #fff; --sunk: #edf1f4; --text: #15202b; --mute: #536170; --line: #d9e0e7; --edge: #7d8a98;
           --link: #075f91; --focus: #0a6fc2; --bar: #0f2a3d; --mark: #fff3bf; --mix: 10%;
           --ok: #1a7038; --building: #0a5cad; --queued: #56598a; --failing: #b3232c; --stalled: #8a4f00; --held: #6b3fa6;
+          --magenta: #8f2d8a; --cyan: #0b6b78;
           --sans: system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif;
           --mono: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace;
         }
@@ -16,6 +17,7 @@ enum StyleSheet {
             --page: #0e1318; --card: #151b22; --sunk: #0a0e12; --text: #e3e9ef; --mute: #97a5b4; --line: #28323c; --edge: #6d7c8c;
             --link: #74bdf0; --focus: #74bdf0; --bar: #122635; --mark: #3d340b; --mix: 16%;
             --ok: #62cf86; --building: #72b6ff; --queued: #b2b5ea; --failing: #ff938e; --stalled: #f0b54f; --held: #c9a6ff;
+            --magenta: #f09ae9; --cyan: #62d0de;
           }
         }
         .ok { --c: var(--ok) } .building { --c: var(--building) } .queued { --c: var(--queued) } .failing { --c: var(--failing) }
@@ -62,7 +64,7 @@ enum StyleSheet {
         .crumbs { gap: .25rem .5rem } .crumbs li + li::before { content: "/"; margin-right: .5rem; color: var(--edge) }
         .head { gap: .5rem .75rem }
         .h { gap: .25rem .75rem; margin-bottom: .5rem; align-items: baseline } .h > .s:last-child { margin-left: auto }
-        section > h2 { margin-bottom: .5rem }
+        section > h2, section > nav { margin-bottom: .5rem }
         .card, table, .steps, .log, pre { background: var(--card); border: 1px solid var(--line); border-radius: .375rem }
         .card { padding: .875rem 1rem } .empty { padding: 1.5rem; text-align: center }
         .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); gap: .75rem 1.5rem }
@@ -83,6 +85,14 @@ enum StyleSheet {
         input { min-width: 0 } ::placeholder { opacity: 1 }
         .copy { min-height: 1.5rem; margin: -.25rem 0; padding: 0 .25rem; border-color: transparent; background: none }
         .copy.done { color: var(--ok) }
+        .acts { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center } .head .acts { margin-left: auto }
+        .act { position: relative } .act > summary { list-style: none }
+        .act form {
+          position: absolute; right: 0; top: 2.375rem; z-index: 3; width: 19rem; max-width: 85vw; display: grid; gap: .5rem;
+          box-shadow: 0 4px 16px #0003
+        }
+        .act label { display: grid; gap: .25rem } .p { background: var(--text); color: var(--card); justify-content: center }
+        .p:hover { background: var(--link) } :disabled { background: none; color: var(--mute); cursor: default }
         .chips { gap: .375rem }
         .chips a {
           display: inline-flex; gap: .375rem; align-items: center; padding: .125rem .625rem; min-height: 2rem;
@@ -133,6 +143,9 @@ enum StyleSheet {
         .log p { display: flex; padding-right: 1rem } .log p:target { background: var(--mark); box-shadow: inset 3px 0 var(--stalled) }
         .log p > a { flex: 0 0 4.5rem; padding-right: 1rem; text-align: right; user-select: none; text-decoration: none }
         .log p > span { flex: 1; min-width: 0; white-space: pre-wrap; tab-size: 8 }
+        .a0, .a8 { color: var(--mute) } .a1 { color: var(--failing) } .a2 { color: var(--ok) } .a3 { color: var(--stalled) }
+        .a4 { color: var(--building) } .a5 { color: var(--magenta) } .a6 { color: var(--cyan) }
+        .ab { font-weight: 700 } .ai { font-style: italic } .au { text-decoration: underline }
         .gap { padding: .375rem 1rem .375rem 4.5rem; font-family: var(--sans) }
         .tools { gap: .5rem; padding: .5rem 0 }
         pre { background: var(--sunk); padding: .5rem .75rem; overflow-x: auto; font-size: .78125rem; overflow-wrap: normal; margin-bottom: .5rem }
@@ -145,6 +158,8 @@ enum StyleSheet {
         @media (max-width: 45rem) {
           .top > div, main, footer { padding-left: 1rem; padding-right: 1rem }
           .top > div { padding-top: .5rem; padding-bottom: .5rem } .top form { order: 9; flex: 1 0 100% }
+          .head .acts { margin-left: 0; width: 100% } .act { position: static } .acts, .c td { position: relative }
+          .act form { left: 0; right: auto; top: 100% }
           input { font-size: 1rem } button, .btn, .chips a { min-height: 2.5rem } .copy { min-height: 1.75rem }
           table.c, .c tbody { display: block }
           .c thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden }

@@ -77,15 +77,9 @@ struct BuildLogView: Sendable {
 
     private func line(_ index: Int) -> HTML {
         let id = "L\(index + 1)"
-        let text = lines[index]
         return Tag.p(.id(id)) {
             Tag.a(.href(.place(id))) { "\(index + 1)" }
-            Tag.span {
-                String(text.prefix(Self.lineLimit))
-                if text.utf8.count > Self.lineLimit, text.count > Self.lineLimit {
-                    " … \(text.count - Self.lineLimit) more"
-                }
-            }
+            Tag.span { StyledLine(lines[index], limit: Self.lineLimit).html }
         }
     }
 
@@ -103,7 +97,8 @@ struct BuildLogView: Sendable {
     /// Matching lines, with two around each.
     @HTMLBuilder private func found(_ text: String) -> HTML {
         let wanted = text.lowercased()
-        let hits = lines.indices.lazy.filter { lines[$0].lowercased().contains(wanted) }.prefix(Self.piece)
+        let hits = lines.indices.lazy.filter { StyledLine(lines[$0]).text.lowercased().contains(wanted) }.prefix(
+            Self.piece)
         let shown = Set(hits.flatMap { ($0 - 2...$0 + 2) }).filter(lines.indices.contains).sorted()
         if shown.isEmpty {
             Tag.div(.class("gap")) { "No line has '\(printable(text, limit: 100))'." }
