@@ -18,6 +18,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -40,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
     ],
     targets: [
         // Layer 0: C libraries and the two C targets of our own.
@@ -102,7 +104,7 @@ let package = Package(
             ]),
 
         // Layer 4: what the agent shows, and the command line.
-        library("Server", ["Agent", "OCI", "Text", "Webhooks"] + nio),
+        library("Server", ["Agent", "OCI", "Text", "Webhooks", "Blocking"] + nio),
         library(
             "CommandLine",
             [

@@ -16,34 +16,35 @@ package struct AgentServer: Sendable {
     ///   - address: `HOST:PORT`; port 0 takes a free one.
     ///   - access: who may ask for what; `nil`: everybody may read, and nobody else comes in.
     ///   - takesWebhooks: whether webhooks are taken here, beside everything else.
+    ///   - tls: the certificate that is shown; `nil`: HTTP without TLS.
     package static func start(
         address: String, control: any AgentControl, access: APIAccess? = nil, takesWebhooks: Bool = false,
-        limits: ServerLimits = ServerLimits()
+        tls: ServerTLS? = nil, limits: ServerLimits = ServerLimits()
     ) async throws(AgentError) -> AgentServer {
         let api = AgentAPI(
             control: control, access: access ?? APIAccess(address: address), heartbeat: limits.heartbeat,
             webhooks: takesWebhooks ? .beside : .none)
-        return try await start(address, "listen", api, limits)
+        return try await start(address, "listen", api, tls, limits)
     }
 
     /// Listens on an address for webhooks and nothing else, so that it can face strangers.
     ///
     /// - Parameter address: `HOST:PORT`; port 0 takes a free one.
     package static func startWebhooks(
-        address: String, control: any AgentControl, limits: ServerLimits = .webhooks
+        address: String, control: any AgentControl, tls: ServerTLS? = nil, limits: ServerLimits = .webhooks
     ) async throws(AgentError) -> AgentServer {
         let api = AgentAPI(
             control: control, access: APIAccess(address: address), heartbeat: limits.heartbeat, webhooks: .alone)
-        return try await start(address, "webhooks.listen", api, limits)
+        return try await start(address, "webhooks.listen", api, tls, limits)
     }
 
     /// - Parameter key: what says the address.
     private static func start(
-        _ address: String, _ key: String, _ api: AgentAPI, _ limits: ServerLimits
+        _ address: String, _ key: String, _ api: AgentAPI, _ tls: ServerTLS?, _ limits: ServerLimits
     ) async throws(AgentError) -> AgentServer {
         let place = try ListenAddress(address)
         do {
-            return try await start(api, limits) { try await $0.bind(host: place.host, port: place.port).get() }
+            return try await start(api, tls, limits) { try await $0.bind(host: place.host, port: place.port).get() }
         } catch {
             throw AgentError(
                 "cannot listen on \(address)", place: key, cause: "\(error)",
@@ -57,7 +58,7 @@ package struct AgentServer: Sendable {
     ) async throws(AgentError) -> AgentServer {
         let api = AgentAPI(control: control, access: nil, heartbeat: limits.heartbeat)
         do {
-            let server = try await start(api, limits) { try await $0.withBoundSocket(socket.descriptor).get() }
+            let server = try await start(api, nil, limits) { try await $0.withBoundSocket(socket.descriptor).get() }
             try socket.publish()
             return server
         } catch {
@@ -67,7 +68,8 @@ package struct AgentServer: Sendable {
     }
 
     private static func start(
-        _ api: AgentAPI, _ limits: ServerLimits, _ listen: (ServerBootstrap) async throws -> any Channel
+        _ api: AgentAPI, _ tls: ServerTLS?, _ limits: ServerLimits,
+        _ listen: (ServerBootstrap) async throws -> any Channel
     ) async throws -> AgentServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let load = ServerLoad()
@@ -81,6 +83,7 @@ package struct AgentServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     guard load.admits(below: limits.connections) else { throw ChannelError.ioOnClosedChannel }
                     channel.closeFuture.whenComplete { _ in load.leave() }
+                    if let tls { try channel.pipeline.syncOperations.addHandler(tls.handler()) }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
                     try channel.pipeline.syncOperations.addHandler(
                         ConnectionHandler(api: api, limits: limits, load: load))

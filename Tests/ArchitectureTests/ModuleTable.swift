@@ -68,7 +68,9 @@ enum ModuleTable {
                 "Logging",
             ]),
 
-        "Server": Module(layer: 4, mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "Text", "Webhooks"]),
+        "Server": Module(
+            layer: 4,
+            mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Text", "Webhooks", "Blocking"]),
         "CommandLine": Module(
             layer: 4,
             mayImport: [

@@ -11,6 +11,8 @@ package struct AgentConfiguration: Sendable {
     package var interval: Duration = .seconds(60)
     /// Where the status server listens, `HOST:PORT`; `nil` for none.
     package var listen: String?
+    /// What certificate is shown there, and where webhooks are taken; `nil`: HTTP without TLS.
+    package var tls: TLSSettings?
     /// Who may use the API by that address.
     package var api = APISettings()
     /// `nil`: nobody may tell.

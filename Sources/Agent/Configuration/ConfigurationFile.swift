@@ -37,6 +37,7 @@ package enum ConfigurationFile {
             }
             if let value = object.optional("interval") { configuration.interval = try interval(value) }
             configuration.listen = try object.optional("listen")?.nonEmptyString()
+            if let value = object.optional("tls") { configuration.tls = try tls(value) }
             if let value = object.optional("api") { configuration.api = try api(value) }
             if let value = object.optional("log") { configuration.log = try LogSettings.read(value) }
             if let value = object.optional("isolation") { configuration.isolation = try value.choice() }
@@ -76,6 +77,14 @@ package enum ConfigurationFile {
         let path = try value.nonEmptyString()
         guard path.hasPrefix("/") else { throw value.error("'\(path)' is not an absolute path") }
         return path
+    }
+
+    private static func tls(_ value: YAMLValue) throws(YAMLError) -> TLSSettings {
+        try value.object { (object) throws(YAMLError) in
+            TLSSettings(
+                certFile: try object.required("certFile").nonEmptyString(),
+                keyFile: try object.required("keyFile").nonEmptyString())
+        }
     }
 
     private static func api(_ value: YAMLValue) throws(YAMLError) -> APISettings {

@@ -12,7 +12,7 @@ struct ConfiguredFile: Sendable, Hashable {
         case knownHosts
         case allowedSigners
         case keyring
-        /// PEM files: of authorities; of a client, with its key in the same file or in another one; of a client's key.
+        /// PEM files: of authorities; of a client, with its key in the same file or in another one; of a key, a client's or the agent's own.
         case certificates
         case clientCertificate(holdsKey: Bool)
         case clientKey
@@ -61,6 +61,8 @@ enum ConfiguredFiles {
     /// At the top.
     static let top: [(key: String, path: @Sendable (AgentConfiguration) -> String?, kind: ConfiguredFile.Kind)] = [
         ("dockerConfig", { $0.dockerConfig }, .dockerConfig),
+        ("tls.certFile", { $0.tls?.certFile }, .certificates),
+        ("tls.keyFile", { $0.tls?.keyFile }, .clientKey),
         ("api.tokenFile", { $0.api.tokenFile }, .secret),
         ("api.readTokenFile", { $0.api.readTokenFile }, .secret),
     ]

@@ -66,19 +66,21 @@ package struct AgentCommand: AsyncParsableCommand {
         let loop = AgentLoop(
             configuration: configuration, fleet: fleet, health: health, logger: logger,
             receivers: try await WebhookReceivers.load(configuration.webhooks))
+        let certificate = try await AgentCertificate.load(configuration.tls)
         var servers: [AgentServer] = []
         var access: APIAccess?
         if let address = configuration.listen {
             let granted = APIAccess(configuration.api, address: address)
             // Without receivers, too: a reload may bring some.
             let started = try await AgentServer.start(
-                address: address, control: loop, access: granted, takesWebhooks: configuration.webhooks?.listen == nil)
+                address: address, control: loop, access: granted, takesWebhooks: configuration.webhooks?.listen == nil,
+                tls: certificate.tls)
             access = granted
             log.info("listening", metadata: ["port": "\(started.port)"])
             servers.append(started)
         }
         if let address = configuration.webhooks?.listen {
-            let started = try await AgentServer.startWebhooks(address: address, control: loop)
+            let started = try await AgentServer.startWebhooks(address: address, control: loop, tls: certificate.tls)
             log.info("listening for webhooks", metadata: ["port": "\(started.port)"])
             servers.append(started)
         } else if configuration.webhooks != nil, configuration.listen == nil {
@@ -101,7 +103,7 @@ package struct AgentCommand: AsyncParsableCommand {
                 break
             }
             if case .reload(let cause) = request {
-                await reload(loop, access, because: cause, watch, log)
+                await reload(loop, access, certificate, because: cause, watch, log)
             }
         }
         watching.cancel()
@@ -149,7 +151,8 @@ package struct AgentCommand: AsyncParsableCommand {
 
     /// A file with a fault keeps the configuration as it was.
     private func reload(
-        _ loop: AgentLoop, _ access: APIAccess?, because cause: String, _ watch: FileWatch, _ log: Logger
+        _ loop: AgentLoop, _ access: APIAccess?, _ certificate: AgentCertificate, because cause: String,
+        _ watch: FileWatch, _ log: Logger
     ) async {
         // Before it is read: what changes from now on is another reason.
         _ = await watch.look()
@@ -157,6 +160,7 @@ package struct AgentCommand: AsyncParsableCommand {
             let configuration = try resolved()
             let notes = try await loop.reload(configuration) { log.debug("\($0)") }
             access?.adopt(configuration.api)
+            await certificate.adopt(configuration.tls, log)
             await watch.follow(configuration.files(configurationFile: repository.config))
             log.notice("reloaded", metadata: ["because": "\(cause)"])
             for note in notes { log.warning("\(note)") }
