@@ -27,16 +27,31 @@ struct AgentAPI: Sendable {
         do throws(ControlError) {
             try await perform(try await route(of: request), request, response)
         } catch {
-            if error.code == .unauthorized {
-                // A browser asks its reader for the token; a program that writes is not to be asked by a page's script.
-                let scheme = request.method == .POST ? "Bearer" : "Basic"
-                response.fail(error, extra: [("WWW-Authenticate", "\(scheme) realm=\"slipway\"")])
-            } else if request.isForPage, error.code != .forbidden {
-                await Pages(control: control).fail(error, response)
-            } else {
-                response.fail(error)
-            }
+            await refuse(request, error, response)
         }
+    }
+
+    private func refuse(_ request: ServerRequest, _ error: ControlError, _ response: Response) async {
+        let route = request.path.flatMap(Route.init)
+        if case .action? = route, request.isForPage {
+            // What the page's reader did is answered as a page, and asks for nothing that a browser keeps.
+            await pages.fail(error, response)
+        } else if error.code == .unauthorized {
+            // A browser asks its reader for the token that lets him read; the one for more belongs to no browser.
+            let scheme = route?.need == .writing ? "Bearer" : "Basic"
+            response.fail(error, extra: [("WWW-Authenticate", "\(scheme) realm=\"slipway\"")])
+        } else if error.code == .tooManyAttempts {
+            response.fail(error, extra: [("Retry-After", "60")])
+        } else if request.isForPage, error.code != .forbidden {
+            await pages.fail(error, response)
+        } else {
+            response.fail(error)
+        }
+    }
+
+    private var pages: Pages {
+        let mode = access.map { $0.takesOrders ? ActionForms.Mode.token : .off } ?? .open
+        return Pages(control: control, forms: ActionForms(mode: mode))
     }
 
     private func route(of request: ServerRequest) async throws(ControlError) -> Route {
@@ -45,7 +60,9 @@ struct AgentAPI: Sendable {
                 .notFound, "there is nothing at this address",
                 hint: "there are /, /healthz, /readyz, /metrics and /api/v1/…: docs/agent.md lists them")
         }
-        try await access?.check(request.credentials, for: route.need)
+        var credentials = request.credentials
+        if case .action = route { credentials.formToken = request.form?["token"] ?? "" }
+        try await access?.check(credentials, for: route.need)
         let isRight = route.isPost ? request.method == .POST : request.method == .GET || request.method == .HEAD
         guard isRight else {
             throw ControlError(.methodNotAllowed, "use \(route.isPost ? "POST" : "GET or HEAD") here")
@@ -57,7 +74,8 @@ struct AgentAPI: Sendable {
         _ route: Route, _ request: ServerRequest, _ response: Response
     ) async throws(ControlError) {
         switch route {
-        case .page(let page): try await Pages(control: control).answer(page, request, response)
+        case .page(let page): try await pages.answer(page, request, response)
+        case .action(let action): try await perform(action, request, response)
         case .asset(let asset): response.send(asset)
         case .alive: response.send(text: "ok\n")
         case .ready:
@@ -77,6 +95,15 @@ struct AgentAPI: Sendable {
         case .log(let id):
             try await LogAnswer(control: control, build: try Self.build(id)).send(request, response)
         case .workloads(let repository): response.send(json: try await control.workloads(of: repository))
+        case .policies(let repository):
+            let trial = request.query["policy"].map { PolicyTrial(policy: $0, current: request.query["current"]) }
+            response.send(
+                json: PolicyListing(
+                    try await control.explanations(of: repository, request.query["subject"], trying: trial)))
+        case .newestImages: response.send(json: NewestImages(await control.overview()))
+        case .image(let text):
+            response.send(json: try await control.image(text, of: request.query["repository"]))
+        case .queue: response.send(json: QueueListing(await control.overview()))
         case .images(let repository):
             let filter = WorkloadFilter(
                 workload: request.query["workload"], namespace: request.query["namespace"])
@@ -93,6 +120,17 @@ struct AgentAPI: Sendable {
         case .resume(let repository): response.send(json: try await control.resume(repository))
         case .stop(let id): response.send(json: try await control.stopBuild(try Self.build(id)))
         }
+    }
+
+    private func perform(
+        _ action: PageAction, _ request: ServerRequest, _ response: Response
+    ) async throws(ControlError) {
+        guard let form = request.form else {
+            throw ControlError(
+                .invalidRequest, "this address takes a page's form", place: "Content-Type",
+                hint: "programs use /api/v1: docs/agent.md lists its requests")
+        }
+        response.redirect(to: try await action.perform(control, form))
     }
 
     /// Streams events until the client goes.

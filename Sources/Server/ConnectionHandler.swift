@@ -61,7 +61,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .end:
             deadline?.cancel()
             guard let head else { return }
-            let request = ServerRequest(head, body: body)
+            let request = ServerRequest(head, body: body, from: context.remoteAddress?.ipAddress)
             body = []
             let (api, load, response, isTooLarge) = (api, load, Response(context.channel), isTooLarge)
             let limit = limits.body

@@ -41,6 +41,11 @@ struct Response: Sendable {
         send(.ok, type: asset.type, asset.bytes, extra: [("Cache-Control", "public, max-age=31536000, immutable")])
     }
 
+    /// Sends the reader on to a page, after a form.
+    func redirect(to address: Address) {
+        send(.seeOther, type: Self.plain, [], extra: [("Location", address.text)])
+    }
+
     func fail(_ error: ControlError, extra: [(String, String)] = []) {
         send(error.code.status, type: "application/json", Self.line(ErrorDocument(error)), extra: extra)
     }
@@ -117,6 +122,7 @@ extension ControlError.Code {
         case .tooLarge: .payloadTooLarge
         case .unauthorized: .unauthorized
         case .forbidden: .forbidden
+        case .tooManyAttempts: .tooManyRequests
         case .missingImage, .paused, .buildIsOver: .conflict
         case .noSuchRange: .rangeNotSatisfiable
         case .unavailable: .serviceUnavailable

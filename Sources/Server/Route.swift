@@ -7,13 +7,18 @@ enum Route: Sendable, Equatable {
     case cycle(repository: String), builds(repository: String), workloads(repository: String), images(
         repository: String)
     case build(id: String), log(build: String)
+    case queue, newestImages, image(String), policies(repository: String)
     case sync, plan, retry, release, edits
     case pause(repository: String), resume(repository: String), stop(build: String)
-    case page(PageRoute), asset(Asset)
+    case page(PageRoute), action(PageAction), asset(Asset)
 
     init?(_ path: [String]) {
         if let page = PageRoute(path) {
             self = .page(page)
+            return
+        }
+        if let action = PageAction(path) {
+            self = .action(action)
             return
         }
         switch path.count {
@@ -41,6 +46,9 @@ enum Route: Sendable, Equatable {
         case (1, "retry", _): self = .retry
         case (1, "release", _): self = .release
         case (1, "edits", _): self = .edits
+        case (1, "queue", _): self = .queue
+        case (1, "images", _): self = .newestImages
+        case (2, "images", _): self = .image(path[1])
         case (2, "builds", _): self = .build(id: path[1])
         case (3, "builds", "log"): self = .log(build: path[1])
         case (3, "builds", "stop"): self = .stop(build: path[1])
@@ -48,6 +56,7 @@ enum Route: Sendable, Equatable {
         case (3, "repositories", "builds"): self = .builds(repository: path[1])
         case (3, "repositories", "workloads"): self = .workloads(repository: path[1])
         case (3, "repositories", "images"): self = .images(repository: path[1])
+        case (3, "repositories", "policies"): self = .policies(repository: path[1])
         case (3, "repositories", "pause"): self = .pause(repository: path[1])
         case (3, "repositories", "resume"): self = .resume(repository: path[1])
         default: return nil
@@ -58,15 +67,18 @@ enum Route: Sendable, Equatable {
     var need: APIAccess.Need {
         switch self {
         case .alive, .ready, .asset: .nothing
-        case .metrics, .status, .repositories, .events, .cycle, .builds, .build, .log, .page: .reading
-        case .workloads, .images, .sync, .plan, .retry, .release, .edits, .pause, .resume, .stop: .writing
+        case .metrics, .status, .repositories, .events, .cycle, .builds, .build, .log, .page, .queue, .newestImages,
+            .image,
+            .policies:
+            .reading
+        case .action, .workloads, .images, .sync, .plan, .retry, .release, .edits, .pause, .resume, .stop: .writing
         }
     }
 
     /// Whether it is asked for by POST.
     var isPost: Bool {
         switch self {
-        case .sync, .plan, .retry, .release, .edits, .pause, .resume, .stop: true
+        case .sync, .plan, .retry, .release, .edits, .pause, .resume, .stop, .action: true
         default: false
         }
     }

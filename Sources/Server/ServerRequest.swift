@@ -12,8 +12,11 @@ struct ServerRequest: Sendable {
     let body: [UInt8]
     /// Whether a person looks at the answer: a browser asks so, and programs that say nothing else get what they always got.
     let isForPage: Bool
+    /// The client's IP address; `nil` on a Unix socket.
+    let address: String?
 
-    init(_ head: HTTPRequestHead, body: [UInt8]) {
+    init(_ head: HTTPRequestHead, body: [UInt8], from address: String? = nil) {
+        self.address = address
         method = head.method
         headers = head.headers
         isForPage = head.headers["Accept"].contains { $0.lowercased().contains("text/html") }
@@ -22,24 +25,39 @@ struct ServerRequest: Sendable {
         let names = (parts.first ?? "").split(separator: "/", omittingEmptySubsequences: true)
         let decoded = names.compactMap { PercentEncoding.decode($0) }
         path = decoded.count == names.count ? decoded : nil
-        var query: [String: String] = [:]
-        for pair in parts.count > 1 ? parts[1].split(separator: "&") : [] {
+        query = parts.count > 1 ? Self.fields(parts[1]) : [:]
+    }
+
+    /// Of `a=b&c=d`.
+    private static func fields(_ text: some StringProtocol) -> [String: String] {
+        var fields: [String: String] = [:]
+        for pair in text.split(separator: "&") {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = sides.first.flatMap({ PercentEncoding.decode($0) }) else { continue }
-            query[name] = sides.count > 1 ? Self.formDecoded(sides[1]) : ""
+            fields[name] = sides.count > 1 ? Self.formDecoded(sides[1]) : ""
         }
-        self.query = query
+        return fields
+    }
+
+    /// The fields of a page's form; `nil` for another body.
+    var form: [String: String]? {
+        let type = headers.first(name: "Content-Type")?.split(separator: ";").first?.lowercased() ?? ""
+        guard type == "application/x-www-form-urlencoded" else { return nil }
+        return Self.fields(String(decoding: body, as: UTF8.self))
     }
 
     /// What it shows of who sends it.
     var credentials: APIAccess.Credentials {
-        APIAccess.Credentials(
+        var credentials = APIAccess.Credentials(
             hosts: headers["Host"], origin: headers.first(name: "Origin"),
             authorization: headers.first(name: "Authorization"))
+        credentials.site = headers.first(name: "Sec-Fetch-Site")?.lowercased()
+        credentials.address = address
+        return credentials
     }
 
     /// A form's field has `+` where a space was.
-    private static func formDecoded(_ text: Substring) -> String {
+    private static func formDecoded(_ text: some StringProtocol) -> String {
         PercentEncoding.decode(text.map { $0 == "+" ? "%20" : String($0) }.joined()) ?? ""
     }
 

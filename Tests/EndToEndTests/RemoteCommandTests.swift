@@ -63,6 +63,10 @@ import Testing
             #expect(refused.stderr.contains("token"), "\(refused.stderr)")
             #expect(!refused.stderr.contains("battery") && !refused.stderr.contains("guess"))
         }
+        let explained = try place.ask("explain", "shop:deployment/web", token: "read")
+        #expect(explained.status == 0 || explained.status == 3, "\(explained.stderr)")
+        let missing = try place.ask("explain", "deployment/nobody", "--name", "shop", token: "read")
+        #expect(missing.status == 3 && missing.stderr.contains("nothing in the repository"), "\(missing.stderr)")
         let reading = try place.ask("pause", "shop", token: "read")
         #expect(reading.status == 1)
 

@@ -60,6 +60,13 @@ import Testing
         ("POST", "/api/v1/retry", "Bearer correct horse", 200),
         ("POST", "/api/v1/release", "Bearer correct horse", 200),
         ("POST", "/api/v1/repositories/shop/pause", "Bearer correct hors", 401),
+        // A browser sends Basic by itself, whichever page has it make the request.
+        ("POST", "/api/v1/retry", "Basic YW5uOmNvcnJlY3QgaG9yc2U=", 401),
+        ("GET", "/", "Basic YW5uOmNvcnJlY3QgaG9yc2U=", 200),
+        ("GET", "/api/v1/queue", nil, 401), ("GET", "/api/v1/queue", "Bearer battery staple", 200),
+        ("GET", "/api/v1/images", "Bearer battery staple", 200),
+        ("GET", "/api/v1/repositories/shop/policies", nil, 401),
+        ("GET", "/api/v1/repositories/shop/policies", "Bearer battery staple", 200),
         ("GET", "/api/v1/repositories/shop/workloads", "Bearer battery staple", 401),
         ("GET", "/api/v1/repositories/shop/workloads", "Bearer correct horse", 200),
     ])
@@ -70,7 +77,9 @@ import Testing
         let answer = try await place.ask(method, path, authorization.map { [("Authorization", $0)] } ?? [])
         #expect(answer.status == status)
         if status == 401 {
-            #expect(answer.headers["WWW-Authenticate"]?.hasPrefix(method == "POST" ? "Bearer" : "Basic") == true)
+            // A browser would keep what it asks for, and send it by itself: it is to have the token for reading only.
+            let writes = method == "POST" || path.hasSuffix("/workloads")
+            #expect(answer.headers["WWW-Authenticate"]?.hasPrefix(writes ? "Bearer" : "Basic") == true)
             #expect(place.agent.asked.isEmpty)
             let text = String(decoding: answer.body, as: UTF8.self)
             #expect(!text.contains("horse") && !text.contains("staple") && !text.contains("shop"), "\(text)")
@@ -135,6 +144,38 @@ import Testing
             #expect(try await place.ask(method, path, headers).status == status, "\(method) \(path)")
         }
         #expect(try await place.ask("GET", "/healthz", headers).status == 200)
+        await place.server.stop()
+    }
+
+    @Test(arguments: [
+        ("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403), ("CROSS-SITE", 403), ("?", 403),
+    ])
+    func `what a browser says of the page that asks is believed`(_ site: String, _ status: Int) async throws {
+        let place = try await Place(Self.both)
+        let headers = [("Authorization", "Bearer correct horse"), ("Sec-Fetch-Site", site)]
+        #expect(try await place.ask("POST", "/api/v1/retry", headers).status == status)
+        // A link on another site may lead here.
+        #expect(try await place.ask("GET", "/", headers).status == 200)
+        await place.server.stop()
+    }
+
+    @Test func `an address that guesses tokens has to wait, and who knows the token does not`() async throws {
+        let place = try await Place(Self.both)
+        func ask(_ token: String) async throws -> HTTPResponse {
+            try await place.ask("GET", "/api/v1/status", [("Authorization", "Bearer \(token)")])
+        }
+        #expect(try await ask("battery staple").status == 200)
+        var statuses: [Int] = []
+        for number in 0..<25 { statuses.append(try await ask("guess \(number)").status) }
+        #expect(statuses == Array(repeating: 401, count: 20) + Array(repeating: 429, count: 5))
+        let refused = try await ask("another")
+        #expect(refused.headers["Retry-After"] == "60")
+        #expect(try await ask("battery staple").status == 200)
+        // A token that was never shown has to wait with the guesses.
+        #expect(try await ask("correct horse").status == 429)
+        // Who shows none is asked for one.
+        #expect(try await place.ask("GET", "/api/v1/status").status == 401)
+        #expect(try await place.ask("GET", "/healthz").status == 200)
         await place.server.stop()
     }
 

@@ -41,6 +41,12 @@ import Testing
             "builds api/ä 3 20261130082800-00001-7k3f9x"
         ),
         ("GET", "/api/v1/repositories/shop/cycle", nil, "cycle shop"),
+        ("GET", "/api/v1/repositories/shop/policies", nil, "explain shop - - -"),
+        (
+            "GET",
+            "/api/v1/repositories/api%2F%C3%A4/policies?subject=deploy%2Fweb.yaml%3A14&policy=semver%3A~1.4&current=1.4.2",
+            nil, "explain api/ä deploy/web.yaml:14 semver:~1.4 1.4.2"
+        ),
         ("GET", "/api/v1/repositories/shop/workloads", nil, "workloads shop"),
         (
             "GET", "/api/v1/repositories/shop/images?workload=shop%3Adeployment%2Fweb", nil,

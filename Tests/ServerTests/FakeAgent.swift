@@ -16,6 +16,8 @@ final class FakeAgent: AgentControl {
         var log: [UInt8] = []
         var logReads = 0
         var report: CycleReport?
+        var explanations: [Explanation] = []
+        var image: ImageDetails?
     }
 
     private let state = Mutex(State())
@@ -34,6 +36,8 @@ final class FakeAgent: AgentControl {
     func show(_ builds: [BuildRecord], log: String) {
         state.withLock { ($0.builds, $0.log) = (builds, Array(log.utf8)) }
     }
+    func show(explanations: [Explanation]) { state.withLock { $0.explanations = explanations } }
+    func show(_ image: ImageDetails) { state.withLock { $0.image = image } }
     func show(_ report: CycleReport) { state.withLock { $0.report = report } }
     func fail(with error: ControlError) { state.withLock { $0.failure = error } }
 
@@ -87,6 +91,19 @@ final class FakeAgent: AgentControl {
         }
         if start <= log.count { return LogPart(text: Array(log[start...]), start: start, hasMore: false) }
         throw ControlError(.unknownBuild, "history has no build \(id)")
+    }
+
+    func explanations(
+        of repository: String, _ subject: String?, trying trial: PolicyTrial?
+    ) async throws(ControlError) -> [Explanation] {
+        try note("explain \(repository) \(subject ?? "-") \(trial?.policy ?? "-") \(trial?.current ?? "-")")
+        return state.withLock(\.explanations)
+    }
+
+    func image(_ text: String, of repository: String?) async throws(ControlError) -> ImageDetails {
+        try note("image \(text) \(repository ?? "-")")
+        if let image = state.withLock(\.image) { return image }
+        throw ControlError(.notFound, "the agent knows of no image '\(text)'")
     }
 
     func run(

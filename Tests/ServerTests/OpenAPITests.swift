@@ -54,7 +54,11 @@ import Testing
         case .retry: "\(api)/retry"
         case .release: "\(api)/release"
         case .edits: "\(api)/edits"
-        case .page, .asset: nil
+        case .queue: "\(api)/queue"
+        case .newestImages: "\(api)/images"
+        case .image: "\(api)/images/{image}"
+        case .policies: "\(api)/repositories/{repository}/policies"
+        case .page, .action, .asset: nil
         }
     }
 
@@ -62,7 +66,8 @@ import Testing
         .alive, .ready, .metrics, .status, .repositories, .events, .cycle(repository: "{repository}"),
         .builds(repository: "{repository}"), .workloads(repository: "{repository}"),
         .images(repository: "{repository}"), .pause(repository: "{repository}"), .resume(repository: "{repository}"),
-        .build(id: "{build}"), .log(build: "{build}"), .stop(build: "{build}"), .sync, .plan, .retry, .release, .edits,
+        .queue, .newestImages, .image("{image}"), .policies(repository: "{repository}"), .build(id: "{build}"),
+        .log(build: "{build}"), .stop(build: "{build}"), .sync, .plan, .retry, .release, .edits,
     ]
 
     @Test func `the file names each path and method of the server, and no other`() throws {

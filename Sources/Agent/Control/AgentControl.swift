@@ -30,6 +30,23 @@ package protocol AgentControl: Sendable {
     /// - Parameter start: in bytes: 0, or the end of the piece before.
     func log(of id: BuildID, from start: Int) async throws(ControlError) -> LogPart
 
+    // MARK: Policies and images
+
+    /// Who decides about places of a repository's last known head, and what was considered.
+    ///
+    /// - Parameters:
+    ///   - subject: a place, an object or an image, as `slipway explain` takes it; `nil` for all, without their tags.
+    ///   - trial: another policy to judge the tags by.
+    func explanations(
+        of repository: String, _ subject: String?, trying trial: PolicyTrial?
+    ) async throws(ControlError) -> [Explanation]
+    /// An image of the agent's, and where the manifests have it.
+    ///
+    /// - Parameters:
+    ///   - text: a digest, or a reference with its tag.
+    ///   - repository: whose builds are looked through; `nil`: those of all, the newest of them.
+    func image(_ text: String, of repository: String?) async throws(ControlError) -> ImageDetails
+
     // MARK: Triggers
 
     /// Runs a cycle of each repository that is named, behind the one that is under way; none: of all. A sync waits for the builds

@@ -14,6 +14,8 @@ package struct ControlError: Diagnostic, Equatable, Codable {
         case unauthorized
         /// The request came by a host name that is not this agent's, or from another site's page.
         case forbidden
+        /// Wrong tokens came from this address, too many of them.
+        case tooManyAttempts = "too-many-attempts"
         /// The agent watches no repository of this name.
         case unknownRepository = "unknown-repository"
         /// History has no build of this name.

@@ -39,6 +39,8 @@ package struct Reconciler: Sendable {
     let publisher: Publisher
     /// The images that the repository follows.
     let followed = AskedImages()
+    /// The head that was accepted last.
+    let known = KnownHead()
 
     package init(repository: AgentConfiguration.RepositoryConfiguration, services: RepositoryServices) {
         self.repository = repository
@@ -102,6 +104,7 @@ package struct Reconciler: Sendable {
         if isRewritten {
             cycle.say("The branch \(head.branch) was rewritten: the old head is not in its history any more")
         }
+        known.set(head)
         cycle.started(at: head.commit)
         cycle.say("Revision of \(head.branch) to apply is \(head.commit.id.short)")
         return head

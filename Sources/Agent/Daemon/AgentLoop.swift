@@ -15,6 +15,7 @@ package actor AgentLoop {
     /// Where nothing is kept of what builds do, nothing is told of it.
     private let silence = EventJournal()
     nonisolated let webhooks: WebhookDesk
+    private let explanations = ExplanationShelf()
     private(set) var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
@@ -191,7 +192,12 @@ package actor AgentLoop {
             "asked for", metadata: ["request": "\(verb)", "repository": "\(repositories.joined(separator: " "))"])
     }
 
-    private func repository(
+    /// What is known of images and policies.
+    var knowledge: AgentKnowledge {
+        AgentKnowledge(repositories: configuration.repositories, fleet: fleet, health: health, shelf: explanations)
+    }
+
+    func repository(
         _ name: String
     ) throws(ControlError) -> AgentConfiguration.RepositoryConfiguration {
         guard let repository = configuration.repositories.first(where: { $0.name == name }) else {

@@ -8,6 +8,7 @@ package struct ExplainQuery: Sendable {
         case place(file: String, line: Int)
         /// `kind/name` may also be an image: both are looked for.
         case named(object: ObjectName?, image: RepositoryLocation?)
+        case everything
     }
 
     private struct ObjectName: Sendable {
@@ -18,6 +19,11 @@ package struct ExplainQuery: Sendable {
     }
 
     private let kind: Kind
+
+    /// Every place.
+    package static let everything = ExplainQuery(kind: .everything)
+
+    private init(kind: Kind) { self.kind = kind }
 
     /// - Parameter text: `FILE:LINE`, `[NAMESPACE:]KIND/NAME`, or an image with or without its tag.
     package init(_ text: String) throws(AgentError) {
@@ -50,6 +56,7 @@ package struct ExplainQuery: Sendable {
     /// - Parameter image: what is written there.
     func matches(_ subject: String, image: String?, repository: RepositoryLocation? = nil) -> Bool {
         switch kind {
+        case .everything: return true
         case .place(let file, _): return subject.hasPrefix(file + ":")
         case .named(let object, let wanted):
             if let object, subject.split(separator: " ").contains(where: { Self.isObject(String($0), object) }) {

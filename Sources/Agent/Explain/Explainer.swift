@@ -6,19 +6,38 @@ import ManifestUpdater
 /// goes the way of a cycle up to its choices, and changes nothing.
 package struct Explainer: Sendable {
     let reconciler: Reconciler
+    /// `nil`: the branch is fetched.
+    let known: TrustedHead?
 
-    package init(_ reconciler: Reconciler) { self.reconciler = reconciler }
+    /// Explains the branch's head, fetched anew, by what registries hold now.
+    package init(_ reconciler: Reconciler) {
+        self.reconciler = reconciler
+        known = nil
+    }
 
+    /// Explains a head that is known, by the registries' last scans.
+    init(_ reconciler: Reconciler, at head: TrustedHead) {
+        self.reconciler = reconciler
+        known = head
+    }
+
+    /// - Parameters:
+    ///   - trial: another policy to judge the tags by.
+    ///   - tagLimit: of the tags that are told with their verdicts.
     /// - Returns: in the order of the files; empty when nothing of the kind is in the repository.
-    package func explain(_ query: ExplainQuery) async throws(ReconcileError) -> [Explanation] {
+    package func explain(
+        _ query: ExplainQuery, trying trial: PolicyTrial? = nil, tagLimit: Int = Explanation.tagLimit
+    ) async throws(ReconcileError) -> [Explanation] {
         let cycle = CycleRecorder(reconciler.report(dryRun: true)) { _ in }
-        let head = try await reconciler.sync(in: cycle)
+        let head: TrustedHead
+        if let known { head = known } else { head = try await reconciler.sync(in: cycle) }
         let found = try await cycle.phase(.discover) { try await reconciler.discover(at: head) }
-        let trace = SelectionTrace(query)
+        let trace = SelectionTrace(query, trying: trial, tagLimit: tagLimit)
         _ = await reconciler.selector.choices(
             ImageSelector.Facts(
                 tree: found.tree, followed: Self.narrowed(found.followed, to: query), history: found.history,
-                built: found.builtRepositories, catalog: TagCatalog(reconciler.services.tags)),
+                built: found.builtRepositories,
+                catalog: TagCatalog(reconciler.services.tags, reuse: known == nil ? 0 : Self.lastScan)),
             in: cycle, tracing: trace)
         var explanations = trace.explanations
         for skip in found.followed.skipped where query.matches(skip.place, image: nil) {
@@ -29,6 +48,9 @@ package struct Explainer: Sendable {
         }
         return query.narrowed(explanations)
     }
+
+    /// Whatever age the last scan has, a cycle decided by it.
+    private static let lastScan: Int64 = 1 << 40
 
     /// A selection looks at more than what is asked for, but not at everything: neighbours in a file tell of each other.
     private static func narrowed(_ scan: RevisionCache.Scan, to query: ExplainQuery) -> RevisionCache.Scan {

@@ -1,3 +1,4 @@
+import OCI
 import RegistryPoller
 
 /// What decides about the image of one place, what was considered, and what would have to change.
@@ -19,6 +20,9 @@ package struct Explanation: Codable, Sendable {
         /// `selected`, `eligible` or `refused`.
         package var outcome: String
         package var reason: String
+        /// When its image was made, in seconds since 1970, and its digest, where a scan has read them.
+        package var created: Int64?
+        package var digest: String?
     }
 
     /// `file:line object container`.
@@ -40,8 +44,20 @@ package struct Explanation: Codable, Sendable {
     package var tags: [Tag] = []
     /// How many tags there are.
     package var tagCount = 0
+    /// How many tags have which outcome.
+    package var outcomes: [String: Int]?
+    /// Another policy that was tried: the tags' verdicts are its.
+    package var trial: Trial?
 
-    static let tagLimit = 1_000
+    package struct Trial: Codable, Sendable, Equatable {
+        package var policy: String
+        package var current: String?
+        /// What it would choose, and why.
+        package var chosen: String?
+        package var reason: String
+    }
+
+    package static let tagLimit = 1_000
 
     init(subject: String, state: State, reason: String) {
         self.subject = subject
@@ -49,8 +65,11 @@ package struct Explanation: Codable, Sendable {
         self.reason = reason
     }
 
-    /// - Parameter verdicts: of all tags of the repository.
-    mutating func consider(_ verdicts: [Selection.Verdict]) {
+    /// - Parameters:
+    ///   - considered: all tags of the repository, and what was said of them.
+    ///   - limit: of those that are told.
+    mutating func consider(_ considered: ImageAnswerer.Considered, limit: Int) {
+        let verdicts = considered.selection.verdicts
         func rank(_ verdict: Selection.Verdict) -> Int {
             switch verdict.outcome {
             case .selected: 0
@@ -59,7 +78,16 @@ package struct Explanation: Codable, Sendable {
             }
         }
         tagCount = verdicts.count
-        let ordered = verdicts.sorted { (rank($0), $1.tag) < (rank($1), $0.tag) }
-        tags = ordered.prefix(Self.tagLimit).map { Tag(tag: $0.tag, outcome: $0.outcome.rawValue, reason: $0.reason) }
+        outcomes = Dictionary(grouping: verdicts, by: \.outcome.rawValue).mapValues(\.count)
+        guard limit > 0 else { return }
+        let ordered = verdicts.sorted { (rank($0), $1.tag) < (rank($1), $0.tag) }.prefix(limit)
+        let shown = Set(ordered.map(\.tag))
+        var known: [String: TagCandidate] = [:]
+        for candidate in considered.candidates where shown.contains(candidate.tag) { known[candidate.tag] = candidate }
+        tags = ordered.map { verdict in
+            Tag(
+                tag: verdict.tag, outcome: verdict.outcome.rawValue, reason: verdict.reason,
+                created: known[verdict.tag]?.created, digest: known[verdict.tag]?.digest?.description)
+        }
     }
 }

@@ -6,9 +6,15 @@ import Synchronization
 /// Keeps what a selection decided about the places that an explanation is asked for.
 final class SelectionTrace: Sendable {
     private let query: ExplainQuery
+    private let trial: PolicyTrial?
+    private let tagLimit: Int
     private let found = Mutex<[Explanation]>([])
 
-    init(_ query: ExplainQuery) { self.query = query }
+    init(_ query: ExplainQuery, trying trial: PolicyTrial? = nil, tagLimit: Int = Explanation.tagLimit) {
+        self.query = query
+        self.trial = trial
+        self.tagLimit = tagLimit
+    }
 
     var explanations: [Explanation] { found.withLock { $0 } }
 
@@ -45,7 +51,18 @@ final class SelectionTrace: Sendable {
             explanation.policy = asked.question.policy.description
             explanation.repository = asked.question.image.repository.familiar
             // What the registry says wrong was told by the outcome.
-            if let verdicts = try? await answerer.verdicts(on: asked.question) { explanation.consider(verdicts) }
+            let question = trial.map { asked.question.trying($0) } ?? asked.question
+            if let considered = try? await answerer.considered(by: question) {
+                explanation.consider(considered, limit: tagLimit)
+                if let trial {
+                    explanation.trial = Explanation.Trial(
+                        policy: question.policy.description, current: question.image.tag,
+                        chosen: considered.selection.tag,
+                        reason: (try? trial.parsed(in: asked.question.policy.dialect)) == nil
+                            ? "this is no policy of \(asked.question.policy.dialect.title)"
+                            : considered.selection.reason)
+                }
+            }
             if explanation.remedy == nil {
                 explanation.remedy =
                     "a tag that '\(asked.question.policy)' prefers to the one in use has to appear in "

@@ -19,6 +19,15 @@ struct ImageQuestion: Sendable {
 }
 
 extension ImageQuestion {
+    /// The same by another policy; one that the dialect does not have leaves the question as it is.
+    func trying(_ trial: PolicyTrial) -> ImageQuestion {
+        guard let policy = try? trial.parsed(in: self.policy.dialect) else { return self }
+        var question = self
+        question.policy = policy
+        if let current = trial.current, !current.isEmpty { question.image.tag = current }
+        return question
+    }
+
     /// Why an image is for none of the platforms that would do. One whose platforms are not known passes.
     func platformProblem(of record: TagRecord) -> String? {
         guard !anyPlatform.isEmpty, !record.platforms.isEmpty,
@@ -70,11 +79,17 @@ struct ImageAnswerer: Sendable {
         return answer
     }
 
-    /// What the policy says of every tag.
-    func verdicts(on question: ImageQuestion) async throws(AgentError) -> [Selection.Verdict] {
-        question.policy.select(
-            from: try await candidates(for: question), current: question.image.tag, explaining: true
-        ).verdicts
+    /// The tags that a policy chose among, and what it says of each.
+    struct Considered: Sendable {
+        let candidates: [TagCandidate]
+        let selection: Selection
+    }
+
+    func considered(by question: ImageQuestion) async throws(AgentError) -> Considered {
+        let candidates = try await candidates(for: question)
+        return Considered(
+            candidates: candidates,
+            selection: question.policy.select(from: candidates, current: question.image.tag, explaining: true))
     }
 
     /// The tags that a question is about, with what is known of their images.

@@ -37,6 +37,14 @@ struct Attribute: Sendable {
     static func placeholder(_ text: String) -> Attribute { Attribute("placeholder", text) }
     static func `for`(_ id: String) -> Attribute { Attribute("for", id) }
     static let search = Attribute("type", "search")
+    static let password = Attribute("type", "password")
+    static let hiddenField = Attribute("type", "hidden")
+    static let post = Attribute("method", "post")
+    static let get = Attribute("method", "get")
+    static let required = Attribute("required")
+    static let disabled = Attribute("disabled")
+    static let ownToken = Attribute("autocomplete", "current-password")
+    static let unspelled = Attribute("spellcheck", "false")
     static let noCompletion = Attribute("autocomplete", "off")
     static func shortcut(_ key: StaticString) -> Attribute { Attribute("aria-keyshortcuts", "\(key)") }
 

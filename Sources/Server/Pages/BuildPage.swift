@@ -7,8 +7,13 @@ struct BuildPage: Sendable {
     let build: BuildRecord
     let log: BuildLogView
     let clock: PageClock
+    let forms: ActionForms
+    var result: ActionResult?
 
-    static func page(_ id: BuildID) -> Address { .page(["builds", id.description]) }
+    /// - Parameter done: what a form did, for the page after it.
+    static func page(_ id: BuildID, done: ActionResult? = nil) -> Address {
+        .page(["builds", id.description], query: done.map { [("done", $0.rawValue)] } ?? [])
+    }
 
     /// What became of a build, in the word of its own.
     static func word(_ build: BuildRecord) -> String {
@@ -45,12 +50,27 @@ struct BuildPage: Sendable {
                 Tag.h1 { name }
                 PageState(build).badge(Self.word(build), isBig: true)
                 Tag.span(.class("mute")) { Self.times(build, clock) }
+                Tag.div(.class("acts")) { actions }
             }
+            if let result { result.html }
             if let reason { reason.html }
             facts
             StepTable(build: build, now: clock.now).html
             log.html
             layers
+        }
+    }
+
+    @HTMLBuilder private var actions: HTML {
+        let id = build.id.description
+        switch build.state {
+        case .queued, .running:
+            forms.html(
+                .stopBuild(id), "Stop", .stop,
+                "Ends the build. The same content is not built again before it changes or somebody retries it.")
+        case .failed, .cancelled, .interrupted:
+            forms.html(.retryBuild(id), "Retry", .sync, "Lets the same content be built again now.")
+        case .succeeded: HTML.nothing
         }
     }
 
@@ -77,7 +97,7 @@ struct BuildPage: Sendable {
                         Tag.span(.class("m")) { name }
                         " "
                     }
-                    if let digest = build.digest { DigestText.html(digest) }
+                    if let digest = build.digest { ImageLink.html(digest, of: build.description.pipeline.repository) }
                 }.html
                 Fact("Build") { Tag.span(.class("m")) { build.id.description } }.html
             }

@@ -129,7 +129,10 @@ struct FleetPage: Sendable {
         }
     }
 
-    static func page(_ repository: String) -> Address { .page(["repositories", repository]) }
+    /// - Parameter done: what a form did, for the page after it.
+    static func page(_ repository: String, done: ActionResult? = nil) -> Address {
+        .page(["repositories", repository], query: done.map { [("done", $0.rawValue)] } ?? [])
+    }
 
     private func row(_ row: Row) -> HTML {
         let status = row.status
@@ -168,8 +171,10 @@ struct FleetPage: Sendable {
     }
 
     @HTMLBuilder private func image(_ status: RepositoryStatus) -> HTML {
-        if let reference = status.lastImages.last?.references.first {
-            Tag.span(.class("m"), .title(reference)) { String(reference.split(separator: "/").last ?? "") }
+        if let image = status.lastImages.last, let reference = image.references.first {
+            Tag.a(.class("m"), .title(reference), .href(ImagePage.page(image.digest, of: status.repository))) {
+                String(reference.split(separator: "/").last ?? "")
+            }
         } else {
             "–"
         }

@@ -9,6 +9,8 @@ struct Icon: Sendable {
     static let waiting = Icon("waiting")
     static let copy = Icon("copy")
     static let download = Icon("download")
+    static let sync = Icon("sync")
+    static let stop = Icon("stop")
 
     var html: HTML { Tag.svg(.class("i"), .hidden) { Tag.use(.href(.place("i-\(name)"))) } }
 
@@ -49,6 +51,13 @@ struct Icon: Sendable {
         symbol("cached") { Tag.path(.d("M3 8.500l3 3 7-7")) }
         symbol("waiting") { Tag.circle(.cx("8"), .cy("8"), .r("2.200"), .dashes("1.6 1.6")) }
         symbol("copy") { Tag.path(.d("M5.500 5.500h8v8.500h-8zM10.500 5.500V2h-8v8.500h3")) }
+        symbol("sync") {
+            Tag.path(
+                .d(
+                    "M13.500 8A5.500 5.500 0 0 1 3.600 11.300M2.500 8a5.500 5.500 0 0 1 9.900-3.300M12.600 1.800v3h-3M3.400 14.200v-3h3"
+                ))
+        }
+        symbol("stop") { Tag.path(.d("M3.500 3.500h9v9h-9z")) }
         symbol("download") { Tag.path(.d("M8 2v8.500m0 0L4.500 7M8 10.500 11.500 7M2.500 13.500h11")) }
     }
 

@@ -11,11 +11,13 @@ struct ProblemPage: Sendable {
         let title = error.code.isAbsence ? "Not found" : "This did not work"
         return PageFrame(overview: overview, clock: clock).document(title) {
             Tag.div(.class("head")) { Tag.h1 { title } }
-            Reason(
-                state: error.code.isAbsence ? .unknown : .failing,
-                title: (error.place.map { "\($0): " } ?? "") + error.summary,
-                text: [error.cause, error.hint].compactMap { $0 }.joined(separator: ". ")
-            ).html
+            Tag.div(.role("alert")) {
+                Reason(
+                    state: error.code.isAbsence ? .unknown : .failing,
+                    title: (error.place.map { "\($0): " } ?? "") + error.summary,
+                    text: [error.cause, error.hint].compactMap { $0 }.joined(separator: ". ")
+                ).html
+            }
             Tag.p { Tag.a(.href(.page())) { "All repositories" } }
         }
     }

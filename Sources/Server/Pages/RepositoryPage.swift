@@ -10,6 +10,8 @@ struct RepositoryPage: Sendable {
     /// `nil` before the first cycle.
     let report: CycleReport?
     let clock: PageClock
+    let forms: ActionForms
+    var result: ActionResult?
 
     private var state: PageState {
         PageState(status, queue: overview.queue.filter { $0.repository == status.repository })
@@ -24,13 +26,31 @@ struct RepositoryPage: Sendable {
                 Tag.h1 { status.repository }
                 state.badge(isBig: true)
                 Tag.span(.class("mute")) { clock.since(status.since) }
+                Tag.div(.class("acts")) { actions }
             }
-            for reason in RepositoryReasons(status: status, clock: clock).all { reason.html }
+            if let result { result.html }
+            for reason in RepositoryReasons(status: status, clock: clock).trouble { reason.html }
             facts
+            HoldTable(status: status, forms: forms).html
             section("Builds", note: builds.isEmpty ? nil : "the newest first") { buildTable }
             section("Decisions", note: "of the last look") { decisions }
             passedOver
             lastBump
+        }
+    }
+
+    @HTMLBuilder private var actions: HTML {
+        let name = status.repository
+        if status.paused == nil {
+            forms.html(.sync(name), "Sync now", .sync, "Looks at git and the registries now.")
+            if !status.failures.isEmpty {
+                forms.html(.retry(name), "Retry", .sync, "Lets all that failed be tried again now.")
+            }
+            forms.html(
+                .pause(name), "Pause", Icon(.paused),
+                "No cycle begins until somebody resumes it; a build that runs goes on.", asking: .reason)
+        } else {
+            forms.html(.resume(name), "Resume", .sync, "Watches the repository again, with a cycle at once.")
         }
     }
 
@@ -104,13 +124,13 @@ struct RepositoryPage: Sendable {
                     Tag.span(.class("m"), .title(name)) { String(name.split(separator: "/").last ?? "") }
                     " "
                 }
-                if let digest = build.digest { DigestText.html(digest) }
+                if let digest = build.digest { ImageLink.html(digest, of: status.repository) }
             }
         }
     }
 
     @HTMLBuilder private var decisions: HTML {
-        let shown = (report?.decisions ?? []).filter { $0.isPassedOver != true }
+        let shown = (report?.decisions ?? []).filter { $0.isPassedOver != true && $0.isHold != true }
         let updates = report?.updates ?? []
         if shown.isEmpty && updates.isEmpty {
             Tag.p(.class("card mute")) { report == nil ? "Not looked at yet." : "Nothing was to be decided." }
@@ -121,12 +141,12 @@ struct RepositoryPage: Sendable {
                     for update in updates.prefix(500) {
                         decision(
                             .ok, word: "updated", "\(update.workload) \(update.container)",
-                            place: "\(update.file):\(update.line)",
+                            at: "\(update.file):\(update.line)",
                             reason: "\(update.old) → \(update.new): \(update.reason)")
                     }
                     for one in shown.prefix(500) {
                         decision(
-                            one.isHold == true ? .held : .ok, word: one.isHold == true ? "held" : "left", one.subject,
+                            .ok, word: "left", one.subject,
                             reason: [one.reason, one.remedy].compactMap { $0 }.joined(separator: ". "))
                     }
                     if shown.count + updates.count > 1_000 { Tag.tr { Tag.td { "and more: see the API" } } }
@@ -136,13 +156,17 @@ struct RepositoryPage: Sendable {
     }
 
     private func decision(
-        _ state: PageState, word: String, _ subject: String, place: String? = nil, reason: String
+        _ state: PageState, word: String, _ subject: String, at place: String? = nil, reason: String
     ) -> HTML {
         Tag.tr(.role("row")) {
             Tag.td(.role("cell")) { state.badge(word) }
             Tag.th(.role("rowheader"), .scope("row"), .class("first")) {
-                subject
-                if let place { Tag.span(.class("s m")) { place } }
+                SubjectText.html(subject, of: status.repository)
+                if let place {
+                    Tag.span(.class("s m")) {
+                        Tag.a(.href(PolicyPage.page(status.repository, place))) { place }
+                    }
+                }
             }
             Tag.td(.role("cell"), .cellLabel("Reason")) { printable(reason, limit: 1_000) }
         }
@@ -171,77 +195,6 @@ struct RepositoryPage: Sendable {
                 }
                 if let diff = report?.diff, report?.commit == commit.commit { DiffView(text: diff).html }
             }
-        }
-    }
-}
-
-/// One fact of a card: a label above its value.
-struct Fact {
-    private let label: String
-    private let isWide: Bool
-    private let value: HTML
-
-    init(_ label: String, isWide: Bool = false, @HTMLBuilder value: () -> HTML) {
-        self.label = label
-        self.isWide = isWide
-        self.value = value()
-    }
-
-    var html: HTML {
-        Tag.div(isWide ? .class("wide") : nil) {
-            Tag.dt { label }
-            Tag.dd { value }
-        }
-    }
-}
-
-/// Commits by their first seven digits, with a button that copies the whole.
-enum CommitText {
-    @HTMLBuilder static func html(_ commit: String?) -> HTML {
-        if let commit {
-            Tag.span(.class("m"), .title(commit)) { String(commit.prefix(7)) }
-            CopyButton.html(commit, what: "commit")
-        } else {
-            "–"
-        }
-    }
-}
-
-/// Digests by their first twelve digits.
-enum DigestText {
-    @HTMLBuilder static func html(_ digest: String) -> HTML {
-        let digits = digest.split(separator: ":").last ?? ""
-        Tag.span(.class("m s"), .title(digest)) { "sha256:\(digits.prefix(12))…" }
-        CopyButton.html(digest, what: "digest")
-    }
-}
-
-enum CopyButton {
-    static func html(_ text: String, what: String) -> HTML {
-        Tag.button(.class("copy"), .copies(text), .label("Copy the \(what)"), .title("Copy the \(what)")) {
-            Icon.copy.html
-        }
-    }
-}
-
-/// A diff in colours; the signs stay.
-struct DiffView: Sendable {
-    let text: String
-    private static let lineLimit = 400
-
-    var html: HTML {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        return Tag.pre(.class("diff"), .selectable, .role("region"), .label("The change")) {
-            for line in lines.prefix(Self.lineLimit) {
-                if line.hasPrefix("+"), !line.hasPrefix("+++") {
-                    Tag.ins { String(line) }
-                } else if line.hasPrefix("-"), !line.hasPrefix("---") {
-                    Tag.del { String(line) }
-                } else {
-                    Tag.span { String(line) }
-                }
-            }
-            if lines.count > Self.lineLimit { Tag.span { "… \(lines.count - Self.lineLimit) more lines" } }
         }
     }
 }

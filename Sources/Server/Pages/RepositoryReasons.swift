@@ -5,7 +5,10 @@ struct RepositoryReasons: Sendable {
     let status: RepositoryStatus
     let clock: PageClock
 
-    var all: [Reason] { pause + failures + holds }
+    var all: [Reason] { trouble + holds }
+
+    /// Without what people hold.
+    var trouble: [Reason] { pause + failures }
 
     private var pause: [Reason] {
         guard let pause = status.paused else { return [] }

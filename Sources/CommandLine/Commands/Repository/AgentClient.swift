@@ -114,6 +114,13 @@ struct AgentClient: Sendable {
         }
     }
 
+    /// Who decides about a place, an object or an image, by what the agent's last cycle saw.
+    func explanations(of repository: String, _ subject: String) async throws(ControlError) -> [Explanation] {
+        let listing: PolicyListing = try await get(
+            "\(Self.path(of: repository))/policies?subject=\(PercentEncoding.encode(subject))", timeout: 60)
+        return listing.policies
+    }
+
     func workloads(of repository: String) async throws(ControlError) -> WorkloadListing {
         try await get("\(Self.path(of: repository))/workloads", timeout: Self.patience)
     }

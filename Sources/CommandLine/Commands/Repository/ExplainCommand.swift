@@ -10,7 +10,8 @@ package struct ExplainCommand: AsyncParsableCommand {
         abstract: "Say who decides about an image, which tags were considered, and what would have to change.",
         discussion: """
             SUBJECT is FILE:LINE, an object like shop:deployment/web (without a namespace: in any), or an image. Reads git and the \
-            registries, and changes nothing. With FILE:LINE, everything in the file is told when nothing is on that line.
+            registries, and changes nothing. With FILE:LINE, everything in the file is told when nothing is on that line. With --server \
+            the agent there tells what its last cycle saw.
 
             Exit codes: 0 explained, 1 failed, 3 nothing of the kind is in the repository, 64 wrong usage.
 
@@ -18,12 +19,15 @@ package struct ExplainCommand: AsyncParsableCommand {
               slipway explain deploy/web.yaml:14 --repo https://git.example.com/acme/shop.git
               slipway explain shop:deployment/web --config /etc/slipway/agent.yaml --name shop
               slipway explain registry.example.com/acme/web --repo file:///srv/git/shop.git --output json
+              slipway explain deploy/web.yaml:14 --name shop --server https://slipway.example.com --token-file token
             """)
 
     @Argument(help: ArgumentHelp("FILE:LINE, [NAMESPACE:]KIND/NAME, or an image.", valueName: "subject"))
     var subject: String
 
     @OptionGroup var options: RepositoryOptions
+
+    @OptionGroup var server: ServerOptions
 
     @Option(name: .customLong("tags"), help: "How many tags are printed; JSON has up to a thousand.")
     var tagCount = 10
@@ -40,14 +44,12 @@ package struct ExplainCommand: AsyncParsableCommand {
 
     package mutating func run() async throws {
         let console = Console()
-        let configuration = try options.resolved()
-        var explanations: [Explanation] = []
+        let explanations: [Explanation]
         do {
-            let query = try ExplainQuery(subject)
-            let agent = try await AgentClient.connect(configuration.stateDirectory)
-            let fleet = try await Fleet.open(configuration, besideAgent: agent != nil) { _ in }
-            for repository in configuration.repositories {
-                explanations += try await Explainer(try await fleet.reconciler(for: repository)).explain(query)
+            if let agent = try await server.connect() {
+                explanations = try await asked(agent)
+            } else {
+                explanations = try await found()
             }
         } catch let error as any Diagnostic {
             console.alert("error: \(error)")
@@ -63,6 +65,26 @@ package struct ExplainCommand: AsyncParsableCommand {
             throw ExitCode(3)
         }
         if explanations.contains(where: { $0.state == .failed }) { throw ExitCode(1) }
+    }
+
+    /// What an agent at an address knows.
+    private func asked(_ agent: AgentClient) async throws -> [Explanation] {
+        var explanations: [Explanation] = []
+        for name in try options.names(of: agent) { explanations += try await agent.explanations(of: name, subject) }
+        return explanations
+    }
+
+    /// What git and the registries say now.
+    private func found() async throws -> [Explanation] {
+        let query = try ExplainQuery(subject)
+        let configuration = try options.resolved()
+        let agent = try await AgentClient.connect(configuration.stateDirectory)
+        let fleet = try await Fleet.open(configuration, besideAgent: agent != nil) { _ in }
+        var explanations: [Explanation] = []
+        for repository in configuration.repositories {
+            explanations += try await Explainer(try await fleet.reconciler(for: repository)).explain(query)
+        }
+        return explanations
     }
 
     private func lines(_ explanation: Explanation) -> [String] {

@@ -1,4 +1,6 @@
-/// What pages can do where scripts run; they are whole without it. It makes no HTML.
+/// What pages can do where scripts run; they are whole without it. It makes no HTML: after an event a live page is read again, and what is
+/// other is put in, unless the reader is at it. A log grows at its end and is never replaced. A link to a line that the page leaves out
+/// leads to the piece that has it.
 enum PageScript {
     static let text = """
         'use strict';
@@ -24,7 +26,6 @@ enum PageScript {
               setTimeout(() => button.classList.remove('done'), 1500);
             });
           });
-          // A live page: an event has it read again, and what is other is put in. A log grows at its end and is never replaced.
           const key = part => part.getAttribute('aria-labelledby') ?? part.tagName + part.className;
           const grow = (log, fresh) => {
             for (const line of fresh.querySelectorAll('p')) if (!document.getElementById(line.id)) log.append(line);
@@ -43,7 +44,7 @@ enum PageScript {
               old = old.nextElementSibling;
               const log = same.querySelector('.log'), fresh = part.querySelector('.log');
               if (log && fresh) grow(log, fresh);
-              else if (same.outerHTML !== part.outerHTML && !same.contains(document.activeElement)) same.replaceWith(part);
+              else if (same.outerHTML !== part.outerHTML && !same.contains(document.activeElement) && !same.querySelector('details[open]')) same.replaceWith(part);
             }
             while (old) { const gone = old; old = old.nextElementSibling; gone.remove(); }
           };
@@ -57,6 +58,8 @@ enum PageScript {
             } catch { again = true; }
             setTimeout(() => { busy = false; if (again) load(); }, 400);
           };
+          const line = location.hash.match(/^#L(\\d+)$/);
+          if (line && !location.search && !document.getElementById('L' + line[1])) location.replace('?line=' + line[1] + location.hash);
           if (document.body.dataset.live && !location.search.includes('live=0')) {
             const stream = new EventSource(document.body.dataset.live), live = document.getElementById('live');
             stream.onopen = () => { live.textContent = ''; };
