@@ -24,7 +24,7 @@ mkdir -p "$HOME" "$scratch/base/bin"
 
 # A base image from this machine's own busybox.
 cp "$(command -v busybox)" "$scratch/base/bin/busybox"
-for applet in sh cat ls wc seq echo sleep; do ln -s busybox "$scratch/base/bin/$applet"; done
+for applet in sh cat ls wc seq echo printf sleep; do ln -s busybox "$scratch/base/bin/$applet"; done
 printf 'FROM scratch\nCOPY . /\nCMD ["/bin/sh"]\n' >"$scratch/base.Dockerfile"
 "$slipway" build --state-dir "$scratch/base-state" --context "dir://$scratch/base" --dockerfile "$scratch/base.Dockerfile" \
     --destination "oci:$scratch/images/library/busybox:1.0" --quiet
@@ -65,9 +65,9 @@ YAML
     git -C "$work" commit -qm "Add $name and its Deployment"
     git -C "$work" push -q "$scratch/acme/$name.git" main
 }
-repository shop "COPY . /srv" 'RUN for i in $(seq 40); do echo "compiling module $i of 40"; done'
+repository shop "COPY . /srv" 'RUN for i in $(seq 40); do printf "compiling \033[36mmodule %s\033[0m of 40 \033[32mok\033[0m\n" $i; done'
 repository docs-site "COPY greeting.txt /srv/" "RUN wc /srv/greeting.txt"
-repository payments "COPY . /srv" 'RUN echo "--- FAIL: TestRefundRounding"; exit 1'
+repository payments "COPY . /srv" 'RUN printf "\033[1;31m--- FAIL:\033[0m TestRefundRounding\n"; exit 1'
 repository identity "COPY . /srv" 'RUN echo "waiting for the compiler"; sleep 600'
 
 cat >"$scratch/agent.yaml" <<YAML
@@ -124,6 +124,18 @@ newest() {
     curl -fsS "$base/api/v1/repositories/$1/builds" |
         python3 -c 'import json, sys; print(json.load(sys.stdin)["builds"][0]["id"])'
 }
+# The digest of a repository's newest image, and the place of its Deployment that has it.
+image() {
+    curl -fsS "$base/api/v1/images" | python3 -c '
+import json, sys
+print([i["digest"] for i in json.load(sys.stdin)["images"] if i["repository"] == sys.argv[1]][-1])' "$1"
+}
+place() {
+    curl -fsS "$base/api/v1/repositories/$1/policies" | python3 -c '
+import json, sys, urllib.parse
+subjects = [p["subject"].split()[0] for p in json.load(sys.stdin)["policies"]]
+print(urllib.parse.quote([s for s in subjects if s.startswith("deploy/")][0], safe=""))'
+}
 out="$root/out/screenshots"
 mkdir -p "$out"
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
@@ -143,6 +155,8 @@ for scheme in light dark; do
         shoot repository /repositories/shop "$width" "$scheme" 1600
         shoot build /builds/"$(newest shop)" "$width" "$scheme" 1600
         shoot build-failed /builds/"$(newest payments)" "$width" "$scheme" 1400
+        shoot image "/images/$(image shop)" "$width" "$scheme" 1200
+        shoot policy "/repositories/shop/policies/$(place shop)" "$width" "$scheme" 1000
         shoot not-found /repositories/nobody "$width" "$scheme" 800
     done
 done
