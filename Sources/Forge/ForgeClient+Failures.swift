@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTP
+import Text
 
 extension ForgeClient {
     /// What a refusal means; the host's pause begins with it.
@@ -16,20 +17,21 @@ extension ForgeClient {
                     || cause.lowercased().contains("rate limit"))
         let until = pauses.learn(response.head, isRefused: isLimited)
         if isLimited, let until { return ForgePauses.error(url, until: until, cause: cause) }
+        if Self.isPolicy(cause), (400..<500).contains(response.status), response.status != 401 {
+            return error(
+                .policy, "a rule of the repository refuses this",
+                hint: "change the rule, or make an exception for the token's account")
+        }
         switch response.status {
         case 403 where isLimited, 429:
             return error(.rateLimited, "the code host asks for a pause", hint: "the next cycle tries again")
-        case 401:
+        case 401, 203:
             return error(
                 .authentication, "the code host refuses the token",
                 hint: tokenFile.map { "check that the token in \($0) is right and not expired" }
                     ?? "check that it is right and not expired")
         case 403:
-            return error(
-                .authentication, "the token may not do this",
-                hint:
-                    "GitHub: 'Pull requests: write' and 'Contents: write'; GitLab: scope 'api', role Developer; Gitea: "
-                    + "scopes 'write:repository' and 'write:issue'")
+            return error(.authentication, "the token may not do this", hint: Self.permission(response.headers))
         case 404, 410:
             return error(
                 .notFound, "the code host has no such project, or does not show it to this token",
@@ -41,6 +43,34 @@ extension ForgeClient {
                 hint: "use the final URL as 'pullRequest.api', and the project's present name")
         default: return error(.refused, "the code host refuses the request", hint: nil)
         }
+    }
+
+    /// What is to be granted. GitHub says what it takes (docs.github.com/rest, *Permissions required for fine-grained tokens*).
+    private static func permission(_ headers: HTTPHeaders) -> String {
+        if let accepted = headers["X-Accepted-GitHub-Permissions"], !accepted.isEmpty {
+            let needed = accepted.split(separator: ";").map { way in
+                way.split(separator: ",").map { pair in
+                    let parts = pair.drop { $0 == " " }.split(separator: "=", maxSplits: 1)
+                    let name = (parts.first ?? "").split(separator: "_").joined(separator: " ")
+                    return "'\(name.prefix(1).uppercased())\(name.dropFirst()): \(parts.last ?? "")'"
+                }.joined(separator: " and ")
+            }.joined(separator: ", or ")
+            return "grant \(printable(needed, limit: 200))"
+        }
+        return
+            "GitHub: 'Pull requests: write' and 'Contents: write'; GitLab: scope 'api', role Developer; Gitea: scopes "
+            + "'write:repository' and 'write:issue'; Bitbucket: pull requests and repositories, write; Azure DevOps: "
+            + "'Code (read & write)' and 'Contribute to pull requests'"
+    }
+
+    /// Whether a refusal speaks of a branch's protection: GitHub's rules and protected branches, GitLab's protected branches,
+    /// Bitbucket's branch permissions, and the policies of Azure DevOps.
+    private static func isPolicy(_ cause: String) -> Bool {
+        let words = cause.lowercased()
+        return [
+            "rule violation", "protected branch", "branch is protected", "branch permission", "branch restriction",
+            "tf402455", "branch policies", "branch policy",
+        ].contains { words.contains($0) }
     }
 
     /// What the host says, bounded, on one line, without the token.
@@ -77,7 +107,8 @@ extension ForgeClient {
                 if let fields = try? container.decode([String: [String]].self, forKey: .message) {
                     texts += fields.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.joined(separator: ", "))" }
                 }
-                if let text = try? container.decode(String.self, forKey: .error) { texts.append(text) }
+                // A text, or Bitbucket's object.
+                if let text = (try? container.decode(Detail.self, forKey: .error))?.message { texts.append(text) }
                 if let text = try? container.decode(String.self, forKey: .error_description) { texts.append(text) }
                 for detail in (try? container.decode([Detail].self, forKey: .errors)) ?? [] {
                     let text = detail.message ?? [detail.field, detail.code].compactMap { $0 }.joined(separator: " ")

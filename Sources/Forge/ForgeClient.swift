@@ -8,6 +8,8 @@ struct ForgeClient: Sendable {
         case bearer, token, privateToken
         /// The token is `USER:PASSWORD`.
         case basic
+        /// The token is a password without a user.
+        case password
     }
 
     let http: HTTPClient
@@ -27,23 +29,31 @@ struct ForgeClient: Sendable {
         try decoded(try await exchange("GET", url, body: nil, headers: headers), "GET", url)
     }
 
+    /// The same where the status says what there is.
+    func response(_ url: HTTPURL) async throws(ForgeError) -> HTTPResponse {
+        try await exchange("GET", url, body: nil, headers: HTTPHeaders())
+    }
+
     /// A page of a list; `nil` when it has not changed.
     ///
     /// - Parameters:
+    ///   - type: how the host writes it.
     ///   - limit: how many were asked for.
     ///   - etag: the mark of what is known already.
-    func page<Item: Decodable & Sendable>(
-        _ url: HTTPURL, limit: Int, unless etag: String? = nil, headers: HTTPHeaders = HTTPHeaders()
-    ) async throws(ForgeError) -> ForgePage<Item>? {
+    func page<List: ForgeListing>(
+        _ url: HTTPURL, as type: List.Type, limit: Int, unless etag: String? = nil,
+        headers: HTTPHeaders = HTTPHeaders()
+    ) async throws(ForgeError) -> ForgePage<List.Item>? where List.Item: Sendable {
         var headers = headers
         if let etag { headers.add("If-None-Match", etag) }
         let response = try await exchange("GET", url, body: nil, headers: headers)
         if etag != nil, response.status == 304 { return nil }
-        let items: [Item] = try decoded(response, "GET", url)
+        let list: List = try decoded(response, "GET", url)
         // Hosts may give fewer than they are asked for; their Link header (RFC 8288) tells whether there are more.
         let links = response.headers.all("Link").joined(separator: ",")
-        let hasNext = links.isEmpty ? items.count >= limit : links.contains("rel=\"next\"")
-        return ForgePage(items: items, hasNext: hasNext, etag: response.headers["ETag"])
+        let hasNext =
+            list.hasNext ?? (links.isEmpty ? list.items.count >= limit : links.contains("rel=\"next\""))
+        return ForgePage(items: list.items, hasNext: hasNext, etag: response.headers["ETag"])
     }
 
     func send<Answer: Decodable>(
@@ -77,6 +87,7 @@ struct ForgeClient: Sendable {
         case .token: all.add("Authorization", "token \(token)")
         case .privateToken: all.add("PRIVATE-TOKEN", token)
         case .basic: all.add("Authorization", "Basic \(Data(token.utf8).base64EncodedString())")
+        case .password: all.add("Authorization", "Basic \(Data(":\(token)".utf8).base64EncodedString())")
         }
         if all["Accept"] == nil { all.add("Accept", "application/json") }
         if body != nil { all.add("Content-Type", "application/json") }
@@ -88,7 +99,10 @@ struct ForgeClient: Sendable {
             throw ForgeError(error)
         }
         let isNotModified = response.status == 304 && headers["If-None-Match"] != nil
-        guard response.head.isSuccess || isNotModified else { throw failure(response, method, url) }
+        // Azure DevOps shows its page to sign in to whoever comes with a token that is none.
+        guard response.head.isSuccess && response.status != 203 || isNotModified else {
+            throw failure(response, method, url)
+        }
         pauses.learn(response.head, isRefused: false)
         return response
     }

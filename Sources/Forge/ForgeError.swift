@@ -13,6 +13,8 @@ package struct ForgeError: Diagnostic, Equatable {
         case rateLimited
         /// The host refuses this request for a reason of its own.
         case refused
+        /// A rule of the repository is in the way: a protected branch, a policy.
+        case policy
         /// The host could not be reached, or answers with a failure of its own.
         case unavailable
         /// The answer is not what the host's API documents.

@@ -6,6 +6,11 @@ package enum ForgeKind: String, Sendable, CaseIterable {
     case github, gitlab
     /// Gitea and Forgejo.
     case gitea
+    /// Bitbucket Cloud, and Bitbucket Data Center.
+    case bitbucket
+    case bitbucketServer = "bitbucket-server"
+    /// Azure DevOps Services and Server.
+    case azureDevOps = "azure-devops"
 }
 
 /// A repository at a code host, and how its API is reached.
@@ -13,7 +18,7 @@ package struct ForgeProject: Sendable {
     package let kind: ForgeKind
     /// Where the API's paths begin, without a last slash.
     package let api: HTTPURL
-    /// `owner/name`; at GitLab there may be more groups.
+    /// `owner/name`; at GitLab there may be more groups; at Azure DevOps `project/repository`.
     package let path: String
 
     /// - Parameters:
@@ -22,10 +27,16 @@ package struct ForgeProject: Sendable {
     ///   - repositoryURL: as git has it: `https://…`, `ssh://…` or `user@host:path`.
     package init(kind: ForgeKind, api: String?, path: String?, repositoryURL: String) throws(ForgeError) {
         let location = Self.location(of: repositoryURL)
-        guard let path = path ?? location?.path, path.split(separator: "/").count >= 2, !path.contains("..") else {
+        if api == nil, let host = location?.host, let other = ForgePlace.kind(of: host), other != kind {
+            throw ForgeError(
+                .invalid, "'\(kind.rawValue)' is not the API of \(host)",
+                hint: "set 'pullRequest.host' to '\(other.rawValue)'")
+        }
+        let place = location.flatMap { ForgePlace(kind, $0) }
+        guard let path = path ?? place?.path, path.split(separator: "/").count >= 2, !path.contains("..") else {
             throw ForgeError(
                 .invalid, "it is not known which project the pull requests belong to",
-                hint: "set 'pullRequest.project' to OWNER/NAME")
+                hint: "set 'pullRequest.project' to \(kind == .azureDevOps ? "PROJECT/REPOSITORY" : "OWNER/NAME")")
         }
         let parts = path.split(separator: "/").map(String.init)
         if kind != .gitlab && parts.count != 2 {
@@ -33,21 +44,8 @@ package struct ForgeProject: Sendable {
         }
         self.kind = kind
         self.path = parts.joined(separator: "/")
-        var text = api ?? ""
-        if api == nil {
-            guard let host = location?.host else {
-                throw ForgeError(.invalid, "it is not known where the API is", hint: "set 'pullRequest.api' to its URL")
-            }
-            if let other = Self.knownHosts[host], other != kind {
-                throw ForgeError(
-                    .invalid, "'\(kind.rawValue)' is not the API of \(host)",
-                    hint: "set 'pullRequest.host' to '\(other.rawValue)'")
-            }
-            switch kind {
-            case .github: text = host == "github.com" ? "https://api.github.com" : "https://\(host)/api/v3"
-            case .gitlab: text = "https://\(host)/api/v4"
-            case .gitea: text = "https://\(host)/api/v1"
-            }
+        guard var text = api ?? place?.api else {
+            throw ForgeError(.invalid, "it is not known where the API is", hint: "set 'pullRequest.api' to its URL")
         }
         while text.hasSuffix("/") { text.removeLast() }
         do {
@@ -56,10 +54,6 @@ package struct ForgeProject: Sendable {
             throw ForgeError(.invalid, "'pullRequest.api' is not a URL", cause: error.cause)
         }
     }
-
-    private static let knownHosts: [String: ForgeKind] = [
-        "github.com": .github, "gitlab.com": .gitlab, "codeberg.org": .gitea, "gitea.com": .gitea,
-    ]
 
     /// Host and path of a repository's URL; of an `ssh://` URL the port is git's, not the API's.
     static func location(of url: String) -> (host: String, path: String)? {
@@ -101,6 +95,13 @@ package struct ForgeProject: Sendable {
         case .github: return GitHub(project: self, client: client(.bearer))
         case .gitlab: return GitLab(project: self, client: client(.privateToken))
         case .gitea: return Gitea(project: self, client: client(.token))
+        case .bitbucket:
+            return BitbucketCloud(project: self, client: client(token.contains(":") ? .basic : .bearer))
+        case .bitbucketServer:
+            return BitbucketServer(project: self, client: client(token.contains(":") ? .basic : .bearer))
+        case .azureDevOps:
+            // Tokens of Entra ID are JSON Web Tokens; a personal access token is a password without a user.
+            return AzureDevOps(project: self, client: client(token.hasPrefix("eyJ") ? .bearer : .password))
         }
     }
 }
@@ -108,7 +109,14 @@ package struct ForgeProject: Sendable {
 extension ForgeProject {
     /// A URL of the API: the parts of the path and the values of the query are encoded.
     func url(_ parts: [String], _ query: [(String, String)] = []) throws(ForgeError) -> HTTPURL {
-        var text = api.text
+        try url(at: api, parts, query)
+    }
+
+    /// The same at another host of the same API.
+    func url(
+        at root: HTTPURL, _ parts: [String], _ query: [(String, String)] = []
+    ) throws(ForgeError) -> HTTPURL {
+        var text = root.text
         while text.hasSuffix("/") { text.removeLast() }
         for part in parts { text += "/" + PercentEncoding.encode(part) }
         if !query.isEmpty { text += "?" + PercentEncoding.form(query) }

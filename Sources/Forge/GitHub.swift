@@ -28,6 +28,7 @@ struct GitHub: Forge {
         let node_id: String?
         let head: Branch
         let base: Branch
+        let user: ForgeUser?
         let auto_merge: AutoMergeSetting?
         /// Only where one is asked for.
         let mergeable_state: String?
@@ -37,6 +38,7 @@ struct GitHub: Forge {
                 number: number, url: html_url, state: merged_at != nil ? .merged : state == "open" ? .open : .closed,
                 title: title, body: body ?? "", head: head.sha, branch: head.ref, isAutoMerge: auto_merge != nil)
             value.node = node_id
+            value.author = user?.login
             return value
         }
 
@@ -64,8 +66,8 @@ struct GitHub: Forge {
                 [
                     ("state", "all"), ("base", base), ("sort", "updated"), ("direction", "desc"),
                     ("per_page", String(Self.pageSize)),
-                ]), limit: Self.pageSize, prefix: prefix, headers: Self.headers
-        ) { (answer: Answer) in answer.own }
+                ]), as: [Answer].self, limit: Self.pageSize, prefix: prefix, headers: Self.headers
+        ) { $0.own }
     }
 
     func find(head: String, base: String) async throws(ForgeError) -> [PullRequest] {
@@ -140,10 +142,9 @@ struct GitHub: Forge {
     }
 
     func close(_ pullRequest: PullRequest, body: String, comment: String) async throws(ForgeError) {
-        let number = String(pullRequest.number)
+        try await self.comment(comment, on: pullRequest)
         let _: ForgeClient.Ignored = try await client.send(
-            "POST", try url(["issues", number, "comments"]), ["body": comment], headers: Self.headers)
-        let _: ForgeClient.Ignored = try await client.send(
-            "PATCH", try url(["pulls", number]), ["state": "closed", "body": body], headers: Self.headers)
+            "PATCH", try url(["pulls", String(pullRequest.number)]), ["state": "closed", "body": body],
+            headers: Self.headers)
     }
 }

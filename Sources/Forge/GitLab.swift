@@ -12,6 +12,7 @@ struct GitLab: Forge {
 
     struct Answer: Decodable, Sendable {
         struct Pipeline: Decodable, Sendable {}
+        struct User: Decodable, Sendable { let username: String }
 
         let iid: Int
         let web_url: String
@@ -22,16 +23,19 @@ struct GitLab: Forge {
         let source_branch: String
         let source_project_id: Int?
         let target_project_id: Int?
+        let author: User?
         let merge_when_pipeline_succeeds: Bool?
         let detailed_merge_status: String?
         /// Only where one is asked for.
         let head_pipeline: Pipeline?
 
         var value: PullRequest {
-            PullRequest(
+            var value = PullRequest(
                 number: iid, url: web_url, state: state == "merged" ? .merged : state == "opened" ? .open : .closed,
                 title: title, body: description ?? "", head: sha ?? "", branch: source_branch,
                 isAutoMerge: merge_when_pipeline_succeeds ?? false)
+            value.author = author?.username
+            return value
         }
 
         /// `nil` for another project's branch.
@@ -53,8 +57,8 @@ struct GitLab: Forge {
                 [
                     ("state", "all"), ("target_branch", base), ("order_by", "updated_at"), ("sort", "desc"),
                     ("per_page", String(Self.pageSize)),
-                ]), limit: Self.pageSize, prefix: prefix
-        ) { (answer: Answer) in answer.own }
+                ]), as: [Answer].self, limit: Self.pageSize, prefix: prefix
+        ) { $0.own }
     }
 
     func find(head: String, base: String) async throws(ForgeError) -> [PullRequest] {
@@ -124,10 +128,9 @@ struct GitLab: Forge {
     }
 
     func close(_ pullRequest: PullRequest, body: String, comment: String) async throws(ForgeError) {
-        let number = String(pullRequest.number)
+        try await self.comment(comment, on: pullRequest)
         let _: ForgeClient.Ignored = try await client.send(
-            "POST", try url(["merge_requests", number, "notes"]), ["body": comment])
-        let _: ForgeClient.Ignored = try await client.send(
-            "PUT", try url(["merge_requests", number]), ["state_event": "close", "description": body])
+            "PUT", try url(["merge_requests", String(pullRequest.number)]),
+            ["state_event": "close", "description": body])
     }
 }

@@ -32,10 +32,11 @@ extension Gitea {
         struct Event: Decodable, Sendable { let type: String? }
         var isOn = false
         for page in 1...Self.timelinePages {
-            let events: ForgePage<Event>? = try await client.page(
+            let events = try await client.page(
                 try url(
                     ["issues", String(pullRequest.number), "timeline"],
-                    [("limit", String(Self.timelinePage)), ("page", String(page))]), limit: Self.timelinePage)
+                    [("limit", String(Self.timelinePage)), ("page", String(page))]), as: [Event].self,
+                limit: Self.timelinePage)
             for event in events?.items ?? [] {
                 switch event.type {
                 case "pull_scheduled_merge": isOn = true

@@ -23,11 +23,14 @@ struct Gitea: Forge {
         let merged: Bool?
         let head: Branch
         let base: Branch
+        let user: ForgeUser?
 
         var value: PullRequest {
-            PullRequest(
+            var value = PullRequest(
                 number: number, url: html_url, state: merged == true ? .merged : state == "open" ? .open : .closed,
                 title: title, body: body ?? "", head: head.sha ?? "", branch: head.ref)
+            value.author = user?.login
+            return value
         }
 
         /// `nil` for another repository's branch, or for one into another branch.
@@ -49,19 +52,19 @@ struct Gitea: Forge {
         try await newest.list(
             client,
             try url(["pulls"], [("state", "all"), ("sort", "recentupdate"), ("limit", String(Self.pageSize))]),
-            limit: Self.pageSize, prefix: prefix
-        ) { (answer: Answer) in answer.own(base: base) }
+            as: [Answer].self, limit: Self.pageSize, prefix: prefix
+        ) { $0.own(base: base) }
     }
 
     func find(head: String, base: String) async throws(ForgeError) -> [PullRequest] {
         // The list takes no branch as a filter.
         var all: [PullRequest] = []
         for page in 1...Self.pages {
-            let found: ForgePage<Answer>? = try await client.page(
+            let found = try await client.page(
                 try url(
                     ["pulls"],
                     [("state", "all"), ("sort", "newest"), ("limit", String(Self.pageSize)), ("page", String(page))]),
-                limit: Self.pageSize)
+                as: [Answer].self, limit: Self.pageSize)
             all += (found?.items ?? []).compactMap { $0.own(base: base) }.filter { $0.branch == head }
             if found?.hasNext != true || all.contains(where: { $0.state == .open }) { break }
         }
@@ -143,10 +146,8 @@ struct Gitea: Forge {
     }
 
     func close(_ pullRequest: PullRequest, body: String, comment: String) async throws(ForgeError) {
-        let number = String(pullRequest.number)
+        try await self.comment(comment, on: pullRequest)
         let _: ForgeClient.Ignored = try await client.send(
-            "POST", try url(["issues", number, "comments"]), ["body": comment])
-        let _: ForgeClient.Ignored = try await client.send(
-            "PATCH", try url(["pulls", number]), ["state": "closed", "body": body])
+            "PATCH", try url(["pulls", String(pullRequest.number)]), ["state": "closed", "body": body])
     }
 }

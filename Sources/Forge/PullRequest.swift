@@ -17,6 +17,8 @@ package struct PullRequest: Sendable, Equatable {
     package var branch: String
     /// Whether the host merges it when its checks are passed; `nil` where it does not say so.
     package var isAutoMerge: Bool?
+    /// The account that opened it, as the host names it among authors.
+    package var author: String?
     /// GitHub's name for it in GraphQL.
     var node: String?
 
@@ -33,6 +35,9 @@ package struct PullRequest: Sendable, Equatable {
         self.branch = branch
         self.isAutoMerge = isAutoMerge
     }
+
+    /// Whether the host knows a commit as its head. Bitbucket Cloud gives its first digits.
+    package func isAt(_ commit: String) -> Bool { head.utf8.count >= 7 && commit.hasPrefix(head) }
 }
 
 /// The pull requests that changed last.
@@ -75,7 +80,8 @@ package struct PullRequestOptions: Sendable, Hashable {
     }
 
     package var labels: [String] = []
-    /// User names; at GitHub and Gitea `org/team` is a team.
+    /// User names; at GitHub and Gitea `org/team` is a team. Bitbucket Cloud: UUIDs and account IDs. Azure DevOps: e-mail addresses,
+    /// `[PROJECT]\TEAM` and identifiers.
     package var reviewers: [String] = []
     package var assignees: [String] = []
     package var isDraft = false
@@ -88,6 +94,8 @@ package struct PullRequestOptions: Sendable, Hashable {
 /// What is done with pull requests, the same for each kind of host. Those of forks are passed over: whoever has one can give
 /// its branches any name.
 package protocol Forge: Sendable {
+    /// What the host takes of descriptions.
+    var limits: PullRequestLimits { get }
     /// The pull requests into a branch that changed last, in whichever state, from branches whose names begin with `prefix`: one
     /// request, which costs next to nothing when nothing changed.
     func recent(base: String, prefix: String) async throws(ForgeError) -> RecentPullRequests
@@ -106,9 +114,19 @@ package protocol Forge: Sendable {
     ) async throws(ForgeError) -> AutoMerge
     /// Whether that is turned on, where a pull request does not say so itself.
     func isAutoMergeOn(_ pullRequest: PullRequest) async throws(ForgeError) -> Bool
+    /// A pull request with its whole description, of which a list may show the beginning: asked for before it is changed.
+    func whole(_ pullRequest: PullRequest) async throws(ForgeError) -> PullRequest
+    /// Its comments, the oldest first; of very many the first ones.
+    func comments(on pullRequest: PullRequest) async throws(ForgeError) -> [PullRequestComment]
+    func comment(_ body: String, on pullRequest: PullRequest) async throws(ForgeError)
+    func edit(_ comment: PullRequestComment, to body: String, on pullRequest: PullRequest) async throws(ForgeError)
 }
 
 extension Forge {
+    package var limits: PullRequestLimits { PullRequestLimits() }
+
+    package func whole(_ pullRequest: PullRequest) async throws(ForgeError) -> PullRequest { pullRequest }
+
     package func isAutoMergeOn(_ pullRequest: PullRequest) async throws(ForgeError) -> Bool {
         pullRequest.isAutoMerge == true
     }

@@ -14,15 +14,16 @@ final class RecentList: Sendable {
     private let kept = Mutex<Kept?>(nil)
 
     /// - Parameters:
+    ///   - type: how the host writes it.
     ///   - prefix: with which the branches begin whose pull requests are kept.
     ///   - value: `nil` for a pull request of another repository's branch.
-    func list<Answer: Decodable & Sendable>(
-        _ client: ForgeClient, _ url: HTTPURL, limit: Int, prefix: String, headers: HTTPHeaders = HTTPHeaders(),
-        value: (Answer) -> PullRequest?
-    ) async throws(ForgeError) -> RecentPullRequests {
+    func list<List: ForgeListing>(
+        _ client: ForgeClient, _ url: HTTPURL, as type: List.Type, limit: Int, prefix: String,
+        headers: HTTPHeaders = HTTPHeaders(), value: (List.Item) -> PullRequest?
+    ) async throws(ForgeError) -> RecentPullRequests where List.Item: Sendable {
         let question = "\(url.text) \(prefix)"
         let last = kept.withLock { $0?.question == question ? $0 : nil }
-        let page: ForgePage<Answer>? = try await client.page(url, limit: limit, unless: last?.etag, headers: headers)
+        let page = try await client.page(url, as: type, limit: limit, unless: last?.etag, headers: headers)
         guard let page else { return last?.list ?? RecentPullRequests(pulls: [], isComplete: false) }
         let list = RecentPullRequests(
             pulls: page.items.compactMap(value).filter { $0.branch.hasPrefix(prefix) }, isComplete: !page.hasNext)

@@ -18,7 +18,7 @@ import Testing
             """
     }
 
-    @Test(arguments: FakeForge.Kind.allCases)
+    @Test(arguments: [.github, .gitlab, .gitea] as [FakeForge.Kind])
     func `opened once, renewed, merged, superseded, left closed`(_ kind: FakeForge.Kind) throws {
         let loop = try GitLoop("pull-requests")
         try loop.standard()
@@ -100,7 +100,7 @@ import Testing
         #expect(missing.stderr.contains(loop.scratch.file("none")))
     }
 
-    @Test(arguments: FakeForge.Kind.allCases)
+    @Test(arguments: [.github, .gitlab, .gitea] as [FakeForge.Kind])
     func `auto-merge is reached, and a person who turns it off wins`(_ kind: FakeForge.Kind) throws {
         let loop = try GitLoop("auto-merge")
         try loop.standard()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Forge
 
-/// Auto-merge, the newest list, and what is passed over, at the three hosts.
+/// Auto-merge, the newest list, and what is passed over, at each host.
 @Suite(.tags(.integration)) struct AutoMergeTests {
     private func client(_ fake: FakeForge) throws -> any Forge {
         var configuration = HTTPConfiguration()
@@ -20,7 +20,7 @@ import Testing
         return PullRequestDraft(head: head, base: "main", title: "Bump", body: "words", options: options)
     }
 
-    @Test(arguments: FakeForge.Kind.allCases)
+    @Test(arguments: FakeForge.Kind.allCases.filter(\.hasAutoMerge))
     func `it waits while the host prepares, is turned on, and stays`(_ kind: FakeForge.Kind) async throws {
         let fake = try FakeForge(kind)
         let forge = try client(fake)
@@ -45,7 +45,7 @@ import Testing
         #expect(try await !isOn())
     }
 
-    @Test(arguments: FakeForge.Kind.allCases)
+    @Test(arguments: FakeForge.Kind.allCases.filter(\.hasAutoMerge))
     func `where there is nothing to wait for it is merged at once`(_ kind: FakeForge.Kind) async throws {
         let fake = try FakeForge(kind)
         let forge = try client(fake)
@@ -62,7 +62,7 @@ import Testing
         #expect(fake.all[0].mergedBy == "squash")
     }
 
-    @Test(arguments: FakeForge.Kind.allCases)
+    @Test(arguments: FakeForge.Kind.allCases.filter(\.hasAutoMerge))
     func `a refusal and a draft are told apart`(_ kind: FakeForge.Kind) async throws {
         let fake = try FakeForge(kind)
         let forge = try client(fake)
@@ -82,6 +82,34 @@ import Testing
         #expect(fake.all.allSatisfy { $0.isOpen && $0.autoMerge == nil })
     }
 
+    @Test func `a host that cannot do it says so`() async throws {
+        let fake = try FakeForge(.bitbucket)
+        let forge = try client(fake)
+        let (made, _) = try await forge.open(draft())
+        let before = fake.requests.count
+        guard case .refused(let reason) = try await forge.ensureAutoMerge(made, .merge) else {
+            Issue.record("it is not refused")
+            return
+        }
+        #expect(reason.contains("Bitbucket Cloud"))
+        #expect(fake.requests.count == before)
+    }
+
+    @Test func `a release of Bitbucket that knows nothing of it merges what is ready`() async throws {
+        let fake = try FakeForge(.bitbucketServer)
+        let forge = try client(fake)
+        let (made, _) = try await forge.open(draft())
+        fake.set(checks: .preparing)
+        guard case .waiting(let reason) = try await forge.ensureAutoMerge(made, .merge) else {
+            Issue.record("it does not wait")
+            return
+        }
+        #expect(reason.contains("Not all required builds are successful yet"))
+        fake.set(checks: .none)
+        #expect(try await forge.ensureAutoMerge(made, .merge) == .merged)
+        #expect(fake.violations == [])
+    }
+
     // MARK: Lists
 
     @Test(arguments: FakeForge.Kind.allCases)
@@ -95,13 +123,15 @@ import Testing
         for _ in 1...3 {
             let list = try await forge.recent(base: "main", prefix: "slipway/")
             #expect(list.pulls.map(\.branch) == ["slipway/b", "slipway/a"])
+            #expect(fake.violations == [])
             #expect(list.isComplete)
         }
         #expect(fake.requests.count == before + 3)
-        #expect(fake.notModified == (kind == .gitea ? 0 : 2))
+        #expect(fake.notModified == (kind.marksLists ? 2 : 0))
         fake.change(1) { $0.isOpen = false }
         let list = try await forge.recent(base: "main", prefix: "slipway/")
-        #expect(list.pulls.map(\.state) == [.closed, .open])
+        // Azure DevOps shows the newest first, whichever changed last.
+        #expect(list.pulls.map(\.state) == (kind == .azureDevOps ? [.open, .closed] : [.closed, .open]))
         for index in 0..<100 { _ = try await forge.open(draft("others/\(index)")) }
         let busy = try await forge.recent(base: "main", prefix: "slipway/")
         #expect(!busy.isComplete)

@@ -77,12 +77,20 @@ extension FakeForge {
             touch(index)
             if body["state"] as? String == "closed" { close(index) }
             return json(200, githubValue(pulls[index]))
+        case ("GET", 3, "issues") where parts[2] == "comments":
+            guard let index = index(parts[1]) else { return json(404, ["message": "Not Found"]) }
+            return json(200, pulls[index].notes.map(issueComment))
+        case ("PATCH", 3, "issues") where parts[1] == "comments":
+            guard let note = edit(parts[2], body["body"] as? String ?? "") else {
+                return json(404, ["message": "Not Found"])
+            }
+            return json(200, issueComment(note))
         case ("POST", 3, _):
             guard let index = index(parts[1]) else { return json(404, ["message": "Not Found"]) }
             switch (parts[0], parts[2]) {
             case ("issues", "labels"): pulls[index].labels += body["labels"] as? [String] ?? []
             case ("issues", "assignees"): pulls[index].assignees += body["assignees"] as? [String] ?? []
-            case ("issues", "comments"): pulls[index].comments.append(body["body"] as? String ?? "")
+            case ("issues", "comments"): return json(201, issueComment(say(index, body["body"] as? String ?? "")))
             case ("pulls", "requested_reviewers"):
                 pulls[index].reviewers +=
                     (body["reviewers"] as? [String] ?? []) + (body["team_reviewers"] as? [String] ?? [])
@@ -93,10 +101,16 @@ extension FakeForge {
         }
     }
 
+    /// GitHub's and Gitea's.
+    func issueComment(_ note: Pull.Note) -> [String: Any] {
+        ["id": note.id, "body": note.body, "user": ["login": note.author] as [String: Any]]
+    }
+
     func githubValue(_ pull: Pull) -> [String: Any] {
         [
             "number": pull.number, "node_id": "PR_\(pull.number)", "state": pull.isOpen ? "open" : "closed",
             "title": pull.title, "body": pull.body.isEmpty ? NSNull() : pull.body as Any, "draft": pull.isDraft,
+            "user": ["login": account] as [String: Any],
             "html_url": "https://github.example/\(project)/pull/\(pull.number)",
             "merged_at": pull.isMerged ? "2026-01-01T00:00:00Z" as Any : NSNull(),
             "auto_merge": pull.autoMerge.map { ["merge_method": $0.lowercased()] } as Any? ?? NSNull(),

@@ -48,8 +48,16 @@ extension FakeForge {
             return json(200, gitlabValue(pulls[index]))
         case ("POST", 2) where parts[1] == "notes":
             guard let index = index(parts[0]) else { return json(404, ["message": "404 Not found"]) }
-            pulls[index].comments.append(body["body"] as? String ?? "")
-            return json(201, ["id": 1])
+            return json(201, gitlabNote(say(index, body["body"] as? String ?? "")))
+        case ("GET", 2) where parts[1] == "notes":
+            guard let index = index(parts[0]) else { return json(404, ["message": "404 Not found"]) }
+            let system: [String: Any] = ["id": 0, "body": "added 1 commit", "system": true]
+            return json(200, [system] + pulls[index].notes.map(gitlabNote))
+        case ("PUT", 3) where parts[1] == "notes":
+            guard let index = index(parts[0]), let note = edit(index, parts[2], body["body"] as? String ?? "") else {
+                return json(404, ["message": "404 Not found"])
+            }
+            return json(200, gitlabNote(note))
         case ("PUT", 2) where parts[1] == "merge":
             guard let index = index(parts[0]) else { return json(404, ["message": "404 Not found"]) }
             guard body["sha"] as? String == sha(pulls[index]) else {
@@ -68,6 +76,10 @@ extension FakeForge {
         }
     }
 
+    private func gitlabNote(_ note: Pull.Note) -> [String: Any] {
+        ["id": note.id, "body": note.body, "system": false, "author": ["username": note.author] as [String: Any]]
+    }
+
     func gitlabValue(_ pull: Pull) -> [String: Any] {
         [
             "id": 1000 + pull.number, "iid": pull.number,
@@ -76,7 +88,7 @@ extension FakeForge {
             "merge_when_pipeline_succeeds": pull.autoMerge != nil, "detailed_merge_status": gitlabStatus(pull),
             "description": pull.body, "source_branch": pull.head, "target_branch": pull.base,
             "web_url": "https://gitlab.example/\(project)/-/merge_requests/\(pull.number)",
-            "sha": sha(pull) as Any? ?? NSNull(),
+            "sha": sha(pull) as Any? ?? NSNull(), "author": ["username": account] as [String: Any],
         ]
     }
 

@@ -39,10 +39,18 @@ extension FakeForge {
             touch(index)
             if body["state"] as? String == "closed" { close(index) }
             return json(201, giteaValue(pulls[index]))
+        case ("GET", 3, "issues") where parts[2] == "comments":
+            guard let index = index(parts[1]) else { return json(404, ["message": "The target couldn't be found."]) }
+            return json(200, pulls[index].notes.map(issueComment))
+        case ("PATCH", 3, "issues") where parts[1] == "comments":
+            guard let note = edit(parts[2], body["body"] as? String ?? "") else {
+                return json(404, ["message": "The target couldn't be found."])
+            }
+            return json(200, issueComment(note))
         case ("POST", 3, _):
             guard let index = index(parts[1]) else { return json(404, ["message": "The target couldn't be found."]) }
             switch (parts[0], parts[2]) {
-            case ("issues", "comments"): pulls[index].comments.append(body["body"] as? String ?? "")
+            case ("issues", "comments"): return json(201, issueComment(say(index, body["body"] as? String ?? "")))
             case ("pulls", "requested_reviewers"):
                 pulls[index].reviewers +=
                     (body["reviewers"] as? [String] ?? []) + (body["team_reviewers"] as? [String] ?? [])
@@ -79,6 +87,7 @@ extension FakeForge {
         [
             "id": 1000 + pull.number, "number": pull.number, "state": pull.isOpen ? "open" : "closed",
             "title": pull.title, "body": pull.body, "merged": pull.isMerged,
+            "user": ["login": account] as [String: Any],
             "html_url": "https://gitea.example/\(project)/pulls/\(pull.number)",
             "head": ["ref": pull.head, "sha": sha(pull) ?? "", "label": pull.head, "repo_id": pull.isFork ? 2 : 1]
                 as [String: Any],

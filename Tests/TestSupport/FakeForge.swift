@@ -1,13 +1,29 @@
 import Foundation
 
 /// A fake of a code host's API, written from its public documentation: GitHub's REST API 2022-11-28, GitLab's API v4, Gitea's API
-/// v1. It keeps pull requests in memory and is as strict as the documentation: methods, paths, tokens, required fields, statuses.
+/// v1, Bitbucket Cloud's API 2.0, Bitbucket Data Center's, and that of Azure DevOps. It keeps pull requests in memory and is as strict as the documentation: methods, paths, tokens, required fields, statuses.
 ///
 /// `@unchecked Sendable`: everything mutable is touched under the lock.
 package final class FakeForge: @unchecked Sendable {
-    package enum Kind: String, Sendable, CaseIterable { case github, gitlab, gitea }
+    package enum Kind: String, Sendable, CaseIterable {
+        case github, gitlab, gitea, bitbucket
+        case bitbucketServer = "bitbucket-server"
+        case azureDevOps = "azure-devops"
+
+        /// Whether it merges a pull request once its checks have passed.
+        package var hasAutoMerge: Bool { self != .bitbucket }
+        /// Whether its lists can be asked for only if they changed.
+        package var marksLists: Bool { self == .github || self == .gitlab }
+    }
 
     package struct Pull: Sendable {
+        package struct Note: Sendable {
+            package let id: Int
+            package let author: String
+            package var body: String
+            var version = 0
+        }
+
         package var number: Int
         package var head: String
         package var base: String
@@ -19,7 +35,8 @@ package final class FakeForge: @unchecked Sendable {
         package var labels: [String] = []
         package var reviewers: [String] = []
         package var assignees: [String] = []
-        package var comments: [String] = []
+        package var notes: [Note] = []
+        package var comments: [String] { notes.map(\.body) }
         package var autoMerge: String?
         /// Whether it is from another repository's branch of that name.
         package var isFork = false
@@ -58,6 +75,8 @@ package final class FakeForge: @unchecked Sendable {
     private var clock = 0
     private var quota: (left: Int, reset: Int)?
     private var unchanged = 0
+    private var noted = 0
+    private var mistakes: [String] = []
     private var server: StubServer?
 
     /// - Parameters:
@@ -82,8 +101,17 @@ package final class FakeForge: @unchecked Sendable {
         case .github: return root
         case .gitlab: return root + "/api/v4"
         case .gitea: return root + "/api/v1"
+        case .bitbucket: return root + "/2.0"
+        case .bitbucketServer: return root + "/rest/api/latest"
+        case .azureDevOps: return root + "/org"
         }
     }
+
+    /// The token's account.
+    let account = "slipway"
+
+    /// What was sent that is not of the shape that the host publishes.
+    package var violations: [String] { lock.withLock { mistakes } }
 
     package var requests: [StubRequest] { server?.requests ?? [] }
     package var all: [Pull] { lock.withLock { pulls } }
@@ -124,6 +152,34 @@ package final class FakeForge: @unchecked Sendable {
 
     /// How many answers said that nothing changed.
     package var notModified: Int { lock.withLock { unchanged } }
+
+    /// A comment of somebody's.
+    package func comment(_ number: Int, _ body: String, by author: String) {
+        lock.withLock {
+            guard let index = pulls.firstIndex(where: { $0.number == number }) else { return }
+            say(index, body, by: author)
+        }
+    }
+
+    @discardableResult
+    func say(_ index: Int, _ body: String, by author: String? = nil) -> Pull.Note {
+        noted += 1
+        let note = Pull.Note(id: noted, author: author ?? account, body: body)
+        pulls[index].notes.append(note)
+        return note
+    }
+
+    func edit(_ index: Int, _ id: String, _ body: String) -> Pull.Note? {
+        guard let place = pulls[index].notes.firstIndex(where: { String($0.id) == id }) else { return nil }
+        pulls[index].notes[place].body = body
+        pulls[index].notes[place].version += 1
+        return pulls[index].notes[place]
+    }
+
+    /// The same where the host names comments without their pull request.
+    func edit(_ id: String, _ body: String) -> Pull.Note? {
+        pulls.indices.lazy.compactMap { self.edit($0, id, body) }.first
+    }
 
     func head(_ name: String) -> String? { branch(name) }
 
@@ -168,27 +224,46 @@ package final class FakeForge: @unchecked Sendable {
             }
             if let refusal = limited() { return refusal }
             // GitHub and Gitea close what has no branch any more.
-            for index in pulls.indices where kind != .gitlab && pulls[index].isOpen && head(pulls[index].head) == nil {
+            for index in pulls.indices
+            where [.github, .gitea].contains(kind) && pulls[index].isOpen && head(pulls[index].head) == nil {
                 close(index)
             }
-            // GitLab forgets auto-merge with the next push.
+            // GitLab and Bitbucket forget auto-merge with the next push.
             for index in pulls.indices
-            where kind == .gitlab && pulls[index].autoMerge != nil && pulls[index].scheduledAt != sha(pulls[index]) {
+            where [.gitlab, .bitbucketServer].contains(kind) && pulls[index].autoMerge != nil
+                && pulls[index].scheduledAt != sha(pulls[index])
+            {
                 pulls[index].autoMerge = nil
             }
             let query = URLComponents(string: request.target)?.queryItems ?? []
             let values = Dictionary(query.map { ($0.name, $0.value ?? "") }) { first, _ in first }
             let body = (try? JSONSerialization.jsonObject(with: Data(request.body))) as? [String: Any] ?? [:]
-            let source = body["head"] as? String ?? body["source_branch"] as? String
+            if let mistake = ForgeShape.mistake(in: request, to: kind) {
+                mistakes.append(mistake)
+                return json(422, ["message": "Validation Failed: \(mistake)"])
+            }
+            let source = Self.source(body)
             if request.method == "POST", let source, let refusal = refusals[source] { return refusal }
             let reply =
                 switch kind {
                 case .github: github(request, values, body)
                 case .gitlab: gitlab(request, values, body)
                 case .gitea: gitea(request, values, body)
+                case .bitbucket: bitbucket(request, query.map { ($0.name, $0.value ?? "") }, body)
+                case .bitbucketServer: bitbucketServer(request, values, body)
+                case .azureDevOps: azureDevOps(request, values, body)
                 }
             return conditional(reply, request)
         }
+    }
+
+    /// The branch that a pull request is to be opened for.
+    private static func source(_ body: [String: Any]) -> String? {
+        let reference =
+            (body["fromRef"] as? [String: Any])?["id"] as? String ?? body["sourceRefName"] as? String
+        return body["head"] as? String ?? body["source_branch"] as? String
+            ?? ((body["source"] as? [String: Any])?["branch"] as? [String: Any])?["name"] as? String
+            ?? reference.map { String($0.dropFirst("refs/heads/".count)) }
     }
 
     private func limited() -> StubReply? {
@@ -205,9 +280,9 @@ package final class FakeForge: @unchecked Sendable {
         return nil
     }
 
-    /// GitHub and GitLab mark their answers; Gitea does not.
+    /// GitHub and GitLab mark their answers; the others do not.
     private func conditional(_ reply: StubReply, _ request: StubRequest) -> StubReply {
-        guard kind != .gitea, request.method == "GET", case .answer(200, let headers, let body) = reply else {
+        guard kind.marksLists, request.method == "GET", case .answer(200, let headers, let body) = reply else {
             return reply
         }
         var hash: UInt64 = 14_695_981_039_346_656_037
@@ -237,6 +312,9 @@ package final class FakeForge: @unchecked Sendable {
         case .github: request.headers["authorization"] == "Bearer \(token)"
         case .gitlab: request.headers["private-token"] == token
         case .gitea: request.headers["authorization"] == "token \(token)"
+        case .bitbucket, .bitbucketServer: request.headers["authorization"] == "Bearer \(token)"
+        case .azureDevOps:
+            request.headers["authorization"] == "Basic \(Data(":\(token)".utf8).base64EncodedString())"
         }
     }
 

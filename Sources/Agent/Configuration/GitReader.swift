@@ -207,6 +207,10 @@ package enum GitReader {
             settings.options.assignees = try object.optional("assignees").map(names) ?? settings.options.assignees
             settings.options.isDraft = try object.optional("draft").map(flag) ?? settings.options.isDraft
             if let value = object.optional("autoMerge") { settings.options.autoMerge = try value.choice() }
+            // What the repository does not say itself may be for another kind of host.
+            for option in settings.options.unsupported(at: settings.host) {
+                throw (object.optional(option.key) ?? value).error(option.reason, hint: option.hint)
+            }
             return settings
         }
     }

@@ -58,8 +58,8 @@ struct AutoMergeRequest: Sendable {
         guard var marker = PullRequestMarker(in: pull.body), marker.autoMerge != .off else { return pull }
         marker.autoMerge = .on(head: head)
         var pull = pull
-        let body = marker.appended(to: pull.body)
         do throws(ForgeError) {
+            let body = marker.appended(to: try await forge.whole(pull).body, limit: forge.limits.description)
             try await forge.update(pull, title: nil, body: body)
             pull.body = body
             if pull.isAutoMerge != nil { pull.isAutoMerge = true }

@@ -131,7 +131,7 @@ struct ProposalBranches: Sendable {
                 plan.changes, branch: plan.branch,
                 message: commits.message(of: plan.changes, for: plan.command, on: head.commit),
                 isCommand: plan.command != nil, values: commits.values(of: plan.changes, on: head.commit),
-                settings: pullRequests.settings)
+                settings: pullRequests.settings, limits: pullRequests.limits)
         }
         let standing = try await cycle.phase(.publish, subject: plan.branch) {
             try await pullRequests.standing(of: proposal, at: tip, isUpToDate: isUpToDate)

@@ -43,7 +43,7 @@ actor PullRequestAttempts {
 
     /// The pause is a minute at first, and ten at most. What the host is not at fault for by itself has none: others see to that.
     func refused(_ question: PullRequestIndex.Question, with error: ForgeError) {
-        guard [.refused, .authentication, .notFound].contains(error.code) else { return }
+        guard [.refused, .policy, .authentication, .notFound].contains(error.code) else { return }
         let last = refusals[question.branch].flatMap { $0.question == question ? $0.attempts : nil } ?? 0
         if refusals.count >= Self.limit { refusals = [:] }
         refusals[question.branch] = Refusal(

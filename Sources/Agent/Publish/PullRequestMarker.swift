@@ -1,3 +1,4 @@
+import Forge
 import OCI
 
 /// What the agent notes at the end of a pull request's description, in a comment that hosts do not show:
@@ -23,14 +24,11 @@ struct PullRequestMarker: Equatable, Sendable {
     private static let opening = "<!-- slipway-update:"
     private static let closing = "-->"
     private static let digestLength = 12
-    /// More are named by one digest over all.
-    private static let limit = 2000
-    /// Bytes of a description that all hosts take.
-    private static let bodyLimit = 60_000
 
-    init(of updates: [CycleReport.Update]) {
+    /// - Parameter limit: how many updates are named one by one; more are named by one digest over all.
+    init(of updates: [CycleReport.Update], limit: Int = PullRequestLimits().changes) {
         let digests = Set(updates.map { Self.digest([$0.file, $0.workload, $0.container, $0.new]) }).sorted()
-        changes = digests.count <= Self.limit ? digests : [Self.digest(digests)]
+        changes = digests.count <= limit ? digests : [Self.digest(digests)]
     }
 
     /// The marker of a description; `nil` where there is none.
@@ -55,7 +53,9 @@ struct PullRequestMarker: Equatable, Sendable {
     init() { changes = [] }
 
     /// The description with this marker at its end, in place of another one.
-    func appended(to body: String) -> String {
+    ///
+    /// - Parameter limit: bytes that the host takes.
+    func appended(to body: String, limit: Int = PullRequestLimits().description) -> String {
         var words = [Self.opening] + changes
         switch autoMerge {
         case .on(let head): words.append("auto-merge=on@\(head)")
@@ -65,8 +65,8 @@ struct PullRequestMarker: Equatable, Sendable {
         if isWithdrawn { words.append("withdrawn") }
         let marker = (words + [Self.closing]).joined(separator: " ")
         var text = Self.text(of: body)
-        if text.utf8.count + marker.utf8.count + 2 > Self.bodyLimit {
-            text = Self.cut(text, to: Self.bodyLimit - marker.utf8.count - 2)
+        if text.utf8.count + marker.utf8.count + 2 > limit {
+            text = Self.cut(text, to: limit - marker.utf8.count - 2)
         }
         return text.isEmpty ? marker : text + "\n\n" + marker
     }

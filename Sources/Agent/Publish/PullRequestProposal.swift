@@ -15,11 +15,11 @@ struct PullRequestProposal: Sendable {
     /// In the words of the templates, else in the commit message's first line and a table of what is changed.
     init(
         _ changes: ChangeSet, branch: String, message: String, isCommand: Bool, values: TemplateValue,
-        settings: AgentConfiguration.PullRequestSettings
+        settings: AgentConfiguration.PullRequestSettings, limits: PullRequestLimits
     ) throws {
         self.branch = branch
         self.isCommand = isCommand
-        marker = PullRequestMarker(of: changes.updates)
+        marker = PullRequestMarker(of: changes.updates, limit: limits.changes)
         var title = String(message.prefix { $0 != "\n" })
         if let template = settings.title {
             title = try template.render(values).split(whereSeparator: \.isNewline).first.map(String.init) ?? title

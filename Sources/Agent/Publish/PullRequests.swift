@@ -22,6 +22,9 @@ struct PullRequests: Sendable {
         attempts = PullRequestAttempts(clock)
     }
 
+    /// What the host takes of descriptions.
+    var limits: PullRequestLimits { forge.limits }
+
     private var autoMerge: AutoMergeRequest? {
         settings.options.autoMerge.map { AutoMergeRequest(forge: forge, method: $0, attempts: attempts) }
     }
@@ -66,7 +69,7 @@ struct PullRequests: Sendable {
             } else {
                 // An older version's, or a person took the marker away.
                 let isSame =
-                    isUpToDate && pull.head == head?.description || pull.title.hasSuffix(proposal.title)
+                    isUpToDate && head.map { pull.isAt($0.description) } == true || pull.title.hasSuffix(proposal.title)
                 refused = isSame ? wanted : []
             }
             guard !refused.isEmpty else { continue }
@@ -144,11 +147,12 @@ struct PullRequests: Sendable {
         var pull = pull
         if noted == nil, !isPushed, pull.title.hasSuffix(proposal.title) {
             // The words are a person's, or an older version's: they only get what names the change.
-            pull.body = marker.appended(to: pull.body)
+            pull = try await forge.whole(pull)
+            pull.body = marker.appended(to: pull.body, limit: limits.description)
             try await forge.update(pull, title: nil, body: pull.body)
             return pull
         }
-        let body = marker.appended(to: proposal.text)
+        let body = marker.appended(to: proposal.text, limit: limits.description)
         try await forge.update(pull, title: proposal.title, body: body)
         pull.body = body
         cycle.announce("Pull request renewed: \(pull.url)")
@@ -163,8 +167,8 @@ struct PullRequests: Sendable {
         var marker = proposal.marker
         if refused != nil { marker.autoMerge = .off }
         let draft = PullRequestDraft(
-            head: proposal.branch, base: base, title: proposal.title, body: marker.appended(to: proposal.text),
-            options: settings.options)
+            head: proposal.branch, base: base, title: proposal.title,
+            body: marker.appended(to: proposal.text, limit: limits.description), options: settings.options)
         do throws(ForgeError) {
             let (made, warnings) = try await forge.open(draft)
             await attempts.opened(question)
@@ -183,7 +187,8 @@ struct PullRequests: Sendable {
                 return try await renew(open, proposal, isPushed: false, keepsAutoMergeOff: refused != nil, in: cycle)
             }
             // A refusal is of this pull request alone; what else fails concerns the host, and is told once for all.
-            let told = error.code == .refused ? error.about("pull request for \(proposal.branch)") : error
+            let told =
+                [.refused, .policy].contains(error.code) ? error.about("pull request for \(proposal.branch)") : error
             await attempts.refused(question, with: told)
             throw told
         }
@@ -194,14 +199,15 @@ struct PullRequests: Sendable {
     /// Closes the pull request of a branch that is about to be removed. It is marked: nobody refused it.
     func withdraw(_ branch: String, in cycle: CycleRecorder) async throws {
         let question = PullRequestIndex.Question(branch: branch, head: nil, changes: [])
-        guard var open = try await index.pulls(for: question).first(where: { $0.state == .open }) else { return }
-        var marker = PullRequestMarker(in: open.body) ?? PullRequestMarker()
+        guard let shown = try await index.pulls(for: question).first(where: { $0.state == .open }) else { return }
+        var pull = try await forge.whole(shown)
+        var marker = PullRequestMarker(in: pull.body) ?? PullRequestMarker()
         marker.isWithdrawn = true
-        open.body = marker.appended(to: open.body)
+        pull.body = marker.appended(to: pull.body, limit: limits.description)
         try await forge.close(
-            open, body: open.body, comment: "This change is on `\(base)` already, or another one took its place.")
-        open.state = .closed
-        await index.note(open, for: question)
-        cycle.announce("Pull request closed: \(open.url)")
+            pull, body: pull.body, comment: "This change is on `\(base)` already, or another one took its place.")
+        pull.state = .closed
+        await index.note(pull, for: question)
+        cycle.announce("Pull request closed: \(pull.url)")
     }
 }

@@ -6,7 +6,10 @@ package final class InMemoryForge: Forge {
     fileprivate struct State {
         var requests: [PullRequest] = []
         var bases: [Int: String] = [:]
+        /// Why pull requests were closed.
         var comments: [String] = []
+        /// The comments that are kept, by pull request.
+        var notes: [Int: [PullRequestComment]] = [:]
         var calls: [String] = []
         /// Answers that fail, by the call or by the call and the branch (`open slipway/web`), each once.
         var failures: [String: [ForgeError]] = [:]
@@ -24,6 +27,8 @@ package final class InMemoryForge: Forge {
     package var open: [PullRequest] { state.withLock { $0.requests.filter { $0.state == .open } } }
     package var all: [PullRequest] { state.withLock { $0.requests } }
     package var comments: [String] { state.withLock { $0.comments } }
+    /// The comments of a pull request.
+    package func notes(of number: Int) -> [String] { state.withLock { $0.notes[number]?.map(\.body) ?? [] } }
     /// What was asked: `recent`, `find BRANCH`, `open BRANCH`, `update 1`, `close 1`, `merge 1`.
     package var calls: [String] { state.withLock { $0.calls } }
 
@@ -74,9 +79,10 @@ package final class InMemoryForge: Forge {
     ) async throws(ForgeError) -> (pullRequest: PullRequest, warnings: [String]) {
         try call("open \(draft.head)") { state in
             let number = state.requests.count + 1
-            let request = PullRequest(
+            var request = PullRequest(
                 number: number, url: "https://git.example.com/acme/shop/pulls/\(number)", state: .open,
                 title: draft.title, body: draft.body, head: draft.head, branch: draft.head, isAutoMerge: false)
+            request.author = "slipway"
             state.requests.append(request)
             state.bases[number] = draft.base
             state.recent.insert(number, at: 0)
@@ -113,6 +119,31 @@ package final class InMemoryForge: Forge {
                 if outcome == .merged { request.state = .merged }
             }
             return outcome
+        }
+    }
+}
+
+extension InMemoryForge {
+    package func comments(on pullRequest: PullRequest) async throws(ForgeError) -> [PullRequestComment] {
+        try call("comments \(pullRequest.number)") { $0.notes[pullRequest.number] ?? [] }
+    }
+
+    package func comment(_ body: String, on pullRequest: PullRequest) async throws(ForgeError) {
+        try call("comment \(pullRequest.number)") { state in
+            let number = (state.notes[pullRequest.number]?.count ?? 0) + 1
+            state.notes[pullRequest.number, default: []].append(
+                PullRequestComment(id: String(number), body: body, author: "slipway"))
+        }
+    }
+
+    package func edit(
+        _ comment: PullRequestComment, to body: String, on pullRequest: PullRequest
+    ) async throws(ForgeError) {
+        try call("edit \(pullRequest.number)") { state in
+            guard let index = state.notes[pullRequest.number]?.firstIndex(where: { $0.id == comment.id }) else {
+                return
+            }
+            state.notes[pullRequest.number]?[index].body = body
         }
     }
 }
