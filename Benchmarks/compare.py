@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Builds the same contexts with Slipway and its peers, side by side in one run, and writes what it saw as JSON and as a table.
 
-    Benchmarks/compare.py [--rounds N] [--cases small,many,...|all] [--scale N] [--phases] [--layers] [--kaniko-without-cache]
+    Benchmarks/compare.py [--rounds N] [--cases small,many,...|all] [--tools slipway,...] [--scale N] [--phases] [--layers]
+                          [--kaniko-without-cache]
                           [--json FILE] [--markdown FILE]
 
 Every tool pushes to a docker-registry of this run on loopback. A cold build starts with no state at all: neither base nor cache.
@@ -12,6 +13,7 @@ is there before a build begins.
 
 Cases beside the usual ones, when they are named: `steps` (60 small RUN steps), `stages` (200 stages, each used by the last),
 `node-modules` (100,000 files, copied and read by a step), `large` (a context of 5 GB, of which 1 % changes) and `two` (two builds at once).
+--tools: only these of slipway, buildah, kaniko and buildkit; slipway is always there.
 --scale: the size of `large`, 1.0 by default; 0.1 is 500 MB.
 
 --kaniko-without-cache: kaniko neither asks nor fills its cache, which makes its cold builds faster, and all others slower.
@@ -154,8 +156,11 @@ def half_random(size, seed):
     pieces, block = [], 64 << 10
     line = b"The quick brown fox jumps over the lazy dog, and does so again, %d times.\n"
     for number in range(size // block):
-        text = b"".join(line % (number * 7919 + index) for index in range(block // 70))
-        pieces.append(source.randbytes(block) if number % 2 else text[:block].ljust(block, b"."))
+        if number % 2:
+            pieces.append(source.randbytes(block))
+        else:
+            text = b"".join(line % (number * 7919 + index) for index in range(block // 70))
+            pieces.append(text[:block].ljust(block, b"."))
     return b"".join(pieces)
 
 
@@ -205,28 +210,33 @@ def command(tool, case, context, image):
     return ["sh", "-c", f"{both[0]} & first=$!; {both[1]} & second=$!; wait $first && wait $second"]
 
 
-def contexts(scratch, base):
+def contexts(scratch, base, cases):
     folder = f"{scratch}/contexts"
-    write(f"{folder}/small/file", "content\n")
-    write(f"{folder}/small/Dockerfile", f"FROM {base}\nCOPY file /srv/file\nRUN cat /srv/file > /srv/copy\n")
-    for number in range(20_000):
-        write(f"{folder}/many/files/d{number // 500}/f{number}", f"content of {number}\n" * (number % 40))
-    write(f"{folder}/many/Dockerfile",
-          f"FROM {base}\nCOPY files /srv/files\nRUN for i in 0 1 2 3 4 5 6 7 8 9; do echo x >> /srv/files/d$i/new; done\n"
-          "RUN echo a > /srv/a\nRUN echo b > /srv/b\nRUN echo c > /srv/c\n")
-    write(f"{folder}/big/data", half_random(300 << 20, 1))
-    write(f"{folder}/big/Dockerfile", f"FROM {base}\nCOPY data /srv/data\nRUN head -c 104857600 /srv/data > /srv/part\n")
-    write(f"{folder}/fan-out/file", "content\n")
-    work = "RUN i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo {0} > /{0}"
-    stages = "".join(f"FROM {base} AS s{n}\nCOPY file /file\n{work.format(f'r{n}')}\n" for n in range(4))
-    copies = "".join(f"COPY --from=s{n} /r{n} /r{n}\n" for n in range(4))
-    write(f"{folder}/fan-out/Dockerfile", f"{stages}FROM {base}\n{copies}")
-    write(f"{folder}/wide-root/Dockerfile", f"FROM {base}-wide\nRUN echo x > /srv/x\n")
+    if "small" in cases:
+        write(f"{folder}/small/file", "content\n")
+        write(f"{folder}/small/Dockerfile", f"FROM {base}\nCOPY file /srv/file\nRUN cat /srv/file > /srv/copy\n")
+    if "many" in cases:
+        for number in range(20_000):
+            write(f"{folder}/many/files/d{number // 500}/f{number}", f"content of {number}\n" * (number % 40))
+        write(f"{folder}/many/Dockerfile",
+              f"FROM {base}\nCOPY files /srv/files\nRUN for i in 0 1 2 3 4 5 6 7 8 9; do echo x >> /srv/files/d$i/new; done\n"
+              "RUN echo a > /srv/a\nRUN echo b > /srv/b\nRUN echo c > /srv/c\n")
+    if "big" in cases:
+        write(f"{folder}/big/data", half_random(300 << 20, 1))
+        write(f"{folder}/big/Dockerfile", f"FROM {base}\nCOPY data /srv/data\nRUN head -c 104857600 /srv/data > /srv/part\n")
+    if "fan-out" in cases:
+        write(f"{folder}/fan-out/file", "content\n")
+        work = "RUN i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo {0} > /{0}"
+        stages = "".join(f"FROM {base} AS s{n}\nCOPY file /file\n{work.format(f'r{n}')}\n" for n in range(4))
+        copies = "".join(f"COPY --from=s{n} /r{n} /r{n}\n" for n in range(4))
+        write(f"{folder}/fan-out/Dockerfile", f"{stages}FROM {base}\n{copies}")
+    if "wide-root" in cases:
+        write(f"{folder}/wide-root/Dockerfile", f"FROM {base}-wide\nRUN echo x > /srv/x\n")
     return folder
 
 
-def bases(scratch, registry):
-    """Debian, and the same with 100,000 more files."""
+def bases(scratch, registry, is_wide):
+    """Debian, and the same with 100,000 more files where that is wanted."""
     name = f"{registry.host}/base/debian:1"
     root = f"{scratch}/debian"
     subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", root], check=True)
@@ -236,6 +246,8 @@ def bases(scratch, registry):
         os.environ["SLIPWAY_BINARY"], "build", "--quiet", "--state-dir", f"{scratch}/base-state", "--context", root, "--dockerfile",
         f"{scratch}/base.Dockerfile", "--insecure-registry", registry.host, "--destination", image], check=True, stdout=subprocess.DEVNULL)
     push(name)
+    if not is_wide:
+        return name
     for number in range(100_000):
         write(f"{root}/usr/share/wide/d{number // 1000}/f{number}", f"{number}\n")
     push(name + "-wide")
@@ -263,6 +275,17 @@ def table(results, tools, rounds):
     return "\n".join(lines) + "\n"
 
 
+def shown(steps):
+    """Each step's seconds, or of many those of each kind together."""
+    if len(steps) <= 12:
+        return ", ".join(f"{name} {seconds:.2f}" for name, seconds in steps)
+    kinds = {}
+    for name, seconds in steps:
+        kinds.setdefault(name, []).append(seconds)
+    return ", ".join(
+        f"{len(all)} × {name} {min(all):.2f} to {max(all):.2f}, median {statistics.median(all):.2f}" for name, all in kinds.items())
+
+
 def phases(slipway, folder, cases):
     """Where the time of a cold build goes, by its own events."""
     lines = ["| case | plan | base ready after | steps | last upload and manifest | all |", "|---|---|---|---|---|---|"]
@@ -285,12 +308,12 @@ def phases(slipway, folder, cases):
                 base = now
             elif event["event"] == "finished":
                 end = now
-                steps.append(f"{begun[event['stage']]} {event['seconds']:.2f}")
+                steps.append((begun[event["stage"]], event["seconds"]))
         if build.wait():
             raise SystemExit(f"failed: {case}")
         whole = time.monotonic() - start
         base = f"{base:.2f}" if base else "–"
-        lines.append(f"| {case} | {first:.2f} | {base} | {', '.join(steps)} | {whole - end:.2f} | {whole:.2f} |")
+        lines.append(f"| {case} | {first:.2f} | {base} | {shown(steps)} | {whole - end:.2f} | {whole:.2f} |")
         log(lines[-1])
     return "\n".join(lines) + "\n"
 
@@ -323,6 +346,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--tools", default="slipway,buildah,kaniko,buildkit")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--kaniko-without-cache", action="store_true")
     parser.add_argument("--phases", action="store_true")
@@ -341,13 +365,16 @@ def main():
     results, tools, more = [], [], []
     try:
         log("preparing base images and contexts")
-        base = bases(scratch, registry)
-        folder = contexts(scratch, base)
+        base = bases(scratch, registry, is_wide="wide-root" in cases)
+        folder = contexts(scratch, base, cases)
         more_contexts(folder, base, cases, options.scale)
-        tools = [Slipway(scratch, registry), Buildah(scratch, registry)]
-        if os.environ.get("KANIKO_EXECUTOR"):
+        wanted = options.tools.split(",")
+        tools = [Slipway(scratch, registry)]
+        if "buildah" in wanted:
+            tools.append(Buildah(scratch, registry))
+        if "kaniko" in wanted and os.environ.get("KANIKO_EXECUTOR"):
             tools.append(Kaniko(scratch, registry, caches=not options.kaniko_without_cache))
-        if os.environ.get("BUILDKITD") and os.environ.get("BUILDCTL"):
+        if "buildkit" in wanted and os.environ.get("BUILDKITD") and os.environ.get("BUILDCTL"):
             tools.append(BuildKit(scratch, registry))
         for case in cases:
             for round in range(options.rounds):
@@ -365,7 +392,14 @@ def main():
                                 handle.write(random.randbytes(8))
                         # Writing what was prepared is nobody's work but ours.
                         os.sync()
-                        run = measure(command(tool, case, context, image))
+                        try:
+                            run = measure(command(tool, case, context, image))
+                        except SystemExit:
+                            # A peer that cannot build a case has a dash in its row.
+                            if tool.name == "slipway":
+                                raise
+                            log(f"{name:28} {tool.name:9} failed")
+                            break
                         del run["printed"]
                         if hasattr(tool, "peak"):
                             run["kib"] = max(run["kib"], tool.peak())
