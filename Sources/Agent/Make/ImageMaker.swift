@@ -210,7 +210,7 @@ struct ImageMaker: Sendable {
     private func remember(
         _ names: [ImageLocation], digest: Digest?, annotations: [String: String], _ facts: MakeFacts
     ) async {
-        let kept = annotations.filter { Annotation.decisive.contains($0.key) }
+        let kept = ImageAnnotations(annotations)
         let created = annotations[Annotation.created].flatMap { UTCDate.seconds(rfc3339: $0) }
         for name in names {
             guard let tag = name.tag else { continue }

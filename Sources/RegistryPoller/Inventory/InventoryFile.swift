@@ -13,7 +13,7 @@ enum InventoryFile {
     private struct Shape: Hashable {
         var platforms: [[String]]
         var problem: String?
-        var annotations: [String: String]
+        var annotations: ImageAnnotations
         /// Of Slipway's own images, whose digest is needed without asking for it.
         var digest: String?
     }
@@ -45,8 +45,9 @@ enum InventoryFile {
             for part in shape.platforms.joined() { writer.add(part) }
             writer.add(shape.problem ?? "")
             writer.add(shape.digest ?? "")
-            writer.add(shape.annotations.count)
-            for (name, value) in shape.annotations.sorted(by: { $0.key < $1.key }) {
+            let annotations = shape.annotations.all
+            writer.add(annotations.count)
+            for (name, value) in annotations.sorted(by: { $0.key < $1.key }) {
                 writer.add(name)
                 writer.add(value)
             }
@@ -139,10 +140,12 @@ enum InventoryFile {
             guard let parsed = try? Digest(digest) else { return nil }
             record.digest = parsed
         }
+        var annotations: [String: String] = [:]
         for _ in 0..<count {
             guard let name = reader.text(), let value = reader.text() else { return nil }
-            record.annotations[name] = value
+            annotations[name] = value
         }
+        record.annotations = ImageAnnotations(annotations)
         return record
     }
 }

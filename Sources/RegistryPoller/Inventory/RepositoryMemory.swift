@@ -12,6 +12,10 @@ struct RepositoryMemory: Sendable {
 
     /// Sorted by tag.
     private(set) var tags: [Known]
+
+    /// Bytes of memory that it takes, about: the records, and once more in the inventory that is made of them.
+    var size: Int { tags.reduce(0) { $0 + 200 + $1.record.annotations.size } }
+
     /// What the list of tags was; `nil` when it has to be read whole.
     var stamp: TagListStamp?
     /// When all tags of a small repository were looked at last, in seconds since 1970; not later than this program's start.

@@ -21,14 +21,14 @@ package struct TagRecord: Sendable, Hashable {
     /// Seconds since 1970 as the image's configuration says; the newest one of the wanted platforms.
     package var created: Int64?
     /// Of the manifest, and over them those of the index.
-    package var annotations: [String: String]
+    package var annotations: ImageAnnotations
     /// What the image exists for, as far as it was looked at.
     package var platforms: [Platform]
     /// Why the image cannot be used: no manifest, not an image, not for a wanted platform.
     package var problem: String?
 
     package init(
-        tag: String, digest: Digest? = nil, created: Int64? = nil, annotations: [String: String] = [:],
+        tag: String, digest: Digest? = nil, created: Int64? = nil, annotations: ImageAnnotations = [:],
         platforms: [Platform] = [], problem: String? = nil
     ) {
         self.tag = tag

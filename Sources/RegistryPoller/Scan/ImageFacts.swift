@@ -5,7 +5,7 @@ import Text
 /// What is to be known of an image, whatever tags it has. It never changes for a digest.
 struct ImageFacts: Sendable, Hashable {
     var created: Int64?
-    var annotations: [String: String] = [:]
+    var annotations = ImageAnnotations()
     var platforms: [Platform] = []
     var problem: String?
 
@@ -95,16 +95,17 @@ struct ImageFacts: Sendable, Hashable {
             }
             let one = try await single(next, wanted: [], in: repository)
             facts.created = [facts.created, one.created].compactMap(\.self).max()
-            facts.annotations.merge(one.annotations) { first, _ in first }
+            facts.annotations.fill(from: one.annotations)
             facts.problem = facts.problem ?? one.problem
         }
-        facts.annotations.merge(kept(index.annotations)) { _, own in own }
+        var own = kept(index.annotations)
+        own.fill(from: facts.annotations)
+        facts.annotations = own
         return facts
     }
 
-    /// The annotations that decisions are made by. Whoever pushes an image can write megabytes of others.
-    private static func kept(_ annotations: [String: String]?) -> [String: String] {
-        (annotations ?? [:]).filter { Annotation.decisive.contains($0.key) && $0.value.utf8.count <= 1_024 }
+    private static func kept(_ annotations: [String: String]?) -> ImageAnnotations {
+        ImageAnnotations(annotations ?? [:])
     }
 
     private static func best(of images: [Descriptor], for platform: Platform) -> Descriptor? {

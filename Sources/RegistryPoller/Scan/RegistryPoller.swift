@@ -38,14 +38,14 @@ package actor RegistryPoller {
         /// The images that the scan looked at.
         var images = ScanScope.Images.none
         var used = 0
-        /// Tags that are counted in `held`.
+        /// Bytes that are counted in `held`.
         var held = 0
     }
 
     private var held = 0
 
-    /// Tags that are kept in memory when they are on disk as well.
-    private static let resident = 500_000
+    /// Bytes of what is kept in memory when it is on disk as well: half a million foreign images.
+    private static let resident = 100 << 20
 
     /// - Parameters:
     ///   - directory: where inventories are kept between starts.
@@ -144,6 +144,10 @@ package actor RegistryPoller {
     private func finish(_ key: Key, at time: Int64, _ images: ScanScope.Images) -> TagInventory {
         var known = memory[key] ?? Remembered()
         let isNamesOnly = images == .none
+        if known.inventory == nil {
+            held += known.memory.size - known.held
+            known.held = known.memory.size
+        }
         if known.inventory == nil || (known.images == .none) != isNamesOnly {
             known.inventory = TagInventory(
                 repository: key.location,
@@ -153,8 +157,6 @@ package actor RegistryPoller {
         known.images = images
         uses += 1
         known.used = uses
-        held += known.memory.tags.count - known.held
-        known.held = known.memory.tags.count
         memory[key] = known
         makeRoom(for: key, used: uses)
         return known.inventory ?? TagInventory(repository: key.location)

@@ -159,7 +159,9 @@ package final class FakeBuilder: ImageBuilding {
             }
             try await builder.step(.write(name))
             builder.registry.add(
-                TagRecord(tag: name.tag ?? "latest", digest: digest, created: created, annotations: annotations),
+                TagRecord(
+                    tag: name.tag ?? "latest", digest: digest, created: created,
+                    annotations: ImageAnnotations(annotations)),
                 to: name.repository)
             try await builder.step(.confirm(name))
             guard let holder = builder.registry.holder(of: name), holder.digest != digest else { return .given }

@@ -83,7 +83,7 @@ package final class FakeRegistry: TagSource {
 
     func holder(of name: ImageLocation) -> TagHolder? {
         state.withLock { $0.repositories[name.repository]?[name.tag ?? "latest"] }.flatMap { record in
-            record.digest.map { TagHolder(digest: $0, annotations: record.annotations) }
+            record.digest.map { TagHolder(digest: $0, annotations: record.annotations.all) }
         }
     }
 

@@ -19,7 +19,7 @@ package struct ImageOrigin: Sendable {
 
     /// Whether an image may be this pipeline's. Other pipelines may push to the same repository; images of earlier versions do
     /// not say whose they are.
-    func mayBeOwn(_ annotations: [String: String]) -> Bool {
+    func mayBeOwn(_ annotations: ImageAnnotations) -> Bool {
         guard annotations[Annotation.contentKey] != nil else { return false }
         guard let recorded = annotations[Annotation.pipeline] else { return true }
         return recorded == pipeline && annotations[Annotation.source] == source
