@@ -79,6 +79,24 @@ private func poller(_ repository: FakeRepository, concurrency: Int = 4) -> Regis
         #expect(try await poller.scan(repository.location, reuse: 60).tags.count == 40)
     }
 
+    @Test func `who only looks at what is known makes it no younger for others`() async throws {
+        let repository = FakeRepository()
+        try repository.add("v1")
+        let poller = poller(repository)
+        // Nothing was known: it is asked for once, and does for the next one who looks.
+        #expect(try await poller.scan(repository.location, reuse: .max).tags.map(\.tag) == ["v1"])
+        _ = repository.requests
+        try repository.add("v2")
+        #expect(try await poller.scan(repository.location, reuse: .max).tags.map(\.tag) == ["v1"])
+        #expect(repository.requests == [])
+        #expect(try await poller.scan(repository.location, reuse: 3_600).tags.map(\.tag) == ["v1", "v2"])
+        #expect(repository.requests.contains("tags"))
+        // What a cycle scanned stays as young as it was.
+        #expect(try await poller.scan(repository.location, reuse: .max).tags.count == 2)
+        _ = try await poller.scan(repository.location, reuse: 3_600)
+        #expect(repository.requests == [])
+    }
+
     @Test func `a second scan reads only what is new or moved`() async throws {
         let repository = FakeRepository()
         try repository.add("v1", created: "2020-01-01T00:00:00Z")

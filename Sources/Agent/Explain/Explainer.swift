@@ -50,7 +50,7 @@ package struct Explainer: Sendable {
     }
 
     /// Whatever age the last scan has, a cycle decided by it.
-    private static let lastScan: Int64 = 1 << 40
+    private static let lastScan = Int64.max
 
     /// A selection looks at more than what is asked for, but not at everything: neighbours in a file tell of each other.
     private static func narrowed(_ scan: RevisionCache.Scan, to query: ExplainQuery) -> RevisionCache.Scan {

@@ -6,7 +6,8 @@ package import RegistryPoller
 package protocol TagSource: Sendable {
     /// - Parameters:
     ///   - scope: of which images more than the names of the tags is read.
-    ///   - reuse: seconds for which the result of an earlier scan will do.
+    ///   - reuse: seconds for which the result of an earlier scan will do; `.max`: whatever its age, and a scan that is made for it does
+    ///     for no cycle.
     func scan(
         _ location: RepositoryLocation, _ scope: ScanScope, reuse: Int64
     ) async throws(PollError) -> TagInventory

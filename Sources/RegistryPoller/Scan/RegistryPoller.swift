@@ -93,6 +93,9 @@ package actor RegistryPoller {
     }
 
     /// The same, of a part of the images.
+    ///
+    /// - Parameter reuse: `.max` for whoever only wants to tell what is known: a scan that is made for it does for nobody who asks for a
+    ///   young one.
     package func scan(
         _ location: RepositoryLocation, _ scope: ScanScope, reuse: Int64
     ) async throws(PollError) -> TagInventory {
@@ -127,7 +130,7 @@ package actor RegistryPoller {
             await files.write(memory, for: key, at: time)
         }
         memory[key]?.known = changes
-        return finish(key, at: time, scope.images)
+        return finish(key, at: reuse == .max ? 0 : time, scope.images)
     }
 
     /// Somebody says that a repository has changed: the next scan of it asks the registry, however young the last one is.
