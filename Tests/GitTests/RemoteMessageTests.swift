@@ -108,6 +108,17 @@ struct RemoteMessageTests {
         #expect(error.summary.contains("redirects"), "\(error)")
     }
 
+    /// git's dumb protocol.
+    @Test(arguments: ["application/octet-stream", "text/plain"])
+    func `a repository that lies on a web server as files`(_ type: String) async throws {
+        let server = try await GitHTTPServer(
+            directory: directory.path, extra: "default_type \(type); return 200 'x';")
+        defer { server.stop() }
+        let error = try await failure(server.url + "/repo.git")
+        #expect(error.summary == "the address gives files, but is not a git server")
+        #expect(error.hint?.contains("git http-backend") == true, "\(error)")
+    }
+
     @Test func `nobody there`() async throws {
         let port = try Server.freePort()
         for url in [
