@@ -11,19 +11,20 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Package.swift ./
+COPY scripts/link scripts/link
 COPY Sources Sources
 COPY Tests Tests
 RUN swift build --configuration release --product slipway --static-swift-stdlib \
     && install -D --strip .build/release/slipway /out/usr/bin/slipway
 
 FROM debian:bookworm-slim
-# The shared libraries that the binary loads. openssh-client and gpg sign commits and verify signatures. uidmap maps a
+# The shared libraries that the binary loads, libgit2 when git is used; libcurl is in it. openssh-client and gpg sign commits and verify signatures. uidmap maps a
 # range of user ids into a build's user namespace for an ordinary user; inside a pod that works by file capabilities, not
 # by the set-user-id bit.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        ca-certificates libgit2-1.5 libcurl4 libyaml-0-2 zlib1g libisal2 libdeflate0 libzstd1 libbz2-1.0 liblzma5 \
-        libssl3 uidmap libcap2-bin openssh-client gpg gpg-agent gpgconf \
+        ca-certificates libgit2-1.5 libyaml-0-2 zlib1g libisal2 libdeflate0 libzstd1 libbz2-1.0 liblzma5 \
+        libssl3 libnghttp2-14 libidn2-0 libssh2-1 libpsl5 libgssapi-krb5-2 libbrotli1 uidmap libcap2-bin openssh-client gpg gpg-agent gpgconf \
     && chmod u-s /usr/bin/newuidmap /usr/bin/newgidmap \
     && setcap cap_setuid+ep /usr/bin/newuidmap \
     && setcap cap_setgid+ep /usr/bin/newgidmap \

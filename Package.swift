@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 /// One set of settings for every Swift target: the Swift 6 language mode, the upcoming features that
@@ -34,6 +35,23 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// Whether libcurl can be in the release binary: the static one of Debian 12 that uses OpenSSL, whose own libraries scripts/link names.
+let hasStaticCurl =
+    (try? String(contentsOfFile: "/etc/os-release", encoding: .utf8))?.contains("VERSION_CODENAME=bookworm") == true
+    && FileManager.default.fileExists(atPath: "/usr/share/doc/libcurl4-openssl-dev")
+let curl: [LinkerSetting] = [
+    .linkedLibrary("curl", .when(configuration: .debug)),
+    .linkedLibrary(hasStaticCurl ? "curl-static" : "curl", .when(configuration: .release)),
+]
+
+/// How the release binary is linked, so that it starts fast (docs/decisions/0003-process-start.md): by lld, with what scripts/link
+/// has in the place of some shared libraries, and without a table of its own hundred thousand names.
+let fastStart: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-use-ld=lld", "-L\(Context.packageDirectory)/scripts/link", "-Xlinker", "--no-export-dynamic"],
+        .when(configuration: .release))
+]
+
 let package = Package(
     name: "slipway",
     products: [.executable(name: "slipway", targets: ["slipway"])],
@@ -44,9 +62,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
     ],
     targets: [
-        // Layer 0: C libraries and the two C targets of our own.
-        systemLibrary("CGit2", pkgConfig: "libgit2", apt: "libgit2-dev"),
-        systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        // Layer 0: C libraries and the C targets of our own.
         systemLibrary("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         systemLibrary("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),
@@ -55,6 +71,8 @@ let package = Package(
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),  // Debian's has no pkg-config file.
         systemLibrary("CLzma", pkgConfig: "liblzma", apt: "liblzma-dev"),
         systemLibrary("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        .target(name: "CCurl", linkerSettings: curl),  // libcurl4-openssl-dev
+        .target(name: "CGit2"),  // libgit2's headers (libgit2-dev); the library is loaded when git is used.
         .target(name: "CLinux"),
         .target(name: "CSandbox"),
         library("Diagnostics"),
@@ -116,7 +134,9 @@ let package = Package(
             ]),
 
         // Layer 5: the process.
-        .executableTarget(name: "slipway", dependencies: ["CommandLine", "CLinux", arguments], swiftSettings: strict),
+        .executableTarget(
+            name: "slipway", dependencies: ["CommandLine", "CLinux", arguments], swiftSettings: strict,
+            linkerSettings: fastStart),
 
         // Tests: what the suites share, then one suite a module.
         .target(

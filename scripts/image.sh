@@ -15,7 +15,17 @@ trap 'rm -rf "$context"' EXIT
 # Regular directories, not Debian's links: what the loader looks for is found by its own path.
 install -D -m 755 "$slipway" "$context/usr/bin/slipway"
 command -v strip >/dev/null && strip "$context/usr/bin/slipway"
-ldd "$slipway" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// { print $1 }' | sort -u | while read -r library; do
+# libgit2 is loaded by its name when git is used; ldd does not know of it.
+git2=$(grep -ao 'libgit2\.so\.[0-9.]*' "$slipway" | head -n 1)
+git2=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | awk -v name="$git2" '$1 == name { print $NF; exit }')
+[ -n "$git2" ] || {
+    echo "image: the libgit2 that $slipway loads is not installed: install libgit2-1.5" >&2
+    exit 1
+}
+{
+    echo "$git2"
+    ldd "$slipway" "$git2" | awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(0x/ { print $1 }'
+} | sort -u | while read -r library; do
     install -D -m 755 "$(readlink -f "$library")" "$context$library"
 done
 install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$context/etc/ssl/certs/ca-certificates.crt"

@@ -69,7 +69,7 @@ extension GitError {
     static func last(_ status: Int32, _ summary: String, place: String? = nil, hint: String? = nil) -> GitError {
         var message = ""
         var category = Int(GIT_ERROR_NONE.rawValue)
-        if let error = git_error_last() {
+        if Library.isLoaded, let error = git_error_last() {
             category = Int(error.pointee.klass)
             if let text = error.pointee.message { message = String(cString: text) }
         }

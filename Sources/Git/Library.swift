@@ -3,10 +3,11 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// libgit2's process-wide state, set up once before its first use.
+/// libgit2's process-wide state: the library is loaded and set up once, before its first use.
 enum Library {
     /// `nil` once libgit2 is ready; otherwise why it is not.
     private static let failure: GitError? = {
+        if let reason = slipway_git2_load() { return missing(cause: String(cString: reason)) }
         guard git_libgit2_init() > 0 else { return .last(-1, "libgit2 could not be initialised") }
         // libgit2's SSH transport reads $HOME/.ssh/known_hosts before it asks us, and fails when HOME is missing,
         // as it is in many containers. Not overwriting keeps a HOME that exists.
@@ -27,6 +28,17 @@ enum Library {
         if !setSilenceLimit(of: SocketWatch()) { SocketWatch.register() }
         return nil
     }()
+
+    /// Whether libgit2's functions may be called; it is loaded for the answer. A conversation with a program, which git also has without
+    /// a repository, asks before it uses them.
+    static var isLoaded: Bool { slipway_git2_load() == nil }
+
+    /// libgit2 is no part of the executable: it is loaded when git is used.
+    private static func missing(cause: String) -> GitError {
+        GitError(
+            .unsupported, "cannot load \(String(cString: slipway_git2_library()))", cause: cause,
+            hint: "install the package that has it, on Debian 12 libgit2-1.5, or use an image that has it")
+    }
 
     /// How many packs may be open at once: a part of the files that the process may have open. libgit2 closes those that were not
     /// used for longest, and opens them again; of itself it closes none.

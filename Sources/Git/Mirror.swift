@@ -271,6 +271,7 @@ package actor Mirror {
     }
 
     static func reference(_ branch: String) throws(GitError) -> String {
+        try Library.start()
         let reference = "refs/heads/" + branch
         var isValid: Int32 = 0
         guard git_reference_name_is_valid(&isValid, reference) == 0, isValid == 1 else {

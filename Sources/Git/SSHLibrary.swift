@@ -1,5 +1,4 @@
 import CGit2
-import Glibc
 
 /// What SSH remotes are reached by: OpenSSH's `ssh` where it is installed, otherwise the libssh2 that libgit2 works with.
 package struct SSHLibrary: Sendable, Hashable {
@@ -14,7 +13,9 @@ package struct SSHLibrary: Sendable, Hashable {
     /// The libssh2 of this process.
     static let linked: SSHLibrary = {
         // Not linked by name: libgit2 brings it, or does not.
-        guard let symbol = dlsym(nil, "libssh2_version") else { return SSHLibrary(version: nil) }
+        guard (try? Library.start()) != nil, let symbol = slipway_git2_symbol("libssh2_version") else {
+            return SSHLibrary(version: nil)
+        }
         typealias Version = @convention(c) (Int32) -> UnsafePointer<CChar>?
         let function = unsafeBitCast(symbol, to: Version.self)
         return SSHLibrary(version: function(0).map { String(cString: $0) })

@@ -71,6 +71,7 @@ enum TrustStore {
         var bytes = systemBundle ?? []
         for bundle in bundles { bytes += [UInt8(ascii: "\n")] + bundle }
         try Storage.write(bytes, to: path)
+        try Library.start()
         let status = slipway_git2_set_certificate_file(path)
         guard status >= 0 else {
             throw .last(

@@ -153,7 +153,7 @@ final class ServiceProcess {
 
     private func fail(_ text: String) -> Bool {
         isGivenUp = true
-        git_error_set_str(Int32(GIT_ERROR_NET.rawValue), text)
+        if Library.isLoaded { git_error_set_str(Int32(GIT_ERROR_NET.rawValue), text) }
         return false
     }
 

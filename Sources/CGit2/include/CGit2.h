@@ -10,6 +10,15 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+/// Loads libgit2, once for the process: null when it is there, else why it is not. No other function may be called before.
+const char *slipway_git2_load(void);
+
+/// The file name of the library that is loaded, `libgit2.so.1.5`.
+const char *slipway_git2_library(void);
+
+/// A function of libgit2, or of a library that it brings (libssh2); null when there is none, or libgit2 is not loaded.
+void *slipway_git2_symbol(const char *name);
+
 // git_libgit2_opts is variadic, which Swift cannot call: one inline function for each option that is set.
 
 /// Whether libgit2 refuses repositories that belong to another user.
