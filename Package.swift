@@ -100,6 +100,9 @@ let package = Package(
         library("Template", ["Diagnostics"]),
         library("Forge", ["HTTP", "Cryptography", "Diagnostics", "Text"]),
         library("Webhooks", ["Cryptography", "Diagnostics", "Text"]),
+        library(
+            "Notifications",
+            ["HTTP", "FileSystem", "Cryptography", "Template", "Blocking", "Diagnostics", "Text"]),
 
         // Layer 3: the four things that Slipway does.
         library(
@@ -116,8 +119,9 @@ let package = Package(
             "Agent",
             [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Forge", "Webhooks", "ObjectStorage", "Sandbox", "Archive", "FileSystem",
-                "Blocking", "Cryptography", "Diagnostics", "Text",
+                "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Sandbox",
+                "Archive",
+                "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Text",
                 log,
             ]),
 
@@ -171,6 +175,7 @@ let package = Package(
         suite("GitTests", ["Git"]),
         suite("HTTPTests", ["HTTP", "Diagnostics"]),
         suite("ManifestUpdaterTests", ["ManifestUpdater", "YAML", "Diagnostics"], exclude: ["Golden"]),
+        suite("NotificationTests", ["Notifications", "Agent", "HTTP", "Template", "Webhooks", "Diagnostics"]),
         suite("OCITests", ["OCI", "Diagnostics"], exclude: ["Golden"]),
         suite(
             "RegistryPollerTests", ["RegistryPoller", "Registry", "OCI", "ContentStore", "Diagnostics"],
@@ -179,8 +184,8 @@ let package = Package(
         suite(
             "ReconcileTests",
             [
-                "Agent", "AgentFakes", "Builder", "Cryptography", "Forge", "Git", "HTTP", "ManifestUpdater", "OCI",
-                "Registry",
+                "Agent", "AgentFakes", "Builder", "Cryptography", "Forge", "Git", "HTTP", "ManifestUpdater",
+                "Notifications", "OCI", "Registry",
                 "RegistryPoller",
                 "Template", "Webhooks",
                 log,

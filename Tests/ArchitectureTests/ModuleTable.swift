@@ -48,6 +48,9 @@ enum ModuleTable {
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Forge": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Diagnostics", "Text"]),
         "Webhooks": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics", "Text"]),
+        "Notifications": Module(
+            layer: 2,
+            mayImport: ["HTTP", "FileSystem", "Cryptography", "Template", "Blocking", "Diagnostics", "Text"]),
 
         "Builder": Module(
             layer: 3,
@@ -63,7 +66,7 @@ enum ModuleTable {
             layer: 3,
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Forge", "Webhooks", "ObjectStorage", "Sandbox",
+                "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Sandbox",
                 "Archive", "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Text",
                 "Logging",
             ]),
