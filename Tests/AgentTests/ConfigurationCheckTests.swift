@@ -38,6 +38,10 @@ private func told(_ outcome: ConfigurationCheck.Outcome) -> [String] {
     outcome.problems.map { "\($0.code.rawValue) \($0.key.isEmpty ? "-" : $0.key) \($0.location?.line ?? 0)" }
 }
 
+private func channels(_ channels: String, rules: String? = nil) -> String {
+    "notifications: {channels: [\(channels)]\(rules.map { ", rules: [\($0)]" } ?? "")}\n" + least
+}
+
 private let least = "repositories: [{url: https://git.example.com/acme/shop.git}]\n"
 
 @Suite(.tags(.unit)) struct ConfigurationReadingTests {
@@ -85,6 +89,88 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
             (
                 "webhooks: {receivers: [{type: generic, insecure: true, repositories: [other]}]}\n" + least,
                 ["invalid-value webhooks.receivers[0].repositories[0] 1"]
+            ),
+            ("notifications: {}\n" + least, ["missing-key notifications 1"]),
+            (channels("{type: irc}"), ["invalid-value notifications.channels[0].type 1"]),
+            (channels("{type: teams}"), ["missing-key notifications.channels[0] 1"]),
+            (channels("{type: teams, url: 'https://a'}"), ["missing-key notifications.channels[0] 1"]),
+            (channels("{type: slack}"), ["invalid-value notifications.channels[0] 1"]),
+            (channels("{type: slack, tokenFile: /t}"), ["invalid-value notifications.channels[0] 1"]),
+            (channels("{type: slack, urlFile: /u, channel: a}"), ["invalid-value notifications.channels[0] 1"]),
+            (
+                channels("{type: slack, urlFile: /u}, {type: slack, urlFile: /v}"),
+                ["invalid-value notifications.channels[1] 1"]
+            ),
+            (channels("{type: slack, name: a/b, urlFile: /u}"), ["invalid-value notifications.channels[0] 1"]),
+            (channels("{type: webhook, url: 'http://a/b'}"), ["invalid-value notifications.channels[0].url 1"]),
+            (channels("{type: webhook, url: 'https://u:p@a/b'}"), ["invalid-value notifications.channels[0].url 1"]),
+            (channels("{type: webhook, url: 'https://a', urlFile: /b}"), ["invalid-value notifications.channels[0] 1"]),
+            (
+                channels("{type: webhook, url: 'https://a', method: GET}"),
+                ["invalid-value notifications.channels[0].method 1"]
+            ),
+            (
+                channels("{type: webhook, url: 'https://a', body: text}"),
+                ["invalid-value notifications.channels[0].body 1"]
+            ),
+            (
+                channels("{type: webhook, url: 'https://a', body: {a: ['{{ .title']}}"),
+                ["invalid-value notifications.channels[0].body.a[0] 1"]
+            ),
+            (
+                channels("{type: webhook, url: 'https://a', body: {a: '{{ .titel }}'}}"),
+                ["invalid-value notifications.channels[0].body 1"]
+            ),
+            (
+                channels("{type: webhook, url: 'https://a', body: {a: '{{ .secrets.key }}'}}"),
+                ["invalid-value notifications.channels[0].body 1"]
+            ),
+            (
+                channels("{type: webhook, url: 'https://a', headers: {'X Y': a}}"),
+                ["invalid-value notifications.channels[0].headers.\"X Y\" 1"]
+            ),
+            (
+                channels("{type: email, host: 'h:25', from: a@b, to: c@d}"),
+                ["invalid-value notifications.channels[0].host 1"]
+            ),
+            (
+                channels("{type: email, host: h, from: a@b, to: [c]}"),
+                ["invalid-value notifications.channels[0].to[0] 1"]
+            ),
+            (channels("{type: email, host: h, from: a@b, to: []}"), ["invalid-value notifications.channels[0].to 1"]),
+            (
+                channels("{type: email, host: h, from: a@b, to: c@d, tls: none}"),
+                ["invalid-value notifications.channels[0] 1"]
+            ),
+            (
+                channels("{type: email, host: h, from: a@b, to: c@d, insecure: true}"),
+                ["invalid-value notifications.channels[0] 1"]
+            ),
+            (
+                channels("{type: email, host: h, from: a@b, to: c@d, username: x}"),
+                ["invalid-value notifications.channels[0] 1"]
+            ),
+            (
+                channels(
+                    "{type: email, host: h, from: a@b, to: c@d, tls: none, insecure: true, username: x, passwordFile: /p}"
+                ),
+                ["invalid-value notifications.channels[0] 1"]
+            ),
+            (
+                channels("{type: teams, urlFile: /u}", rules: "{channels: [slack]}"),
+                ["invalid-value notifications.rules[0].channels 1"]
+            ),
+            (
+                channels("{type: teams, urlFile: /u}", rules: "{channels: [teams], events: [all]}"),
+                ["invalid-value notifications.rules[0].events[0] 1"]
+            ),
+            (
+                channels("{type: teams, urlFile: /u}", rules: "{channels: [teams], repositories: ['[']}"),
+                ["invalid-value notifications.rules[0].repositories[0] 1"]
+            ),
+            (
+                channels("{type: teams, urlFile: /u}, {type: slack, urlFile: /v}", rules: "{channels: teams}"),
+                ["invalid-value notifications.rules 1"]
             ),
             ("git: {status: {host: bitbucket}}\n" + least, ["invalid-value git.status 1"]),
             ("git: {status: {host: github, pages: x}}\n" + least, ["invalid-value git.status.pages 1"]),
@@ -287,6 +373,35 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 ["wrong-format webhooks.receivers[0].secretFile 1"]
             ),
             ("webhooks: {receivers: [{type: github, secretFile: $D/secret}]}", []),
+            (
+                "notifications: {channels: [{type: teams, urlFile: $D/none}]}",
+                ["missing-file notifications.channels[0].urlFile 1"]
+            ),
+            (
+                "notifications: {channels: [{type: slack, urlFile: $D/secret}]}",
+                ["wrong-format notifications.channels[0].urlFile 1"]
+            ),
+            ("notifications: {channels: [{type: slack, urlFile: $D/url}]}", []),
+            (
+                "notifications: {channels: [{type: slack, tokenFile: $D/lines, channel: a}]}",
+                ["wrong-format notifications.channels[0].tokenFile 1"]
+            ),
+            (
+                "notifications: {channels: [{type: webhook, urlFile: $D/url, secretFile: $D/secret, caFile: $D/secret}]}",
+                ["wrong-format notifications.channels[0].caFile 1"]
+            ),
+            (
+                "notifications: {channels: [{type: webhook, urlFile: $D/url, secretFile: $D/secret}]}",
+                ["wrong-format notifications.channels[0].secretFile 1"]
+            ),
+            (
+                "notifications: {channels: [{type: webhook, urlFile: $D/url, secrets: {a: $D/empty}, body: {a: '{{ .secrets.a }}'}}]}",
+                ["empty-file notifications.channels[0].secrets.a 1"]
+            ),
+            (
+                "notifications: {channels: [{type: email, host: h, from: a@b, to: c@d, username: u, passwordFile: $D/none}]}",
+                ["missing-file notifications.channels[0].passwordFile 1"]
+            ),
             ("dockerConfig: $D/none", ["missing-file dockerConfig 1"]),
             ("dockerConfig: $D/config.json", []), ("dockerConfig: $D", []),
             ("dockerConfig: $D/directory", ["missing-file dockerConfig 1"]),
@@ -300,6 +415,7 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
     func `files are there, can be read, and hold what they should`(_ text: String, _ problems: [String]) async throws {
         let fixture = try CheckFixture()
         try fixture.file("secret", "s3cr3t\n")
+        try fixture.file("url", "https://hooks.example.com/s3cr3t\n")
         try fixture.file("pair", "ann:s3cr3t\n")
         try fixture.file("lines", "one\ntwo\n")
         try fixture.file("empty", " \n")

@@ -1,6 +1,7 @@
 import Agent
 import AgentFakes
 import Git
+import Glibc
 import Logging
 import OCI
 import Registry
@@ -29,7 +30,7 @@ final class DaemonWorld: Sendable {
     ///   - random: what the jitter is made of; in the middle it takes nothing and adds nothing.
     init(
         _ names: String..., concurrency: Int = 8, over last: DaemonWorld? = nil,
-        webhooks: WebhookConfiguration? = nil,
+        webhooks: WebhookConfiguration? = nil, notifications: NotificationSettings? = nil,
         random: @escaping @Sendable () -> Double = { 0.5 }
     ) async throws {
         disk = try last?.disk ?? TemporaryDirectory("daemon")
@@ -40,10 +41,17 @@ final class DaemonWorld: Sendable {
             history: await HistoryStore(directory: disk.path, clock: clock))
         let tags = registry
         fleet = FakeFleet(hosts: hosts, builds: builds, tags: tags, clock: clock)
+        var configuration = Self.configuration(names)
+        configuration.notifications = notifications
         loop = AgentLoop(
-            configuration: Self.configuration(names), fleet: fleet, health: health,
+            configuration: configuration, fleet: fleet, health: health,
             logger: log.logger, pauses: PauseMemory(directory: disk.path),
-            receivers: try await WebhookReceivers.load(webhooks), clock: clock, random: random)
+            receivers: try await WebhookReceivers.load(webhooks),
+            notifications: NotificationDesk(
+                .init(
+                    directory: disk.path, history: builds.history, metrics: health.metrics, logger: log.logger,
+                    clock: clock, random: { 0 })),
+            clock: clock, random: random)
     }
 
     static func configuration(_ names: [String]) -> AgentConfiguration {
@@ -54,6 +62,9 @@ final class DaemonWorld: Sendable {
         }
         return configuration
     }
+
+    /// Whether a file is in the state directory.
+    func hasFile(_ name: String) -> Bool { access(disk.file(name), F_OK) == 0 }
 
     func host(_ name: String) -> FakeGitHost { hosts.host(FakeHosts.url(name)) }
 

@@ -17,6 +17,8 @@ package struct AgentConfiguration: Sendable {
     package var api = APISettings()
     /// `nil`: nobody may tell.
     package var webhooks: WebhookConfiguration?
+    /// `nil`: nobody is told of anything.
+    package var notifications: NotificationSettings?
     package var log = LogSettings()
     package var isolation: IsolationChoice = .auto
     package var git = GitConfiguration()

@@ -9,7 +9,8 @@ package enum ConfigurationFile {
 
     /// The keys at the top, and those of a repository's entry.
     static let keys = [
-        "stateDirectory", "interval", "listen", "api", "webhooks", "isolation", "dockerConfig", "git", "registries",
+        "stateDirectory", "interval", "listen", "api", "webhooks", "notifications", "isolation", "dockerConfig", "git",
+        "registries",
         "builds",
         "history",
         "log",
@@ -43,6 +44,10 @@ package enum ConfigurationFile {
             if let value = object.optional("isolation") { configuration.isolation = try value.choice() }
             configuration.dockerConfig = try object.optional("dockerConfig")?.nonEmptyString()
             if let value = object.optional("git") { configuration.git = try GitReader.git(value) }
+            if let value = object.optional("notifications") {
+                configuration.notifications = try NotificationReader.notifications(
+                    value, pages: configuration.git.status?.pages)
+            }
             if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
             if let value = object.optional("builds") { configuration.builds = try BuildsReader.builds(value) }
             if let value = object.optional("history") { configuration.history = try history(value) }

@@ -1,4 +1,5 @@
 import Git
+import Notifications
 
 /// A file that the configuration names.
 struct ConfiguredFile: Sendable, Hashable {
@@ -81,6 +82,14 @@ enum ConfiguredFiles {
 
     static func of(_ receiver: WebhookConfiguration.Receiver, at prefix: String) -> [ConfiguredFile] {
         receiver.secretFiles.map { ConfiguredFile(key: "\(prefix).secretFile", path: $0, kind: .secret) }
+    }
+
+    static func of(_ channel: any NotificationChannel, at prefix: String) -> [ConfiguredFile] {
+        channel.files.map { file in
+            ConfiguredFile(
+                key: "\(prefix).\(file.key)", path: file.path,
+                kind: file.content == .certificates ? .certificates : .secret)
+        }
     }
 
     static func of(_ configuration: AgentConfiguration) -> [ConfiguredFile] {

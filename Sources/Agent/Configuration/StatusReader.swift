@@ -29,7 +29,7 @@ enum StatusReader {
         }
     }
 
-    private static func pages(_ value: YAMLValue) throws(YAMLError) -> String {
+    static func pages(_ value: YAMLValue) throws(YAMLError) -> String {
         var text = try value.nonEmptyString()
         while text.hasSuffix("/") { text.removeLast() }
         guard let url = try? HTTPURL(text), !text.contains("@"), !text.contains("?"), !url.host.isEmpty else {

@@ -16,6 +16,7 @@ package actor AgentLoop {
     private let silence = EventJournal()
     nonisolated let webhooks: WebhookDesk
     private let explanations = ExplanationShelf()
+    private let notifications: NotificationDesk
     private(set) var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
@@ -24,7 +25,8 @@ package actor AgentLoop {
     /// - Parameter receivers: of the configuration's webhooks.
     package init(
         configuration: AgentConfiguration, fleet: any RepositoryFleet, health: AgentHealth, logger: Logger,
-        pauses: PauseMemory? = nil, receivers: WebhookReceivers = .none, clock: any AgentClock = SystemClock(),
+        pauses: PauseMemory? = nil, receivers: WebhookReceivers = .none, notifications: NotificationDesk? = nil,
+        clock: any AgentClock = SystemClock(),
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
         self.configuration = configuration
@@ -34,6 +36,12 @@ package actor AgentLoop {
         self.clock = clock
         self.random = random
         self.pauses = pauses ?? PauseMemory(directory: configuration.stateDirectory)
+        self.notifications =
+            notifications
+            ?? NotificationDesk(
+                .init(
+                    directory: configuration.stateDirectory, history: fleet.builds.history, metrics: health.metrics,
+                    logger: logger, clock: clock, random: random))
         webhooks = WebhookDesk(clock: clock, metrics: health.metrics, logger: logger)
         webhooks.adopt(receivers, configuration.repositories)
     }
@@ -44,6 +52,7 @@ package actor AgentLoop {
     /// Begins to watch all repositories.
     package func begin() async {
         let now = clock.now
+        notifications.adopt(configuration)
         health.expect(configuration.repositories.map { RepositoryStatus($0, since: now) })
         await fleet.builds.dispatcher.whenBuildEnds { [weak self] end in await self?.ended(end) }
         let (clock, health, names) = (clock, health, configuration.repositories.map(\.name))
@@ -57,6 +66,7 @@ package actor AgentLoop {
     /// A build ended: it is told of, and rolled out.
     private func ended(_ build: BuildEnd) async {
         health.record(build)
+        notifications.buildEnded(build)
         if case .success(var image) = build.result {
             image.layers = []
             var event = AgentEvent(.pushed, of: build.key.repository, at: clock.now)
@@ -71,7 +81,7 @@ package actor AgentLoop {
         guard !isStopping else { return }
         let watcher = RepositoryWatcher(
             repository, interval: interval(of: repository), fleet: fleet, health: health, images: webhooks.images,
-            clock: clock, logger: logger, random: random)
+            notifications: notifications, clock: clock, logger: logger, random: random)
         watchers[repository.name] = watcher
         // What the processes before this one did, before this one adds to it.
         if let history = fleet.builds.history {
@@ -113,6 +123,7 @@ package actor AgentLoop {
         // Whoever is not done by then is ended with the process: a task group would wait for it nevertheless.
         for await _ in ended {}
         limit.cancel()
+        await notifications.stop()
     }
 
     // MARK: Reload
@@ -143,6 +154,7 @@ package actor AgentLoop {
         fleet = try await fleet.reloaded(new, say: say)
         webhooks.adopt(receivers, new.repositories)
         configuration = new
+        notifications.adopt(new)
         let now = clock.now
         health.expect(new.repositories.map { RepositoryStatus($0, since: now) })
         let names = Set(new.repositories.map(\.name))
@@ -333,6 +345,7 @@ extension AgentLoop: AgentControl {
         let pauses = pauses
         let before = try await controlled { try await pauses.set(pause, of: name) }
         health.update(name) { $0.paused = pause }
+        notifications.paused(pause, name)
         await watchers[name]?.pause()
         return PauseAnswer(paused: pause, wasPaused: before != nil)
     }
@@ -343,6 +356,7 @@ extension AgentLoop: AgentControl {
         let pauses = pauses
         let before = try await controlled { try await pauses.set(nil, of: name) }
         health.update(name) { $0.paused = nil }
+        if before != nil { notifications.paused(nil, name) }
         await watchers[name]?.resume()
         return PauseAnswer(paused: nil, wasPaused: before != nil)
     }
@@ -379,6 +393,7 @@ extension AgentLoop: AgentControl {
             var event = AgentEvent(.commit, of: request.repository, at: clock.now)
             event.published = commit
             events().append(event)
+            notifications.committed(commit, in: request.repository)
             // What was edited may ask for something else than before.
             await trigger(request.repository)
         }

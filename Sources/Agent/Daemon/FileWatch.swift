@@ -65,6 +65,7 @@ extension AgentConfiguration {
         for git in [git] + repositories.compactMap(\.git) { files += ConfiguredFiles.of(git, at: "git") }
         for registry in registries { files += ConfiguredFiles.of(registry, at: "registries") }
         for receiver in webhooks?.receivers ?? [] { files += ConfiguredFiles.of(receiver, at: "webhooks") }
+        for channel in notifications?.channels ?? [] { files += ConfiguredFiles.of(channel, at: "notifications") }
         return Set(files.map(\.path) + [configurationFile].compactMap(\.self))
     }
 }

@@ -29,6 +29,9 @@ package final class Metrics: Sendable {
         declare(
             "slipway_webhook_latency_seconds_total", "counter",
             "Time from the arrival of a webhook to the end of the cycle that it began.")
+        declare(
+            "slipway_notifications_total", "counter",
+            "Notifications, by channel and outcome: delivered, retried, failed, dropped.")
         declare("slipway_repository_up", "gauge", "Whether the last cycle of a repository had no failure.")
         declare("slipway_last_success_timestamp_seconds", "gauge", "End of the last cycle without failure.")
         declare(

@@ -9,6 +9,7 @@ actor RepositoryWatcher {
     private var fleet: any RepositoryFleet
     private let health: AgentHealth
     private let images: FollowedImages
+    private let notifications: NotificationDesk
     private let clock: any AgentClock
     private let log: CycleLogger
     private let random: @Sendable () -> Double
@@ -30,13 +31,15 @@ actor RepositoryWatcher {
 
     init(
         _ repository: AgentConfiguration.RepositoryConfiguration, interval: Duration, fleet: any RepositoryFleet,
-        health: AgentHealth, images: FollowedImages, clock: any AgentClock, logger: Logger,
+        health: AgentHealth, images: FollowedImages, notifications: NotificationDesk, clock: any AgentClock,
+        logger: Logger,
         random: @escaping @Sendable () -> Double
     ) {
         self.repository = repository
         self.fleet = fleet
         self.health = health
         self.images = images
+        self.notifications = notifications
         self.clock = clock
         self.random = random
         log = CycleLogger(logger, repository: repository.name)
@@ -262,6 +265,7 @@ actor RepositoryWatcher {
                 state: health.status(of: repository.name)?.state)
             { events.append(event) }
         }
+        if !isStopped { notifications.cycleEnded(report) }
         health.attempted(repository.name)
         if let hinted { health.metrics.recordHinted(seconds: (ContinuousClock.now - hinted).seconds) }
         if !isStopped { health.metrics.record(report, seconds: seconds, now: Double(now)) }

@@ -18,7 +18,7 @@ package struct RootCommand: AsyncParsableCommand {
             SyncCommand.self, PlanCommand.self, ExplainCommand.self, MigrateCommand.self, AgentCommand.self,
             StatusCommand.self,
             RetryCommand.self, PauseCommand.self, ResumeCommand.self, StopCommand.self, EventsCommand.self,
-            BuildsCommand.self, LogsCommand.self, BuildCommand.self, ExecutorCommand.self,
+            BuildsCommand.self, LogsCommand.self, NotifyCommand.self, BuildCommand.self, ExecutorCommand.self,
             WarmCommand.self, CacheCommand.self,
             DockerfileCommand.self,
             ConfigCommand.self, RegistryCommand.self, PolicyCommand.self, ImageCommand.self, UpdateCommand.self,

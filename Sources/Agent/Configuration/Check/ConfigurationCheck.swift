@@ -80,6 +80,10 @@ package struct ConfigurationCheck: Sendable {
         for (key, receiver) in zip(reading.items(of: "webhooks.receivers"), configuration.webhooks?.receivers ?? []) {
             check.check(receiver, at: key)
         }
+        let channels = configuration.notifications?.channels ?? []
+        for (key, channel) in zip(reading.items(of: "notifications.channels"), channels) {
+            check.check(channel, at: key)
+        }
         for (key, repository) in zip(reading.items(of: "repositories"), configuration.repositories) {
             check.check(repository, at: key)
             check.check(repository.contexts, at: key)

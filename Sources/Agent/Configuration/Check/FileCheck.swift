@@ -3,6 +3,7 @@ import FileSystem
 import FoundationEssentials
 import Git
 import Glibc
+import Notifications
 import OCI
 
 /// Whether the files that a configuration names are there, can be read by this user, and hold what they should. Blocks.
@@ -29,6 +30,28 @@ struct FileCheck {
                 ConfigurationProblem(
                     .wrongFormat, (error.place.map { "\($0): " } ?? "") + error.summary, key: "\(key).secretFile",
                     cause: error.cause, hint: error.hint))
+        }
+    }
+
+    /// The secrets of a channel, of which some have a form.
+    mutating func check(_ channel: any NotificationChannel, at key: String) {
+        let known = problems.count
+        check(ConfiguredFiles.of(channel, at: key))
+        guard problems.count == known else { return }
+        for file in channel.files where file.content == .secret {
+            guard let bytes = try? TextFile.read(file.path, limit: Self.limit) else { continue }
+            let place = Place(key: "\(key).\(file.key)", path: file.path)
+            var text = String(decoding: bytes, as: UTF8.self)
+            while let last = text.last, last.isWhitespace { text.removeLast() }
+            if text.contains(where: \.isNewline) {
+                problems.append(
+                    place.problem(.wrongFormat, "has several lines", hint: "it must hold the secret and nothing else"))
+            } else if file.key == "urlFile", !text.hasPrefix("https://"), !text.hasPrefix("http://") {
+                problems.append(
+                    place.problem(.wrongFormat, "does not hold a URL", hint: "copy it as the host shows it"))
+            } else if file.key == "secretFile", let problem = WebhookSignature.problem(with: text) {
+                problems.append(place.problem(.wrongFormat, "cannot sign", cause: problem.summary, hint: problem.hint))
+            }
         }
     }
 
