@@ -103,6 +103,7 @@ let package = Package(
         library(
             "Notifications",
             ["HTTP", "FileSystem", "Cryptography", "Template", "Blocking", "Diagnostics", "Text"]),
+        library("Telemetry", ["HTTP", "Cryptography", "Diagnostics", "Text"]),
 
         // Layer 3: the four things that Slipway does.
         library(
@@ -121,18 +122,18 @@ let package = Package(
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Sandbox",
                 "Archive",
-                "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Text",
+                "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Telemetry", "Text",
                 log,
             ]),
 
         // Layer 4: what the agent shows, and the command line.
-        library("Server", ["Agent", "OCI", "Text", "Webhooks", "Blocking"] + nio),
+        library("Server", ["Agent", "OCI", "Telemetry", "Text", "Webhooks", "Blocking"] + nio),
         library(
             "CommandLine",
             [
                 "Agent", "Server", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
                 "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
-                "Text",
+                "Telemetry", "Text",
                 log,
                 arguments,
             ]),
@@ -187,11 +188,12 @@ let package = Package(
                 "Agent", "AgentFakes", "Builder", "Cryptography", "Forge", "Git", "HTTP", "ManifestUpdater",
                 "Notifications", "OCI", "Registry",
                 "RegistryPoller",
-                "Template", "Webhooks",
+                "Telemetry", "Template", "Webhooks",
                 log,
             ]),
         suite("SandboxTests", ["Sandbox", "CSandbox"]),
-        suite("ServerTests", ["Server", "Agent", "HTTP", "OCI", "Webhooks"]),
+        suite("ServerTests", ["Server", "Agent", "HTTP", "OCI", "Telemetry", "Webhooks"]),
+        suite("TelemetryTests", ["Telemetry", "HTTP", "Diagnostics"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("TextTests", ["Text"]),
         suite("WebhookTests", ["Webhooks", "Cryptography", "Diagnostics"], exclude: ["Fixtures"]),

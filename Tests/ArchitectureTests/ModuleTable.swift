@@ -51,6 +51,7 @@ enum ModuleTable {
         "Notifications": Module(
             layer: 2,
             mayImport: ["HTTP", "FileSystem", "Cryptography", "Template", "Blocking", "Diagnostics", "Text"]),
+        "Telemetry": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Diagnostics", "Text"]),
 
         "Builder": Module(
             layer: 3,
@@ -67,19 +68,21 @@ enum ModuleTable {
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
                 "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Sandbox",
-                "Archive", "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Text",
+                "Archive", "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Telemetry", "Text",
                 "Logging",
             ]),
 
         "Server": Module(
             layer: 4,
-            mayImport: ["Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Text", "Webhooks", "Blocking"]),
+            mayImport: [
+                "Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Telemetry", "Text", "Webhooks", "Blocking",
+            ]),
         "CommandLine": Module(
             layer: 4,
             mayImport: [
                 "Agent", "Server", "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder",
                 "RegistryPoller", "ManifestUpdater", "Template", "Sandbox", "FileSystem", "Blocking", "Diagnostics",
-                "Text",
+                "Telemetry", "Text",
                 "Logging", "ArgumentParser",
             ]),
 
