@@ -12,18 +12,27 @@ extension Builder {
     package func collect(
         _ limits: StoreLimits, now: Int64, every interval: Duration = .zero
     ) async throws(BuildError) -> Int64 {
+        try await collection(limits, now: now, every: interval)?.freed ?? 0
+    }
+
+    /// The same, and what is left.
+    ///
+    /// - Returns: `nil` when the last time was less than the interval ago.
+    package func collection(
+        _ limits: StoreLimits, now: Int64, every interval: Duration = .zero
+    ) async throws(BuildError) -> StoreCollection? {
         let store = store
-        return try await runBlocking { () throws(BuildError) -> Int64 in
+        return try await runBlocking { () throws(BuildError) -> StoreCollection? in
             let marker = HostPath(store.path + "/collected")
             if let last = try Node.read(marker, .apply)?.modified.seconds, last <= now,
                 now - last < interval.components.seconds
             {
-                return 0
+                return nil
             }
-            let freed = try StoreCollector.run(store, limits, now: now).bytes
+            let outcome = try StoreCollector.run(store, limits, now: now)
             if try Node.read(marker, .apply) == nil { _ = try FileContent.create(marker) }
             FileCalls.touch(marker)
-            return freed
+            return StoreCollection(freed: outcome.bytes, left: outcome.left)
         }
     }
 

@@ -2,6 +2,7 @@ import Agent
 import Glibc
 import NIOHTTP1
 import OCI
+import Telemetry
 
 /// From requests to what the agent is asked, and back.
 struct AgentAPI: Sendable {
@@ -81,7 +82,9 @@ struct AgentAPI: Sendable {
         case .ready:
             let readiness = control.readiness
             response.send(readiness.isReady ? .ok : .serviceUnavailable, text: readiness.text + "\n")
-        case .metrics: response.send(type: "text/plain; version=0.0.4; charset=utf-8", text: control.metricsText)
+        case .metrics:
+            let format = MetricsFormat(accept: request.headers["Accept"])
+            response.send(type: format.contentType, text: control.metrics(as: format))
         case .status: response.send(json: await control.overview())
         case .repositories: response.send(json: WatchedRepositories(await control.watched()))
         case .events: try await stream(request, response)

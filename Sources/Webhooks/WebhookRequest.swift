@@ -18,7 +18,7 @@ package struct WebhookRequest: Sendable {
     }
 
     /// A header that may be there once; `nil` where it is missing, empty, or there several times, for then nobody can say which counts.
-    func header(_ name: String) -> String? {
+    package func header(_ name: String) -> String? {
         let name = name.lowercased()
         let all = headers.filter { $0.name.lowercased() == name }
         guard all.count == 1, let value = all.first.map({ Self.trimmed($0.value) }), !value.isEmpty else { return nil }

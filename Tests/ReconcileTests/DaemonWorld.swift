@@ -17,7 +17,7 @@ final class DaemonWorld: Sendable {
     let registry = FakeRegistry()
     let builder: FakeBuilder
     let clock = FakeClock()
-    let health = AgentHealth(metrics: Metrics())
+    let health: AgentHealth
     let log = LogCollector()
     let builds: BuildServices
     let fleet: FakeFleet
@@ -31,9 +31,11 @@ final class DaemonWorld: Sendable {
     init(
         _ names: String..., concurrency: Int = 8, over last: DaemonWorld? = nil,
         webhooks: WebhookConfiguration? = nil, notifications: NotificationSettings? = nil,
+        tracing: AgentTracing = .off,
         random: @escaping @Sendable () -> Double = { 0.5 }
     ) async throws {
         disk = try last?.disk ?? TemporaryDirectory("daemon")
+        health = AgentHealth(metrics: Metrics(clock: clock))
         builder = FakeBuilder(registry)
         builds = BuildServices(
             builder: builder, queue: BuildQueue(concurrency: concurrency, clock: clock),
@@ -51,7 +53,7 @@ final class DaemonWorld: Sendable {
                 .init(
                     directory: disk.path, history: builds.history, metrics: health.metrics, logger: log.logger,
                     clock: clock, random: { 0 })),
-            clock: clock, random: random)
+            tracing: tracing, clock: clock, random: random)
     }
 
     static func configuration(_ names: [String]) -> AgentConfiguration {
@@ -167,7 +169,9 @@ actor FakeFleet: RepositoryFleet {
 
     func expire(_ tag: String?, in location: RepositoryLocation) async { await tags.expire(tag, in: location) }
 
-    func tidy(now: Int64) async {}
+    func tidy(now: Int64) async -> CacheUse {
+        CacheUse(size: await builds.builder.collectGarbage(olderThan: nil, now: now), limit: 1 << 30)
+    }
 
     func reloaded(
         _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void

@@ -1,5 +1,6 @@
 import Agent
 import Synchronization
+import Telemetry
 import Webhooks
 
 /// An agent of two repositories, that notes what it is asked, and does what a test says.
@@ -53,7 +54,7 @@ final class FakeAgent: AgentControl {
         name: "shop", url: "https://ann:pa55w0rd@git.example.com/acme/shop.git", branch: "main")
 
     var readiness: (isReady: Bool, text: String) { (true, "ready") }
-    var metricsText: String { "slipway_up 1\n" }
+    func metrics(as format: MetricsFormat) -> String { format == .prometheus ? "slipway_up 1\n" : "# EOF\n" }
 
     func watched() async -> [WatchedRepository] {
         var api = Self.shop

@@ -1,3 +1,4 @@
+package import Telemetry
 package import Webhooks
 
 /// What a running agent can be asked: by its API, and so by commands beside it. It triggers and tells; nothing of it
@@ -5,8 +6,8 @@ package import Webhooks
 package protocol AgentControl: Sendable {
     /// Whether the first attempts are made, in words.
     var readiness: (isReady: Bool, text: String) { get }
-    /// In Prometheus' text format.
-    var metricsText: String { get }
+    /// All metrics, as a scrape gets them.
+    func metrics(as format: MetricsFormat) -> String
 
     /// What is watched.
     func watched() async -> [WatchedRepository]

@@ -1,6 +1,8 @@
 import Diagnostics
 import Git
+import OCI
 import Synchronization
+import Telemetry
 
 /// A line of progress, for people.
 package struct ProgressLine: Sendable {
@@ -20,6 +22,7 @@ package struct ProgressLine: Sendable {
 /// Gathers what a cycle does and decides while it runs: the report, and the time of each phase.
 package final class CycleRecorder: Sendable {
     private let state: Mutex<CycleReport>
+    private let imageAges = Mutex(FollowedImageAges())
     /// Whether nothing is built, pushed or committed.
     package let dryRun: Bool
     private let tell: @Sendable (ProgressLine) -> Void
@@ -59,7 +62,8 @@ package final class CycleRecorder: Sendable {
             state.withLock { $0.steps.append(step) }
         }
         do {
-            let value = try await body()
+            let value = try await Span.part(
+                phase.spanName, subject.map { ["slipway.subject": .text($0)] } ?? [:], body)
             Failpoint.pass("after:\(phase.rawValue)")
             return value
         } catch let error as ReconcileError {
@@ -103,6 +107,14 @@ package final class CycleRecorder: Sendable {
     // MARK: What was done
 
     func started(at revision: Commit) { state.withLock { $0.revision = revision.id.description } }
+
+    /// An image of the repository's manifests, and when it was created, in seconds since 1970.
+    func runs(_ image: RepositoryLocation, created: Int64) {
+        imageAges.withLock { $0.add(image, created: created) }
+    }
+
+    /// The ages of the images that were looked at.
+    var ages: FollowedImageAges { imageAges.withLock { $0 } }
 
     func isPending(_ build: CycleReport.Pending) { state.withLock { $0.pending.append(build) } }
 

@@ -7,6 +7,18 @@ import RegistryPoller
 /// The steps of a cycle, in their order.
 package enum Phase: String, Sendable, CaseIterable, Codable {
     case sync, discover, changed, plan, execute, push, scan, select, rewrite, commit, publish, record
+
+    /// As traces call it.
+    var spanName: String {
+        switch self {
+        case .sync: "fetch"
+        case .changed: "check"
+        case .execute: "build"
+        case .rewrite: "edit"
+        case .publish: "git push"
+        case .discover, .plan, .push, .scan, .select, .commit, .record: rawValue
+        }
+    }
 }
 
 /// What is to happen after a failure.

@@ -82,7 +82,7 @@ package struct Reconciler: Sendable {
                     tree: found.tree, followed: found.followed, history: found.history,
                     built: found.builtRepositories, catalog: catalog),
                 in: cycle)
-            followed.set(await catalog.asked)
+            followed.set(await catalog.asked, ages: cycle.ages)
             try await publisher.publish(requests(for: choices), from: head, in: cycle)
         } catch {
             cycle.fail(error)

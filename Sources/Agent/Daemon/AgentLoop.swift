@@ -2,6 +2,7 @@ import FileSystem
 package import Logging
 import OCI
 import RegistryPoller
+package import Telemetry
 
 /// The daemon: every repository on its own interval, builds beside them, until it is told to stop.
 package actor AgentLoop {
@@ -17,6 +18,7 @@ package actor AgentLoop {
     nonisolated let webhooks: WebhookDesk
     private let explanations = ExplanationShelf()
     private let notifications: NotificationDesk
+    nonisolated let tracing: AgentTracing
     private(set) var watchers: [String: RepositoryWatcher] = [:]
     /// Ends what ``patience`` waits for.
     private var impatience: Task<Void, Never>?
@@ -26,6 +28,7 @@ package actor AgentLoop {
     package init(
         configuration: AgentConfiguration, fleet: any RepositoryFleet, health: AgentHealth, logger: Logger,
         pauses: PauseMemory? = nil, receivers: WebhookReceivers = .none, notifications: NotificationDesk? = nil,
+        tracing: AgentTracing = .off,
         clock: any AgentClock = SystemClock(),
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
@@ -34,6 +37,7 @@ package actor AgentLoop {
         self.health = health
         self.logger = logger
         self.clock = clock
+        self.tracing = tracing
         self.random = random
         self.pauses = pauses ?? PauseMemory(directory: configuration.stateDirectory)
         self.notifications =
@@ -55,6 +59,7 @@ package actor AgentLoop {
         notifications.adopt(configuration)
         health.expect(configuration.repositories.map { RepositoryStatus($0, since: now) })
         await fleet.builds.dispatcher.whenBuildEnds { [weak self] end in await self?.ended(end) }
+        await fleet.builds.queue.observe { [metrics = health.metrics] in metrics.record($0) }
         let (clock, health, names) = (clock, health, configuration.repositories.map(\.name))
         impatience = Task {
             do { try await clock.sleep(for: Self.patience) } catch { return }
@@ -81,7 +86,7 @@ package actor AgentLoop {
         guard !isStopping else { return }
         let watcher = RepositoryWatcher(
             repository, interval: interval(of: repository), fleet: fleet, health: health, images: webhooks.images,
-            notifications: notifications, clock: clock, logger: logger, random: random)
+            notifications: notifications, tracing: tracing, clock: clock, logger: logger, random: random)
         watchers[repository.name] = watcher
         // What the processes before this one did, before this one adds to it.
         if let history = fleet.builds.history {
@@ -248,7 +253,7 @@ package actor AgentLoop {
 
 extension AgentLoop: AgentControl {
     package nonisolated var readiness: (isReady: Bool, text: String) { health.readiness }
-    package nonisolated var metricsText: String { health.metrics.text }
+    package nonisolated func metrics(as format: MetricsFormat) -> String { health.metrics.text(as: format) }
 
     package func events() -> EventJournal { fleet.builds.history?.events ?? silence }
 

@@ -127,10 +127,12 @@ package actor Fleet: RepositoryFleet {
     }
 
     /// Removes what earlier builds left and nobody used for long, now and then: each cycle of each repository asks.
-    package func tidy(now: Int64) async {
-        guard now < tidiedAt || now - tidiedAt >= Self.tidyInterval else { return }
+    @discardableResult
+    package func tidy(now: Int64) async -> CacheUse {
+        guard now < tidiedAt || now - tidiedAt >= Self.tidyInterval else { return CacheUse() }
         tidiedAt = now
-        await builds.builder.collectGarbage(olderThan: configuration.builds.cacheTTL, now: now)
+        let size = await builds.builder.collectGarbage(olderThan: configuration.builds.cacheTTL, now: now)
         await fetcher.collect(olderThan: configuration.builds.cacheTTL ?? StoreLimits().age, now: now)
+        return CacheUse(size: size, limit: configuration.builds.storeLimits.size)
     }
 }

@@ -2,6 +2,7 @@ import Diagnostics
 import FileSystem
 import Logging
 import OCI
+import Telemetry
 
 /// Watches one repository: a cycle each interval and whenever something asks for one, one at a time.
 actor RepositoryWatcher {
@@ -10,6 +11,7 @@ actor RepositoryWatcher {
     private let health: AgentHealth
     private let images: FollowedImages
     private let notifications: NotificationDesk
+    private let tracing: AgentTracing
     private let clock: any AgentClock
     private let log: CycleLogger
     private let random: @Sendable () -> Double
@@ -25,14 +27,16 @@ actor RepositoryWatcher {
     private var isStopped = false
     /// When the first webhook came that no cycle has begun for.
     private var hintedAt: ContinuousClock.Instant?
+    /// The spans of webhooks and builds that no cycle has begun for.
+    private var causes = SpanCauses()
     /// Whether a webhook began a cycle only just now, and whether another one came since.
     private var isCooling = false
     private var isHintDue = false
 
     init(
         _ repository: AgentConfiguration.RepositoryConfiguration, interval: Duration, fleet: any RepositoryFleet,
-        health: AgentHealth, images: FollowedImages, notifications: NotificationDesk, clock: any AgentClock,
-        logger: Logger,
+        health: AgentHealth, images: FollowedImages, notifications: NotificationDesk, tracing: AgentTracing,
+        clock: any AgentClock, logger: Logger,
         random: @escaping @Sendable () -> Double
     ) {
         self.repository = repository
@@ -40,6 +44,7 @@ actor RepositoryWatcher {
         self.health = health
         self.images = images
         self.notifications = notifications
+        self.tracing = tracing
         self.clock = clock
         self.random = random
         log = CycleLogger(logger, repository: repository.name)
@@ -72,8 +77,11 @@ actor RepositoryWatcher {
     private static let cooling = Duration.milliseconds(500)
 
     /// A webhook says that something has changed. However many there are, one cycle is due.
-    func hint(at arrival: ContinuousClock.Instant) {
+    ///
+    /// - Parameter cause: the webhook's span.
+    func hint(at arrival: ContinuousClock.Instant, for cause: SpanContext? = nil) {
         guard !isStopped else { return }
+        causes.add(cause)
         hintedAt = hintedAt ?? arrival
         guard !isCooling else {
             isHintDue = true
@@ -113,6 +121,7 @@ actor RepositoryWatcher {
     /// One of the repository's builds has ended, and is rolled out.
     func ended(_ build: BuildEnd) {
         for session in sessions.values { session.take(build) }
+        causes.add(build.trace)
         trigger()
     }
 
@@ -239,19 +248,26 @@ actor RepositoryWatcher {
         let start = ContinuousClock.now
         let hinted = mode == .plan ? nil : hintedAt
         if mode != .plan { hintedAt = nil }
+        let trace = tracing.cycle(repository, mode, because: mode == .plan ? [] : causes.take())
         let (repository, fleet) = (repository, fleet)
         let audience = mode == .plan ? [] : sessions.values.filter { $0 !== session }
         let report: CycleReport
         do {
             let reconciler = try await fleet.reconciler(for: repository)
-            report = await reconciler.cycle(mode) { line in
-                say(line)
-                for other in audience { other.overhear(line) }
+            report = await CycleSpan.run(in: trace) {
+                await reconciler.cycle(mode) { line in
+                    say(line)
+                    for other in audience { other.overhear(line) }
+                }
             }
-            if let followed = reconciler.followed.images, !isStopped { images.set(followed, of: repository.name) }
+            if let followed = reconciler.followed.images, !isStopped {
+                images.set(followed, of: repository.name)
+                health.metrics.record(reconciler.followed.ages, count: followed.count, of: repository.name)
+            }
         } catch {
             report = failed(error)
         }
+        trace?.end(report)
         // What was cut off tells nothing of the repository.
         guard mode != .plan, !Task.isCancelled else { return report }
         let (now, seconds) = (clock.now, (ContinuousClock.now - start).seconds)
@@ -271,7 +287,7 @@ actor RepositoryWatcher {
         if !isStopped { health.metrics.record(report, seconds: seconds, now: Double(now)) }
         await fleet.builds.history?.record(
             CycleEntry(report, at: now, seconds: seconds, lastSuccess: lastSuccess), of: repository.name)
-        await fleet.tidy(now: now)
+        health.metrics.record(await fleet.tidy(now: now))
         return report
     }
 

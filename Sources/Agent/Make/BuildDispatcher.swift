@@ -1,3 +1,5 @@
+package import Telemetry
+
 /// How a build ended.
 package struct BuildEnd: Sendable {
     package let key: PipelineKey
@@ -6,6 +8,8 @@ package struct BuildEnd: Sendable {
     package let steps: [CycleReport.Step]
     /// The image under its names, where there is one.
     package let named: NamedImage?
+    /// Its span; `nil` when nothing is traced.
+    package let trace: SpanContext?
 }
 
 /// The builds that are under way, each in a task of its own: a cycle may wait for one, or go on without.

@@ -15,10 +15,19 @@ package struct QueuedBuild: Sendable, Equatable {
 /// The repositories that wait take turns, so that one with a hundred pipelines delays another's only build by one build. Within
 /// a repository, who comes first is served first.
 package actor BuildQueue {
+    /// How much there is to do.
+    package struct Load: Sendable, Equatable {
+        package let waiting: Int
+        package let running: Int
+        /// Seconds that the build waited which begins now; `nil` when none does.
+        package let waited: Double?
+    }
+
     private struct Waiting {
         let id: UInt64
         let pipeline: PipelineKey
         let since: Int64
+        let arrival = ContinuousClock.now
         /// Resumed with `false` when the build is not to run any more.
         let start: CheckedContinuation<Bool, Never>
     }
@@ -36,6 +45,7 @@ package actor BuildQueue {
     private var waiting: [String: [Waiting]] = [:]
     /// The repositories of `waiting`, the one whose turn it is first.
     private var turns: [String] = []
+    private var observer: (@Sendable (Load) -> Void)?
 
     /// Half the processors, at least one: a build compresses and unpacks on several.
     package static let defaultConcurrency = max(1, ProcessorCount.value / 2)
@@ -78,6 +88,17 @@ package actor BuildQueue {
         return running + next
     }
 
+    /// Says what is called whenever the queue changes.
+    package func observe(_ observer: @escaping @Sendable (Load) -> Void) {
+        self.observer = observer
+        changed()
+    }
+
+    private func changed(waited: Double? = nil) {
+        observer?(
+            Load(waiting: waiting.values.reduce(0) { $0 + $1.count }, running: running.count, waited: waited))
+    }
+
     /// Takes another bound, from a new configuration. Builds that run already go on.
     package func setConcurrency(_ concurrency: Int) {
         self.concurrency = max(1, concurrency)
@@ -96,6 +117,7 @@ package actor BuildQueue {
                 let build = Waiting(id: id, pipeline: pipeline, since: clock.now, start: continuation)
                 if waiting[pipeline.repository, default: []].isEmpty { turns.append(pipeline.repository) }
                 waiting[pipeline.repository, default: []].append(build)
+                changed()
                 startNext()
             }
         } onCancel: {
@@ -107,15 +129,18 @@ package actor BuildQueue {
 
     private func leave(_ id: UInt64) {
         running[id] = nil
+        changed()
         startNext()
     }
 
     private func giveUp(_ id: UInt64, of repository: String) {
         guard let index = waiting[repository]?.firstIndex(where: { $0.id == id }) else { return }
         waiting[repository]?.remove(at: index).start.resume(returning: false)
-        guard waiting[repository]?.isEmpty == true else { return }
-        waiting[repository] = nil
-        turns.removeAll { $0 == repository }
+        if waiting[repository]?.isEmpty == true {
+            waiting[repository] = nil
+            turns.removeAll { $0 == repository }
+        }
+        changed()
     }
 
     private func startNext() {
@@ -128,6 +153,7 @@ package actor BuildQueue {
                 waiting[repository] = nil
             }
             running[build.id] = Running(pipeline: build.pipeline, since: clock.now)
+            changed(waited: (ContinuousClock.now - build.arrival).seconds)
             build.start.resume(returning: true)
         }
     }

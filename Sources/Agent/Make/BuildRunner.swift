@@ -2,6 +2,7 @@ import Builder
 import Diagnostics
 import Forge
 import OCI
+import Telemetry
 
 /// An image that was built: what is told of it, and its names.
 struct MadeImage: Sendable {
@@ -34,9 +35,12 @@ struct BuildRunner: Sendable {
                 state, words, of: key.pipeline, at: revision, on: branch, build: trace.build?.description)
         }
         await tell(.pending, "waits for its turn")
+        let wait = Span.current?.child("queue wait")
+        defer { wait?.end() }
         do throws(ReconcileError) {
             let image = try await services.queue.run(key, ifCancelled: Self.cancelled(key)) {
                 () async throws(ReconcileError) in
+                wait?.end()
                 await trace.started(in: services.history)
                 await tell(.running, "is being built")
                 return try await make(order, trace, in: cycle)
@@ -66,7 +70,12 @@ struct BuildRunner: Sendable {
         trace.announce("Building \(names.joined(separator: ", ")) from \(order.pipeline.dockerfile): \(order.reason)")
         let start = ContinuousClock.now
         let image = try await cycle.phase(.execute, subject: order.pipeline.name) {
-            try await services.builder.build(order, progress: trace.handle)
+            let steps = StepSpans(in: Span.current)
+            defer { steps?.end() }
+            return try await services.builder.build(order) { event in
+                trace.handle(event)
+                steps?.handle(event)
+            }
         }
         let settlement = NameSettlement(
             builder: services.builder, turns: services.naming, order: order, progress: trace.handle)

@@ -22,7 +22,9 @@ package protocol ImageBuilding: Sendable {
     /// What a name leads to, asked of its registry now; `nil` when there is no such name.
     func holder(of name: ImageLocation) async throws(BuildError) -> TagHolder?
     /// Removes what earlier builds left and nobody used for so long, now and then; `nil`: for the usual time.
-    func collectGarbage(olderThan age: Duration?, now: Int64) async
+    ///
+    /// - Returns: bytes of the disk that the cache takes then; `nil` when it was not looked at this time.
+    func collectGarbage(olderThan age: Duration?, now: Int64) async -> Int64?
 }
 
 extension ImageBuilding {
@@ -75,10 +77,10 @@ struct EmbeddedBuilder: ImageBuilding {
     }
 
     /// A failure only costs room.
-    func collectGarbage(olderThan age: Duration?, now: Int64) async {
+    func collectGarbage(olderThan age: Duration?, now: Int64) async -> Int64? {
         var limits = builder.limits
         if let age { limits.age = age }
-        _ = try? await builder.collect(limits, now: now, every: .seconds(600))
+        return try? await builder.collection(limits, now: now, every: .seconds(600))?.left
     }
 
     private struct Built: PushableImage {

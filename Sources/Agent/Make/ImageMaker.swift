@@ -3,6 +3,7 @@ import Diagnostics
 import Git
 import OCI
 import RegistryPoller
+import Telemetry
 import Text
 
 /// Takes pipelines from "did anything change" to pushed images.
@@ -111,10 +112,14 @@ struct ImageMaker: Sendable {
         switch await builds.dispatcher.begin(
             key(order.pipeline), contentKey: order.key.description,
             { [runner, key = key(order.pipeline)] in
-                let result = await runner.run(order, as: key, at: revision, in: recorder)
+                let span = Span.pipeline(order, at: revision)
+                let result = await Span.$current.withValue(span) {
+                    await runner.run(order, as: key, at: revision, in: recorder)
+                }
+                span?.end(result)
                 return BuildEnd(
                     key: key, result: result.map(\.report), steps: waits ? [] : recorder.report.steps,
-                    named: try? result.get().named)
+                    named: try? result.get().named, trace: span?.context)
             })
         {
         case .closed: cycle.decide(name, "not built: the agent is leaving")
@@ -125,7 +130,8 @@ struct ImageMaker: Sendable {
             }
             _ = await build.task.value
             try await self.build(order, facts, mode: mode, in: cycle)
-        case .underWay(let build, _):
+        case .underWay(let build, let isNew):
+            if isNew { CycleSpan.buffer?.want() }
             guard waits else { return cycle.isPending(CycleReport.Pending(pipeline: name, isOutdated: false)) }
             let end = await Self.end(of: build.task)
             let image = try end.result.get()

@@ -44,6 +44,8 @@ struct ImageAnswer: Sendable {
     var tag: String?
     var digest: Digest?
     var reason: String
+    /// When the image in use was created, in seconds since 1970; `nil` where that is not known.
+    var createdInUse: Int64?
     /// The value that a person took back and that this tag would bring back, or is not newer than.
     var heldFor: TakenBack.Value?
 }
@@ -75,6 +77,7 @@ struct ImageAnswerer: Sendable {
                 answer.digest = try await explained { try await catalog.look(at: tag, in: repository) }.digest
             }
         }
+        answer.createdInUse = candidates.first { $0.tag == question.image.tag }?.created
         answer.heldFor = Self.held(answer, for: question, among: candidates)
         return answer
     }

@@ -168,6 +168,7 @@ private struct SelectionTail: Sendable {
         case .ask(let asked):
             let question = asked.question
             let answer = try await cycle.phase(.scan, subject: subject) { try await answerer.answer(question) }
+            if let created = answer.createdInUse { cycle.runs(question.image.repository, created: created) }
             guard let tag = answer.tag else { return .left("not updated: \(answer.reason)") }
             let outcome: SelectionOutcome
             do throws(AgentError) {

@@ -1,3 +1,4 @@
+import Telemetry
 package import Webhooks
 
 extension AgentLoop {
@@ -5,13 +6,20 @@ extension AgentLoop {
     package nonisolated func webhook(_ receiver: String, _ request: WebhookRequest) async -> WebhookAnswer {
         let arrival = ContinuousClock.now
         let (answer, call) = webhooks.receive(receiver, request)
-        if let call { await obey(call, since: arrival) }
+        guard let call else { return answer }
+        let span = tracing.webhook(receiver, request)
+        await obey(call, since: arrival, for: span?.context)
+        span?.set(["http.response.status_code": .integer(Int64(answer.status))])
+        span?.end()
         return answer
     }
 
-    private func obey(_ call: WebhookCall, since arrival: ContinuousClock.Instant) async {
+    /// - Parameter cause: the webhook's span.
+    private func obey(
+        _ call: WebhookCall, since arrival: ContinuousClock.Instant, for cause: SpanContext?
+    ) async {
         // Before the cycles begin, which would else be content with what an earlier one has read.
         for (location, tag) in call.images { await fleet.expire(tag, in: location) }
-        for name in call.repositories { await watchers[name]?.hint(at: arrival) }
+        for name in call.repositories { await watchers[name]?.hint(at: arrival, for: cause) }
     }
 }

@@ -41,12 +41,16 @@ final class FollowedImages: Sendable {
 
 /// The repositories whose tags a cycle asked for.
 final class AskedImages: Sendable {
-    private let state = Mutex<Set<RepositoryLocation>?>(nil)
+    private let state = Mutex<(images: Set<RepositoryLocation>, ages: FollowedImageAges)?>(nil)
 
     init() {}
 
     /// Of the last cycle that came so far; `nil` before it.
-    var images: Set<RepositoryLocation>? { state.withLock { $0 } }
+    var images: Set<RepositoryLocation>? { state.withLock { $0?.images } }
 
-    func set(_ images: Set<RepositoryLocation>) { state.withLock { $0 = images } }
+    var ages: FollowedImageAges { state.withLock { $0?.ages } ?? FollowedImageAges() }
+
+    func set(_ images: Set<RepositoryLocation>, ages: FollowedImageAges) {
+        state.withLock { $0 = (images, ages) }
+    }
 }

@@ -26,6 +26,12 @@ package struct StoreLimits: Sendable, Hashable {
     }
 }
 
+/// What was removed from the store and what is left, in bytes of the disk.
+package struct StoreCollection: Sendable {
+    package let freed: Int64
+    package let left: Int64
+}
+
 /// Removes from the store what has not been used for long, least recently used first. Everything there can be made or
 /// fetched again, so a wrong guess costs time only.
 ///
@@ -43,6 +49,8 @@ struct StoreCollector {
     struct Outcome: Sendable {
         var bytes: Int64 = 0
         var count = 0
+        /// Bytes of the disk that the rest takes.
+        var left: Int64 = 0
     }
 
     /// - Parameter onlyForSpace: whether nothing is removed while enough of the disk is free.
@@ -51,6 +59,7 @@ struct StoreCollector {
         var items = try StoreItems(store: store).all()
         items.sort { $0.used < $1.used }
         var total = items.reduce(0) { $0 + $1.size }
+        let before = total
         let oldest = now - limits.age.components.seconds
         var rest = items[...]
         while !rest.isEmpty {
@@ -72,6 +81,7 @@ struct StoreCollector {
             outcome.bytes += removed.bytes
             outcome.count += removed.count
         }
+        outcome.left = before - outcome.bytes
         if outcome.count > 0 || !onlyForSpace { try forgetSteps(before: oldest) }
         guard !onlyForSpace else { return outcome }
         if usedSince == nil { try removeLocks() }

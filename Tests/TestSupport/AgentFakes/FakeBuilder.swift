@@ -24,6 +24,7 @@ package final class FakeBuilder: ImageBuilding {
 
     private struct State {
         var behaviours: [String: Behaviour] = [:]
+        var events: [String: [BuildEvent]] = [:]
         var pushFailures: [BuildError] = []
         var built: [String] = []
         var running = 0
@@ -49,6 +50,11 @@ package final class FakeBuilder: ImageBuilding {
     /// Says what the builds of a pipeline do from now on.
     package func onBuild(of pipeline: String, _ behaviour: Behaviour?) {
         state.withLock { $0.behaviours[pipeline] = behaviour }
+    }
+
+    /// What builds of a pipeline tell of their steps.
+    package func tell(_ events: [BuildEvent], in pipeline: String) {
+        state.withLock { $0.events[pipeline] = events }
     }
 
     package func failNextPush(with error: BuildError) { state.withLock { $0.pushFailures.append(error) } }
@@ -79,6 +85,7 @@ package final class FakeBuilder: ImageBuilding {
             return state.behaviours[order.pipeline.name]
         }
         defer { state.withLock { $0.running -= 1 } }
+        for event in state.withLock({ $0.events[order.pipeline.name] ?? [] }) { progress(event) }
         try await behaviour?(order)
         return Image(builder: self, order: order, number: "\(name) \(built.count)")
     }
@@ -100,7 +107,7 @@ package final class FakeBuilder: ImageBuilding {
         return registry.holder(of: name)
     }
 
-    package func collectGarbage(olderThan age: Duration?, now: Int64) async {}
+    package func collectGarbage(olderThan age: Duration?, now: Int64) async -> Int64? { 1 << 20 }
 
     private func pushFailure() throws(BuildError) {
         let failure = state.withLock { $0.pushFailures.isEmpty ? nil : $0.pushFailures.removeFirst() }

@@ -62,10 +62,11 @@ package struct AgentCommand: AsyncParsableCommand {
         let log = logger
 
         let health = AgentHealth(metrics: Metrics())
+        let tracing = AgentTracing.start(Self.environment(), metrics: health.metrics) { log.warning("\($0)") }
         let fleet = try await Fleet.open(configuration, sharesScans: true) { log.info("\($0)") }
         let loop = AgentLoop(
             configuration: configuration, fleet: fleet, health: health, logger: logger,
-            receivers: try await WebhookReceivers.load(configuration.webhooks))
+            receivers: try await WebhookReceivers.load(configuration.webhooks), tracing: tracing)
         let certificate = try await AgentCertificate.load(configuration.tls)
         var servers: [AgentServer] = []
         var access: APIAccess?
@@ -113,6 +114,7 @@ package struct AgentCommand: AsyncParsableCommand {
         await loop.stop()
         await answering?.server.stop()
         for server in servers { await server.stop() }
+        await tracing.shutdown(within: .seconds(3))
         log.notice("stopped")
     }
 
@@ -141,6 +143,20 @@ package struct AgentCommand: AsyncParsableCommand {
                 do { try await Task.sleep(for: .seconds(5)) } catch { return nil }
             }
         }
+    }
+
+    /// The variables that say where traces go.
+    private static func environment() -> [String: String] {
+        var variables: [String: String] = [:]
+        var place = environ
+        while let text = place.pointee {
+            let line = String(cString: text)
+            if line.hasPrefix("OTEL_"), let sign = line.firstIndex(of: "=") {
+                variables[String(line[..<sign])] = String(line[line.index(after: sign)...])
+            }
+            place += 1
+        }
+        return variables
     }
 
     private enum Request: Sendable {
