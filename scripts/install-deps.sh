@@ -77,6 +77,7 @@ if [ "$mode" = test ]; then
     need_program binutils nm
     need_program openssl openssl
     need_program jq jq
+    need_program prometheus promtool
     need_program chromium chromium
     need_program python3 python3
     # A kernel with what this machine's may not have; Debian has it for one processor.

@@ -63,6 +63,9 @@ import Testing
         #expect(metrics.contains("slipway_repository_up{repository=\"bad\"} 0"))
         #expect(metrics.contains("slipway_repository_up{repository=\"shop\"} 1"))
         #expect(metrics.contains("slipway_images_built_total{repository=\"shop\"} 1"))
+        let lint = try Shell.run(
+            ["promtool", "check", "metrics"], input: Array((metrics + "\n").utf8), allowFailure: true)
+        #expect(lint.status == 0 && lint.stderr.isEmpty, "\(lint)")
     }
 
     @Test func `a failing step is built once, by the next process too, until a commit`() async throws {
