@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Times the way from a pushed image to the commit that rolls it out: by a webhook at an interval of an hour, and by polling.
+"""Times the way from a pushed image to the commit that rolls it out: by a webhook at an interval of an hour, by one beside the polls of all
+repositories, and by polling.
 
     Benchmarks/webhook.py [--repositories 1000] [--rounds 20] [--interval 30] [--json FILE] [--markdown FILE]
 
@@ -84,7 +85,9 @@ def main():
     binary = os.environ.get("SLIPWAY_BINARY") or sys.exit("set SLIPWAY_BINARY to a release build of slipway")
     random.seed(1)
     results = []
-    for what, interval, tells in [("webhook", "1h", True), ("poll", f"{options.interval}s", False)]:
+    for what, interval, tells in [
+        ("webhook", "1h", True), ("webhook beside polls", f"{options.interval}s", True), ("poll", f"{options.interval}s", False)
+    ]:
         scratch, registry = tempfile.mkdtemp(prefix="slipway-webhook-"), SlowRegistry(0)
         repositories(scratch, registry, options.repositories)
         times = measure(binary, scratch, registry, options, interval, options.rounds, tells)
@@ -100,4 +103,5 @@ def main():
     report(options, results, lines)
 
 
-main()
+if __name__ == "__main__":
+    main()
