@@ -76,7 +76,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CSandbox"),
         library("Diagnostics"),
-        library("Blocking"),
+        library("Blocking", ["CLinux"]),
         library("Text"),
 
         // Layer 1: one module per C library; nothing above sees an OpaquePointer.
@@ -85,6 +85,7 @@ let package = Package(
         library("HTTP", ["CCurl", "FileSystem", "Blocking", "Diagnostics", "Text"]),
         library("Cryptography", ["CCrypto", "Diagnostics"]),
         library("YAML", ["CYAML", "Diagnostics"]),
+        library("JSON", ["Text"]),
         library(
             "Archive",
             ["CISAL", "CDeflate", "CZstd", "CBzip2", "CLzma", "CLinux", "FileSystem", "Blocking", "Diagnostics"]),
@@ -99,11 +100,12 @@ let package = Package(
         library("Dockerfile", ["Diagnostics"]),
         library("Template", ["Diagnostics"]),
         library("Forge", ["HTTP", "Cryptography", "Diagnostics", "Text"]),
-        library("Webhooks", ["Cryptography", "Diagnostics", "Text"]),
+        library("Webhooks", ["Cryptography", "JSON", "Diagnostics", "Text"]),
         library(
             "Notifications",
             ["HTTP", "FileSystem", "Cryptography", "Template", "Blocking", "Diagnostics", "Text"]),
         library("Telemetry", ["HTTP", "Cryptography", "Diagnostics", "Text"]),
+        library("Cluster", ["HTTP", "JSON", "YAML", "FileSystem", "Blocking", "CLinux", "Diagnostics", "Text"]),
 
         // Layer 3: the four things that Slipway does.
         library(
@@ -120,7 +122,8 @@ let package = Package(
             "Agent",
             [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Sandbox",
+                "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Cluster", "JSON",
+                "Sandbox",
                 "Archive",
                 "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Telemetry", "Text",
                 log,
@@ -170,6 +173,7 @@ let package = Package(
         suite("ContentStoreTests", ["ContentStore", "OCI", "Diagnostics"]),
         suite("DockerfileTests", ["Dockerfile", "Diagnostics"], exclude: ["Golden"]),
         suite("EndToEndTests", ["slipway"], exclude: ["Fixture", "expected.diff"]),
+        suite("ClusterTests", ["Cluster", "HTTP", "JSON", "YAML", "Diagnostics"]),
         suite("ForgeTests", ["Forge", "HTTP", "Diagnostics"]),
         suite("ObjectStorageTests", ["ObjectStorage", "CloudIdentity", "HTTP", "Cryptography", "Diagnostics"]),
         suite("FileSystemTests", ["FileSystem", "Diagnostics"]),
@@ -196,7 +200,7 @@ let package = Package(
         suite("TelemetryTests", ["Telemetry", "HTTP", "Diagnostics"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("TextTests", ["Text"]),
-        suite("WebhookTests", ["Webhooks", "Cryptography", "Diagnostics"], exclude: ["Fixtures"]),
+        suite("WebhookTests", ["Webhooks", "Cryptography", "JSON", "Diagnostics"], exclude: ["Fixtures"]),
         suite("YAMLTests", ["YAML", "Diagnostics"]),
     ]
 )

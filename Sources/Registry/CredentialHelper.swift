@@ -8,7 +8,7 @@ struct CredentialHelper: Sendable {
     let name: String
     let searchPath: String
 
-    var isInstalled: Bool { HelperProcess.find("docker-credential-\(name)", in: searchPath) != nil }
+    var isInstalled: Bool { ChildProcess.find("docker-credential-\(name)", in: searchPath) != nil }
 
     private struct Answer: Decodable {
         var username: String

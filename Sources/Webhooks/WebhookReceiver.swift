@@ -1,3 +1,5 @@
+import JSON
+
 /// What is made of a request.
 package enum WebhookOutcome: Sendable, Equatable {
     /// It is authentic. Without events it concerns nobody here.
@@ -67,7 +69,7 @@ package struct WebhookReceiver: Sendable {
         }
         guard let content else { return .refused(.malformed("the form has no field 'payload'")) }
         do throws(JSONFailure) {
-            let body = try JSONReader.read(content)
+            let body = try JSONReader.read(content, limits: .event)
             guard case .object = body else { return .refused(.malformed("the body is not a JSON object")) }
             let events = EventReader(kind: kind, registry: registry).events(in: body, of: request)
             return .accepted(events, delivery: delivery(of: request))

@@ -20,7 +20,7 @@ enum ModuleTable {
         "CLinux": Module(layer: 0, mayImport: []),
         "CSandbox": Module(layer: 0, mayImport: []),
         "Diagnostics": Module(layer: 0, mayImport: []),
-        "Blocking": Module(layer: 0, mayImport: []),
+        "Blocking": Module(layer: 0, mayImport: ["CLinux"]),
         "Text": Module(layer: 0, mayImport: []),
 
         "FileSystem": Module(layer: 1, mayImport: ["CLinux", "Diagnostics"]),
@@ -30,6 +30,7 @@ enum ModuleTable {
         "HTTP": Module(layer: 1, mayImport: ["CCurl", "FileSystem", "Blocking", "Diagnostics", "Text"]),
         "Cryptography": Module(layer: 1, mayImport: ["CCrypto", "Diagnostics"]),
         "YAML": Module(layer: 1, mayImport: ["CYAML", "Diagnostics"]),
+        "JSON": Module(layer: 1, mayImport: ["Text"]),
         "Archive": Module(
             layer: 1,
             mayImport: [
@@ -47,11 +48,14 @@ enum ModuleTable {
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Template": Module(layer: 2, mayImport: ["Diagnostics"]),
         "Forge": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Diagnostics", "Text"]),
-        "Webhooks": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics", "Text"]),
+        "Webhooks": Module(layer: 2, mayImport: ["Cryptography", "JSON", "Diagnostics", "Text"]),
         "Notifications": Module(
             layer: 2,
             mayImport: ["HTTP", "FileSystem", "Cryptography", "Template", "Blocking", "Diagnostics", "Text"]),
         "Telemetry": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Diagnostics", "Text"]),
+        "Cluster": Module(
+            layer: 2,
+            mayImport: ["HTTP", "JSON", "YAML", "FileSystem", "Blocking", "CLinux", "Diagnostics", "Text"]),
 
         "Builder": Module(
             layer: 3,
@@ -67,7 +71,8 @@ enum ModuleTable {
             layer: 3,
             mayImport: [
                 "Git", "HTTP", "YAML", "OCI", "ContentStore", "Registry", "Dockerfile", "Builder", "RegistryPoller",
-                "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Sandbox",
+                "ManifestUpdater", "Template", "Forge", "Webhooks", "Notifications", "ObjectStorage", "Cluster", "JSON",
+                "Sandbox",
                 "Archive", "FileSystem", "Blocking", "Cryptography", "Diagnostics", "Telemetry", "Text",
                 "Logging",
             ]),

@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -53,7 +54,7 @@ import Testing
             guard let other = try? JSONSerialization.jsonObject(with: Data(bytes), options: [.fragmentsAllowed])
             else { continue }
             // Others take a comma before the end of a list.
-            guard let own = try? JSONReader.read(bytes) else {
+            guard let own = try? JSONReader.read(bytes, limits: .event) else {
                 if round == 0 { Issue.record("\(recorded.name) is not read") }
                 continue
             }
@@ -74,7 +75,7 @@ import Testing
     }
 
     @Test func `depth and number of values have bounds, length has none of its own`() {
-        func reads(_ text: String) -> Bool { (try? JSONReader.read(Array(text.utf8))) != nil }
+        func reads(_ text: String) -> Bool { (try? JSONReader.read(Array(text.utf8), limits: .event)) != nil }
         func nested(_ depth: Int) -> String {
             String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
         }

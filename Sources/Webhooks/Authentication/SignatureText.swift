@@ -1,30 +1,5 @@
 import Cryptography
 
-/// Digits of a signature.
-enum Hexadecimal {
-    /// - Returns: `nil` for what is not pairs of digits, of either case.
-    static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        let digits = Array(text.utf8)
-        guard digits.count.isMultiple(of: 2) else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(digits.count / 2)
-        for start in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = value(digits[start]), let low = value(digits[start + 1]) else { return nil }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
-    }
-
-    static func value(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case 0x30...0x39: digit - 0x30
-        case 0x41...0x46: digit - 0x41 + 10
-        case 0x61...0x66: digit - 0x61 + 10
-        default: nil
-        }
-    }
-}
-
 /// RFC 4648, 4, with or without its padding.
 enum Base64 {
     static func decode(_ text: some StringProtocol) -> [UInt8]? {

@@ -1,3 +1,4 @@
+import Text
 import Cryptography
 
 /// What a request shows of a secret.

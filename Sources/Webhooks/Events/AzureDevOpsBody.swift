@@ -1,3 +1,5 @@
+import JSON
+
 /// Azure DevOps' service hooks.
 struct AzureDevOpsBody {
     let body: JSONValue

@@ -1,3 +1,5 @@
+import JSON
+
 /// Bitbucket Cloud's `repo:push`: several references in one body, and no addresses.
 struct BitbucketBody {
     let body: JSONValue

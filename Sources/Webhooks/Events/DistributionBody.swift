@@ -1,3 +1,5 @@
+import JSON
+
 /// Notifications of Distribution (`registry:2` and `registry:3`), an envelope of events; Azure's registries send one without it.
 struct DistributionBody {
     let body: JSONValue

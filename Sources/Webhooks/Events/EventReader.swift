@@ -1,3 +1,5 @@
+import JSON
+
 /// Reads what a sender's body says has changed. What is missing or of another shape than expected is no event, and no error: senders
 /// add and leave out.
 struct EventReader {

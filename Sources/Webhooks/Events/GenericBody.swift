@@ -1,3 +1,5 @@
+import JSON
+
 /// A body of our own, for scripts and for senders that are not known: `{"repository": URL, "ref": …}`, `{"image": NAME}`, lists of
 /// them as `repositories` and `images`, or nothing.
 struct GenericBody {

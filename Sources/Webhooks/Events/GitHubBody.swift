@@ -1,3 +1,5 @@
+import JSON
+
 /// GitHub's bodies, which Gitea and Forgejo have, too.
 struct GitHubBody {
     let body: JSONValue

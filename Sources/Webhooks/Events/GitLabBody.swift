@@ -1,3 +1,5 @@
+import JSON
+
 /// GitLab's push and tag events, also as system hooks, where the body alone names the event.
 struct GitLabBody {
     let body: JSONValue

@@ -1,3 +1,5 @@
+import JSON
+
 /// Harbor's `PUSH_ARTIFACT`, in its own format and as a CloudEvent.
 struct HarborBody {
     let body: JSONValue

@@ -1,3 +1,5 @@
+import JSON
+
 /// Docker Hub's pushes.
 struct DockerHubBody {
     let body: JSONValue

@@ -1,3 +1,5 @@
+import Text
+
 /// A body that some hosts send as a form: the JSON is in its field `payload`.
 enum FormBody {
     /// The JSON of a request; `nil` where it is a form without it.

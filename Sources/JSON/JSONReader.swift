@@ -1,28 +1,38 @@
-/// A body that is not JSON, or goes beyond the bounds.
-struct JSONFailure: Error, Equatable {
-    let reason: String
+import Text
+
+/// A text that is not JSON, or goes beyond the bounds.
+package struct JSONFailure: Error, Equatable {
+    package let reason: String
 }
 
-/// Reads JSON (RFC 8259) of strangers. Depth and number of values are bounded, and lists that events do not need are read over
-/// without being kept: a push of thousands of commits costs no memory. Decoders for types do neither.
-struct JSONReader {
-    private static let depthLimit = 64
+/// How much of a text is taken.
+package struct JSONLimits: Sendable {
+    package var depth = 64
     /// Values that are kept.
-    private static let valueLimit = 100_000
-    /// Large members that no event needs.
-    private static let unneeded: Set<String> = [
-        "commits", "head_commit", "sender", "manifest", "installation", "organization", "enterprise", "message",
-        "detailedMessage",
-    ]
+    package var values = 100_000
+    /// Keys whose values are read over without being kept.
+    package var unneeded: Set<String> = []
 
+    package init() {}
+}
+
+/// Reads JSON (RFC 8259) of strangers. Depth and number of values are bounded, and what nobody needs is read over without being
+/// kept. Decoders for types do neither.
+package struct JSONReader {
     private let bytes: [UInt8]
+    private let limits: JSONLimits
     private var place = 0
     private var values = 0
 
-    private init(_ bytes: [UInt8]) { self.bytes = bytes }
+    private init(_ bytes: [UInt8], _ limits: JSONLimits) {
+        self.bytes = bytes
+        self.limits = limits
+    }
 
-    static func read(_ bytes: [UInt8]) throws(JSONFailure) -> JSONValue {
-        var reader = JSONReader(bytes)
+    package static func read(
+        _ bytes: [UInt8], limits: JSONLimits = JSONLimits()
+    ) throws(JSONFailure) -> JSONValue {
+        var reader = JSONReader(bytes, limits)
         let value = try reader.value(depth: 0, isKept: true)
         reader.skipBlanks()
         guard reader.place == bytes.count else { throw reader.failure("there is something behind the JSON value") }
@@ -38,10 +48,10 @@ struct JSONReader {
     }
 
     private mutating func value(depth: Int, isKept: Bool) throws(JSONFailure) -> JSONValue {
-        guard depth <= Self.depthLimit else { throw failure("it is nested too deep") }
+        guard depth <= limits.depth else { throw failure("it is nested too deep") }
         if isKept {
             values += 1
-            guard values <= Self.valueLimit else { throw failure("it has too many values") }
+            guard values <= limits.values else { throw failure("it has too many values") }
         }
         skipBlanks()
         switch next {
@@ -53,7 +63,7 @@ struct JSONReader {
         case UInt8(ascii: "t"): return try word("true", .bool(true))
         case UInt8(ascii: "f"): return try word("false", .bool(false))
         case UInt8(ascii: "n"): return try word("null", .null)
-        case .some(UInt8(ascii: "-")), .some(0x30...0x39): return try number()
+        case .some(UInt8(ascii: "-")), .some(0x30...0x39): return try number(isKept: isKept)
         default: throw failure("a JSON value is missing")
         }
     }
@@ -73,7 +83,7 @@ struct JSONReader {
             reader.skipBlanks()
             guard reader.next == UInt8(ascii: ":") else { throw reader.failure("a colon is missing") }
             reader.place += 1
-            let isMemberKept = isKept && !Self.unneeded.contains(key)
+            let isMemberKept = isKept && !reader.limits.unneeded.contains(key)
             let value = try reader.value(depth: depth + 1, isKept: isMemberKept)
             if isMemberKept { members[key] = value }
         }
@@ -113,7 +123,8 @@ struct JSONReader {
         }
     }
 
-    private mutating func number() throws(JSONFailure) -> JSONValue {
+    private mutating func number(isKept: Bool) throws(JSONFailure) -> JSONValue {
+        let whole = place
         if next == UInt8(ascii: "-") { place += 1 }
         let start = place
         try digits()
@@ -127,7 +138,7 @@ struct JSONReader {
             if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { place += 1 }
             try digits()
         }
-        return .number
+        return .number(isKept ? String(decoding: bytes[whole..<place], as: UTF8.self) : "")
     }
 
     private mutating func digits() throws(JSONFailure) {
