@@ -78,7 +78,8 @@ def look(process, state):
     with open(f"/proc/{process.pid}/status") as file:
         status = dict(line.split(":", 1) for line in file)
     disk, inodes = sizes(state)
-    return {"memory": int(status["VmRSS"].split()[0]) * 1024, "descriptors": len(os.listdir(f"/proc/{process.pid}/fd")),
+    # A program's own pages are what it can leak; those of files, its code above all, come and go as the kernel likes.
+    return {"memory": int(status["RssAnon"].split()[0]) * 1024, "resident": int(status["VmRSS"].split()[0]) * 1024, "descriptors": len(os.listdir(f"/proc/{process.pid}/fd")),
             "threads": int(status["Threads"]), "disk": disk, "inodes": inodes}
 
 
@@ -160,10 +161,12 @@ def report(options, looks, watched, registry):
     parts = [looks[:third], looks[third:-third] or looks[-third:], looks[-third:]]
     mean = lambda part, key: sum(look[key] for look in part) / len(part)
     rows, grown = [], []
-    for key in ("memory", "descriptors", "threads", "disk", "inodes"):
+    names = {"memory": "own memory, MiB", "resident": "resident with its code, MiB", "disk": "disk, MiB"}
+    for key in ("memory", "resident", "descriptors", "threads", "disk", "inodes"):
         first, middle, last = (mean(part, key) for part in parts)
-        unit = 1 << 20 if key in ("memory", "disk") else 1
-        rows.append(f"| {key}{', MiB' if unit > 1 else ''} | {first / unit:.0f} | {middle / unit:.0f} | {last / unit:.0f} |")
+        unit = 1 << 20 if key in names else 1
+        digits = 1 if unit > 1 else 0
+        rows.append(f"| {names.get(key, key)} | " + " | ".join(f"{value / unit:.{digits}f}" for value in (first, middle, last)) + " |")
         if last > middle * 1.1:
             grown.append(key)
     lines = ["| | first third | second third | last third |", "|---|---|---|---|", *rows, "",

@@ -17,6 +17,8 @@ package struct BranchHistory: Sendable {
 
     /// Commits that are looked at.
     static let limit = 5_000
+    /// Commits that may come on top before all are read anew, which forgets the oldest.
+    static let slack = 200
 
     /// - Parameter commits: the newest first.
     package init(_ commits: [Commit]) {
@@ -28,6 +30,27 @@ package struct BranchHistory: Sendable {
             commits.indices.first { [own] in !own.contains(UInt32($0)) }.map { commits[$0] } ?? commits.first
         written = WrittenValues(commits)
     }
+
+    /// The same history with commits on top of it, each the parent of the one before, so that a look at a branch costs what is new
+    /// there.
+    ///
+    /// - Parameter newer: the newest first, on top of `before`'s head.
+    init(_ newer: [Commit], onTopOf before: BranchHistory) {
+        let count = UInt32(newer.count)
+        let ids = newer.map(\.id) + before.ids
+        self.ids = ids
+        order = ids.indices.map(UInt32.init).sorted { ids[Int($0)] < ids[Int($1)] }
+        let added = Set(newer.indices.lazy.filter { CommitTrailer.isOwn(newer[$0].message) }.map(UInt32.init))
+        own = added.union(before.own.map { $0 + count })
+        let hasOthers = before.own.count < before.ids.count
+        newestOfOthers =
+            newer.indices.first { !added.contains(UInt32($0)) }.map { newer[$0] }
+            ?? (hasOthers ? before.newestOfOthers : newer.first ?? before.newestOfOthers)
+        written = WrittenValues(newer, onTopOf: before.written)
+    }
+
+    /// How many commits are known.
+    var count: Int { ids.count }
 
     /// How far up a revision is; higher is newer. `nil` when it is not of this branch.
     func position(_ revision: String) -> Int? { place(revision).map { ids.count - $0 } }

@@ -51,12 +51,30 @@ package actor RevisionCache {
     /// The newest commits of the branch, as far back as order matters.
     package func history(of revision: Commit) async throws(AgentError) -> BranchHistory {
         if let lastHistory, lastHistory.revision == revision.id { return lastHistory.history }
-        let history = try await explained {
-            BranchHistory(
-                try await remote.log(from: revision.id, limit: BranchHistory.limit, notReachableFrom: nil))
+        let history: BranchHistory
+        if let last = lastHistory, let newer = try await commits(upTo: revision, from: last.revision),
+            last.history.count + newer.count <= BranchHistory.limit + BranchHistory.slack
+        {
+            history = BranchHistory(newer, onTopOf: last.history)
+        } else {
+            history = try await explained {
+                BranchHistory(
+                    try await remote.log(from: revision.id, limit: BranchHistory.limit, notReachableFrom: nil))
+            }
         }
         lastHistory = (revision.id, history)
         return history
+    }
+
+    /// The commits that lead from one to a later one, newest first; `nil` where there are many, or they are not one after the other.
+    private func commits(upTo revision: Commit, from old: ObjectID) async throws(AgentError) -> [Commit]? {
+        var commits = [revision]
+        while let commit = commits.last, commits.count <= BranchHistory.slack {
+            guard commit.parents.count == 1, let parent = commit.parents.first else { return nil }
+            if parent == old { return commits }
+            commits.append(try await explained { try await remote.commit(parent) })
+        }
+        return nil
     }
 
     /// The builds that the repository's own file declares, or what is wrong with it; `nil` when it says nothing of builds.

@@ -49,6 +49,13 @@ package struct WrittenValues: Sendable {
         }
     }
 
+    /// The same with commits that are newer than all others.
+    init(_ newer: [Commit], onTopOf before: WrittenValues) {
+        self = WrittenValues(newer)
+        changes.merge(before.changes) { $0 + $1 }
+        files.merge(before.files) { $0.union($1) }
+    }
+
     private static func anywhere(_ place: Place) -> Place {
         Place(file: "", workload: place.workload, container: place.container)
     }
