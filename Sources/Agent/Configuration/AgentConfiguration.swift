@@ -28,6 +28,8 @@ package struct AgentConfiguration: Sendable {
     package var builds = BuildsConfiguration()
     /// How much is kept of what the agent did; as it is when the agent starts.
     package var history = HistoryStore.Limits()
+    /// Where objects are applied.
+    package var cluster = ClusterSettings()
     package var repositories: [RepositoryConfiguration] = []
 
     package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
@@ -147,6 +149,8 @@ package struct AgentConfiguration: Sendable {
         /// Named contexts for every build of the repository (`--build-context`).
         package var contexts: [String: NamedContext] = [:]
         package var allowed = AllowedImages()
+        /// `nil`: nothing is applied.
+        package var apply: ApplySettings?
 
         package init(name: String, url: String, branch: String) {
             self.name = name

@@ -12,7 +12,7 @@ package enum ConfigurationFile {
         "stateDirectory", "interval", "listen", "api", "webhooks", "notifications", "isolation", "dockerConfig", "git",
         "registries",
         "builds",
-        "history",
+        "history", "cluster",
         "log",
         "repositories",
         "name", "url", "branch", "aliases", "contexts", "allowed", "discover", "updates", "policies",
@@ -51,6 +51,7 @@ package enum ConfigurationFile {
             if let value = object.optional("registries") { configuration.registries = try value.list(registry) }
             if let value = object.optional("builds") { configuration.builds = try BuildsReader.builds(value) }
             if let value = object.optional("history") { configuration.history = try history(value) }
+            if let value = object.optional("cluster") { configuration.cluster = try ApplyReader.cluster(value) }
             let webhooks = object.optional("webhooks")
             let repositories = try object.required("repositories")
             let git = configuration.git
@@ -170,6 +171,9 @@ package enum ConfigurationFile {
             }
             if let git = repository.git, let value = object.optional("git") {
                 try checkCommits(of: repository, by: git, at: value)
+            }
+            repository.apply = try object.optional("apply").map { (value) throws(YAMLError) in
+                try ApplyReader.apply(value)
             }
             repository.policies = try object.optional("policies")?.list(policy) ?? []
             return repository

@@ -147,5 +147,11 @@ package final class CycleRecorder: Sendable {
         )
     }
 
+    /// - Parameter why: for people, behind the outcome.
+    func applied(_ object: String, _ outcome: String, why: String? = nil) {
+        state.withLock { $0.applied = ($0.applied ?? []) + [CycleReport.Applied(object: object, outcome: outcome)] }
+        announce("\(object) \(outcome)" + (why.map { ": \($0)" } ?? ""))
+    }
+
     func requested(_ pullRequest: CycleReport.PullRequest) { state.withLock { $0.pullRequests.append(pullRequest) } }
 }

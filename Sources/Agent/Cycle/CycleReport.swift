@@ -49,6 +49,13 @@ package struct CycleReport: Codable, Sendable {
         package var title: String
     }
 
+    /// An object of the cluster that is other than it was.
+    package struct Applied: Codable, Sendable, Hashable {
+        package var object: String
+        /// `created`, `changed`, `corrected`, `deleted`.
+        package var outcome: String
+    }
+
     /// A build that is under way while the cycle goes on.
     package struct Pending: Codable, Sendable, Hashable {
         package var pipeline: String
@@ -115,6 +122,8 @@ package struct CycleReport: Codable, Sendable {
     /// All commits that were pushed, in their order.
     package var commits: [Published] = []
     package var pullRequests: [PullRequest] = []
+    /// Objects that were applied and changed by that; `nil`: none.
+    package var applied: [Applied]?
     package var message: String?
     package var diff: String?
     package var steps: [Step] = []

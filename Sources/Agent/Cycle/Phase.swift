@@ -1,4 +1,5 @@
 import Builder
+import Cluster
 import Diagnostics
 import Git
 import Registry
@@ -6,7 +7,7 @@ import RegistryPoller
 
 /// The steps of a cycle, in their order.
 package enum Phase: String, Sendable, CaseIterable, Codable {
-    case sync, discover, changed, plan, execute, push, scan, select, rewrite, commit, publish, record
+    case sync, discover, changed, plan, execute, push, scan, select, rewrite, commit, publish, apply, record
 
     /// As traces call it.
     var spanName: String {
@@ -16,7 +17,7 @@ package enum Phase: String, Sendable, CaseIterable, Codable {
         case .execute: "build"
         case .rewrite: "edit"
         case .publish: "git push"
-        case .discover, .plan, .push, .scan, .select, .commit, .record: rawValue
+        case .discover, .plan, .push, .scan, .select, .commit, .apply, .record: rawValue
         }
     }
 }
@@ -44,7 +45,7 @@ extension Disposition {
         }
         switch phase {
         case .discover, .plan, .select, .rewrite: self = .stalled
-        case .sync, .changed, .execute, .push, .scan, .commit, .publish, .record: self = .retry
+        case .sync, .changed, .execute, .push, .scan, .commit, .publish, .apply, .record: self = .retry
         }
     }
 
@@ -56,6 +57,7 @@ extension Disposition {
             [.unverified, .signing, .hostKeyMismatch, .tooLarge].contains(error.code) ? .input : .world
         case let error as BuildError: FailureKind(error) ?? .world
         case is PollError, is RegistryError: .world
+        case let error as ClusterError: error.code == .invalid ? .input : .world
         default: nil
         }
     }

@@ -73,21 +73,29 @@ package struct Reconciler: Sendable {
                 tree: found.tree, history: found.history, targets: found.followed.targets, catalog: catalog)
             await maker.make(found.builds.pipelines, facts, mode: mode, in: cycle)
 
-            guard repository.updatesManifests else {
-                cycle.decide("updates", "rewriting manifests is turned off for this repository")
-                return cycle.report
-            }
-            let choices = await selector.choices(
-                ImageSelector.Facts(
-                    tree: found.tree, followed: found.followed, history: found.history,
-                    built: found.builtRepositories, catalog: catalog),
-                in: cycle)
-            followed.set(await catalog.asked, ages: cycle.ages)
-            try await publisher.publish(requests(for: choices), from: head, in: cycle)
+            try await update(found, catalog, from: head, in: cycle)
+            try await apply(head, mode: mode, in: cycle)
         } catch {
             cycle.fail(error)
         }
         return cycle.report
+    }
+
+    /// Chooses images, rewrites manifests, and publishes what came of it.
+    private func update(
+        _ found: Discovered, _ catalog: TagCatalog, from head: TrustedHead, in cycle: CycleRecorder
+    ) async throws(ReconcileError) {
+        guard repository.updatesManifests else {
+            cycle.decide("updates", "rewriting manifests is turned off for this repository")
+            return
+        }
+        let choices = await selector.choices(
+            ImageSelector.Facts(
+                tree: found.tree, followed: found.followed, history: found.history, built: found.builtRepositories,
+                catalog: catalog),
+            in: cycle)
+        followed.set(await catalog.asked, ages: cycle.ages)
+        try await publisher.publish(requests(for: choices), from: head, in: cycle)
     }
 
     func report(dryRun: Bool) -> CycleReport {

@@ -100,11 +100,15 @@ package actor Fleet: RepositoryFleet {
         if let known = reconcilers[repository.name] { return known }
         let git = repository.git ?? configuration.git
         let own = fetcher(for: repository, git)
-        let services = RepositoryServices(
+        var services = RepositoryServices(
             git: try await mirrors.services(for: repository, git, sources: own.git),
             builds: builds.with(builder: EmbeddedBuilder(builder: builder.with(fetcher: own))), tags: poller,
             settings: configuration.builds,
             reuse: sharesScans ? (repository.interval ?? configuration.interval).components.seconds / 2 : 0)
+        if repository.apply != nil {
+            let (cluster, scratch) = (configuration.cluster, configuration.stateDirectory)
+            services.apply = Result { () throws(AgentError) in try ApplyServices.open(cluster, scratch: scratch) }
+        }
         let reconciler = Reconciler(repository: repository, services: services)
         reconcilers[repository.name] = reconciler
         return reconciler

@@ -9,6 +9,8 @@ package struct RepositoryServices: Sendable {
     package let settings: AgentConfiguration.BuildsConfiguration
     /// Seconds for which a scan of a registry serves other cycles, too.
     package let reuse: Int64
+    /// The cluster, or why there is none; `nil` where nothing is applied.
+    package var apply: Result<ApplyServices, AgentError>?
 
     package init(
         git: GitServices, builds: BuildServices, tags: any TagSource,

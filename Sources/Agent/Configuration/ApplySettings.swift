@@ -1,0 +1,29 @@
+extension AgentConfiguration {
+    /// Which cluster objects are applied to.
+    package struct ClusterSettings: Sendable, Equatable {
+        /// `nil`: the cluster in which the agent runs, by its pod's service account.
+        package var kubeconfig: String?
+        /// `nil`: the kubeconfig's current one.
+        package var context: String?
+
+        package init() {}
+    }
+
+    /// What of a repository is applied to the cluster.
+    package struct ApplySettings: Sendable, Equatable {
+        /// Directories and files of the repository.
+        package var paths: [String]
+        /// Of objects that name none, and of the inventory; `nil`: the cluster's default.
+        package var namespace: String?
+        /// Whether objects that left the files are deleted.
+        package var prunes = true
+        /// Whether it is waited until objects are ready.
+        package var waits = true
+        /// How long.
+        package var timeout: Duration = .seconds(300)
+        /// As whom objects are applied: a service account of `namespace`, `NAME` or `NAMESPACE/NAME`; `nil`: as the agent.
+        package var serviceAccount: String?
+
+        package init(paths: [String]) { self.paths = paths }
+    }
+}
