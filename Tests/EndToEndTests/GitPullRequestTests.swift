@@ -72,7 +72,8 @@ import Testing
         try repository.commit(["deploy/api.yaml": GitLoop.deployment("api", image: "acme/api:1.3.0")])
         try loop.sync(configuration: git)
         #expect(fake.all[3].isOpen == false)
-        #expect(fake.all[3].comments.count == 1)
+        // What it changed, and why it is closed.
+        #expect(fake.all[3].comments.count == 2)
         #expect(try repository.git("for-each-ref", "--format=%(refname:short)", "refs/heads/") == "main")
         try repository.checkIntegrity()
     }

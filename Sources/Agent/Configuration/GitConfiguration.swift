@@ -97,6 +97,8 @@ extension AgentConfiguration {
         package var title: Template?
         package var body: Template?
         package var options = PullRequestOptions()
+        /// Whether a comment says what is changed, and from which commits the images were made.
+        package var hasComment = true
 
         package init(host: ForgeKind) { self.host = host }
     }

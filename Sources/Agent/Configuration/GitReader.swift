@@ -206,6 +206,7 @@ package enum GitReader {
             settings.options.reviewers = try object.optional("reviewers").map(names) ?? settings.options.reviewers
             settings.options.assignees = try object.optional("assignees").map(names) ?? settings.options.assignees
             settings.options.isDraft = try object.optional("draft").map(flag) ?? settings.options.isDraft
+            settings.hasComment = try object.optional("comment").map(flag) ?? settings.hasComment
             if let value = object.optional("autoMerge") { settings.options.autoMerge = try value.choice() }
             // What the repository does not say itself may be for another kind of host.
             for option in settings.options.unsupported(at: settings.host) {

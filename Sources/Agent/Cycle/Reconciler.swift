@@ -53,7 +53,7 @@ package struct Reconciler: Sendable {
         selector = ImageSelector(
             repository: repository, remote: git.remote, goesToBranch: git.settings.pushBranch != nil,
             git: git.settings)
-        publisher = Publisher(repository: repository, git: git)
+        publisher = Publisher(repository: repository, git: git, tags: services.tags)
     }
 
     /// - Parameters:

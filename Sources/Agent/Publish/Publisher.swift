@@ -14,7 +14,10 @@ package struct Publisher: Sendable {
     let branches: ProposalBranches
     let clock: any AgentClock
 
-    package init(repository: AgentConfiguration.RepositoryConfiguration, git: GitServices) {
+    /// - Parameter tags: what says from which commits images were made; `nil` where nobody looks.
+    package init(
+        repository: AgentConfiguration.RepositoryConfiguration, git: GitServices, tags: (any TagSource)? = nil
+    ) {
         self.repository = repository
         settings = git.settings
         remote = git.remote
@@ -30,7 +33,7 @@ package struct Publisher: Sendable {
             pullRequests: git.forge.flatMap { forge in
                 git.settings.pullRequest.map {
                     PullRequests(
-                        forge, $0, base: repository.branch,
+                        forge, $0, base: repository.branch, sources: ImageSources(tags: tags, remote: git.remote),
                         prefix: git.settings.pushBranch.map { BranchName.prefix(of: $0.literalPrefix) } ?? "",
                         clock: git.clock)
                 }

@@ -9,6 +9,7 @@ struct PullRequestProposal: Sendable {
     /// Without a marker.
     let text: String
     let marker: PullRequestMarker
+    let updates: [CycleReport.Update]
     /// Whether a person asked for it by a command.
     let isCommand: Bool
 
@@ -19,6 +20,7 @@ struct PullRequestProposal: Sendable {
     ) throws {
         self.branch = branch
         self.isCommand = isCommand
+        updates = changes.updates
         marker = PullRequestMarker(of: changes.updates, limit: limits.changes)
         var title = String(message.prefix { $0 != "\n" })
         if let template = settings.title {

@@ -9,17 +9,23 @@ struct PullRequests: Sendable {
     let base: String
     let index: PullRequestIndex
     let attempts: PullRequestAttempts
+    let comments: PullRequestComments
+    let sources: ImageSources
 
-    /// - Parameter prefix: with which the agent's branches begin.
+    /// - Parameters:
+    ///   - sources: what images were made from.
+    ///   - prefix: with which the agent's branches begin.
     init(
-        _ forge: any Forge, _ settings: AgentConfiguration.PullRequestSettings, base: String, prefix: String,
-        clock: any AgentClock
+        _ forge: any Forge, _ settings: AgentConfiguration.PullRequestSettings, base: String,
+        sources: ImageSources, prefix: String, clock: any AgentClock
     ) {
         self.forge = forge
         self.settings = settings
         self.base = base
         index = PullRequestIndex(forge, base: base, prefix: prefix, clock: clock)
         attempts = PullRequestAttempts(clock)
+        comments = PullRequestComments(clock)
+        self.sources = sources
     }
 
     /// What the host takes of descriptions.
@@ -132,6 +138,9 @@ struct PullRequests: Sendable {
         var isRenewed = false
         if case .open = standing { isRenewed = isPushed }
         if let autoMerge, !isRenewed { pull = await autoMerge.reach(pull, head: head.short, in: cycle) }
+        if settings.hasComment, pull.state == .open {
+            await comments.keep(proposal, on: pull, at: forge, sources, in: cycle)
+        }
         await index.note(pull, for: proposal.question(at: head))
     }
 
