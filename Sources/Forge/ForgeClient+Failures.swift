@@ -4,11 +4,15 @@ import Text
 
 extension ForgeClient {
     /// What a refusal means; the host's pause begins with it.
-    func failure(_ response: HTTPResponse, _ method: String, _ url: HTTPURL) -> ForgeError {
+    func failure(
+        _ response: HTTPResponse, _ method: String, _ url: HTTPURL, token: String
+    ) -> ForgeError {
         let place = "\(method) \(url)"
-        let cause = "HTTP status \(response.status)" + (message(response.body).map { ": \($0)" } ?? "")
+        let cause = "HTTP status \(response.status)" + (message(response.body, without: token).map { ": \($0)" } ?? "")
         func error(_ code: ForgeError.Code, _ summary: String, hint: String?) -> ForgeError {
-            ForgeError(code, summary, place: place, cause: cause, hint: hint, status: response.status)
+            ForgeError(
+                code, summary, place: place, cause: cause, hint: hint, status: response.status,
+                hostTime: response.headers["Date"].flatMap(UTCDate.seconds(http:)))
         }
         let isLimited =
             response.status == 429
@@ -74,7 +78,7 @@ extension ForgeClient {
     }
 
     /// What the host says, bounded, on one line, without the token.
-    private func message(_ body: [UInt8]) -> String? {
+    private func message(_ body: [UInt8], without token: String) -> String? {
         struct Body: Decodable {
             struct Detail: Decodable {
                 var message: String?

@@ -13,7 +13,7 @@ struct ForgeClient: Sendable {
     }
 
     let http: HTTPClient
-    let token: String
+    let tokens: any ForgeTokenSource
     let scheme: Scheme
     /// The file that the token is from, for messages.
     let tokenFile: String?
@@ -81,6 +81,19 @@ struct ForgeClient: Sendable {
         _ method: String, _ url: HTTPURL, body: [UInt8]?, headers: HTTPHeaders
     ) async throws(ForgeError) -> HTTPResponse {
         try pauses.check(url)
+        let token = try await tokens.current()
+        do throws(ForgeError) {
+            return try await exchange(method, url, body: body, headers: headers, token: token)
+        } catch {
+            guard error.status == 401, await tokens.refused(token) else { throw error }
+            let other = try await tokens.current()
+            return try await exchange(method, url, body: body, headers: headers, token: other)
+        }
+    }
+
+    private func exchange(
+        _ method: String, _ url: HTTPURL, body: [UInt8]?, headers: HTTPHeaders, token: String
+    ) async throws(ForgeError) -> HTTPResponse {
         var all = headers
         switch scheme {
         case .bearer: all.add("Authorization", "Bearer \(token)")
@@ -101,7 +114,7 @@ struct ForgeClient: Sendable {
         let isNotModified = response.status == 304 && headers["If-None-Match"] != nil
         // Azure DevOps shows its page to sign in to whoever comes with a token that is none.
         guard response.head.isSuccess && response.status != 203 || isNotModified else {
-            throw failure(response, method, url)
+            throw failure(response, method, url, token: token)
         }
         pauses.learn(response.head, isRefused: false)
         return response

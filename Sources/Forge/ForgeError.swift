@@ -28,10 +28,12 @@ package struct ForgeError: Diagnostic, Equatable {
     package let hint: String?
     /// The status of the host's answer.
     let status: Int?
+    /// The host's time when it answered, in seconds since 1970.
+    let hostTime: Int64?
 
     init(
         _ code: Code, _ summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil,
-        status: Int? = nil
+        status: Int? = nil, hostTime: Int64? = nil
     ) {
         self.code = code
         self.summary = summary
@@ -39,6 +41,12 @@ package struct ForgeError: Diagnostic, Equatable {
         self.cause = cause
         self.hint = hint
         self.status = status
+        self.hostTime = hostTime
+    }
+
+    /// A token or a key that is not there, or cannot be used.
+    package init(credential summary: String, place: String? = nil, cause: String? = nil, hint: String? = nil) {
+        self.init(.authentication, summary, place: place, cause: cause, hint: hint)
     }
 
     /// Whether the host was busy with the same thing.

@@ -82,26 +82,39 @@ package struct ForgeProject: Sendable {
     /// The client for this kind of host.
     ///
     /// - Parameters:
-    ///   - token: read anew for each call by the caller that gives it.
+    ///   - token: with a colon, it is Bitbucket's `EMAIL:API-TOKEN`.
     ///   - tokenFile: where it is from, for messages.
     ///   - http: must allow plain HTTP where the API has it.
     package func forge(
         token: String, tokenFile: String? = nil, http: HTTPClient, pauses: ForgePauses = .shared
     ) -> any Forge {
-        func client(_ scheme: ForgeClient.Scheme) -> ForgeClient {
-            ForgeClient(http: http, token: token, scheme: scheme, tokenFile: tokenFile, pauses: pauses)
-        }
-        switch kind {
-        case .github: return GitHub(project: self, client: client(.bearer))
-        case .gitlab: return GitLab(project: self, client: client(.privateToken))
-        case .gitea: return Gitea(project: self, client: client(.token))
-        case .bitbucket:
-            return BitbucketCloud(project: self, client: client(token.contains(":") ? .basic : .bearer))
-        case .bitbucketServer:
-            return BitbucketServer(project: self, client: client(token.contains(":") ? .basic : .bearer))
-        case .azureDevOps:
+        let scheme: ForgeClient.Scheme =
+            switch kind {
+            case .github: .bearer
+            case .gitlab: .privateToken
+            case .gitea: .token
+            case .bitbucket, .bitbucketServer: token.contains(":") ? .basic : .bearer
             // Tokens of Entra ID are JSON Web Tokens; a personal access token is a password without a user.
-            return AzureDevOps(project: self, client: client(token.hasPrefix("eyJ") ? .bearer : .password))
+            case .azureDevOps: token.hasPrefix("eyJ") ? .bearer : .password
+            }
+        return forge(
+            ForgeClient(
+                http: http, tokens: FixedToken(token), scheme: scheme, tokenFile: tokenFile, pauses: pauses))
+    }
+
+    /// The client of a GitHub App.
+    package func forge(app: GitHubApp, http: HTTPClient, pauses: ForgePauses = .shared) -> any Forge {
+        forge(ForgeClient(http: http, tokens: app, scheme: .bearer, tokenFile: nil, pauses: pauses))
+    }
+
+    private func forge(_ client: ForgeClient) -> any Forge {
+        switch kind {
+        case .github: GitHub(project: self, client: client)
+        case .gitlab: GitLab(project: self, client: client)
+        case .gitea: Gitea(project: self, client: client)
+        case .bitbucket: BitbucketCloud(project: self, client: client)
+        case .bitbucketServer: BitbucketServer(project: self, client: client)
+        case .azureDevOps: AzureDevOps(project: self, client: client)
         }
     }
 }

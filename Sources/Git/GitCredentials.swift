@@ -10,6 +10,8 @@ package struct GitCredentials: Sendable {
     package var password: String?
     /// An access token: sent as the password of HTTP Basic, with `username` or, without one, `x-access-token`.
     package var token: String?
+    /// What stands for a token that is exchanged now and then where readers are told apart; `nil`: the token itself.
+    package var reader: String?
     /// The file that the token, else the password, is from, for messages.
     package var secretFile: String?
     /// Further HTTP headers, each as `Name: value`.

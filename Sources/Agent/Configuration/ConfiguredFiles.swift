@@ -36,6 +36,7 @@ enum ConfiguredFiles {
     static let git: [(key: String, path: @Sendable (Git) -> String?, kind: ConfiguredFile.Kind)] = [
         ("passwordFile", { $0.passwordFile }, .secret),
         ("tokenFile", { $0.tokenFile }, .secret),
+        ("github.privateKeyFile", { $0.github?.privateKeyFile }, .clientKey),
         ("sshKey", { $0.sshKey }, .sshPrivateKey),
         ("sshPassphraseFile", { $0.sshPassphraseFile }, .secret),
         ("knownHosts", { $0.knownHosts }, .knownHosts),

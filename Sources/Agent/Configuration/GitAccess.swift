@@ -52,18 +52,41 @@ package enum GitAccess {
         return credentials
     }
 
+    /// The credentials as they are now, with the token of a GitHub App where one is configured.
+    static func current(
+        _ git: AgentConfiguration.GitConfiguration, of url: String
+    ) async throws(AgentError) -> GitCredentials {
+        guard let file = git.github?.privateKeyFile, url.hasPrefix("http://") || url.hasPrefix("https://") else {
+            return try credentials(git, of: url)
+        }
+        var credentials = try credentials(git)
+        do throws(ForgeError) {
+            credentials.username = "x-access-token"
+            credentials.password = nil
+            credentials.token = try await GitHubApps.shared.app(git, url: url)?.current()
+            credentials.secretFile = file
+            // What was fetched as the App stays the App's, whichever token it had.
+            credentials.reader = file
+        } catch {
+            throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
+        }
+        return credentials
+    }
+
     /// The code host's API, when pull requests are asked for.
     package static func forge(
         _ git: AgentConfiguration.GitConfiguration, url: String
     ) throws(AgentError) -> (any Forge)? {
         guard let settings = git.pullRequest else { return nil }
-        let token = try token(settings.tokenFile, git, for: "pull requests", key: "pullRequest")
-        do {
+        do throws(ForgeError) {
             let project = try ForgeProject(
                 kind: settings.host, api: settings.api, path: settings.project, repositoryURL: url)
-            return project.forge(
-                token: token, tokenFile: settings.tokenFile ?? git.tokenFile,
-                http: client(of: project.api, isInsecure: settings.isInsecure, git))
+            let http = client(of: project.api, isInsecure: settings.isInsecure, git)
+            if settings.host == .github, settings.tokenFile == nil, let app = try GitHubApps.shared.app(git, url: url) {
+                return project.forge(app: app, http: http)
+            }
+            let token = try token(settings.tokenFile, git, for: "pull requests", key: "pullRequest")
+            return project.forge(token: token, tokenFile: settings.tokenFile ?? git.tokenFile, http: http)
         } catch {
             throw AgentError(
                 error.summary, place: error.place ?? "git.pullRequest", cause: error.cause, hint: error.hint)
@@ -75,13 +98,17 @@ package enum GitAccess {
         _ git: AgentConfiguration.GitConfiguration, url: String
     ) throws(AgentError) -> CommitStatusReporter? {
         guard let settings = git.status else { return nil }
-        let token = try token(settings.tokenFile, git, for: "statuses", key: "status")
-        do {
+        do throws(ForgeError) {
             let project = try StatusProject(
                 kind: settings.host, api: settings.api, path: settings.project, repositoryURL: url)
-            let host = project.host(
-                token: token, tokenFile: settings.tokenFile ?? git.tokenFile,
-                http: client(of: project.api, isInsecure: settings.isInsecure, git))
+            let http = client(of: project.api, isInsecure: settings.isInsecure, git)
+            let host: any CommitStatusHost
+            if settings.host == .github, settings.tokenFile == nil, let app = try GitHubApps.shared.app(git, url: url) {
+                host = project.host(app: app, http: http)
+            } else {
+                let token = try token(settings.tokenFile, git, for: "statuses", key: "status")
+                host = project.host(token: token, tokenFile: settings.tokenFile ?? git.tokenFile, http: http)
+            }
             return CommitStatusReporter(host: host, pages: settings.pages)
         } catch {
             throw AgentError(
@@ -94,22 +121,26 @@ package enum GitAccess {
     ///   - key: of the settings that may name a file of their own.
     private static func token(
         _ file: String?, _ git: AgentConfiguration.GitConfiguration, for purpose: String, key: String
-    ) throws(AgentError) -> String {
-        guard let token = try secret(file ?? git.tokenFile) ?? environment("GIT_TOKEN"), !token.isEmpty else {
-            throw AgentError(
-                "\(purpose) need a token for the code host's API",
+    ) throws(ForgeError) -> String {
+        let written: String?
+        do throws(AgentError) { written = try secret(file ?? git.tokenFile) } catch {
+            throw ForgeError(credential: error.summary, place: error.place, cause: error.cause, hint: error.hint)
+        }
+        guard let token = written ?? environment("GIT_TOKEN"), !token.isEmpty else {
+            throw ForgeError(
+                credential: "\(purpose) need a token for the code host's API",
                 hint: "set '\(key).tokenFile', 'tokenFile' or GIT_TOKEN")
         }
         guard token.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
-            throw AgentError(
-                "the token for the code host's API has blanks or other odd characters in it",
+            throw ForgeError(
+                credential: "the token for the code host's API has blanks or other odd characters in it",
                 place: file ?? git.tokenFile, hint: "the file must hold the token and nothing else")
         }
         return token
     }
 
     /// A client for a code host's API.
-    private static func client(
+    static func client(
         of api: HTTPURL, isInsecure: Bool, _ git: AgentConfiguration.GitConfiguration
     ) -> HTTPClient {
         var http = HTTPConfiguration()
@@ -144,7 +175,7 @@ package enum GitAccess {
     }
 
     /// A secret from a file, without the line end that editors leave.
-    private static func secret(_ path: String?) throws(AgentError) -> String? {
+    static func secret(_ path: String?) throws(AgentError) -> String? {
         guard let path else { return nil }
         let bytes = try TextFile.read(path, limit: 1 << 16)
         var text = String(decoding: bytes, as: UTF8.self)

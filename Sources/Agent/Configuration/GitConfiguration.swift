@@ -13,6 +13,8 @@ extension AgentConfiguration {
         package var username: String?
         package var passwordFile: String?
         package var tokenFile: String?
+        /// The GitHub App whose tokens stand for git's own, and for those of the API.
+        package var github: GitHubAppConfiguration?
         package var sshKey: String?
         package var sshPassphraseFile: String?
         package var usesSSHAgent = true
@@ -40,6 +42,19 @@ extension AgentConfiguration {
             return try? Template(
                 commit.grouping == .cycle ? "slipway/update" : "slipway/{{ .Image.Name }}", name: "branch")
         }
+    }
+
+    package struct GitHubAppConfiguration: Sendable, Hashable {
+        /// The App's client ID, or its number.
+        package var appID: String
+        /// `nil`: the installation that has the repository.
+        package var installationID: String?
+        /// PEM.
+        package var privateKeyFile: String
+        /// The API's URL, where the repository's URL does not tell it.
+        package var api: String?
+        /// Plain HTTP.
+        package var isInsecure = false
     }
 
     package struct CommitSettings: Sendable {

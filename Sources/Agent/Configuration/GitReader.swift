@@ -21,6 +21,7 @@ package enum GitReader {
             git.username = try text(object.optional("username")) ?? git.username
             git.passwordFile = try text(object.optional("passwordFile")) ?? git.passwordFile
             git.tokenFile = try text(object.optional("tokenFile")) ?? git.tokenFile
+            if let value = object.optional("github") { git.github = try githubApp(value, over: git.github) }
             git.sshKey = try text(object.optional("sshKey")) ?? git.sshKey
             git.sshPassphraseFile = try text(object.optional("sshPassphraseFile")) ?? git.sshPassphraseFile
             git.usesSSHAgent = try object.optional("sshAgent").map(flag) ?? git.usesSSHAgent
@@ -213,6 +214,33 @@ package enum GitReader {
                 throw (object.optional(option.key) ?? value).error(option.reason, hint: option.hint)
             }
             return settings
+        }
+    }
+
+    private static func githubApp(
+        _ value: YAMLValue, over base: AgentConfiguration.GitHubAppConfiguration?
+    ) throws(YAMLError) -> AgentConfiguration.GitHubAppConfiguration {
+        try value.object { (object) throws(YAMLError) in
+            var app: AgentConfiguration.GitHubAppConfiguration
+            if let base {
+                app = base
+                app.appID = try text(object.optional("appId")) ?? app.appID
+                app.privateKeyFile = try text(object.optional("privateKeyFile")) ?? app.privateKeyFile
+            } else {
+                app = AgentConfiguration.GitHubAppConfiguration(
+                    appID: try object.required("appId").nonEmptyString(),
+                    privateKeyFile: try object.required("privateKeyFile").nonEmptyString())
+            }
+            if let id = object.optional("installationId") {
+                let text = try id.nonEmptyString()
+                guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+                    throw id.error("'\(text.prefix(60))' is not the number of an installation")
+                }
+                app.installationID = text
+            }
+            app.api = try text(object.optional("api")) ?? app.api
+            app.isInsecure = try object.optional("insecure").map(flag) ?? app.isInsecure
+            return app
         }
     }
 

@@ -70,7 +70,7 @@ enum ReaderIdentity {
         }
         add("username", credentials.username)
         add("password", credentials.password)
-        add("token", credentials.token)
+        add("token", credentials.reader ?? credentials.token)
         for header in credentials.headers { add("header", header) }
         add("key", credentials.sshKeyPath.map(key))
         if credentials.usesSSHAgent { add("agent", GitAccess.environment("SSH_AUTH_SOCK")) }

@@ -127,7 +127,7 @@ package struct GitSources: Sendable {
     func mirror(
         of remote: String, _ url: RemoteURL, _ authorization: GitTreeRequest.Authorization?
     ) async throws(GitError) -> OpenMirror {
-        var own = try access.credentials(for: remote, url)
+        var own = try await access.credentials(for: remote, url)
         switch authorization {
         case .token(let token): own.token = token
         case .header(let value): own.headers.append("Authorization: " + value)

@@ -3,11 +3,11 @@ package import Git
 /// How the builds of one repository reach others: what proves who asks, and where that may be shown.
 package struct SourceAccess: Sendable {
     /// Reads the credentials from where they are now: files of secrets are replaced while the agent runs.
-    private let read: @Sendable () throws(AgentError) -> GitCredentials
+    private let read: @Sendable () async throws(AgentError) -> GitCredentials
     private let scope: CredentialScope
 
     package init(
-        _ read: @escaping @Sendable () throws(AgentError) -> GitCredentials, within scope: CredentialScope
+        _ read: @escaping @Sendable () async throws(AgentError) -> GitCredentials, within scope: CredentialScope
     ) {
         self.read = read
         self.scope = scope
@@ -16,10 +16,10 @@ package struct SourceAccess: Sendable {
     /// What a remote may be shown.
     ///
     /// - Parameter remote: the URL as it is written, which says whether it is plain HTTP.
-    func credentials(for remote: String, _ url: RemoteURL) throws(GitError) -> GitCredentials {
+    func credentials(for remote: String, _ url: RemoteURL) async throws(GitError) -> GitCredentials {
         let credentials: GitCredentials
         do throws(AgentError) {
-            credentials = try read()
+            credentials = try await read()
         } catch {
             throw GitError(
                 .authentication, error.summary, place: error.place, cause: error.cause,

@@ -121,7 +121,7 @@ package actor Fleet: RepositoryFleet {
         let url = repository.url
         return fetcher.with(
             SourceAccess(
-                { () throws(AgentError) in try GitAccess.credentials(git, of: url) },
+                { () async throws(AgentError) in try await GitAccess.current(git, of: url) },
                 within: .repository(
                     url, granting: configuration.builds.credentials + repository.allowed.credentials)))
     }

@@ -8,7 +8,7 @@ package struct MirrorRemote: GitRemote {
     private let directories: GitDirectoryShelf
     package let displayURL: String
     /// Reads the credentials from where they are now.
-    private let credentials: (@Sendable () throws(AgentError) -> GitCredentials)?
+    private let credentials: (@Sendable () async throws(AgentError) -> GitCredentials)?
     /// Where submodules and Git LFS content come from; `nil` where nothing is built.
     private let sources: GitSources?
 
@@ -19,7 +19,7 @@ package struct MirrorRemote: GitRemote {
     ///     runs. `nil`: those of the mirror stay.
     package init(
         _ mirror: Mirror, url: String, sources: GitSources? = nil,
-        credentials: (@Sendable () throws(AgentError) -> GitCredentials)? = nil
+        credentials: (@Sendable () async throws(AgentError) -> GitCredentials)? = nil
     ) {
         self.mirror = mirror
         self.sources = sources
@@ -32,7 +32,7 @@ package struct MirrorRemote: GitRemote {
         guard let credentials else { return }
         let fresh: GitCredentials
         do throws(AgentError) {
-            fresh = try credentials()
+            fresh = try await credentials()
         } catch {
             throw GitError(
                 .authentication, error.summary, place: error.place, cause: error.cause,

@@ -40,8 +40,8 @@ package actor MirrorShelf {
             }
             open[folder] = mirror
         }
-        let remote = MirrorRemote(mirror, url: repository.url, sources: sources) { () throws(AgentError) in
-            try GitAccess.credentials(git)
+        let remote = MirrorRemote(mirror, url: repository.url, sources: sources) { () async throws(AgentError) in
+            try await GitAccess.current(git, of: repository.url)
         }
         return GitServices(remote: remote, settings: git, forge: forge, statuses: statuses)
     }
@@ -63,7 +63,7 @@ package actor MirrorShelf {
     /// A name of its own for each URL and each way to read it. What the files of credentials hold is not in it.
     static func folder(for url: String, _ git: AgentConfiguration.GitConfiguration) -> String {
         let way: [String?] = [
-            git.username, git.passwordFile, git.tokenFile, git.sshKey, git.sshPassphraseFile, git.knownHosts,
+            git.username, git.passwordFile, git.tokenFile, git.github?.privateKeyFile, git.sshKey, git.sshPassphraseFile, git.knownHosts,
             git.caFile,
             git.proxy, git.proxyCredentialsFile, git.usesSSHAgent ? nil : "no agent",
         ]

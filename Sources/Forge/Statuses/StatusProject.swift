@@ -70,7 +70,15 @@ package struct StatusProject: Sendable {
             case .gitea: .token
             case .bitbucket, .bitbucketServer: token.contains(":") ? .basic : .bearer
             }
-        let client = ForgeClient(http: http, token: token, scheme: scheme, tokenFile: tokenFile, pauses: pauses)
+        let client = ForgeClient(
+            http: http, tokens: FixedToken(token), scheme: scheme, tokenFile: tokenFile, pauses: pauses)
         return StatusClient(project: self, client: client)
+    }
+
+    /// The client of a GitHub App.
+    package func host(app: GitHubApp, http: HTTPClient, pauses: ForgePauses = .shared) -> any CommitStatusHost {
+        StatusClient(
+            project: self,
+            client: ForgeClient(http: http, tokens: app, scheme: .bearer, tokenFile: nil, pauses: pauses))
     }
 }

@@ -46,7 +46,7 @@ final class LargeFileServerFinder: Sendable {
         let place = text.hasSuffix("/info/lfs") ? String(text.dropLast("/info/lfs".utf8.count)) : text
         let credentials: GitCredentials
         do throws(GitError) {
-            credentials = try access.credentials(for: place, try RemoteURL(place))
+            credentials = try await access.credentials(for: place, try RemoteURL(place))
         } catch {
             throw GitSources.failure("cannot reach the Git LFS server", error)
         }
