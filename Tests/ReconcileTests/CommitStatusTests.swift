@@ -12,9 +12,11 @@ import Testing
     /// A host that notes what it is told, and fails where a test says so.
     private final class Host: CommitStatusHost {
         private let state = Mutex<(told: [String], failures: [ForgeError], calls: Int)>(([], [], 0))
+        private let shown = Mutex<[StatusDetails]>([])
 
         var told: [String] { state.withLock(\.told) }
         var calls: Int { state.withLock(\.calls) }
+        var details: [StatusDetails] { shown.withLock(\.self) }
 
         func fail(_ failures: [ForgeError]) { state.withLock { $0.failures = failures } }
 
@@ -26,6 +28,7 @@ import Testing
                 return nil
             }
             if let failure { throw failure }
+            if let details = status.details { shown.withLock { $0.append(details) } }
         }
     }
 
@@ -67,6 +70,27 @@ import Testing
         try await waitUntil("the end is told", every: .milliseconds(1)) {
             host.told.last?.contains("slipway/web \(state) -") == true
         }
+    }
+
+    @Test(
+        arguments: [
+            ("web/Dockerfile:3", 3), ("Dockerfile:12:5", 12), ("api/Dockerfile:3", nil), ("acme/base:1.0", nil),
+            (nil, nil),
+        ] as [(String?, Int?)])
+    func `why a build failed is told, with the Dockerfile's line`(_ place: String?, _ line: Int?) async throws {
+        let world = try await World()
+        let host = Host()
+        world.host.commit(Self.files.mapValues { $0 })
+        let error = BuildError(.step, "the step failed with exit code 7", place: place, cause: "RUN `make` | tee")
+        world.builder.onBuild(of: "web") { _ throws(BuildError) in throw error }
+        world.statuses = Self.reporter(host, world.clock)
+        _ = await world.cycle()
+        try await waitUntil("the end is told", every: .milliseconds(1)) { !host.details.isEmpty }
+        let details = try #require(host.details.last)
+        #expect(details.summary.hasPrefix("the step failed with exit code 7\n\n"))
+        #expect(details.summary.contains("Why: `RUN ?make? ? tee`"))
+        #expect(details.annotations.map(\.line) == [line].compactMap(\.self))
+        #expect(details.annotations.allSatisfy { $0.path == "web/Dockerfile" })
     }
 
     @Test func `a host that is away holds up no build, and is told again`() async throws {

@@ -104,7 +104,11 @@ package enum GitAccess {
             let http = client(of: project.api, isInsecure: settings.isInsecure, git)
             let host: any CommitStatusHost
             if settings.host == .github, settings.tokenFile == nil, let app = try GitHubApps.shared.app(git, url: url) {
-                host = project.host(app: app, http: http)
+                host = project.host(app: app, hasChecks: settings.hasChecks, http: http)
+            } else if settings.hasChecks {
+                throw ForgeError(
+                    credential: "check runs are made by a GitHub App alone",
+                    hint: "set 'git.github', without 'status.tokenFile'; or leave 'status.checks' out")
             } else {
                 let token = try token(settings.tokenFile, git, for: "statuses", key: "status")
                 host = project.host(token: token, tokenFile: settings.tokenFile ?? git.tokenFile, http: http)

@@ -20,6 +20,11 @@ enum StatusReader {
             settings.tokenFile = try object.optional("tokenFile")?.nonEmptyString() ?? settings.tokenFile
             settings.isInsecure = try object.optional("insecure")?.bool() ?? settings.isInsecure
             if let value = object.optional("pages") { settings.pages = try pages(value) }
+            if let value = object.optional("checks") { settings.hasChecks = try value.bool() }
+            if settings.hasChecks, settings.host != .github {
+                throw (object.optional("checks") ?? value).error(
+                    "only GitHub has check runs", hint: "leave 'checks' out: statuses are shown anyway")
+            }
             let wantsPages = settings.host == .bitbucket || settings.host == .bitbucketServer
             guard !wantsPages || settings.pages != nil else {
                 throw value.error(

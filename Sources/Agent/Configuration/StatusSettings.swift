@@ -11,6 +11,8 @@ extension AgentConfiguration {
         package var tokenFile: String?
         /// Plain HTTP.
         package var isInsecure = false
+        /// Check runs beside the statuses: GitHub's, by an App.
+        package var hasChecks = false
         /// Where people reach the agent's pages, without a last slash; `nil` for no links.
         package var pages: String?
 

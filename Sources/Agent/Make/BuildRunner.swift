@@ -30,9 +30,10 @@ struct BuildRunner: Sendable {
                 BuildRecord.Description(
                     pipeline: key, revision: revision, contentKey: order.key.description, reason: order.reason,
                     names: names)))
-        @Sendable func tell(_ state: CommitStatus.State, _ words: String) async {
+        @Sendable func tell(_ state: CommitStatus.State, _ words: String, _ details: StatusDetails? = nil) async {
             await statuses?.report(
-                state, words, of: key.pipeline, at: revision, on: branch, build: trace.build?.description)
+                state, words, of: key.pipeline, at: revision, on: branch, build: trace.build?.description,
+                details: details)
         }
         await tell(.pending, "waits for its turn")
         let wait = Span.current?.child("queue wait")
@@ -55,8 +56,8 @@ struct BuildRunner: Sendable {
         } catch {
             let remembered = await remember(error, of: order, as: key, trace)
             switch remembered.remembered == nil ? nil : remembered.disposition {
-            case .stalled?: await tell(.failure, error.summary)
-            case .retry?: await tell(.error, error.summary)
+            case .stalled?: await tell(.failure, error.summary, StatusDetails(of: error, in: order.pipeline))
+            case .retry?: await tell(.error, error.summary, StatusDetails(of: error, in: order.pipeline))
             default: await tell(.cancelled, "was cancelled")
             }
             return .failure(remembered)

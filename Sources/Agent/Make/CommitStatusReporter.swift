@@ -44,14 +44,17 @@ package actor CommitStatusReporter {
         self.random = random
     }
 
-    /// - Parameter build: its name in history, for a link.
+    /// - Parameters:
+    ///   - build: its name in history, for a link.
+    ///   - details: for hosts that show more than a line.
     package func report(
         _ state: CommitStatus.State, _ description: String, of pipeline: String, at commit: String, on branch: String,
-        build: String?
+        build: String?, details: StatusDetails? = nil
     ) {
         let link = pages.flatMap { pages in build.map { "\(pages)/builds/\($0)" } }
         let status = CommitStatus(
-            state: state, name: "slipway/\(pipeline)", description: description, link: link ?? pages)
+            state: state, name: "slipway/\(pipeline)", description: description, link: link ?? pages,
+            details: details)
         let key = Key(commit: commit, name: status.name)
         guard said[key] != status else { return }
         if said.updateValue(status, forKey: key) == nil {

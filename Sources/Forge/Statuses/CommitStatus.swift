@@ -21,12 +21,17 @@ package struct CommitStatus: Sendable, Hashable {
     package var description: String
     /// Where people see more.
     package var link: String?
+    /// More, for hosts that have place for it.
+    package var details: StatusDetails?
 
-    package init(state: State, name: String, description: String, link: String? = nil) {
+    package init(
+        state: State, name: String, description: String, link: String? = nil, details: StatusDetails? = nil
+    ) {
         self.state = state
         self.name = name
         self.description = description
         self.link = link
+        self.details = details
     }
 
     /// A text with no more characters than a host takes. Hosts count scalars; a cut falls between what are characters to people.

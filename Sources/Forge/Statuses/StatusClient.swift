@@ -58,8 +58,8 @@ struct StatusClient: CommitStatusHost {
             guard error.code == .authentication || error.code == .notFound else { throw error }
             throw ForgeError(
                 error.code, error.summary, place: error.place, cause: error.cause,
-                hint:
-                    "check 'git.status.project', and that the token in \(client.tokenFile ?? "the environment") may write statuses",
+                hint: error.hint.flatMap { $0.hasPrefix("grant ") ? $0 : nil }
+                    ?? "check 'git.status.project', and that the token in \(client.tokenFile ?? "the environment") may write statuses",
                 status: error.status)
         }
     }

@@ -76,9 +76,14 @@ package struct StatusProject: Sendable {
     }
 
     /// The client of a GitHub App.
-    package func host(app: GitHubApp, http: HTTPClient, pauses: ForgePauses = .shared) -> any CommitStatusHost {
-        StatusClient(
-            project: self,
-            client: ForgeClient(http: http, tokens: app, scheme: .bearer, tokenFile: nil, pauses: pauses))
+    ///
+    /// - Parameter hasChecks: whether there are check runs beside the statuses.
+    package func host(
+        app: GitHubApp, hasChecks: Bool, http: HTTPClient, pauses: ForgePauses = .shared
+    ) -> any CommitStatusHost {
+        let client = ForgeClient(http: http, tokens: app, scheme: .bearer, tokenFile: nil, pauses: pauses)
+        let status = StatusClient(project: self, client: client)
+        guard hasChecks else { return status }
+        return StatusWithCheck(status: status, check: CheckRunClient(project: self, client: client))
     }
 }
