@@ -73,6 +73,26 @@ package enum GitAccess {
         return credentials
     }
 
+    /// What makes commits that the code host signs, when that is asked for.
+    static func hostCommits(
+        _ git: AgentConfiguration.GitConfiguration, url: String
+    ) throws(AgentError) -> HostCommits? {
+        guard let settings = git.github, settings.makesCommits else { return nil }
+        guard git.commit.signing == nil else {
+            throw AgentError(
+                "a commit is signed once: by GitHub, or by a key of the agent's", place: "git.github.verifiedCommits",
+                hint: "leave 'verifiedCommits' or 'commit.signing' out")
+        }
+        do throws(ForgeError) {
+            guard let app = try GitHubApps.shared.app(git, url: url) else { return nil }
+            return HostCommits(
+                GitHubCommits(
+                    app.settings, app: app, http: client(of: app.settings.api, isInsecure: settings.isInsecure, git)))
+        } catch {
+            throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
+        }
+    }
+
     /// The code host's API, when pull requests are asked for.
     package static func forge(
         _ git: AgentConfiguration.GitConfiguration, url: String

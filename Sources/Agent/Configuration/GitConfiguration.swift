@@ -55,6 +55,8 @@ extension AgentConfiguration {
         package var api: String?
         /// Plain HTTP.
         package var isInsecure = false
+        /// Whether GitHub makes the commits, so that it signs them and shows them as verified.
+        package var makesCommits = false
     }
 
     package struct CommitSettings: Sendable {

@@ -239,6 +239,7 @@ package enum GitReader {
                 app.installationID = text
             }
             app.api = try text(object.optional("api")) ?? app.api
+            app.makesCommits = try object.optional("verifiedCommits").map(flag) ?? app.makesCommits
             app.isInsecure = try object.optional("insecure").map(flag) ?? app.isInsecure
             return app
         }

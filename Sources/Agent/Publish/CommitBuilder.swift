@@ -40,13 +40,14 @@ struct CommitBuilder: Sendable {
             repository: repository, settings: try settings.completed(by: writeBack), remote: remote, clock: clock)
     }
 
+    /// - Parameter isPlan: whether it is to be shown, and never pushed.
     func commit(
-        _ changes: ChangeSet, for command: PersonalCommand?, on base: CommitBase
+        _ changes: ChangeSet, for command: PersonalCommand?, on base: CommitBase, isPlan: Bool
     ) async throws -> ProposedCommit {
         let (author, committer) = signatures()
         let draft = CommitDraft(
             files: changes.files, message: try message(of: changes, for: command, on: base.commit), author: author,
-            committer: committer, signingKey: settings.commit.signing)
+            committer: committer, signingKey: settings.commit.signing, isPlan: isPlan)
         let id = try await remote.createCommit(draft, on: base)
         // A key that the repository's own rule does not trust would make the next cycle stop at this commit.
         if settings.pushBranch == nil, settings.verification.mode != .none {

@@ -97,7 +97,7 @@ struct ProposalBranches: Sendable {
         } else {
             let proposal = try await cycle.phase(.commit, subject: branch) {
                 try await commits.completed(by: plan.writeBacks.first).commit(
-                    plan.changes, for: plan.command, on: CommitBase(head))
+                    plan.changes, for: plan.command, on: CommitBase(head), isPlan: cycle.dryRun)
             }
             proposals.append(proposal)
             cycle.propose(proposals)

@@ -116,7 +116,7 @@ package struct Publisher: Sendable {
             do throws(ReconcileError) {
                 proposal = try await cycle.phase(.commit, subject: request.writeBack?.subject) {
                     try await commits.completed(by: request.writeBack).commit(
-                        changes, for: request.command, on: parent)
+                        changes, for: request.command, on: parent, isPlan: cycle.dryRun)
                 }
             } catch  where request.writeBack != nil {
                 // What one object says wrong concerns its own changes.

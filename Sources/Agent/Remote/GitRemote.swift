@@ -93,6 +93,8 @@ package struct CommitDraft: Sendable {
     package let author: Signature
     package let committer: Signature
     package let signingKey: SigningKey?
+    /// Whether it is to be shown, and never pushed.
+    package var isPlan = false
 }
 
 extension GitRemote {

@@ -11,19 +11,23 @@ package struct MirrorRemote: GitRemote {
     private let credentials: (@Sendable () async throws(AgentError) -> GitCredentials)?
     /// Where submodules and Git LFS content come from; `nil` where nothing is built.
     private let sources: GitSources?
+    /// Where commits are made that the host signs; `nil`: here.
+    private let hostCommits: HostCommits?
 
     /// - Parameters:
     ///   - url: as the user wrote it; what could be a secret in it is not shown.
     ///   - sources: where submodules and Git LFS content come from; `nil` where nothing is built.
+    ///   - hostCommits: where commits are made that the host signs; `nil`: here.
     ///   - credentials: reads them before each conversation that begins something: files of secrets are replaced while the agent
     ///     runs. `nil`: those of the mirror stay.
     package init(
-        _ mirror: Mirror, url: String, sources: GitSources? = nil,
+        _ mirror: Mirror, url: String, sources: GitSources? = nil, hostCommits: HostCommits? = nil,
         credentials: (@Sendable () async throws(AgentError) -> GitCredentials)? = nil
     ) {
         self.mirror = mirror
         self.sources = sources
         directories = GitDirectoryShelf(folder: mirror.path + "/slipway-git-directories")
+        self.hostCommits = hostCommits
         self.credentials = credentials
         displayURL = ShownURL.mayHoldSecret(url) ? mirror.url.description : url
     }
@@ -141,9 +145,11 @@ package struct MirrorRemote: GitRemote {
     // MARK: Writing
 
     package func createCommit(_ draft: CommitDraft, on base: CommitBase) async throws(GitError) -> ObjectID {
-        try await mirror.createCommit(
+        let commit = try await mirror.createCommit(
             parent: base.commit.id, edits: draft.files, message: draft.message, author: draft.author,
             committer: draft.committer, signingKey: draft.signingKey)
+        guard let hostCommits, !draft.isPlan else { return commit }
+        return try await hostCommits.commit(draft, like: commit, on: base, in: mirror)
     }
 
     package func push(

@@ -26,6 +26,7 @@ package actor MirrorShelf {
         let credentials = try GitAccess.credentials(git)
         let forge = try GitAccess.forge(git, url: repository.url)
         let statuses = try GitAccess.statuses(git, url: repository.url)
+        let hostCommits = try GitAccess.hostCommits(git, url: repository.url)
         let folder = Self.folder(for: repository.url, git)
         let mirror: Mirror
         if let known = open[folder] {
@@ -40,7 +41,8 @@ package actor MirrorShelf {
             }
             open[folder] = mirror
         }
-        let remote = MirrorRemote(mirror, url: repository.url, sources: sources) { () async throws(AgentError) in
+        let remote = MirrorRemote(mirror, url: repository.url, sources: sources, hostCommits: hostCommits) {
+            () async throws(AgentError) in
             try await GitAccess.current(git, of: repository.url)
         }
         return GitServices(remote: remote, settings: git, forge: forge, statuses: statuses)
@@ -63,7 +65,8 @@ package actor MirrorShelf {
     /// A name of its own for each URL and each way to read it. What the files of credentials hold is not in it.
     static func folder(for url: String, _ git: AgentConfiguration.GitConfiguration) -> String {
         let way: [String?] = [
-            git.username, git.passwordFile, git.tokenFile, git.github?.privateKeyFile, git.sshKey, git.sshPassphraseFile, git.knownHosts,
+            git.username, git.passwordFile, git.tokenFile, git.github?.privateKeyFile, git.sshKey,
+            git.sshPassphraseFile, git.knownHosts,
             git.caFile,
             git.proxy, git.proxyCredentialsFile, git.usesSSHAgent ? nil : "no agent",
         ]
