@@ -111,4 +111,60 @@ import Testing
         let entry = try #require(try await DirectoryContext(path: folder).entries(under: "").first)
         #expect(entry.kind == .file && entry.size == 4)
     }
+
+    /// Reads a directory's files from start to end, as contexts do that are no directories.
+    private struct InOrder: BuildContext {
+        let directory: DirectoryContext
+        var displayName: String { "in order" }
+
+        func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
+            try await directory.entries(under: folder)
+        }
+
+        func read(
+            _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
+        ) async throws(BuildError) {
+            try await directory.read(entry, sink)
+        }
+    }
+
+    /// Large files are read in pieces of 16 MiB, on all processors.
+    @Test(.thorough, arguments: [16 << 20, 16 << 20 + 1, 32 << 20 + 1, 48 << 20, 67 << 20 - 3], [false, true])
+    func `large files have one identity, however they are read`(size: Int, isSparse: Bool) async throws {
+        let folder = scratch.file("files")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let path = folder + "/f"
+        func write(_ text: String, at offset: Int) throws {
+            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+            try file.seek(toOffset: UInt64(offset))
+            try file.write(contentsOf: Data(text.utf8))
+            try file.close()
+        }
+        try (isSparse ? Data() : Data(count: size)).write(to: URL(fileURLWithPath: path))
+        try write("the end", at: size - 7)
+        var seen: Set<String> = []
+        // In the first piece, on the border between two, at the end.
+        for (number, offset) in [size - 7, 0, 16 << 20 - 1, size - 1].enumerated() {
+            try write("\(number)", at: offset)
+            let context = try DirectoryContext(path: folder, stateDirectory: scratch.file("state"))
+            let entries = try await context.entries(under: "")
+            let identity = try await context.contentIDs(of: entries)
+            #expect(try await InOrder(directory: context).contentIDs(of: entries) == identity)
+            #expect(identity.count == 1 && seen.insert(identity[0]).inserted)
+        }
+    }
+
+    @Test(.thorough) func `a large file that did not change is not read again`() async throws {
+        let folder = scratch.file("files")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data(repeating: 7, count: 40 << 20).write(to: URL(fileURLWithPath: folder + "/f"))
+        // What was written a moment ago is not remembered.
+        var known: [String?] = [nil]
+        var found: [String] = []
+        for _ in 0..<400 where known == [nil] {
+            let seen = try await files(folder)
+            (known, found) = (seen.known, seen.found)
+        }
+        #expect(known == found)
+    }
 }

@@ -34,7 +34,7 @@ extension BuildContext {
             }
             let running = RunningHash()
             try await read(entry) { (bytes) throws(BuildError) in running.update(bytes) }
-            found.append("blake2b:" + hexadecimal(running.finish()))
+            found.append(running.finish())
         }
         return found
     }
@@ -42,17 +42,18 @@ extension BuildContext {
 
 /// A hash that a callback on another thread can add to.
 private final class RunningHash: Sendable {
-    private let hasher = Mutex<ContentHasher?>(ContentHasher())
+    private let hasher = Mutex<ContentIdentityHasher?>(ContentIdentityHasher())
 
     func update(_ bytes: UnsafeRawBufferPointer) {
         let chunk = [UInt8](bytes)
         hasher.withLock { hasher in chunk.withUnsafeBytes { hasher?.update($0) } }
     }
 
-    func finish() -> [UInt8] {
+    func finish() -> String {
         hasher.withLock { hasher in
             guard let full = hasher.take() else { preconditionFailure("a file is hashed once") }
-            return full.finalize()
+            let size = full.size
+            return ContentIdentity.name(full.finalize(), size: size)
         }
     }
 }

@@ -45,7 +45,7 @@ final class ContextIndex: Sendable {
     }
 
     struct Record: Sendable {
-        /// `ContentHasher`'s.
+        /// What `ContentIdentity` names.
         let digest: [UInt8]
         let hasAttributes: Bool
     }
@@ -63,7 +63,7 @@ final class ContextIndex: Sendable {
     private let path: String
     private let content = Mutex(Content())
 
-    private static let magic = Array("slipway.context.1\n".utf8)
+    private static let magic = Array("slipway.context.2\n".utf8)
     private static let recordSize = 5 * 8 + ContentHasher.byteCount + 8
     /// Files that changed within this time before they are read are not remembered: coarser than any file system's clock.
     private static let clockTick: Int64 = 1_000_000_000

@@ -63,8 +63,6 @@ package struct DirectoryContext: BuildContext {
         return host
     }
 
-    static func contentID(_ digest: [UInt8]) -> String { "blake2b:" + hexadecimal(digest) }
-
     package func read(
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) {
@@ -114,30 +112,54 @@ package struct DirectoryContext: BuildContext {
 
     // MARK: Content
 
-    /// Reads the files that are not known yet, on all processors.
+    /// Reads the files that are not known yet, on all processors: the large ones one after the other in pieces, then the others side by side.
     package func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
+        var entries = entries
+        for place in entries.indices where Self.isLarge(entries[place]) {
+            entries[place].contentID = try await large(entries[place])
+        }
         let identities = try await mapBlocking(entries, share: 16) { (entry) throws(BuildError) in try hash(entry) }
         if let index { await runBlocking { index.save() } }
         return identities
+    }
+
+    private static func isLarge(_ entry: ContextEntry) -> Bool {
+        entry.kind == .file && entry.contentID == nil && entry.size > 2 * ContentIdentity.pieceSize
+    }
+
+    private func large(_ entry: ContextEntry) async throws(BuildError) -> String? {
+        let start = Self.now
+        guard let found = try await LargeFileHash(context: self, entry: entry).find() else { return nil }
+        remember(found.digest, of: entry, found.state, readAt: start)
+        return ContentIdentity.name(found.digest, size: found.state.size)
     }
 
     private func hash(_ entry: ContextEntry) throws(BuildError) -> String {
         if let known = entry.contentID { return known }
         let host = place(of: entry)
         let file = try open(entry)
+        let start = Self.now
+        let node = try Node.read(file.raw, host)
+        var hasher = ContentIdentityHasher()
+        try FileContent.stream(file, host) { hasher.update($0) }
+        let size = hasher.size
+        let digest = hasher.finalize()
+        // One that grew meanwhile is not what the kernel said of it.
+        if let node, node.size == size { remember(digest, of: entry, ContextIndex.State(node), readAt: start) }
+        return ContentIdentity.name(digest, size: size)
+    }
+
+    private func remember(
+        _ digest: [UInt8], of entry: ContextEntry, _ state: ContextIndex.State, readAt start: Timestamp
+    ) {
+        index?.remember(
+            ContextIndex.Record(digest: digest, hasAttributes: !entry.attributes.isEmpty), for: state, readAt: start)
+    }
+
+    private static var now: Timestamp {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        let node = try Node.read(file.raw, host)
-        var hasher = ContentHasher()
-        try FileContent.stream(file, host) { hasher.update($0) }
-        let digest = hasher.finalize()
-        if let index, let node {
-            index.remember(
-                ContextIndex.Record(digest: digest, hasAttributes: !entry.attributes.isEmpty),
-                for: ContextIndex.State(node),
-                readAt: Timestamp(seconds: Int64(now.tv_sec), nanoseconds: Int64(now.tv_nsec)))
-        }
-        return Self.contentID(digest)
+        return Timestamp(seconds: Int64(now.tv_sec), nanoseconds: Int64(now.tv_nsec))
     }
 }
 

@@ -91,7 +91,7 @@ struct DirectoryListing: Sendable {
             pathBytes: path, kind: kind, mode: node.mode, size: node.size, modified: node.modified.seconds)
         entry.modifiedNanoseconds = node.modified.nanoseconds
         if node.kind == .file, let known = index?.record(for: ContextIndex.State(node)) {
-            entry.contentID = DirectoryContext.contentID(known.digest)
+            entry.contentID = ContentIdentity.name(known.digest, size: node.size)
             if known.hasAttributes { entry.attributes = try FileCalls.attributes(of: directory.appending(name)) }
         } else if node.kind == .file || node.kind == .directory {
             entry.attributes = try FileCalls.attributes(of: directory.appending(name))

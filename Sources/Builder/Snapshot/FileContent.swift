@@ -95,6 +95,30 @@ enum FileContent {
         }
     }
 
+    /// Calls `body` with a range of the file's bytes, as far as it has them. What is not on the disk is zeros here as well, and is read.
+    static func stream(
+        _ descriptor: borrowing Descriptor, _ path: HostPath, in range: Range<Int64>,
+        _ body: (UnsafeRawBufferPointer) throws(BuildError) -> Void
+    ) throws(BuildError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let wanted = Int(min(Int64(buffer.count), range.upperBound - position))
+            let count = pread(descriptor.raw, buffer.baseAddress, wanted, off_t(position))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw path.failure("read the file")
+            }
+            if count == 0 { return }
+            position += Int64(count)
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+    }
+
+    /// Whether a file takes less room than it has bytes.
+    static func isSparse(_ descriptor: borrowing Descriptor) -> Bool { Holes(of: descriptor.raw) != nil }
+
     static func setSize(_ descriptor: Int32, _ size: Int64, _ path: HostPath) throws(BuildError) {
         guard ftruncate(descriptor, off_t(size)) == 0 else { throw path.failure("set the size of the file") }
     }
