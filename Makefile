@@ -13,7 +13,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 TESTFLAGS ?=
 TEST := scripts/run-tests.sh $(SWIFT) test --skip-build --no-parallel
 
-.PHONY: help demo build test test-fast lint format bench fuzz image screenshots clean
+.PHONY: help demo build test test-fast test-cluster lint format bench fuzz image screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,6 +36,11 @@ test: ## everything, against real git servers, registries and container tools
 test-fast: ## under two minutes after the build: neither end-to-end tests nor what is marked as thorough
 	$(SWIFT) build --build-tests
 	SLIPWAY_TESTS=fast $(TEST) --skip EndToEndTests --skip ClusterManifestTests $(TESTFLAGS)
+
+test-cluster: ## what needs a Kubernetes cluster, in the one that KUBECONFIG names
+	@test -n "$$KUBECONFIG" || { echo "KUBECONFIG names no cluster, so nothing was tested"; exit 1; }
+	$(SWIFT) build --build-tests
+	$(TEST) --filter ClusterTests $(TESTFLAGS)
 
 lint: ## formatting, without changing anything; syntax of the scripts
 	$(SWIFT) format lint --strict --recursive $(SOURCES)

@@ -44,7 +44,7 @@ let curl: [LinkerSetting] = [
     .linkedLibrary(hasStaticCurl ? "curl-static" : "curl", .when(configuration: .release)),
 ]
 
-/// How the release binary is linked, so that it starts fast (docs/decisions/0003-process-start.md): by lld, with what scripts/link
+/// How the release binary is linked, so that it starts fast (docs/decisions/0004-process-start.md): by lld, with what scripts/link
 /// has in the place of some shared libraries, and without a table of its own hundred thousand names.
 let fastStart: [LinkerSetting] = [
     .unsafeFlags(
@@ -189,7 +189,8 @@ let package = Package(
         suite(
             "ReconcileTests",
             [
-                "Agent", "AgentFakes", "Builder", "Cryptography", "Forge", "Git", "HTTP", "ManifestUpdater",
+                "Agent", "AgentFakes", "Builder", "Cluster", "Cryptography", "Forge", "Git", "HTTP", "JSON",
+                "ManifestUpdater",
                 "Notifications", "OCI", "Registry",
                 "RegistryPoller",
                 "Telemetry", "Template", "Webhooks",

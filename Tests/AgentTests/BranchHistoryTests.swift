@@ -27,7 +27,8 @@ import Testing
             }
         let person = Signature(name: "A", email: "a@example.com", time: Int64(number))
         return Commit(
-            id: try id(number), tree: try id(0), parents: number == 0 ? [] : [try id(number - 1)], author: person, committer: person,
+            id: try id(number), tree: try id(0), parents: number == 0 ? [] : [try id(number - 1)], author: person,
+            committer: person,
             message: message)
     }
 

@@ -80,7 +80,8 @@ enum ModuleTable {
         "Server": Module(
             layer: 4,
             mayImport: [
-                "Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Telemetry", "Text", "Webhooks", "Blocking",
+                "Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Telemetry", "Text", "Webhooks",
+                "Blocking",
             ]),
         "CommandLine": Module(
             layer: 4,

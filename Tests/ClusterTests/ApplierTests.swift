@@ -65,10 +65,19 @@ struct ApplierTests {
         try await cleaned {
             let applier = Applier(client)
             let both = try objects(map("one", "1") + "---\n" + map("two", "1"))
-            #expect(said(try await applier.apply(both, for: target, isComplete: true)) == ["ConfigMap one created", "ConfigMap two created"])
-            #expect(said(try await applier.apply(both, for: target, isComplete: true)) == ["ConfigMap one unchanged", "ConfigMap two unchanged"])
+            #expect(
+                said(try await applier.apply(both, for: target, isComplete: true)) == [
+                    "ConfigMap one created", "ConfigMap two created",
+                ])
+            #expect(
+                said(try await applier.apply(both, for: target, isComplete: true)) == [
+                    "ConfigMap one unchanged", "ConfigMap two unchanged",
+                ])
             let changed = try objects(map("one", "2") + "---\n" + map("two", "1"))
-            #expect(said(try await applier.apply(changed, for: target, isComplete: true)) == ["ConfigMap one changed", "ConfigMap two unchanged"])
+            #expect(
+                said(try await applier.apply(changed, for: target, isComplete: true)) == [
+                    "ConfigMap one changed", "ConfigMap two unchanged",
+                ])
             // Somebody changes an object by hand.
             var person = FieldManager(name: "person")
             person.takesOver = true
@@ -82,7 +91,10 @@ struct ApplierTests {
             let other = Applier(client)
             let one = try objects(map("one", "2"))
             #expect(said(try await other.apply(one, for: target, isComplete: false)) == ["ConfigMap one unchanged"])
-            #expect(said(try await other.apply(one, for: target, isComplete: true)) == ["ConfigMap one unchanged", "ConfigMap two pruned"])
+            #expect(
+                said(try await other.apply(one, for: target, isComplete: true)) == [
+                    "ConfigMap one unchanged", "ConfigMap two pruned",
+                ])
             #expect(try await value("two") == nil)
         }
     }
@@ -109,7 +121,10 @@ struct ApplierTests {
             let unknown = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n"
             let report = try await Applier(client).apply(
                 try objects(service + "---\n" + unknown + "---\n" + map("one", "1")), for: target, isComplete: true)
-            #expect(said(report).sorted() == ["ConfigMap one created", "Service bad failed invalid", "Widget w failed notFound"])
+            #expect(
+                said(report).sorted() == [
+                    "ConfigMap one created", "Service bad failed invalid", "Widget w failed notFound",
+                ])
             let failures = report.entries.compactMap { entry -> String? in
                 if case .failed(let error) = entry.outcome { error.description } else { nil }
             }
@@ -122,7 +137,8 @@ struct ApplierTests {
         try await cleaned {
             let applier = Applier(client)
             func secret(_ text: String) throws -> [ManifestObject] {
-                try objects("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nimmutable: true\nstringData: {a: \(text)}\n")
+                try objects(
+                    "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nimmutable: true\nstringData: {a: \(text)}\n")
             }
             _ = try await applier.apply(try secret("one"), for: target, isComplete: true)
             let report = try await applier.apply(try secret("two"), for: target, isComplete: true)
@@ -154,12 +170,15 @@ struct ApplierTests {
 
                 """
             let widget = "apiVersion: \(group)/v1\nkind: Widget\nmetadata: {name: w}\nspec: {size: 3}\n"
-            let report = try await applier.apply(try objects(widget + "---\n" + definition), for: target, isComplete: true)
+            let report = try await applier.apply(
+                try objects(widget + "---\n" + definition), for: target, isComplete: true)
             #expect(said(report) == ["CustomResourceDefinition widgets.\(group) created", "Widget w created"])
             #expect(report.waiting.isEmpty)
             // An object of the whole cluster is known as that, whatever was known of its kind before.
             #expect(report.entries.last?.identity.namespace == "")
-            #expect(said(try await applier.apply(try objects(widget + "---\n" + definition), for: target, isComplete: true)).allSatisfy { $0.hasSuffix("unchanged") })
+            #expect(
+                said(try await applier.apply(try objects(widget + "---\n" + definition), for: target, isComplete: true))
+                    .allSatisfy { $0.hasSuffix("unchanged") })
             let gone = try await applier.apply([], for: target, isComplete: true)
             #expect(said(gone).allSatisfy { $0.hasSuffix("pruned") })
         }

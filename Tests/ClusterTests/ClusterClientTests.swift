@@ -47,10 +47,13 @@ import Testing
     }
 
     @Test(arguments: [
-        (401, "Unauthorized", ClusterError.Code.unauthorized), (403, "Forbidden", .forbidden), (404, "NotFound", .notFound),
+        (401, "Unauthorized", ClusterError.Code.unauthorized), (403, "Forbidden", .forbidden),
+        (404, "NotFound", .notFound),
         (409, "Conflict", .conflict), (410, "Expired", .gone), (422, "Invalid", .invalid),
     ])
-    func `failures have codes and the server's words`(_ status: Int, _ reason: String, _ code: ClusterError.Code) async throws {
+    func `failures have codes and the server's words`(_ status: Int, _ reason: String, _ code: ClusterError.Code)
+        async throws
+    {
         let (client, _) = try Self.client { _, _ in Self.status(status, reason) }
         let error = await #expect(throws: ClusterError.self) { _ = try await client.get(Self.pod) }
         #expect(error?.code == code)
@@ -224,7 +227,8 @@ import Testing
         let (client, _) = try Self.client { request, number in
             guard number > 0 else { return .text(200, #"{"items":[],"metadata":{"resourceVersion":"0"}}"#) }
             let seen = Int(request.target.split(separator: "resourceVersion=").last ?? "") ?? 0
-            return .text(200, seen == 0 ? all : (seen + 1...max(seen + 1, 5_000)).map { Self.event("ADDED", $0) }.joined())
+            return .text(
+                200, seen == 0 ? all : (seen + 1...max(seen + 1, 5_000)).map { Self.event("ADDED", $0) }.joined())
         }
         let told = await Self.told(5_001, by: client)
         #expect(told == ["listed 0"] + (1...5_000).map { "added \($0)" })

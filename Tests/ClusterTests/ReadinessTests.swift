@@ -72,7 +72,8 @@ import Testing
 
     @Test func `namespaces and definitions first, webhooks last, the rest as it stands`() {
         let kinds = [
-            "ValidatingWebhookConfiguration", "Deployment", "Service", "Widget", "ConfigMap", "CustomResourceDefinition",
+            "ValidatingWebhookConfiguration", "Deployment", "Service", "Widget", "ConfigMap",
+            "CustomResourceDefinition",
             "Namespace", "Job",
         ]
         let sorted = ApplyOrder.sorted(kinds.map { ManifestObject(["kind": .string($0)], place: $0) })

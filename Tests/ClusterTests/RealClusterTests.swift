@@ -16,7 +16,8 @@ struct RealClusterTests {
     private func withNamespace(_ body: (String) async throws -> Void) async throws {
         let name = "slipway-\(UUID().uuidString.prefix(8).lowercased())"
         let path = ResourcePath(.namespace, name: name)
-        _ = try await client.create(["kind": "Namespace", "apiVersion": "v1", "metadata": ["name": .string(name)]], at: path)
+        _ = try await client.create(
+            ["kind": "Namespace", "apiVersion": "v1", "metadata": ["name": .string(name)]], at: path)
         do {
             try await body(name)
         } catch {
@@ -39,7 +40,9 @@ struct RealClusterTests {
             let path = ResourcePath(.configMap, namespace: namespace, name: "one")
             #expect(try await client.find(path) == nil)
             let made = try await client.create(map("one", ["a": "1"]), at: path)
-            let twice = await #expect(throws: ClusterError.self) { _ = try await client.create(map("one", [:]), at: path) }
+            let twice = await #expect(throws: ClusterError.self) {
+                _ = try await client.create(map("one", [:]), at: path)
+            }
             #expect(twice?.code == .conflict)
             var next = made
             next["data"] = ["a": "2"]
@@ -73,7 +76,8 @@ struct RealClusterTests {
             #expect(try await client.apply(map("one", ["a": "2"]), at: path, by: slipway)["data"]["a"] == "2")
             #expect(try await client.get(path)["data"]["a"] == "1")
             slipway.isDryRun = false
-            #expect(try await client.apply(map("one", ["a": "2"]), at: path, by: slipway)["data"] == ["a": "2", "b": "1"])
+            #expect(
+                try await client.apply(map("one", ["a": "2"]), at: path, by: slipway)["data"] == ["a": "2", "b": "1"])
         }
     }
 

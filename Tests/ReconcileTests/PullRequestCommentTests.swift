@@ -22,7 +22,7 @@ import Testing
     private static func push(
         _ world: World, _ tag: String, from commit: String?, source: String? = nil
     ) {
-        var annotations: [String: String] = [:]
+        var annotations = ImageAnnotations()
         annotations[Annotation.revision] = commit
         annotations[Annotation.source] = source
         world.registry.add(

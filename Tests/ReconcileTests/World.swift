@@ -13,6 +13,8 @@ final class World {
     let forge = InMemoryForge()
     /// Tells a host of builds.
     var statuses: CommitStatusReporter?
+    /// The cluster that manifests are applied to.
+    var apply: Result<ApplyServices, AgentError>?
     let dispatcher = BuildDispatcher()
     let clock = FakeClock(isEager: true)
     var repository = AgentConfiguration.RepositoryConfiguration(
@@ -39,12 +41,14 @@ final class World {
     }
 
     func services() -> RepositoryServices {
-        RepositoryServices(
+        var services = RepositoryServices(
             git: GitServices(
                 remote: FakeGitRemote(host), settings: git, forge: git.pullRequest == nil ? nil : forge,
                 statuses: statuses, clock: clock),
             builds: BuildServices(builder: builder, queue: queue, dispatcher: dispatcher, failures: failures),
             tags: registry)
+        services.apply = apply
+        return services
     }
 
     /// One cycle of an agent that was just started on an empty disk.

@@ -23,7 +23,8 @@ struct KustomizeProgram: Sendable {
     func build(_ root: String, of tree: RevisionTree, from remote: any GitRemote) async throws(AgentError) -> [UInt8] {
         guard let kubectl = ChildProcess.find("kubectl", in: searchPath) else {
             throw AgentError(
-                "a kustomization needs kubectl", place: root.isEmpty ? "." : root, cause: "it is in no directory of PATH",
+                "a kustomization needs kubectl", place: root.isEmpty ? "." : root,
+                cause: "it is in no directory of PATH",
                 hint: "install kubectl where the agent runs, or apply a directory without a kustomization")
         }
         let files = try await self.files(of: tree, from: remote)
@@ -51,7 +52,9 @@ struct KustomizeProgram: Sendable {
                     cause: "at most \(Self.sizeLimit >> 20) MiB of files are copied for it",
                     hint: "keep manifests in a repository of their own")
             }
-            if path.hasSuffix("kustomization.yaml") || path.hasSuffix("kustomization.yml") || path.hasSuffix("Kustomization") {
+            if path.hasSuffix("kustomization.yaml") || path.hasSuffix("kustomization.yml")
+                || path.hasSuffix("Kustomization")
+            {
                 try refuseRemotes(content, path)
             }
             files.append(File(path: path, content: content))
@@ -63,7 +66,8 @@ struct KustomizeProgram: Sendable {
         guard let root = (try? YAMLStream.parse(content, file: path))?.first?.root, let value = JSONValue(root) else {
             return
         }
-        let named = ["resources", "bases", "components", "crds"].flatMap { value[$0].items } + value["helmCharts"].items
+        let named =
+            ["resources", "bases", "components", "crds"].flatMap { value[$0].items } + value["helmCharts"].items
         for reference in named.map({ $0.text ?? $0["repo"].text ?? "" }) where Self.isRemote(reference) {
             throw AgentError(
                 "a kustomization with a remote base is not applied", place: path,

@@ -41,7 +41,8 @@ struct ManifestApplication: Sendable {
         for failure in found.failures { cycle.fail(ReconcileError(failure, in: .apply)) }
         let target = target
         let report = try await cycle.phase(.apply) { () throws(ClusterError) in
-            var report = try await services.objects.apply(found.objects, for: target, isComplete: found.failures.isEmpty)
+            var report = try await services.objects.apply(
+                found.objects, for: target, isComplete: found.failures.isEmpty)
             if isWaiting, settings.waits {
                 cycle.say("Waiting for \(revision.id.short) to be applied ...")
                 await services.objects.wait(

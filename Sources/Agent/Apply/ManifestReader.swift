@@ -50,7 +50,8 @@ struct ManifestReader: Sendable {
     private func directory(_ path: String, into found: inout Found) async {
         let prefix = path.isEmpty ? "" : path + "/"
         let below = tree.entries.filter { $0.path.hasPrefix(prefix) }
-        let roots = Set(below.filter { Self.kustomizations.contains(Self.name(of: $0.path)) }.map { Self.folder(of: $0.path) })
+        let roots = Set(
+            below.filter { Self.kustomizations.contains(Self.name(of: $0.path)) }.map { Self.folder(of: $0.path) })
         // Those that another one includes are parts of it; which these are only kustomize knows, so the outermost count.
         let outer = roots.filter { root in
             !roots.contains { $0 != root && ($0.isEmpty || root.hasPrefix($0 + "/")) }

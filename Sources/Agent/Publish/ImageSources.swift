@@ -66,7 +66,7 @@ struct ImageSources: Sendable {
 
     private func annotations(of image: ImageLocation?) async throws(PollError) -> [String: String] {
         guard let tags, let image, let tag = image.tag else { return [:] }
-        return try await tags.look(at: tag, in: image.repository, platforms: []).annotations
+        return try await tags.look(at: tag, in: image.repository, platforms: []).annotations.all
     }
 
     /// Without those by which the agent changed manifests.

@@ -76,7 +76,8 @@ package struct ExecPlugin: Sendable {
             result.certificate = (Array(chain.utf8), Array(key.utf8))
         }
         guard result.token != nil || result.certificate != nil else {
-            throw ClusterError(.configuration, "\(command) printed neither a token nor a certificate with its key", hint: hint)
+            throw ClusterError(
+                .configuration, "\(command) printed neither a token nor a certificate with its key", hint: hint)
         }
         return result
     }

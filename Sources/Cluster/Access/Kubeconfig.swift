@@ -1,5 +1,5 @@
-import HTTP
 import FoundationEssentials
+import HTTP
 import JSON
 import YAML
 

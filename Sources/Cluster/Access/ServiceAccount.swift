@@ -18,7 +18,8 @@ package enum ServiceAccount {
                 hint: "set automountServiceAccountToken: true in the pod, or mount a projected token there")
         }
         let authority = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        var endpoint = ClusterEndpoint(server: try ClusterURL.parse("https://\(authority)", of: "KUBERNETES_SERVICE_HOST"))
+        var endpoint = ClusterEndpoint(
+            server: try ClusterURL.parse("https://\(authority)", of: "KUBERNETES_SERVICE_HOST"))
         // libcurl opens it for each connection, so a renewed authority counts at once.
         endpoint.trust.certificateBundle = "\(directory)/ca.crt"
         endpoint.credentials = .tokenFile("\(directory)/token")

@@ -152,7 +152,7 @@ package actor Applier {
         }
         do {
             return (try await client.apply(whole, at: path, by: manager), [])
-        } catch where error.code == .conflict && !error.details.isEmpty {
+        } catch  where error.code == .conflict && !error.details.isEmpty {
             manager.takesOver = true
             let after = try await client.apply(whole, at: path, by: manager)
             return (after, error.details.map { "\($0.field) (\($0.message))" })

@@ -27,9 +27,11 @@ package struct ApplyReport: Sendable {
 
     package init() {}
 
-    mutating func add(_ identity: ObjectIdentity, _ place: String, _ outcome: ApplyOutcome) {
+    package mutating func add(_ identity: ObjectIdentity, _ place: String, _ outcome: ApplyOutcome) {
         entries.append(Entry(identity: identity, place: place, outcome: outcome))
     }
+
+    package mutating func isWaiting(_ identity: ObjectIdentity, _ reason: String) { waiting[identity] = reason }
 
     func failed(_ object: ManifestObject) -> Bool {
         entries.contains { entry in

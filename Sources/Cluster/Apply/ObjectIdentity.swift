@@ -66,7 +66,9 @@ package struct ManifestObject: Sendable {
     package var problem: String? {
         if apiVersion.isEmpty { return "it has no apiVersion" }
         if kind.isEmpty { return "it has no kind" }
-        if !object["metadata"]["generateName"].isNull { return "it has generateName, which makes another object each time" }
+        if !object["metadata"]["generateName"].isNull {
+            return "it has generateName, which makes another object each time"
+        }
         if name.isEmpty { return "it has no metadata.name" }
         return nil
     }

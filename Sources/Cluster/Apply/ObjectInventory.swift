@@ -32,7 +32,8 @@ struct ObjectInventory: Sendable, Equatable {
         let list = kinds.keys.sorted().map { identity -> JSONValue in
             [
                 "group": .string(identity.group), "version": .string(kinds[identity] ?? ""),
-                "kind": .string(identity.kind), "namespace": .string(identity.namespace), "name": .string(identity.name),
+                "kind": .string(identity.kind), "namespace": .string(identity.namespace),
+                "name": .string(identity.name),
             ]
         }
         return [

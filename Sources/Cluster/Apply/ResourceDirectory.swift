@@ -14,14 +14,16 @@ package actor ResourceDirectory {
         let kinds: [String: ResourceKind]
         do {
             kinds = try await load(object)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             kinds = [:]
         }
         known[object.apiVersion] = kinds
         guard let found = kinds[object.kind] else {
             throw ClusterError(
                 .notFound, "the cluster knows no kind '\(object.kind)' of \(object.apiVersion)", place: object.place,
-                hint: "install its CustomResourceDefinition, or write a version that the cluster serves: kubectl api-versions")
+                hint:
+                    "install its CustomResourceDefinition, or write a version that the cluster serves: kubectl api-versions"
+            )
         }
         return found
     }

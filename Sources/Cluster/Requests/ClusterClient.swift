@@ -32,7 +32,7 @@ package final class ClusterClient: Sendable {
     package func find(_ path: ResourcePath) async throws(ClusterError) -> JSONValue? {
         do {
             return try await get(path)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return nil
         }
     }
@@ -55,7 +55,7 @@ package final class ClusterClient: Sendable {
             let page: JSONValue
             do {
                 page = try await json(request)
-            } catch where error.code == .gone && restarts < 3 {
+            } catch  where error.code == .gone && restarts < 3 {
                 restarts += 1
                 (objects, next) = ([], nil)
                 continue
@@ -124,12 +124,14 @@ package final class ClusterClient: Sendable {
         request.body = options.encoded
         do {
             _ = try await json(request)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return
         }
     }
 
-    package enum Propagation: String, Sendable { case background = "Background", foreground = "Foreground", orphan = "Orphan" }
+    package enum Propagation: String, Sendable {
+        case background = "Background", foreground = "Foreground", orphan = "Orphan"
+    }
 
     // MARK: Sending
 

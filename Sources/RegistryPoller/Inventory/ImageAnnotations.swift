@@ -23,8 +23,15 @@ package struct ImageAnnotations: Sendable, Hashable {
     package var isEmpty: Bool { packed.isEmpty }
 
     package subscript(key: String) -> String? {
-        for part in parts where Self.keys[part.key] == key { return text(part.value) }
-        return nil
+        get {
+            for part in parts where Self.keys[part.key] == key { return text(part.value) }
+            return nil
+        }
+        set {
+            var all = all
+            all[key] = newValue
+            self = ImageAnnotations(all)
+        }
     }
 
     /// As a dictionary.

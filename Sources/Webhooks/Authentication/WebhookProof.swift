@@ -1,5 +1,5 @@
-import Text
 import Cryptography
+import Text
 
 /// What a request shows of a secret.
 struct WebhookProof {

@@ -96,9 +96,9 @@ package final class FakeBuilder: ImageBuilding {
         guard let source = registry.record(of: digest, in: repository) else {
             throw BuildError(.registry, "\(repository)@\(digest) is not there any more")
         }
-        let merged = source.annotations.merging(annotations) { _, new in new }
+        let merged = source.annotations.all.merging(annotations) { _, new in new }
         return Image(
-            builder: self, digest: merged == source.annotations ? digest : Self.digest(merged, source.created),
+            builder: self, digest: merged == source.annotations.all ? digest : Self.digest(merged, source.created),
             annotations: merged, created: source.created)
     }
 
