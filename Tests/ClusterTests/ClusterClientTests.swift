@@ -8,11 +8,15 @@ import Testing
 
 /// Answers that a real API server gives seldom.
 @Suite(.tags(.unit)) struct ClusterClientTests {
+    private static let kept = Mutex<[StubServer]>([])
+
     private static func client(
         _ answer: @escaping @Sendable (StubRequest, Int) -> StubReply
     ) throws -> (ClusterClient, StubServer) {
         let count = Atomic(0)
         let server = try StubServer { request in answer(request, count.add(1, ordering: .relaxed).oldValue) }
+        // A test that does not ask the server holds no reference to it, and without one it stops.
+        kept.withLock { $0.append(server) }
         let endpoint = ClusterEndpoint(server: try HTTPURL(server.url))
         return (ClusterClient(endpoint, userAgent: "slipway-test"), server)
     }

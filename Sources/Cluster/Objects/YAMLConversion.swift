@@ -45,11 +45,11 @@ extension JSONValue {
         case "", "~", "null", "Null", "NULL": return .null
         case "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON": return .bool(true)
         case "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF": return .bool(false)
-        default: return number(text) ?? .string(text)
+        default: return numeric(text) ?? .string(text)
         }
     }
 
-    private static func number(_ text: String) -> JSONValue? {
+    private static func numeric(_ text: String) -> JSONValue? {
         let digits = text.replacing("_", with: "")
         let body = digits.drop { $0 == "+" || $0 == "-" }
         let sign = digits.hasPrefix("-") ? "-" : ""

@@ -48,8 +48,8 @@ package final class ClusterClient: Sendable {
         // A list that takes longer than the server remembers its beginning is begun again.
         var restarts = 0
         while true {
-            var request = ClusterRequest("GET", path)
-            request.query = [("limit", "500")]
+            var request = ClusterRequest("GET", path.collection)
+            request.query = [("limit", "500")] + path.selection
             if let selector { request.query.append(("labelSelector", selector)) }
             if let next { request.query.append(("continue", next)) }
             let page: JSONValue

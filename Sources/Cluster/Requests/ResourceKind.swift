@@ -47,6 +47,12 @@ package struct ResourcePath: Sendable, Hashable {
         self.name = name
     }
 
+    /// All objects beside it.
+    var collection: ResourcePath { ResourcePath(kind, namespace: namespace) }
+
+    /// What of a list is meant: the one object that is named.
+    var selection: [(String, String)] { name.map { [("fieldSelector", "metadata.name=\($0)")] } ?? [] }
+
     /// For messages: `Deployment shop/api`.
     package var shown: String {
         let place = [namespace, name].compactMap { $0 }.joined(separator: "/")

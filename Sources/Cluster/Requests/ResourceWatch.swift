@@ -49,12 +49,12 @@ extension ClusterClient {
     private func follow(
         _ path: ResourcePath, selector: String?, from version: inout String?, _ take: (ResourceChange) async -> Bool
     ) async throws(ClusterError) -> Bool {
-        var request = ClusterRequest("GET", path)
-        request.query = [
-            ("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(WatchLines.seconds)"),
-            ("resourceVersion", version ?? ""),
-        ]
-        if let name = path.name { request.query.append(("fieldSelector", "metadata.name=\(name)")) }
+        var request = ClusterRequest("GET", path.collection)
+        request.query =
+            [
+                ("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", "\(WatchLines.seconds)"),
+                ("resourceVersion", version ?? ""),
+            ] + path.selection
         if let selector { request.query.append(("labelSelector", selector)) }
         // The server ends it before.
         request.stallTimeout = WatchLines.seconds + 30
