@@ -312,7 +312,9 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
         let registry = try files(#require(definitions["registry"]), "")
         #expect(Set(registry) == Set(ConfiguredFiles.registry.map(\.key)))
         #expect(registry.count == 3)
-        let top = files(schema, "").filter { !$0.contains(".") || $0.hasPrefix("api.") }
+        let top = files(schema, "").filter { key in
+            !key.contains(".") || ["api.", "tls.", "cluster."].contains { key.hasPrefix($0) }
+        }
         #expect(Set(top) == Set(ConfiguredFiles.top.map(\.key)))
     }
 
@@ -402,6 +404,9 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
                 "notifications: {channels: [{type: email, host: h, from: a@b, to: c@d, username: u, passwordFile: $D/none}]}",
                 ["missing-file notifications.channels[0].passwordFile 1"]
             ),
+            ("cluster: {kubeconfig: $D/none}", ["missing-file cluster.kubeconfig 1"]),
+            ("cluster: {kubeconfig: $D/secret}", ["wrong-format cluster.kubeconfig 1"]),
+            ("cluster: {kubeconfig: $D/kubeconfig}", []),
             ("dockerConfig: $D/none", ["missing-file dockerConfig 1"]),
             ("dockerConfig: $D/config.json", []), ("dockerConfig: $D", []),
             ("dockerConfig: $D/directory", ["missing-file dockerConfig 1"]),
@@ -426,6 +431,7 @@ private let least = "repositories: [{url: https://git.example.com/acme/shop.git}
             "both.pem",
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nA\n-----END PRIVATE KEY-----\n"
         )
+        try fixture.file("kubeconfig", "apiVersion: v1\nkind: Config\n")
         try fixture.file("config.json", #"{"auths": {}, "credsStore": "x"}"#)
         try FileManager.default.createDirectory(
             atPath: fixture.scratch.file("directory"), withIntermediateDirectories: true)

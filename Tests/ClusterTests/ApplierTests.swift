@@ -194,4 +194,18 @@ struct ApplierTests {
             #expect(error?.summary.contains("not Slipway's") == true)
         }
     }
+
+    @Test func `a namespace of the manifests may hold the inventory`() async throws {
+        try await cleaned {
+            let fresh = "\(namespace)-own"
+            let own = ApplyTarget(
+                repository: "shop", namespace: fresh,
+                inventory: ResourcePath(.configMap, namespace: fresh, name: "slipway-inventory-shop"))
+            let yaml = map("one", "1") + "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: \(fresh)}\n"
+            let report = try await Applier(client).apply(try objects(yaml), for: own, isComplete: true)
+            #expect(said(report) == ["Namespace \(fresh) created", "ConfigMap one created"])
+            #expect(said(try await Applier(client).apply(try objects(yaml), for: own, isComplete: true)).count == 2)
+            try await client.delete(ResourcePath(.namespace, name: fresh))
+        }
+    }
 }

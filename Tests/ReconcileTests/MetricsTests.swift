@@ -48,6 +48,8 @@ import Webhooks
         try await world.idle()
         _ = try await world.loop.reload(DaemonWorld.configuration(["bad", "shop"])) { _ in }
         try await world.idle()
+        // Real ones are counted in DaemonNotificationTests.
+        world.health.metrics.add("slipway_notifications_total", 1, [("channel", "ops"), ("outcome", "delivered")])
         return world
     }
 

@@ -19,6 +19,7 @@ struct ConfiguredFile: Sendable, Hashable {
         case clientKey
         /// A `config.json` with registry credentials, or the directory of one.
         case dockerConfig
+        case kubeconfig
     }
 
     /// `git.sshKey`.
@@ -65,6 +66,7 @@ enum ConfiguredFiles {
         ("dockerConfig", { $0.dockerConfig }, .dockerConfig),
         ("tls.certFile", { $0.tls?.certFile }, .certificates),
         ("tls.keyFile", { $0.tls?.keyFile }, .clientKey),
+        ("cluster.kubeconfig", { $0.cluster.kubeconfig }, .kubeconfig),
         ("api.tokenFile", { $0.api.tokenFile }, .secret),
         ("api.readTokenFile", { $0.api.readTokenFile }, .secret),
     ]

@@ -31,9 +31,14 @@ package actor Applier {
         )
         let before = try await inventory(of: target)
         let expected = await versions(of: sorted, for: target)
+        // The namespace that the inventory itself needs may be one of the objects.
+        let home = foundation.filter { $0.kind == "Namespace" && $0.name == target.inventory.namespace }
+        for object in home { await apply(object, for: target, into: &report) }
         try await write(before.kinds.merging(expected) { $1 }, for: target)
 
-        for object in foundation { await apply(object, for: target, into: &report) }
+        for object in foundation where !home.contains(where: { $0.place == object.place }) {
+            await apply(object, for: target, into: &report)
+        }
         await wait(for: foundation, of: target, seconds: 60, into: &report)
         for object in rest { await apply(object, for: target, into: &report) }
 

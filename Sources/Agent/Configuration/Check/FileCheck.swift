@@ -1,10 +1,13 @@
 import Builder
+import Cluster
 import FileSystem
 import FoundationEssentials
 import Git
 import Glibc
+import JSON
 import Notifications
 import OCI
+import YAML
 
 /// Whether the files that a configuration names are there, can be read by this user, and hold what they should. Blocks.
 struct FileCheck {
@@ -160,6 +163,10 @@ struct FileCheck {
         case .dockerConfig:
             return (try? JSONDecoder().decode([String: Anything].self, from: Data(bytes))) == nil
                 ? ("is not a JSON object", "write it with 'docker login'") : nil
+        case .kubeconfig:
+            let root = (try? YAMLStream.parse(bytes))?.first?.root.flatMap { JSONValue($0) }
+            return root?["kind"].text == "Config"
+                ? nil : ("is not a kubeconfig", "write it with: kubectl config view --flatten --minify")
         case .sshPrivateKey, .signingKey, .knownHosts, .allowedSigners, .keyring: return nil
         }
     }
