@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Runs the agent for long and tells whether what it holds levels out: memory, descriptors, threads, disk and inodes.
 
-    Benchmarks/soak.py [--minutes 30] [--every 5] [--sample 20] [--cache 4] [--history 30] [--json FILE] [--markdown FILE]
+    Benchmarks/soak.py [--minutes 30] [--every 5] [--sample 20] [--cache 4] [--history 30] [--images 60] [--json FILE] [--markdown FILE]
 
 Needs SLIPWAY_BINARY (a release build), git, sshd, nginx, fcgiwrap, openssl, docker-registry and busybox. Three repositories, one
 over a path, one over SSH, one over HTTPS, get a commit each every few seconds; the agent builds an image from it with a RUN step,
-pushes it, and commits its tag to the manifest. What builds keep is bounded to 4 MB, and the history to 30 builds of each repository, so that
-disk and inodes level out within minutes. The exit code is 1 where something still grew in the last third of the run by more than a tenth, or
-where an image or a commit of the agent is missing in the end.
+pushes it, and commits its tag to the manifest. What builds keep is bounded to 4 MB, the history to 30 builds and the registry to 60 images of each
+repository, so that all levels out within minutes; what is known of a branch is bounded by its 5,000 newest commits. The exit code is 1 where something still
+grew in the last third of the run by more than a tenth, or where an image or a commit of the agent is missing in the end.
 """
 import argparse, json, os, shutil, signal, subprocess, sys, tempfile, time, urllib.request
 
@@ -88,6 +88,17 @@ def tags(registry, name):
         return json.load(answer)["tags"] or []
 
 
+def retain(registry, name, count):
+    """What registries are set up to do: the oldest images go, so that what is known of them has an end."""
+    numbers = sorted(int(tag[1:]) for tag in tags(registry, name) if tag.startswith("v"))
+    for number in numbers[:-count]:
+        url = f"http://{registry.host}/v2/soak/{name}/manifests/"
+        accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+        with urllib.request.urlopen(urllib.request.Request(f"{url}v{number}", method="HEAD", headers=accept)) as answer:
+            digest = answer.headers["Docker-Content-Digest"]
+        urllib.request.urlopen(urllib.request.Request(url + digest, method="DELETE")).close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30)
@@ -95,6 +106,7 @@ def main():
     parser.add_argument("--sample", type=float, default=20, help="seconds between two looks")
     parser.add_argument("--cache", type=int, default=4, help="MB that layers, blobs and mirrors of builds may have together")
     parser.add_argument("--history", type=int, default=30, help="builds that are kept of each repository")
+    parser.add_argument("--images", type=int, default=60, help="images that the registry keeps of each repository")
     parser.add_argument("--json")
     parser.add_argument("--markdown")
     options = parser.parse_args()
@@ -125,6 +137,7 @@ def main():
             if now >= next_commit:
                 for repository in watched:
                     repository.commit()
+                    retain(registry, repository.name, options.images)
                 next_commit = max(now, next_commit + options.every)
             if now >= next_look:
                 looks.append({"minutes": round((now - start) / 60, 2), **look(process, f"{scratch}/state")})
@@ -135,7 +148,9 @@ def main():
         # Everything committed has become an image, and the newest one runs.
         def settled():
             counts = [tags(registry, repository.name) for repository in watched]
-            return all(repository.deployed() == len(found) for repository, found in zip(watched, counts)) and idle()
+            return all(
+                repository.deployed() == max(int(tag[1:]) for tag in found)
+                for repository, found in zip(watched, counts)) and idle()
 
         def idle():
             newest = [run("git", "-C", r.bare, "log", "-1", "--format=%an", "main").strip() for r in watched]
@@ -171,7 +186,7 @@ def report(options, looks, watched, registry):
             grown.append(key)
     lines = ["| | first third | second third | last third |", "|---|---|---|---|", *rows, "",
              f"{options.minutes:g} minutes, {sum(r.commits for r in watched)} commits of people, "
-             f"{sum(len(tags(registry, r.name)) for r in watched)} images."]
+             f"{sum(r.deployed() for r in watched)} images."]
     print("\n".join(lines))
     if grown:
         print("still growing: " + ", ".join(grown), file=sys.stderr)
