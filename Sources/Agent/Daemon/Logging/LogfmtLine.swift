@@ -1,4 +1,5 @@
 import Logging
+import Text
 
 /// A record as `key=value` pairs. https://brandur.org/logfmt, with the quoting that Go's log/slog and go-logfmt read.
 enum LogfmtLine {
@@ -49,28 +50,7 @@ enum LogfmtLine {
         let isPlain = text.unicodeScalars.allSatisfy { scalar in
             isPrintable(scalar) && scalar != " " && scalar != "\"" && scalar != "=" && scalar != "\\"
         }
-        return isPlain && !text.isEmpty ? text : quoted(text)
-    }
-
-    /// As a JSON text (RFC 8259, section 7), with all that is not to be seen written as `\uXXXX`.
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case _ where isPrintable(scalar): result.unicodeScalars.append(scalar)
-            default:
-                for unit in String(scalar).utf16 {
-                    let digits = String(unit, radix: 16)
-                    result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                }
-            }
-        }
-        return result + "\""
+        return isPlain && !text.isEmpty ? text : JSONText.quoted(text, showing: isPrintable)
     }
 
     /// Whether a terminal shows it as it is: no control characters, none that break lines or turn the direction of writing,
