@@ -45,6 +45,11 @@ package struct ChildProcess: Sendable {
         return all
     }
 
+    /// Where this process finds programs: `PATH`, or what POSIX systems have where it is not set.
+    package static var searchPath: String {
+        getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+    }
+
     /// A program as a shell finds it.
     ///
     /// - Parameter searchPath: directories with `:` between them.
@@ -55,54 +60,21 @@ package struct ChildProcess: Sendable {
     package func run() throws(Failure) -> Result {
         let pipes = try Pipes()
         try pipes.prepare(input)
-        let child = try spawn(pipes)
+        let child = try SpawnedProcess(
+            path, arguments, environment: environment,
+            streams: (pipes.input.read, pipes.output.write, pipes.errors.write))
         pipes.closeChildEnds()
         let deadline = ContinuousClock.now + timeout
         var result = Result(status: 0, output: [], errors: [])
         let failure = gather(pipes, into: &result, until: deadline)
-        let status = failure == nil ? Self.wait(child, until: deadline) : nil
+        let status = failure == nil ? child.wait(until: deadline) : nil
         guard let status else {
-            kill(-child, SIGKILL)
-            kill(child, SIGKILL)
-            _ = Self.wait(child, until: ContinuousClock.now + .seconds(5))
+            child.signal(SIGKILL)
+            _ = child.wait(until: ContinuousClock.now + .seconds(5))
             throw failure ?? .tookTooLong
         }
         result.status = status
         return result
-    }
-
-    private func spawn(_ pipes: Pipes) throws(Failure) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for (number, end) in [pipes.input.read, pipes.output.write, pipes.errors.write].enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, end, Int32(number))
-        }
-        _ = linux_spawn_close_from(&actions, 3)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // Threads of Swift's pool block signals, and a child would inherit that.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        let name = path.split(separator: "/").last.map(String.init) ?? path
-        var vector: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = (environment ?? []).map { strdup($0) } + [nil]
-        defer { for pointer in vector + variables { free(pointer) } }
-        var child: pid_t = 0
-        let number =
-            environment == nil
-            ? posix_spawn(&child, path, &actions, &attributes, &vector, environ)
-            : posix_spawn(&child, path, &actions, &attributes, &vector, &variables)
-        guard number == 0 else { throw .notStarted(String(cString: strerror(number))) }
-        return child
     }
 
     /// Reads both streams to their ends; why not, where the time or the room is used up.
@@ -133,18 +105,6 @@ package struct ChildProcess: Sendable {
             }
         }
         return nil
-    }
-
-    /// The exit status; `nil` at the deadline.
-    private static func wait(_ child: pid_t, until deadline: ContinuousClock.Instant) -> Int32? {
-        var status: Int32 = 0
-        while true {
-            let ended = waitpid(child, &status, WNOHANG)
-            if ended == child { return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f) }
-            if ended < 0 && errno != EINTR { return 255 }
-            guard ContinuousClock.now < deadline else { return nil }
-            usleep(2000)
-        }
     }
 
     /// Three pipes of which the child gets the far ends.

@@ -86,8 +86,10 @@ package struct ExecPlugin: Sendable {
         func failure(_ cause: String) -> ClusterError {
             ClusterError(.configuration, "the exec plugin \(command) failed", cause: cause, hint: hint)
         }
-        let search = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-        guard let path = command.contains("/") ? command : ChildProcess.find(command, in: search) else {
+        guard
+            let path = command.contains("/")
+                ? command : ChildProcess.find(command, in: ChildProcess.searchPath)
+        else {
             throw failure("it is in no directory of PATH")
         }
         var environment = ChildProcess.inherited

@@ -1,3 +1,4 @@
+import Blocking
 import CGit2
 import CLinux
 import Glibc
