@@ -208,4 +208,30 @@ struct ApplierTests {
             try await client.delete(ResourcePath(.namespace, name: fresh))
         }
     }
+
+    @Test func `objects of one list share a place, not a fate`() async throws {
+        try await cleaned {
+            let fresh = "\(namespace)-list"
+            let own = ApplyTarget(
+                repository: "shop", namespace: fresh,
+                inventory: ResourcePath(.configMap, namespace: fresh, name: "slipway-inventory-shop"))
+            let list = try [
+                "apiVersion: v1\nkind: Namespace\nmetadata: {name: \(fresh)}\n",
+                "apiVersion: v1\nkind: Namespace\nmetadata: {name: \(fresh)-2}\n",
+                "apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: {ports: [{port: 99999}]}\n",
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: none}]}}}\n",
+            ].map { ManifestObject(try objects($0)[0].object, place: "deploy.yaml:1:1") }
+            let applier = Applier(client)
+            var report = try await applier.apply(list, for: own, isComplete: true)
+            #expect(
+                said(report) == [
+                    "Namespace \(fresh) created", "Namespace \(fresh)-2 created", "Service bad failed invalid",
+                    "Deployment d created",
+                ])
+            // The Deployment of the same list is waited for, whatever came of the Service.
+            await applier.wait(for: list, of: own, seconds: 0, into: &report)
+            #expect(report.waiting.keys.map(\.kind) == ["Deployment"])
+            for name in [fresh, "\(fresh)-2"] { try await client.delete(ResourcePath(.namespace, name: name)) }
+        }
+    }
 }

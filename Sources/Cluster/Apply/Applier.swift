@@ -32,13 +32,13 @@ package actor Applier {
         let before = try await inventory(of: target)
         let expected = await versions(of: sorted, for: target)
         // The namespace that the inventory itself needs may be one of the objects.
-        let home = foundation.filter { $0.kind == "Namespace" && $0.name == target.inventory.namespace }
-        for object in home { await apply(object, for: target, into: &report) }
+        func isHome(_ object: ManifestObject) -> Bool {
+            object.kind == "Namespace" && object.name == target.inventory.namespace
+        }
+        for object in foundation where isHome(object) { await apply(object, for: target, into: &report) }
         try await write(before.kinds.merging(expected) { $1 }, for: target)
 
-        for object in foundation where !home.contains(where: { $0.place == object.place }) {
-            await apply(object, for: target, into: &report)
-        }
+        for object in foundation where !isHome(object) { await apply(object, for: target, into: &report) }
         await wait(for: foundation, of: target, seconds: 60, into: &report)
         for object in rest { await apply(object, for: target, into: &report) }
 
@@ -66,12 +66,16 @@ package actor Applier {
         for objects: [ManifestObject], of target: ApplyTarget, seconds: Int, into report: inout ApplyReport
     ) async {
         let deadline = ContinuousClock.now + .seconds(seconds)
-        var pending = objects.filter { $0.problem == nil && !report.failed($0) }
+        let failed = report.failed
+        var pending: [(object: ManifestObject, identity: ObjectIdentity)] = []
+        for object in objects where object.problem == nil {
+            let identity = target.identity(of: object, try? await directory.kind(of: object))
+            if !failed.contains(identity) { pending.append((object, identity)) }
+        }
         var pause = Duration.milliseconds(200)
         while !pending.isEmpty {
-            var still: [ManifestObject] = []
-            for object in pending {
-                let identity = target.identity(of: object, try? await directory.kind(of: object))
+            var still: [(object: ManifestObject, identity: ObjectIdentity)] = []
+            for (object, identity) in pending {
                 switch await readiness(of: object, for: target) {
                 case .ready: report.waiting[identity] = nil
                 case .failed(let reason):
@@ -81,7 +85,7 @@ package actor Applier {
                         .failed(ClusterError(.invalid, "\(identity.shown) failed", place: object.place, cause: reason)))
                 case .waiting(let reason):
                     report.waiting[identity] = reason
-                    still.append(object)
+                    still.append((object, identity))
                 }
             }
             pending = still

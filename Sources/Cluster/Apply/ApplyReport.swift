@@ -33,9 +33,11 @@ package struct ApplyReport: Sendable {
 
     package mutating func isWaiting(_ identity: ObjectIdentity, _ reason: String) { waiting[identity] = reason }
 
-    func failed(_ object: ManifestObject) -> Bool {
-        entries.contains { entry in
-            if case .failed = entry.outcome { entry.place == object.place } else { false }
-        }
+    /// Objects that could not be applied.
+    var failed: Set<ObjectIdentity> {
+        Set(
+            entries.compactMap { entry in
+                if case .failed = entry.outcome { entry.identity } else { nil }
+            })
     }
 }

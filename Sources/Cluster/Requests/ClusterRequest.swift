@@ -15,14 +15,13 @@ struct ClusterRequest: Sendable {
     /// Seconds without a byte after which the answer is given up; `nil`: the client's.
     var stallTimeout: Int?
 
-    init(_ method: String, _ path: ResourcePath, subresource: String? = nil) {
+    init(_ method: String, _ path: ResourcePath) {
         self.method = method
         var text = path.kind.root
         if let namespace = path.namespace { text += "/namespaces/\(PercentEncoding.encode(namespace))" }
         text += "/\(path.kind.plural)"
         // A new object's name stands in the object.
         if method != "POST", let name = path.name { text += "/\(PercentEncoding.encode(name))" }
-        if let subresource { text += "/\(subresource)" }
         self.path = text
         let verb =
             switch method {

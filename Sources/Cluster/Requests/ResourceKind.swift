@@ -28,10 +28,6 @@ package struct ResourceKind: Sendable, Hashable {
     package static let configMap = ResourceKind("", "v1", plural: "configmaps", kind: "ConfigMap")
     package static let namespace = ResourceKind(
         "", "v1", plural: "namespaces", kind: "Namespace", isNamespaced: false)
-    package static let event = ResourceKind("", "v1", plural: "events", kind: "Event")
-    package static let job = ResourceKind("batch", "v1", plural: "jobs", kind: "Job")
-    package static let lease = ResourceKind("coordination.k8s.io", "v1", plural: "leases", kind: "Lease")
-    package static let deployment = ResourceKind("apps", "v1", plural: "deployments", kind: "Deployment")
 }
 
 /// Where one object is, or all of a kind.
