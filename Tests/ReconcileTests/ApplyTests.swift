@@ -1,11 +1,13 @@
-import Agent
 import AgentFakes
 import Cluster
 import Foundation
+import Git
 import JSON
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Agent
 
 /// A cluster in memory that notes what it is asked.
 private final class InMemoryCluster: ObjectApplying {
@@ -197,5 +199,25 @@ private final class InMemoryCluster: ObjectApplying {
         #expect(report.failures.contains { $0.message.contains("remote base") }, "\(report.failures)")
         #expect(cluster.state.withLock { $0.applied } == [[]])
         #expect(cluster.state.withLock { $0.isComplete } == [false])
+    }
+
+    @Test func `files of a revision are read once, those that could not be read again`() async throws {
+        let (host, manifests) = (FakeGitHost(), ReadManifests())
+        let remote = FakeGitRemote(host)
+        func found(programs: String) async throws -> ManifestReader.Found {
+            let commit = try await remote.fetch(branch: "main").commit
+            let tree = RevisionTree(revision: commit, entries: try await remote.entries(of: commit.id))
+            let reader = ManifestReader(
+                remote: remote, tree: tree, kustomize: KustomizeProgram(searchPath: programs, scratch: disk.path))
+            return await manifests.objects(below: ["deploy"], by: reader)
+        }
+        let installed = try #require(ProcessInfo.processInfo.environment["PATH"])
+        host.commit(["deploy/kustomization.yaml": "resources: [service.yaml]\n", "deploy/service.yaml": Self.service])
+        #expect(try await found(programs: "/nonexistent").failures.count == 1)
+        #expect(try await found(programs: installed).objects.map(\.name) == ["api"])
+        #expect(try await found(programs: "/nonexistent").objects.map(\.name) == ["api"])
+        host.commit(["deploy/service.yaml": Self.service + "# changed\n"])
+        #expect(try await found(programs: "/nonexistent").failures.count == 1)
+        #expect(try await found(programs: installed).failures.isEmpty)
     }
 }

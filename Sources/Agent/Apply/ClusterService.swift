@@ -1,3 +1,4 @@
+import Blocking
 package import Cluster
 import Glibc
 
@@ -18,13 +19,14 @@ package struct ApplyServices: Sendable {
     /// Of objects that name none, where the repository says nothing.
     package let namespace: String
     let kustomize: KustomizeProgram
+    let manifests = ReadManifests()
 
     /// - Parameter scratch: a directory for a moment's files.
     package init(objects: any ObjectApplying, namespace: String, scratch: String) {
         self.objects = objects
         self.namespace = namespace
         kustomize = KustomizeProgram(
-            searchPath: getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin", scratch: scratch)
+            searchPath: ChildProcess.searchPath, scratch: scratch)
     }
 
     /// Looks for the cluster.

@@ -36,8 +36,9 @@ struct ManifestApplication: Sendable {
     /// - Parameter isWaiting: whether it is waited until all is ready.
     func run(at revision: Commit, isWaiting: Bool, in cycle: CycleRecorder) async throws(ReconcileError) {
         let tree = try await cycle.phase(.apply) { try await git.revisions.tree(of: revision) }
-        let found = await ManifestReader(remote: git.remote, tree: tree, kustomize: services.kustomize)
-            .objects(below: settings.paths)
+        let found = await services.manifests.objects(
+            below: settings.paths,
+            by: ManifestReader(remote: git.remote, tree: tree, kustomize: services.kustomize))
         for failure in found.failures { cycle.fail(ReconcileError(failure, in: .apply)) }
         let target = target
         let report = try await cycle.phase(.apply) { () throws(ClusterError) in
