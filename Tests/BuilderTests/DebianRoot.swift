@@ -26,7 +26,8 @@ enum DebianRoot {
             done | grep '^[a-z]' | sort -u > names
             for name in $(cat names); do dpkg -L $name 2> /dev/null || true; done | sort -u | grep -Ev \(left.joined(separator: " ")) \\
                 | while read -r path; do [ ! -e "$path" ] && [ ! -L "$path" ] || printf '%s\\n' "$path"; done > files
-            tar --no-recursion --owner=0 --group=0 -C / -T files -cf root.tar 2> /dev/null
+            # /tmp is among the files, and others change it meanwhile: tar then writes it all the same and exits with 1.
+            tar --no-recursion --owner=0 --group=0 -C / -T files -cf root.tar 2> tar.errors || [ $? = 1 ] || { cat tar.errors >&2; exit 2; }
             """
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         try Shell.run(["bash", "-c", script])
