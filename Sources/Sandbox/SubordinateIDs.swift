@@ -1,3 +1,4 @@
+import Blocking
 import CSandbox
 import Glibc
 import Synchronization
@@ -128,33 +129,16 @@ package enum SubordinateIDs {
 
     /// Runs a program to its end; gives what is wrong when it fails.
     private static func run(_ program: String, _ arguments: [String]) -> String? {
-        var ends: [Int32] = [-1, -1]
-        guard slipway_pipe(&ends) == 0 else { return "\(program) cannot be run: \(String(cString: strerror(errno)))" }
-        defer { close(ends[0]) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
-        posix_spawn_file_actions_adddup2(&actions, 0, 1)
-        posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
-        var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        var child: pid_t = 0
-        let number = posix_spawn(&child, program, &actions, nil, &words, environ)
-        close(ends[1])
-        guard number == 0 else { return "\(program) cannot be run: \(String(cString: strerror(number)))" }
-        var buffer = [UInt8](repeating: 0, count: 512)
-        var said: [UInt8] = []
-        while true {
-            let count = read(ends[0], &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { break }
-            if said.count < buffer.count { said += buffer[..<count] }
+        let result: ChildProcess.Result
+        do throws(ChildProcess.Failure) { result = try ChildProcess(program, arguments).run() } catch {
+            switch error {
+            case .notStarted(let reason): return "\(program) cannot be run: \(reason)"
+            case .tookTooLong: return "\(program) took too long"
+            case .printedTooMuch: return "\(program) failed"
+            }
         }
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0 && errno == EINTR {}
-        if status == 0 { return nil }
-        return String(decoding: said, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
+        if result.status == 0 { return nil }
+        return String(decoding: result.errors, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
             ?? "\(program) failed"
     }
 }

@@ -1,3 +1,4 @@
+import Blocking
 import CLinux
 import Glibc
 import Synchronization
@@ -147,31 +148,21 @@ final class AgentForward: Sendable {
     }
 
     private static func spawn(_ arguments: [String], _ environment: [String]) throws(BuildError) -> pid_t {
-        var pid: pid_t = 0
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for descriptor: Int32 in 0...2 {
-            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
-        }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // Threads of Swift's pool block signals, and a child would inherit that.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
-        defer { for word in words + variables { free(word) } }
-        let code = posix_spawnp(&pid, arguments[0], &actions, &attributes, &words, &variables)
-        guard code == 0 else {
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        defer { close(null) }
+        do throws(ChildProcess.Failure) {
+            guard let program = ChildProcess.find(arguments[0], in: ChildProcess.searchPath) else {
+                throw .notStarted(String(cString: strerror(ENOENT)))
+            }
+            return try SpawnedProcess(
+                program, Array(arguments.dropFirst()), environment: environment, streams: (null, null, null)
+            ).process
+        } catch {
+            let reason = if case .notStarted(let reason) = error { reason } else { "\(error)" }
             throw BuildError(
-                .step, "cannot start \(arguments[0])", cause: String(cString: strerror(code)),
+                .step, "cannot start \(arguments[0])", cause: reason,
                 hint: "install OpenSSH's client, or give the socket of a running agent: --ssh default")
         }
-        return pid
     }
 
     // MARK: Passing on
