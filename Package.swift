@@ -93,9 +93,11 @@ let package = Package(
 
         // Layer 2: the field's values and protocols.
         library("OCI", ["Cryptography", "Diagnostics", "Text"]),
-        library("ContentStore", ["OCI", "Diagnostics", "CLinux"]),
+        library("ContentStore", ["OCI", "FileSystem", "Diagnostics", "CLinux"]),
         library("CloudIdentity", ["HTTP", "Cryptography", "Blocking", "Diagnostics", "Text"]),
-        library("Registry", ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics", "Text"]),
+        library(
+            "Registry",
+            ["OCI", "HTTP", "ContentStore", "CloudIdentity", "FileSystem", "Blocking", "Diagnostics", "Text"]),
         library("ObjectStorage", ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics", "Text"]),
         library("Dockerfile", ["Diagnostics"]),
         library("Template", ["Diagnostics"]),
@@ -177,7 +179,7 @@ let package = Package(
         suite("ForgeTests", ["Forge", "HTTP", "Diagnostics"]),
         suite("ObjectStorageTests", ["ObjectStorage", "CloudIdentity", "HTTP", "Cryptography", "Diagnostics"]),
         suite("FileSystemTests", ["FileSystem", "Diagnostics"]),
-        suite("GitTests", ["Git"]),
+        suite("GitTests", ["Git", "Cryptography"]),
         suite("HTTPTests", ["HTTP", "Diagnostics"]),
         suite("ManifestUpdaterTests", ["ManifestUpdater", "YAML", "Diagnostics"], exclude: ["Golden"]),
         suite("NotificationTests", ["Notifications", "Agent", "HTTP", "Template", "Webhooks", "Diagnostics"]),

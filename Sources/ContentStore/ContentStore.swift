@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 package import OCI
 
@@ -141,13 +142,8 @@ package struct ContentStore: Sendable {
     var fileMode: mode_t { isPublic ? 0o644 : 0o600 }
 
     private func makeDirectories(_ path: String) throws(ContentStoreError) {
-        let mode: mode_t = isPublic ? 0o755 : 0o700
-        if mkdir(path, mode) == 0 || errno == EEXIST { return }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-            throw .system("create a directory", path)
+        do throws(FileSystemError) { try FileSystem.makeDirectories(path, mode: isPublic ? 0o755 : 0o700) } catch {
+            throw .system("create a directory", error.path, error.code)
         }
-        try makeDirectories(String(path[..<slash]))
-        if mkdir(path, mode) == 0 || errno == EEXIST { return }
-        throw .system("create a directory", path)
     }
 }

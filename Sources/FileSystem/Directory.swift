@@ -28,13 +28,7 @@ package final class Directory: Sendable {
 
     /// Makes the directory and those above it where they are missing, and opens it.
     package static func create(path: String, mode: UInt32 = 0o755) throws(FileSystemError) -> Directory {
-        var made = path.hasPrefix("/") ? "/" : ""
-        for part in path.split(separator: "/") {
-            made += made.isEmpty || made == "/" ? String(part) : "/" + part
-            guard mkdir(made, mode) == 0 || errno == EEXIST else {
-                throw FileSystemError("make the directory", path: made, code: errno)
-            }
-        }
+        try FileSystem.makeDirectories(path, mode: mode)
         return try Directory(path: path)
     }
 

@@ -117,12 +117,10 @@ package struct StateDirectory: Sendable, Hashable {
     }
 
     private static func makeParents(of path: String) throws(StateDirectoryError) {
-        var made = path.hasPrefix("/") ? "" : "."
-        for name in path.split(separator: "/").dropLast() {
-            made += "/" + name
-            if mkdir(made, 0o755) != 0, errno != EEXIST {
-                throw StateDirectoryError("make the directory", made, errno)
-            }
+        let parents = path.split(separator: "/").dropLast().joined(separator: "/")
+        guard !parents.isEmpty else { return }
+        do throws(FileSystemError) { try makeDirectories((path.hasPrefix("/") ? "/" : "") + parents) } catch {
+            throw StateDirectoryError(error.operation, error.path, error.code)
         }
     }
 

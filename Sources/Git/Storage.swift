@@ -5,28 +5,20 @@ import Glibc
 enum Storage {
     /// Makes a directory and those above it.
     static func makeDirectories(_ path: String) throws(GitError) {
-        var prefix = path.hasPrefix("/") ? "" : "."
-        for name in path.split(separator: "/") {
-            prefix += "/" + name
-            guard mkdir(prefix, 0o700) != 0, errno != EEXIST else { continue }
+        do throws(FileSystemError) { try FileSystem.makeDirectories(path, mode: 0o700) } catch {
             throw GitError(
-                .storage, "cannot make the directory of the git mirror", place: prefix,
-                cause: String(cString: strerror(errno)), hint: "the state directory must be writable")
+                .storage, "cannot make the directory of the git mirror", place: error.path, cause: error.cause,
+                hint: "the state directory must be writable")
         }
     }
 
     /// Removes a directory with all that is in it, following no symbolic link. Nothing there is no error.
     static func removeTree(_ path: String) throws(GitError) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
-        if isDirectory {
-            for name in names(in: path) { try removeTree(path + "/" + name) }
+        do throws(FileSystemError) { try FileSystem.removeTree(path) } catch {
+            throw GitError(
+                .storage, "cannot remove the damaged git mirror", place: error.path, cause: error.cause,
+                hint: "remove it by hand")
         }
-        guard (isDirectory ? rmdir(path) : unlink(path)) != 0, errno != ENOENT else { return }
-        throw GitError(
-            .storage, "cannot remove the damaged git mirror", place: path, cause: String(cString: strerror(errno)),
-            hint: "remove it by hand")
     }
 
     static func rename(_ path: String, to other: String) throws(GitError) {

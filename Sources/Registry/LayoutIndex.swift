@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 import OCI
 
@@ -69,12 +70,9 @@ struct LayoutIndex: Sendable {
     }
 
     private func makeDirectories(_ path: String) throws(RegistryError) {
-        if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
-        if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try makeDirectories(String(path[..<slash]))
-            if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+        do throws(FileSystemError) { try FileSystem.makeDirectories(path) } catch {
+            throw SmallFile.system("cannot create the layout's directory", error.path, error.code)
         }
-        throw SmallFile.system("cannot create the layout's directory", path)
     }
 
     /// A lock on the layout's directory itself, so that no further file appears in it.

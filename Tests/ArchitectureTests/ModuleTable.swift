@@ -40,9 +40,12 @@ enum ModuleTable {
 
         "OCI": Module(layer: 2, mayImport: ["Cryptography", "Diagnostics", "Text"]),
         "CloudIdentity": Module(layer: 2, mayImport: ["HTTP", "Cryptography", "Blocking", "Diagnostics", "Text"]),
-        "ContentStore": Module(layer: 2, mayImport: ["OCI", "Diagnostics", "CLinux"]),
+        "ContentStore": Module(layer: 2, mayImport: ["OCI", "FileSystem", "Diagnostics", "CLinux"]),
         "Registry": Module(
-            layer: 2, mayImport: ["OCI", "HTTP", "ContentStore", "CloudIdentity", "Blocking", "Diagnostics", "Text"]),
+            layer: 2,
+            mayImport: [
+                "OCI", "HTTP", "ContentStore", "CloudIdentity", "FileSystem", "Blocking", "Diagnostics", "Text",
+            ]),
         "ObjectStorage": Module(
             layer: 2, mayImport: ["HTTP", "CloudIdentity", "Cryptography", "Diagnostics", "Text"]),
         "Dockerfile": Module(layer: 2, mayImport: ["Diagnostics"]),

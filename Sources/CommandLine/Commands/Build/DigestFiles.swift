@@ -1,4 +1,5 @@
 import Agent
+import FileSystem
 import Glibc
 import HTTP
 import OCI
@@ -82,10 +83,7 @@ struct DigestFiles {
 
     /// kaniko makes the folder of such a file; a failure shows when the file is written.
     private static func makeDirectories(above path: String) {
-        var parent = ""
-        for name in path.split(separator: "/").dropLast() {
-            parent += "/\(name)"
-            mkdir(parent, 0o755)
-        }
+        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return }
+        try? FileSystem.makeDirectories(String(path[..<slash]))
     }
 }
