@@ -20,7 +20,21 @@ package enum SHA256 {
     }
 }
 
+/// For git's object names and the hashed host names of known_hosts, which have no other.
+package enum SHA1 {
+    package static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        var state = HashState(.sha1)
+        state.update(bytes)
+        return state.finalize()
+    }
+}
+
 package enum HMAC {
+    /// RFC 2104 with SHA-1: 20 bytes.
+    package static func sha1(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
+        code(message, key: key, EVP_sha1(), size: 20)
+    }
+
     /// RFC 2104 with SHA-256: 32 bytes.
     package static func sha256(_ message: [UInt8], key: [UInt8]) -> [UInt8] {
         code(message, key: key, EVP_sha256(), size: 32)

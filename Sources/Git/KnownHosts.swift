@@ -1,3 +1,4 @@
+import Cryptography
 import FoundationEssentials
 import Glibc
 
@@ -105,7 +106,7 @@ struct KnownHosts: Sendable {
             guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])),
                 let hash = Data(base64Encoded: String(parts[2]))
             else { return false }
-            return SHA1.authenticationCode(of: Array(name.utf8), key: [UInt8](salt)) == [UInt8](hash)
+            return HMAC.sha1(Array(name.utf8), key: [UInt8](salt)) == [UInt8](hash)
         }
         var isMatch = false
         for pattern in hosts.lowercased().split(separator: ",") {

@@ -1,3 +1,4 @@
+import Cryptography
 import Foundation
 import TestSupport
 import Testing
@@ -64,12 +65,12 @@ struct KnownHostsTests {
         #expect(hex(SHA1.hash(Array("abc".utf8))) == "a9993e364706816aba3e25717850c26c9cd0d89d")
         #expect(hex(SHA1.hash([])) == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
         #expect(
-            hex(SHA1.authenticationCode(of: Array("what do ya want for nothing?".utf8), key: Array("Jefe".utf8)))
+            hex(HMAC.sha1(Array("what do ya want for nothing?".utf8), key: Array("Jefe".utf8)))
                 == "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
         #expect(
             hex(
-                SHA1.authenticationCode(
-                    of: Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+                HMAC.sha1(
+                    Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
                     key: [UInt8](repeating: 0xaa, count: 80))) == "aa4ae5e15272d00e95705637ce8a3b55ed402112")
     }
 }

@@ -1,4 +1,5 @@
 import CGit2
+import Cryptography
 
 extension Repository {
     /// A commit's signature and what it signs; no signature is `nil`.
