@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// The word that was probably meant.
 enum Suggestion {
     /// How many options are looked at: a file may define as many names as it likes.
@@ -12,7 +14,7 @@ enum Suggestion {
             let candidate = Array((ignoringCase ? option.lowercased() : option).unicodeScalars)
             if candidate == wanted { return nil }
             guard candidate.count <= 64, abs(candidate.count - wanted.count) <= 2 else { continue }
-            let distance = distance(wanted, candidate)
+            let distance = editDistance(wanted, candidate)
             guard distance < (best?.distance ?? 3) else { continue }
             best = (distance, option)
         }
@@ -25,23 +27,5 @@ enum Suggestion {
         for word: String, among options: some Sequence<String>, ignoringCase: Bool = false, prefix: String = ""
     ) -> String? {
         nearest(to: word, among: options, ignoringCase: ignoringCase).map { "did you mean \(prefix)\($0)?" }
-    }
-
-    /// Insertions, deletions, substitutions and swaps of neighbours.
-    private static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
-        var rows = [Array(0...right.count)]
-        for row in left.indices {
-            var current = [row + 1]
-            for column in right.indices {
-                let substitution = rows[row][column] + (left[row] == right[column] ? 0 : 1)
-                var best = min(substitution, rows[row][column + 1] + 1, current[column] + 1)
-                if row > 0, column > 0, left[row] == right[column - 1], left[row - 1] == right[column] {
-                    best = min(best, rows[row - 1][column - 1] + 1)
-                }
-                current.append(best)
-            }
-            rows.append(current)
-        }
-        return rows[left.count][right.count]
     }
 }
