@@ -118,16 +118,6 @@ package struct ClosureSource: ByteSource {
     }
 }
 
-/// A sink that a closure stands behind.
-package struct ClosureSink: ByteSink {
-    private let push: (UnsafeRawBufferPointer) throws(ArchiveError) -> Void
-
-    package init(_ push: @escaping (UnsafeRawBufferPointer) throws(ArchiveError) -> Void) { self.push = push }
-
-    package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) { try push(bytes) }
-    package mutating func finish() throws(ArchiveError) {}
-}
-
 /// Bytes gathered in memory.
 package struct BytesSink: ByteSink {
     package private(set) var bytes: [UInt8] = []

@@ -173,13 +173,6 @@ package struct TarReader<Source: ByteSource & ~Copyable>: ~Copyable, ByteSource 
         return count
     }
 
-    /// Reads the archive to the end of its source, so that digests over the whole are complete.
-    package mutating func drain() throws(ArchiveError) {
-        try skip()
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while try source.read(into: &buffer) > 0 {}
-    }
-
     private static var cut: ArchiveError {
         ArchiveError(.malformed, "the archive ends in the middle of an entry", hint: "it was cut off; fetch it anew")
     }

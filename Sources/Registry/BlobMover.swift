@@ -33,7 +33,7 @@ final class BlobMover: Sendable {
         }
     }
 
-    func move(_ blob: Descriptor) async throws(RegistryError) -> PushOutcome {
+    func move(_ blob: Descriptor) async throws(RegistryError) -> UploadOutcome {
         if case .layout = source.location {
             return try await target.pushBlob(blob, from: store, mountFrom: [source.location], progress: nil)
         }

@@ -28,7 +28,7 @@ extension ForwardingRepository {
     func pushBlob(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome {
+    ) async throws(RegistryError) -> UploadOutcome {
         try await origin.pushBlob(descriptor, from: store, mountFrom: sources, progress: progress)
     }
 

@@ -20,7 +20,7 @@ package struct ImageCopy: Sendable {
     }
 
     package enum Event: Sendable, Hashable {
-        case blob(Digest, size: Int64, PushOutcome)
+        case blob(Digest, size: Int64, UploadOutcome)
         case manifest(Digest, tag: String?)
     }
 
@@ -61,7 +61,7 @@ package struct ImageCopy: Sendable {
         }
         var report = Report(digest: last.digest, mediaType: last.mediaType)
         let mover = try BlobMover(from: repository, to: target, scratch: scratch)
-        let moved: Result<[(Descriptor, PushOutcome)], RegistryError> = await move(plan.blobs, by: mover)
+        let moved: Result<[(Descriptor, UploadOutcome)], RegistryError> = await move(plan.blobs, by: mover)
         mover.clean()
         for (blob, outcome) in try moved.get() {
             switch outcome {
@@ -220,8 +220,8 @@ package struct ImageCopy: Sendable {
 
     private func move(
         _ blobs: [Descriptor], by mover: BlobMover
-    ) async -> Result<[(Descriptor, PushOutcome)], RegistryError> {
-        typealias Moved = Result<(Descriptor, PushOutcome), RegistryError>
+    ) async -> Result<[(Descriptor, UploadOutcome)], RegistryError> {
+        typealias Moved = Result<(Descriptor, UploadOutcome), RegistryError>
         return await withTaskGroup(of: Moved.self) { group in
             var next = blobs.makeIterator()
             func start() {
@@ -235,7 +235,7 @@ package struct ImageCopy: Sendable {
                 }
             }
             for _ in 0..<concurrency { start() }
-            var done: [(Descriptor, PushOutcome)] = []
+            var done: [(Descriptor, UploadOutcome)] = []
             var failure: RegistryError?
             for await result in group {
                 switch result {

@@ -30,7 +30,8 @@ package struct RawManifest: Sendable, Hashable {
     }
 }
 
-package enum PushOutcome: Sendable, Hashable {
+/// How a blob got to where it is now.
+package enum UploadOutcome: Sendable, Hashable {
     /// The repository had the blob.
     case existed
     /// The registry (or file system) had it in another repository.
@@ -72,7 +73,7 @@ package protocol ImageRepository: Sendable {
     func pushBlob(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome
+    ) async throws(RegistryError) -> UploadOutcome
 
     /// Begins to send a blob that is made meanwhile; `nil` where that is no gain, or not possible.
     func stream(_ blob: any GrowingBlob) -> StreamedUpload?

@@ -251,7 +251,7 @@ package struct LayoutRepository: ImageRepository {
     package func pushBlob(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome {
+    ) async throws(RegistryError) -> UploadOutcome {
         try await runBlocking { () throws(RegistryError) in
             let place = place(.digest(descriptor.digest))
             if Self.blobSize(path, descriptor.digest) == descriptor.size { return .existed }

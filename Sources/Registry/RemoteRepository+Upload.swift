@@ -7,7 +7,7 @@ extension RemoteRepository {
     package func pushBlob(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome {
+    ) async throws(RegistryError) -> UploadOutcome {
         try await pushBlob(descriptor, from: store, mountFrom: sources, streamed: nil, progress: progress)
     }
 
@@ -15,7 +15,7 @@ extension RemoteRepository {
     func pushBlob(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         streamed: StreamedUpload?, progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome {
+    ) async throws(RegistryError) -> UploadOutcome {
         let repository = self
         return try await host.uploads.share("\(path)@\(descriptor.digest)") { () async throws(RegistryError) in
             // Every attempt begins anew, with the question whether the one before arrived after all.
@@ -29,7 +29,7 @@ extension RemoteRepository {
     private func push(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         streamed: StreamedUpload?, progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome {
+    ) async throws(RegistryError) -> UploadOutcome {
         let place = place(.digest(descriptor.digest))
         if try await isThere(descriptor.digest, scopes: push) { return .existed }
         if let streamed, try await streamed.finish(descriptor, place, progress) { return .uploaded }

@@ -1,6 +1,6 @@
 /// One upload of a blob for all that want it in the same repository at the same time.
 actor SharedUploads {
-    typealias Outcome = Result<PushOutcome, RegistryError>
+    typealias Outcome = Result<UploadOutcome, RegistryError>
 
     private struct Running {
         let task: Task<Outcome, Never>
@@ -14,8 +14,8 @@ actor SharedUploads {
     /// Uploads, or waits for the upload that is on its way, which then counts as there. The work goes on as long as somebody
     /// waits for it.
     nonisolated func share(
-        _ key: String, _ work: @escaping @Sendable () async throws(RegistryError) -> PushOutcome
-    ) async throws(RegistryError) -> PushOutcome {
+        _ key: String, _ work: @escaping @Sendable () async throws(RegistryError) -> UploadOutcome
+    ) async throws(RegistryError) -> UploadOutcome {
         let (task, number, isFirst) = await join(key, work)
         let outcome = await withTaskCancellationHandler {
             await task.value
@@ -28,7 +28,7 @@ actor SharedUploads {
     }
 
     private func join(
-        _ key: String, _ work: @escaping @Sendable () async throws(RegistryError) -> PushOutcome
+        _ key: String, _ work: @escaping @Sendable () async throws(RegistryError) -> UploadOutcome
     ) -> (Task<Outcome, Never>, Int, isFirst: Bool) {
         if var known = running[key] {
             known.waiting += 1

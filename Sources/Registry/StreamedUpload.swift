@@ -111,7 +111,7 @@ package final class StreamedUpload: Sendable {
     /// Says what was sent. Brings the blob there in the usual way if it did not get there so.
     package func push(
         _ descriptor: Descriptor, from store: ContentStore, progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome {
+    ) async throws(RegistryError) -> UploadOutcome {
         do throws(RegistryError) {
             let outcome = try await repository.pushBlob(
                 descriptor, from: store, mountFrom: [], streamed: self, progress: progress)

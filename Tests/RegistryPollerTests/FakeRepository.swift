@@ -121,7 +121,7 @@ final class FakeRepository: ImageRepository {
     func pushBlob(
         _ descriptor: Descriptor, from store: ContentStore, mountFrom sources: [RepositoryLocation],
         progress: (@Sendable (Int64) -> Void)?
-    ) async throws(RegistryError) -> PushOutcome { throw RegistryError(.unsupported, "not here") }
+    ) async throws(RegistryError) -> UploadOutcome { throw RegistryError(.unsupported, "not here") }
     func pushManifest(_ bytes: [UInt8], mediaType: MediaType, tag: String?) async throws(RegistryError) -> Digest {
         throw RegistryError(.unsupported, "not here")
     }

@@ -11,7 +11,7 @@ import Testing
 
     init() throws { bench = try UploadBench(bytes: 100_000, isStored: true) }
 
-    private func push(_ repository: any ImageRepository) async throws -> PushOutcome {
+    private func push(_ repository: any ImageRepository) async throws -> UploadOutcome {
         try await repository.pushBlob(bench.blob, from: bench.store, mountFrom: [], progress: nil)
     }
 
@@ -74,7 +74,7 @@ import Testing
     @Test func manyThatWantTheSameShareIt() async throws {
         let server = try ChunkServer()
         let repository = try bench.repository(server.host)
-        let outcomes = try await withThrowingTaskGroup(of: PushOutcome.self) { group in
+        let outcomes = try await withThrowingTaskGroup(of: UploadOutcome.self) { group in
             for _ in 0..<10 { group.addTask { try await push(repository) } }
             return try await group.reduce(into: []) { $0.append($1) }
         }

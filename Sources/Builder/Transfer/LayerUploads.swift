@@ -143,7 +143,7 @@ extension Builder {
         var isUploaded = false
         // Behind the event of the whole blob: what is shown of both does not fall in between.
         defer { meter.end(isDone: isUploaded) }
-        let outcome: PushOutcome
+        let outcome: UploadOutcome
         do throws(RegistryError) {
             if let streamed {
                 outcome = try await streamed.push(descriptor, from: store.content, progress: meter.moved)
@@ -174,7 +174,7 @@ extension Builder {
 }
 
 extension BuildEvent.BlobOutcome {
-    init(_ outcome: PushOutcome) {
+    init(_ outcome: UploadOutcome) {
         switch outcome {
         case .existed: self = .existed
         case .mounted: self = .mounted

@@ -18,14 +18,6 @@ enum TagFilter: Hashable, Sendable {
         case .artifacts: "a signature, an attestation or another artifact about an image"
         }
     }
-
-    /// Whether it says which tags are wanted, rather than which are not.
-    var isSelective: Bool {
-        switch self {
-        case .glob, .regexp: true
-        case .exclude, .ignore, .artifacts: false
-        }
-    }
 }
 
 /// What of a tag the order looks at.
