@@ -1,7 +1,10 @@
 #pragma once
 #include "CSandbox.h"
 
-// Reports a failed stage and ends the process.
+// Reports a stage and its number to the agent.
+void slipway_report(const struct slipway_sandbox *sandbox, int stage, int number, int index);
+
+// The same of a failed stage, and ends the process.
 __attribute__((noreturn)) void slipway_fail(const struct slipway_sandbox *sandbox, int stage, int number, int index);
 
 // Mounts the root and everything in it, and makes it "/".

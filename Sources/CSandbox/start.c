@@ -24,42 +24,12 @@
 #include "guard.h"
 #include "internal.h"
 
-char *slipway_write_number(char *at, unsigned long number) {
-    char digits[24];
-    int count = 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    while (count > 0) *at++ = digits[--count];
-    return at;
-}
-
-static void report(const struct slipway_sandbox *sandbox, int stage, int number, int index) {
-    struct slipway_report message = {stage, number, index};
-    // Shorter than PIPE_BUF: written whole or not at all.
-    while (write(sandbox->report, &message, sizeof message) < 0 && errno == EINTR) {}
-}
-
-void slipway_fail(const struct slipway_sandbox *sandbox, int stage, int number, int index) {
-    report(sandbox, stage, number, index);
-    _exit(125);
-}
-
 // The C library's own versions tell all threads of the process to change, and its fork takes locks that a thread which
 // does not exist here may hold. The bare calls do neither.
 static long set_groups(int count, const uint32_t *groups) { return syscall(SYS_setgroups, (long)count, groups); }
 static long set_user(uint32_t id) { return syscall(SYS_setresuid, id, id, id); }
 static long set_group(uint32_t id) { return syscall(SYS_setresgid, id, id, id); }
 static pid_t fork_bare(unsigned long flags) { return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL); }
-
-int slipway_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
-
-int slipway_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
-
-int slipway_pidfd_signal(int descriptor, int number) {
-    return (int)syscall(SYS_pidfd_send_signal, descriptor, number, NULL, 0);
-}
 
 static void bring_up_loopback(void) {
     int handle = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -425,9 +395,9 @@ static int has_too_many_processes(const struct slipway_sandbox *sandbox) {
 
 __attribute__((noreturn)) static void report_end(const struct slipway_sandbox *sandbox, int is_too_many, int result) {
     if (is_too_many)
-        report(sandbox, SLIPWAY_STAGE_PROCESSES, EAGAIN, -1);
+        slipway_report(sandbox, SLIPWAY_STAGE_PROCESSES, EAGAIN, -1);
     else
-        report(sandbox, SLIPWAY_STAGE_NONE, result, -1);
+        slipway_report(sandbox, SLIPWAY_STAGE_NONE, result, -1);
     // With the first process of a pid namespace all others die.
     _exit(0);
 }
@@ -596,7 +566,7 @@ __attribute__((noreturn)) static void first_process(const struct slipway_sandbox
     if (sandbox->probe_only) {
         if (sandbox->emulate) send_listener(sandbox);
         guard(sandbox, keep_in(sandbox));
-        report(sandbox, SLIPWAY_STAGE_NONE, 0, -1);
+        slipway_report(sandbox, SLIPWAY_STAGE_NONE, 0, -1);
         _exit(0);
     }
     // Among thousands of processes of a bomb, the one that is to stop them must get its turn. A container's root may not ask

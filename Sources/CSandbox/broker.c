@@ -1,3 +1,4 @@
+// A broker of system calls: takes the calls that a filter hands over, does for the step what root could, and answers.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
