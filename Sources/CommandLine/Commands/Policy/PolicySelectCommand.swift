@@ -4,6 +4,7 @@ import Glibc
 import OCI
 import Registry
 import RegistryPoller
+import Text
 
 /// `slipway policy select`: one policy over tags that are given or that a repository has.
 package struct PolicySelectCommand: AsyncParsableCommand {
@@ -144,7 +145,7 @@ package struct PolicySelectCommand: AsyncParsableCommand {
         if explain {
             var text = ""
             for verdict in selection.verdicts {
-                text += "\(verdict.tag.printableLine): \(verdict.outcome.rawValue): \(verdict.reason)\n"
+                text += "\(printable(verdict.tag, limit: 200)): \(verdict.outcome.rawValue): \(verdict.reason)\n"
             }
             if !text.isEmpty { console.alert(String(text.dropLast())) }
         }
@@ -228,16 +229,5 @@ extension Substring {
         while text.first == " " || text.first == "\t" { text = text.dropFirst() }
         while text.last == " " || text.last == "\t" { text = text.dropLast() }
         return String(text)
-    }
-}
-
-extension String {
-    /// Without characters that would break the line or the terminal.
-    fileprivate var printableLine: String {
-        var result = ""
-        for scalar in unicodeScalars.prefix(200) {
-            result.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? "\u{FFFD}" : scalar)
-        }
-        return result
     }
 }
