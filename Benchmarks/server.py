@@ -5,7 +5,8 @@
 
 Needs SLIPWAY_BINARY (a release build) and git. All repositories are local ones with one annotated workload each, whose images are in a
 registry in memory. Images are pushed all the time, so that cycles commit. First the agent works alone, then under the load, for as long;
-memory is sampled each second. What loads it is a process of its own.
+memory is sampled each second. What loads it is a process of its own, which yields to the agent (nice 19): readers and callers are
+other machines' work.
 """
 import argparse, asyncio, json, os, random, shutil, statistics, subprocess, sys, tempfile, threading, time, urllib.request
 
@@ -142,7 +143,7 @@ def main():
         results.append(dict(what="alone", **phase(agent, options.seconds)))
         client = subprocess.Popen(
             [sys.executable, __file__, "--load", str(port), "--readers", str(options.readers), "--rate", str(options.rate),
-             "--seconds", str(options.seconds + 5)], stdout=subprocess.PIPE, text=True)
+             "--seconds", str(options.seconds + 5)], stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(19))
         client.stdout.readline()
         time.sleep(2)
         results.append(dict(what="under load", **phase(agent, options.seconds)))
