@@ -13,7 +13,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 TESTFLAGS ?=
 TEST := scripts/run-tests.sh $(SWIFT) test --skip-build --no-parallel
 
-.PHONY: help demo build test test-fast test-cluster lint format bench fuzz image screenshots clean
+.PHONY: help demo demo-agent build test test-fast test-cluster lint format bench fuzz image screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -22,6 +22,11 @@ demo: ## the whole loop on this machine: a commit becomes an image, the image be
 	@scripts/install-deps.sh --demo
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@SLIPWAY_BINARY="$(BINARY)" scripts/demo.sh
+
+demo-agent: ## the same, and then an agent on the demo's repository with its pages, until Ctrl-C
+	@scripts/install-deps.sh --demo
+	$(SWIFT) build $(RELEASE_FLAGS)
+	@SLIPWAY_BINARY="$(BINARY)" scripts/demo.sh --agent
 
 build: ## the release binary, .build/release/slipway
 	@scripts/install-deps.sh

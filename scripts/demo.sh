@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # The whole loop on an embedded default: a bare git repository, a base image made from the machine's own static busybox, and
 # an OCI layout on disk as the registry. Nothing leaves this directory's temporary folder, and it is removed at the end.
+#
+#   scripts/demo.sh --agent    goes on with an agent on the demo's repository, until Ctrl-C: its pages are at 127.0.0.1:8080, or PORT
 set -euo pipefail
 
 slipway=${SLIPWAY_BINARY:?the path of the slipway binary}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/slipway-demo.XXXXXX")
+agent=
 cleanup() {
+    [ -z "$agent" ] || { kill "$agent" 2>/dev/null && wait "$agent" 2>/dev/null; } || true
     # Unpacked images may hold directories that their owner cannot list.
     chmod -R u+rwX "$scratch" 2>/dev/null || true
     rm -rf --one-file-system "$scratch"
 }
 trap cleanup EXIT
+trap 'exit 130' INT TERM
 
 export HOME="$scratch/home" GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME="A Developer" GIT_AUTHOR_EMAIL=dev@example.com
@@ -65,3 +70,45 @@ history
 
 title "slipway sync, with nothing new"
 sync
+
+[ "${1:-}" = --agent ] || exit 0
+
+title "slipway agent, on the same repository"
+cat >"$scratch/agent.yaml" <<YAML
+stateDirectory: $scratch/state
+listen: 127.0.0.1:${PORT:-8080}
+interval: 5s
+registries:
+  - {host: docker.io, map: ["oci:$scratch/images"]}
+repositories:
+  - {name: app, url: "file://$scratch/acme/app.git", branch: main}
+YAML
+cat "$scratch/agent.yaml"
+"$slipway" agent --config "$scratch/agent.yaml" --log-format json 2>"$scratch/agent.log" &
+agent=$!
+# until_ COMMAND...: asks again every fifth of a second, for a minute.
+until_() {
+    local i
+    for ((i = 0; i < 300; i++)); do
+        if "$@"; then return; fi
+        kill -0 "$agent" 2>/dev/null || break
+        sleep 0.2
+    done
+    cat "$scratch/agent.log" >&2
+    exit 1
+}
+listens() { port=$(sed -n 's/.*"port":"\{0,1\}\([0-9]*\).*/\1/p' "$scratch/agent.log" | head -1) && [ -n "$port" ]; }
+until_ listens
+
+title "A third version, for the agent to find by itself"
+git -C "$scratch/work" pull -q "$scratch/acme/app.git" main
+echo "Hello from the agent, with a third version." >"$scratch/work/app/greeting.txt"
+git -C "$scratch/work" commit -qam "Greet a third time"
+git -C "$scratch/work" push -q "$scratch/acme/app.git" main
+committed() { git -C "$scratch/acme/app.git" log --format=%s main | sed -n '1{/v3/p}' | grep -q .; }
+until_ committed
+history
+
+title "The pages are at http://127.0.0.1:$port/"
+echo "Commit to $scratch/work and push to $scratch/acme/app.git to see more. Ctrl-C ends the agent and removes all of it."
+wait "$agent"
