@@ -10,7 +10,7 @@ package import Sandbox
 package struct Builder: Sendable {
     let store: BuildStore
     private(set) var registry: RegistryAccess
-    let isolation: Isolation
+    package let isolation: Isolation
     private(set) var fetcher: (any RemoteSourceFetcher)?
     /// What is kept, and how much of the disk stays free.
     package private(set) var limits = StoreLimits()

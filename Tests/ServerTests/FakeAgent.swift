@@ -17,6 +17,8 @@ final class FakeAgent: AgentControl {
         var log: [UInt8] = []
         var logReads = 0
         var report: CycleReport?
+        var cycles: [CycleEntry] = []
+        var explain: @Sendable () async -> Void = {}
         var explanations: [Explanation] = []
         var image: ImageDetails?
     }
@@ -32,11 +34,13 @@ final class FakeAgent: AgentControl {
     /// The cycles that came to their end.
     var finished: [String] { state.withLock(\.finished) }
 
+    func onExplain(_ body: @escaping @Sendable () async -> Void) { state.withLock { $0.explain = body } }
     func onCycle(_ body: @escaping Cycle) { state.withLock { $0.cycle = body } }
     func show(_ repositories: [RepositoryStatus]) { state.withLock { $0.repositories = repositories } }
     func show(_ builds: [BuildRecord], log: String) {
         state.withLock { ($0.builds, $0.log) = (builds, Array(log.utf8)) }
     }
+    func show(cycles: [CycleEntry]) { state.withLock { $0.cycles = cycles } }
     func show(explanations: [Explanation]) { state.withLock { $0.explanations = explanations } }
     func show(_ image: ImageDetails) { state.withLock { $0.image = image } }
     func show(_ report: CycleReport) { state.withLock { $0.report = report } }
@@ -63,9 +67,12 @@ final class FakeAgent: AgentControl {
     }
 
     func overview() async -> AgentOverview {
-        AgentOverview(
+        var overview = AgentOverview(
             repositories: state.withLock(\.repositories),
             queue: [AgentOverview.Build(repository: "shop", pipeline: "web", state: .running, since: 90)], failures: [])
+        overview.startedAt = 1_700_000_000
+        overview.isolation = "namespaces"
+        return overview
     }
 
     func lastCycle(of repository: String) async throws(ControlError) -> CycleReport {
@@ -78,6 +85,10 @@ final class FakeAgent: AgentControl {
     {
         try note("builds \(repository) \(limit) \(older?.description ?? "-")")
         return state.withLock(\.builds)
+    }
+
+    func cycles(of repository: String, limit: Int) async throws(ControlError) -> [CycleEntry] {
+        Array(state.withLock(\.cycles).prefix(limit))
     }
 
     func build(_ id: BuildID) async throws(ControlError) -> BuildRecord {
@@ -98,6 +109,7 @@ final class FakeAgent: AgentControl {
         of repository: String, _ subject: String?, trying trial: PolicyTrial?
     ) async throws(ControlError) -> [Explanation] {
         try note("explain \(repository) \(subject ?? "-") \(trial?.policy ?? "-") \(trial?.current ?? "-")")
+        await state.withLock(\.explain)()
         return state.withLock(\.explanations)
     }
 

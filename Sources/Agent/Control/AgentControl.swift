@@ -26,6 +26,8 @@ package protocol AgentControl: Sendable {
     func builds(of repository: String, limit: Int, olderThan older: BuildID?) async throws(ControlError)
         -> [BuildRecord]
     func build(_ id: BuildID) async throws(ControlError) -> BuildRecord
+    /// What the cycles of a repository did, the newest first. Those that did and decided nothing new are not kept.
+    func cycles(of repository: String, limit: Int) async throws(ControlError) -> [CycleEntry]
     /// Whole lines of a build's log.
     ///
     /// - Parameter start: in bytes: 0, or the end of the piece before.

@@ -32,6 +32,10 @@ package struct AgentOverview: Codable, Sendable {
     package var queue: [Build]
     /// What failed and is not built before its content changes, or its time has come.
     package var failures: [FailureRecord]
+    /// Since when the process watches.
+    package var startedAt: Int64?
+    /// How RUN steps are isolated: `namespaces`, `chroot` or `in-place`.
+    package var isolation: String?
 
     /// What of it is about one repository.
     ///

@@ -11,6 +11,7 @@ package actor AgentLoop {
     private let health: AgentHealth
     private let logger: Logger
     private let clock: any AgentClock
+    private let startedAt: Int64
     private let random: @Sendable () -> Double
     private let pauses: PauseMemory
     /// Where nothing is kept of what builds do, nothing is told of it.
@@ -37,6 +38,7 @@ package actor AgentLoop {
         self.health = health
         self.logger = logger
         self.clock = clock
+        startedAt = clock.now
         self.tracing = tracing
         self.random = random
         self.pauses = pauses ?? PauseMemory(directory: configuration.stateDirectory)
@@ -243,7 +245,7 @@ package actor AgentLoop {
             poller: RegistryPoller(registry: fleet.registry))
     }
 
-    private func history() throws(ControlError) -> HistoryStore {
+    func history() throws(ControlError) -> HistoryStore {
         guard let history = fleet.builds.history else {
             throw ControlError(.unknownBuild, "this agent keeps no history")
         }
@@ -264,7 +266,10 @@ extension AgentLoop: AgentControl {
         let queue = await builds.queue.state.map(AgentOverview.Build.init)
         let watched = Set(configuration.repositories.map(\.name))
         let failures = await builds.failures.all.filter { watched.contains($0.key.repository) }
-        return AgentOverview(repositories: health.statuses, queue: queue, failures: failures)
+        var overview = AgentOverview(repositories: health.statuses, queue: queue, failures: failures)
+        overview.startedAt = startedAt
+        overview.isolation = await builds.builder.isolation()
+        return overview
     }
 
     package func lastCycle(of repository: String) async throws(ControlError) -> CycleReport {

@@ -20,6 +20,8 @@ package struct BuildRecord: Sendable, Equatable, Codable {
         /// How long it took; `nil` while it is under way, and for one that did not end.
         package var seconds: Double?
         package var isCached: Bool
+        /// Why it was not taken from the cache, where that is known.
+        package var why: String?
 
         package init(
             stage: String, index: Int, count: Int, text: String, startedAt: Int64, seconds: Double? = nil,

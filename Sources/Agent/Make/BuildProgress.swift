@@ -59,16 +59,17 @@ package final class BuildProgress: Sendable {
         case .stepOutput(_, let bytes): output(bytes, of: stage)
         case .stepFinished(let duration):
             flush(stage)
+            let isSaid = duration >= .milliseconds(100)
             let step = state.withLock { state -> String in
                 if state.works[stage]?.isOpen == true {
                     state.works[stage]?.isOpen = false
                     state.open -= 1
                 }
-                // Its end names it as well.
-                state.current = stage
+                // Its end names it as well, where it is said: a reader goes by what was named last.
+                if isSaid { state.current = stage }
                 return state.works[stage]?.step ?? ""
             }
-            if duration >= .milliseconds(100) { say("  \(step) took \(Self.seconds(duration)) s") }
+            if isSaid { say("  \(step) took \(Self.seconds(duration)) s") }
         case .stepCached(let digest, let size): say("    \(label(stage))cached \(digest) (\(Self.size(size)))")
         case .stepExplained(let reason): say("    \(label(stage))not cached: \(reason)")
         case .basePulled(let name, let digest, let bytes): say("  base \(name) \(digest) (\(Self.size(bytes)))")

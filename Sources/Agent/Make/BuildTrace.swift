@@ -43,6 +43,7 @@ final class BuildTrace: Sendable {
             steps.withLock { $0[stage] = step }
             recorder.note(step)
         case .stepCached: change(stage, recorder) { $0.isCached = true }
+        case .stepExplained(let reason): change(stage, recorder) { $0.why = BoundedText.ends(of: reason, limit: 500) }
         case .stepFinished(let duration): change(stage, recorder) { $0.seconds = duration.seconds }
         default: break
         }

@@ -25,9 +25,13 @@ package protocol ImageBuilding: Sendable {
     ///
     /// - Returns: bytes of the disk that the cache takes then; `nil` when it was not looked at this time.
     func collectGarbage(olderThan age: Duration?, now: Int64) async -> Int64?
+    /// How RUN steps are isolated here; `nil` where that is not known, or not possible.
+    func isolation() async -> String?
 }
 
 extension ImageBuilding {
+    package func isolation() async -> String? { nil }
+
     package func forDecisions(whileChanging changing: Set<RepositoryLocation>) -> any ImageBuilding { self }
 }
 
@@ -81,6 +85,12 @@ struct EmbeddedBuilder: ImageBuilding {
         var limits = builder.limits
         if let age { limits.age = age }
         return try? await builder.collection(limits, now: now, every: .seconds(600))?.left
+    }
+
+    func isolation() async -> String? {
+        let report = await builder.isolation.report
+        // In place is never chosen by itself: it is asked for, and then it is the only one.
+        return (report.automatic ?? (report.available.count == 1 ? report.available.first : nil))?.rawValue
     }
 
     private struct Built: PushableImage {

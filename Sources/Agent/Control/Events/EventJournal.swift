@@ -90,6 +90,9 @@ package final class EventJournal: Sendable {
 
     package func leave(_ listener: Int) { state.withLock { $0.listeners[listener] = nil } }
 
+    /// The number of the newest event; 0 before the first.
+    package var newest: Int { state.withLock(\.last) }
+
     /// For tests: how many listen.
     package var listenerCount: Int { state.withLock { $0.listeners.count } }
 }
