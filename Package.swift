@@ -199,7 +199,7 @@ let package = Package(
                 log,
             ]),
         suite("SandboxTests", ["Sandbox", "CSandbox"]),
-        suite("ServerTests", ["Server", "Agent", "HTTP", "OCI", "Telemetry", "Webhooks"]),
+        suite("ServerTests", ["Server", "Agent", "Builder", "HTTP", "OCI", "Telemetry", "Webhooks"]),
         suite("TelemetryTests", ["Telemetry", "HTTP", "Diagnostics"]),
         suite("TemplateTests", ["Template", "Diagnostics"], exclude: ["golden.json"]),
         suite("TextTests", ["Text"]),

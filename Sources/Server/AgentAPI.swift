@@ -12,6 +12,7 @@ struct AgentAPI: Sendable {
     /// Between the comments of a stream of events.
     private let heartbeat: Duration
     private let frames = EventFrames()
+    private let shelf = PageShelf()
     private let webhooks: WebhookService.Part
 
     init(
@@ -36,7 +37,7 @@ struct AgentAPI: Sendable {
         let route = request.path.flatMap(Route.init)
         if case .action? = route, request.isForPage {
             // What the page's reader did is answered as a page, and asks for nothing that a browser keeps.
-            await pages.fail(error, response)
+            await pages.fail(error, request, response)
         } else if error.code == .unauthorized {
             // A browser asks its reader for the token that lets him read; the one for more belongs to no browser.
             let scheme = route?.need == .writing ? "Bearer" : "Basic"
@@ -44,7 +45,7 @@ struct AgentAPI: Sendable {
         } else if error.code == .tooManyAttempts {
             response.fail(error, extra: [("Retry-After", "60")])
         } else if request.isForPage, error.code != .forbidden {
-            await pages.fail(error, response)
+            await pages.fail(error, request, response)
         } else {
             response.fail(error)
         }
@@ -52,7 +53,7 @@ struct AgentAPI: Sendable {
 
     private var pages: Pages {
         let mode = access.map { $0.takesOrders ? ActionForms.Mode.token : .off } ?? .open
-        return Pages(control: control, forms: ActionForms(mode: mode))
+        return Pages(control: control, forms: ActionForms(mode: mode), shelf: shelf)
     }
 
     private func route(of request: ServerRequest) async throws(ControlError) -> Route {

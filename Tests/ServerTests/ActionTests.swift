@@ -119,7 +119,8 @@ import Testing
         #expect(disabled.contains("<button class=\"p\" disabled>") && disabled.contains("<code>api.tokenFile</code>"))
         #expect(!disabled.contains("type=\"password\""))
         #expect(try await Self.post(closed, "/repositories/shop/pause", "token=x").status == 405)
-        #expect(closed.agent.asked.allSatisfy { $0.hasPrefix("builds") || $0.hasPrefix("cycle") })
+        #expect(
+            closed.agent.asked.allSatisfy { note in ["builds", "cycle", "explain"].contains { note.hasPrefix($0) } })
         await closed.stop()
     }
 

@@ -25,6 +25,14 @@ struct PageBench {
 
     var url: String { "http://127.0.0.1:\(server.port)" }
 
+    /// As the script reads a page anew.
+    func live(_ path: String) async throws -> String {
+        let answer = try await client.send(
+            HTTPRequest("GET", try HTTPURL(url + path), headers: ["Accept": "text/html", "Slipway-Live": "1"]),
+            limit: 64 << 20)
+        return String(decoding: answer.body, as: UTF8.self)
+    }
+
     func get(_ path: String, accept: String = "text/html") async throws -> HTTPResponse {
         try await client.send(
             HTTPRequest("GET", try HTTPURL(url + path), headers: ["Accept": accept]), limit: 64 << 20)

@@ -67,7 +67,20 @@ enum PageGallery {
             build.layers = [CycleReport.Layer(digest: "sha256:aabb", size: 30_000_000, createdBy: "COPY \(text) /srv")]
             build.steps = steps(text)
         }
-        let log = (1...60).map { "\u{1b}[3\($0 % 8)mline \($0)\u{1b}[0m \u{1b}[9\($0 % 8)m\(text)\u{1b}[0m\n" }.joined()
+        let lines = (1...60).map {
+            "    | \u{1b}[3\($0 % 8)mline \($0)\u{1b}[0m \u{1b}[9\($0 % 8)m\(text)\u{1b}[0m\n"
+        }
+        let log =
+            "  base busybox \(text)\n  [deps 1/1] RUN \(text)\n    cached sha256:aa\n  [\(text) 2/2] RUN \(text)\n"
+            + lines.joined()
+        var cycle = CycleEntry(at: 1_700_000_080, seconds: 1)
+        cycle.commits = [CycleReport.Published(commit: "f3f86bc000", message: text, branch: text)]
+        cycle.updates = report.updates.map { update in
+            var update = update
+            update.new = "registry.example.com/acme/shop:\(text)"
+            return update
+        }
+        agent.show(cycles: [cycle])
         agent.show(
             [failed, built, try PageFixtures.build(3, .running, reason: text) { $0.steps = steps(text) }], log: log)
         var details = ImageDetails(digest: digest, references: image.references, repository: "shop", pipeline: "web")
@@ -84,7 +97,7 @@ enum PageGallery {
             ("build", "/builds/\(built.id)"), ("failed", "/builds/\(failed.id)?log=line"),
             ("running", "/builds/20261130082800-00003-7k3f9x?done=retry"), ("image", "/images/\(digest)"),
             ("policy", "/repositories/shop/policies/deploy%2Fweb.yaml%3A14?policy=glob%3Av*"), ("nothing", "/nothing"),
-            ("empty", "/?q=nobody"),
+            ("empty", "/?q=nobody"), ("search", "/search?q=acme"), ("near", "/repositories/shap"),
         ]
     }
 

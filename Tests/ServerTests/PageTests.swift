@@ -105,17 +105,19 @@ import Testing
                     stage: "deps", index: 1, count: 1, text: "RUN npm ci", startedAt: 1_700_000_001, seconds: 0,
                     isCached: true),
                 BuildRecord.Step(
-                    stage: "build", index: 1, count: 2, text: "COPY . .", startedAt: 1_700_000_001, seconds: 62.4),
-                BuildRecord.Step(stage: "build", index: 2, count: 2, text: "RUN make", startedAt: 1_700_000_063),
+                    stage: "build", index: 1, count: 5, text: "COPY . .", startedAt: 1_700_000_001, seconds: 62.4),
+                BuildRecord.Step(stage: "build", index: 2, count: 5, text: "RUN make", startedAt: 1_700_000_063),
             ]
+            build.steps[1].why = "step 1 is new"
         }
         bench.agent.show([build], log: "")
         let page = try await bench.page("/builds/\(build.id)")
         for text in [
-            "<h3>deps</h3>", "<h3>build</h3>", "cached</span>", "1 min 2 s", ">failed</span>",
+            "<h3>deps ", "<h3>build ", ">cached</span>", ">made: step 1 is new</span>", "1 min 2 s", ">failed</span>",
+            ">not run</span>", "3–5",
             "2 done, 1 of them cached",
         ] { #expect(page.contains(text), "\(text)") }
-        #expect(page.contains("No output yet, or it is no longer kept."))
+        #expect(page.contains("The output is no longer kept, or there was none."))
         await bench.stop()
     }
 
@@ -125,19 +127,25 @@ import Testing
         bench.agent.show([build], log: (1...10_000).map { "line \($0) of it\n" }.joined())
         func numbers(_ query: String) async throws -> [Int] {
             let page = try await bench.page("/builds/\(build.id)\(query)")
-            return page.components(separatedBy: "<p id=\"L").dropFirst().compactMap { Int($0.prefix { $0 != "\"" }) }
+            return page.components(separatedBy: "<p id=\"0:").dropFirst().compactMap { Int($0.prefix { $0 != "\"" }) }
         }
         #expect(try await numbers("") == Array(1...100) + Array(9_601...10_000))
         #expect(try await numbers("?from=101") == Array(101...1_100))
         #expect(try await numbers("?from=9900") == Array(9_900...10_000))
-        #expect(try await numbers("?line=5000").contains(5_000))
+        #expect(try await numbers("?line=0:5000") == Array(4_800...5_200))
         #expect(try await numbers("?all=1") == Array(1...10_000))
+        #expect(try await numbers("?step=0&all=1") == Array(1...10_000))
+        // A piece of a step leaves the others as they are.
+        #expect(try await numbers("?step=7&from=101") == Array(1...100) + Array(9_601...10_000))
         #expect(try await numbers("?log=LINE+77+") == [75, 76, 77, 78, 79])
         #expect(try await numbers("?log=nowhere") == [])
-        for wrong in ["?from=0", "?from=-5", "?from=x", "?from=9223372036854775807", "?line=9223372036854775807"] {
+        for wrong in [
+            "?from=0", "?from=-5", "?from=x", "?from=9223372036854775807", "?line=9223372036854775807",
+            "?line=0:9223372036854775807", "?line=-1:-1", "?line=:", "?step=-1&all=1", "?step=99&from=1",
+        ] {
             #expect(try await bench.get("/builds/\(build.id)\(wrong)").status == 200, "\(wrong)")
         }
-        #expect(try await bench.page("/builds/\(build.id)").contains("9500 lines are not shown"))
+        #expect(try await bench.page("/builds/\(build.id)").contains("9,500 lines are not shown"))
         await bench.stop()
     }
 
@@ -194,6 +202,7 @@ import Testing
         for path in [
             "/", "/?q=\(encoded)", "/?state=\(encoded)", "/repositories/\(encoded)", "/repositories/x\(encoded)",
             "/builds/\(build.id)", "/builds/\(build.id)?log=\(encoded)", "/builds/\(encoded)", "/\(encoded)",
+            "/search?q=\(encoded)", "/images/\(encoded)",
         ] {
             let page = try await bench.page(path)
             #expect(page.contains("<h1>"), "\(path)")

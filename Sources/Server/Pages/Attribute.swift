@@ -29,6 +29,8 @@ struct Attribute: Sendable {
     /// What stands before the cell where the table is shown as cards.
     static func cellLabel(_ text: String) -> Attribute { Attribute("data-l", text) }
     static let `defer` = Attribute("defer")
+    /// Of `details`.
+    static let open = Attribute("open")
     static let selectable = Attribute("tabindex", "0")
 
     // Forms.

@@ -5,10 +5,13 @@ import Text
 struct BuildPage: Sendable {
     let overview: AgentOverview
     let build: BuildRecord
-    let log: BuildLogView
+    let logs: StepLogs
+    let window: LogWindow
     let clock: PageClock
     let forms: ActionForms
     var result: ActionResult?
+    /// Of a build that failed: the last one of its pipeline that did not.
+    var lastGood: BuildRecord?
 
     /// - Parameter done: what a form did, for the page after it.
     static func page(_ id: BuildID, done: ActionResult? = nil) -> Address {
@@ -55,8 +58,7 @@ struct BuildPage: Sendable {
             if let result { result.html }
             if let reason { reason.html }
             facts
-            StepTable(build: build, now: clock.now).html
-            log.html
+            StepTable(build: build, logs: logs, window: window, now: clock.now).html
             layers
         }
     }
@@ -84,7 +86,35 @@ struct BuildPage: Sendable {
             : "The failure lies outside of the content: it is tried again by itself."
         return Reason(
             state: PageState(build), title: title,
-            text: ([said.cause, said.hint].compactMap { $0 } + [meaning]).joined(separator: "\n"))
+            text: ([said.cause, said.hint].compactMap { $0 } + [meaning]).joined(separator: "\n"), times: history)
+    }
+
+    /// Where it failed, how often, since when, and what was well before.
+    @HTMLBuilder private var history: HTML {
+        let step = build.steps.firstIndex { $0.seconds == nil && !$0.isCached }.map { $0 + 1 } ?? 0
+        let last = logs.count(of: step)
+        if last > 0 {
+            Tag.a(.href(.place("\(step):\(last)"))) { "The end of its output" }
+            ". "
+        }
+        if let record = overview.failures.first(where: { $0.key == build.description.pipeline }) {
+            "Tried \(counted(record.attempts, "time", "times")), first "
+            clock.moment(record.firstAt)
+            if let next = record.nextAt {
+                ", next "
+                clock.moment(next)
+            }
+            ". "
+        }
+        if let lastGood {
+            "The last good build is "
+            Tag.a(.href(BuildPage.page(lastGood.id))) { lastGood.id.description }
+            if let ended = lastGood.endedAt {
+                ", "
+                clock.moment(ended)
+            }
+            "."
+        }
     }
 
     private var facts: HTML {
@@ -135,84 +165,5 @@ struct BuildPage: Sendable {
         guard unit > 0 else { return "\(bytes) B" }
         let tenths = Int((number * 10).rounded())
         return "\(tenths / 10).\(tenths % 10) \(["B", "kB", "MB", "GB"][unit])"
-    }
-}
-
-/// The steps of a build, by stage, with bars on a common axis.
-struct StepTable: Sendable {
-    let build: BuildRecord
-    let now: Int64
-
-    var html: HTML {
-        Tag.section(.labelled(by: "h-steps")) {
-            Tag.div(.class("h")) {
-                Tag.h2(.id("h-steps")) { "Steps" }
-                Tag.span(.class("s")) { summary }
-            }
-            if build.steps.isEmpty {
-                Tag.p(.class("card mute")) { build.state == .queued ? "The build waits for its turn." : "No step ran." }
-            } else {
-                Tag.div(.class("steps")) { table }
-            }
-        }
-    }
-
-    private var table: HTML {
-        let axis = axis
-        let steps = Dictionary(grouping: build.steps, by: \.stage)
-        return HTMLBuilder.buildArray(
-            stages.map { stage in
-                HTMLBuilder.buildArray(
-                    [Tag.h3 { stage.isEmpty ? "Steps" : stage }] + (steps[stage] ?? []).map { row($0, on: axis) })
-            })
-    }
-
-    private var summary: String {
-        let done = build.steps.count { $0.seconds != nil }
-        return "\(done) done, \(build.steps.count(where: \.isCached)) of them cached"
-    }
-
-    /// In the order in which they began.
-    private var stages: [String] {
-        var seen: Set<String> = []
-        return build.steps.map(\.stage).filter { seen.insert($0).inserted }
-    }
-
-    /// On which all bars are.
-    private var axis: (start: Int64, seconds: Double) {
-        let start = build.steps.map(\.startedAt).min() ?? 0
-        let end = build.steps.map { Double($0.startedAt - start) + ($0.seconds ?? 0) }.max() ?? 0
-        let running = build.state.isOver ? 0 : Double(now - start)
-        return (start, max(end, running, 1))
-    }
-
-    private func state(_ step: BuildRecord.Step) -> (css: String, word: String, icon: Icon) {
-        if step.isCached { return ("cached", "cached", .cached) }
-        if step.seconds != nil { return ("ok", "made", Icon(.ok)) }
-        switch build.state {
-        case .failed: return ("failing", "failed", Icon(.failing))
-        case .running: return ("building", "running", Icon(.building))
-        default: return ("unknown", "not finished", .waiting)
-        }
-    }
-
-    private func row(_ step: BuildRecord.Step, on axis: (start: Int64, seconds: Double)) -> HTML {
-        let (css, word, icon) = state(step)
-        let (start, total) = axis
-        let begin = Double(step.startedAt - start)
-        let length = step.seconds ?? (build.state.isOver ? 0 : Double(now - step.startedAt))
-        return Tag.div(.class("row \(css)")) {
-            icon.html
-            Tag.span(.class("m mute")) { "\(step.index)/\(step.count)" }
-            Tag.span(.class("m ins"), .title(step.text)) { printable(step.text, limit: 400) }
-            Tag.span(.class("s mute")) { word }
-            Tag.span(.class("s nw")) { step.seconds == nil && build.state.isOver ? "–" : PageClock.duration(length) }
-            Tag.svg(.class("bar"), .hidden) {
-                Tag.rect(.class("t"), .width(100))
-                Tag.rect(
-                    .class(css), .x(begin / total * 100),
-                    .width(max(0.6, min(length / total * 100, 100 - begin / total * 100))))
-            }
-        }
     }
 }

@@ -1,3 +1,5 @@
+import Agent
+
 /// A diff in colours; the signs stay.
 struct DiffView: Sendable {
     let text: String
@@ -16,6 +18,25 @@ struct DiffView: Sendable {
                 }
             }
             if lines.count > Self.lineLimit { Tag.span { "… \(lines.count - Self.lineLimit) more lines" } }
+        }
+    }
+}
+
+/// What a commit changed, by what history keeps of it: each value with its place before and after.
+struct ChangeView: Sendable {
+    let updates: [CycleReport.Update]
+    private static let limit = 100
+
+    @HTMLBuilder var html: HTML {
+        if !updates.isEmpty {
+            Tag.pre(.class("diff"), .selectable, .role("region"), .label("The change")) {
+                for update in updates.prefix(Self.limit) {
+                    Tag.span { "\(update.file):\(update.line) \(update.workload) \(update.container)" }
+                    Tag.del { "-\(update.old)" }
+                    Tag.ins { "+\(update.new)" }
+                }
+                if updates.count > Self.limit { Tag.span { "… \(updates.count - Self.limit) more places" } }
+            }
         }
     }
 }

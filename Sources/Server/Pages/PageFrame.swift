@@ -13,6 +13,8 @@ struct PageFrame: Sendable {
     let clock: PageClock
     /// Which events change the page: fields of the query of `/api/v1/events`. `nil`: none does.
     var events: [(String, String)]?
+    /// What was searched for.
+    var search = ""
 
     func document(_ title: String, path: [Crumb] = [], @HTMLBuilder content: () -> HTML) -> HTMLDocument {
         HTMLDocument(
@@ -46,15 +48,29 @@ struct PageFrame: Sendable {
                     "Slipway "
                     Tag.span { overview.version }
                 }
-                Tag.form(.role("search"), .action(.page())) {
-                    Tag.label(.class("vh"), .for("q")) { "Search repositories" }
+                Tag.form(.role("search"), .action(.page(["search"]))) {
+                    Tag.label(.class("vh"), .for("q")) { "Search repositories, builds, commits, tags and digests" }
                     Tag.input(
-                        .id("q"), .field("q"), .search, .placeholder("Repository"), .noCompletion, .shortcut("/"))
+                        .id("q"), .field("q"), .search, .placeholder("Repository, commit, tag or digest"),
+                        .noCompletion,
+                        .shortcut("/"), .value(search))
                 }
                 Tag.dl {
                     Tag.div {
                         Tag.dt { "Queue" }
                         Tag.dd(.id("queue")) { Tag.a(.href(.page(at: "queue-list"))) { queueText } }
+                    }
+                    if let isolation = overview.isolation {
+                        Tag.div {
+                            Tag.dt { "Isolation" }
+                            Tag.dd(.title("How RUN steps are isolated")) { isolation }
+                        }
+                    }
+                    if let start = overview.startedAt {
+                        Tag.div {
+                            Tag.dt { "Running" }
+                            Tag.dd { clock.since(start) }
+                        }
                     }
                 }
             }

@@ -1,6 +1,7 @@
 /// The pages, by their paths.
 enum PageRoute: Sendable, Equatable {
     case fleet
+    case search
     case repository(String)
     case build(String)
     /// A digest, or a reference with its tag.
@@ -11,6 +12,7 @@ enum PageRoute: Sendable, Equatable {
     init?(_ path: [String]) {
         switch (path.count, path.first) {
         case (0, _): self = .fleet
+        case (1, "search"): self = .search
         case (2, "repositories"): self = .repository(path[1])
         case (2, "builds"): self = .build(path[1])
         case (2, "images"): self = .image(path[1])

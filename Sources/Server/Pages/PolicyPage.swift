@@ -26,24 +26,6 @@ struct PolicyPage: Sendable {
         return page(repository, String(word))
     }
 
-    private var state: PageState {
-        switch explanation.state {
-        case .update, .unchanged, .left: .ok
-        case .held: .held
-        case .failed: .failing
-        }
-    }
-
-    private var word: String {
-        switch explanation.state {
-        case .update: "update"
-        case .unchanged: "ok"
-        case .held: "held"
-        case .left: "left alone"
-        case .failed: "failing"
-        }
-    }
-
     private var name: String {
         let words = explanation.subject.split(separator: " ", maxSplits: 1)
         return words.count > 1 ? String(words[1]) : explanation.subject
@@ -57,9 +39,9 @@ struct PolicyPage: Sendable {
         return PageFrame(overview: overview, clock: clock).document("Policy of \(name)", path: path) {
             Tag.div(.class("head")) {
                 Tag.h1 { "Policy of \(name)" }
-                state.badge(word, isBig: true)
+                explanation.pageState.badge(explanation.word, isBig: true)
             }
-            Reason(state: state, title: explanation.reason, text: explanation.remedy).html
+            Reason(state: explanation.pageState, title: explanation.reason, text: explanation.remedy).html
             facts
             trial
             tags
@@ -187,7 +169,7 @@ struct PolicyPage: Sendable {
     }
 
     private func row(_ tag: Explanation.Tag) -> HTML {
-        Tag.tr(.role("row")) {
+        Tag.tr(.role("row"), tag.outcome == "selected" ? .class("on") : nil) {
             Tag.th(.role("rowheader"), .scope("row"), .class("first m")) { printable(tag.tag) }
             Tag.td(.role("cell"), .cellLabel("Verdict")) {
                 if tag.outcome == "selected" {

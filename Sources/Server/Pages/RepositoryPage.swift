@@ -1,17 +1,20 @@
 import Agent
 import Text
 
-/// One repository: what is wrong, what people hold, its builds, and the decisions of the last cycle.
+/// One repository: what is wrong, what people hold, how commits became images and images commits, and who decides about which place.
 struct RepositoryPage: Sendable {
     let overview: AgentOverview
     let status: RepositoryStatus
-    /// The newest first.
-    let builds: [BuildRecord]
     /// `nil` before the first cycle.
     let report: CycleReport?
+    let timeline: Timeline
     let clock: PageClock
     let forms: ActionForms
     var result: ActionResult?
+    /// Who decides about which place; `nil`: not known within a moment.
+    var places: [Explanation]?
+
+    private var workloads: WorkloadTable { WorkloadTable(repository: status.repository, places: places) }
 
     private var state: PageState {
         PageState(status, queue: overview.queue.filter { $0.repository == status.repository })
@@ -32,8 +35,9 @@ struct RepositoryPage: Sendable {
             for reason in RepositoryReasons(status: status, clock: clock).trouble { reason.html }
             facts
             HoldTable(status: status, forms: forms).html
-            section("Builds", note: builds.isEmpty ? nil : "the newest first") { buildTable }
-            section("Decisions", note: "of the last look") { decisions }
+            section("Timeline", note: timeline.builds.isEmpty ? nil : "the newest build first") { timeline.html(clock) }
+            workloads.html
+            decisions
             passedOver
             lastBump
         }
@@ -89,69 +93,35 @@ struct RepositoryPage: Sendable {
 
     @HTMLBuilder private func time(_ time: Int64?) -> HTML { if let time { clock.moment(time) } else { "not yet" } }
 
-    @HTMLBuilder private var buildTable: HTML {
-        if builds.isEmpty {
-            Tag.p(.class("card mute")) {
-                "No build yet. A build begins when a Dockerfile or its context changes: "
-                Tag.code { "builds:" }
-                " in "
-                Tag.code { ".slipway.yaml" }
-                " names them, and kaniko Jobs in the repository are found."
-            }
-        } else {
-            Tag.table(.class("c"), .role("table"), .labelled(by: "h-builds")) {
-                TableHead(["State", "Pipeline", "Commit", "Why", "Image"]).html
-                Tag.tbody(.role("rowgroup")) { for build in builds { row(build) } }
-            }
-        }
-    }
-
-    private func row(_ build: BuildRecord) -> HTML {
-        Tag.tr(.role("row")) {
-            Tag.td(.role("cell")) {
-                PageState(build).badge(BuildPage.word(build))
-                Tag.span(.class("s")) { BuildPage.times(build, clock) }
-            }
-            Tag.th(.role("rowheader"), .scope("row"), .class("first")) {
-                Tag.a(.href(BuildPage.page(build.id))) { build.description.pipeline.pipeline }
-            }
-            Tag.td(.role("cell"), .cellLabel("Commit")) { CommitText.html(build.description.revision) }
-            Tag.td(.role("cell"), .cellLabel("Why"), .class("s")) {
-                build.failure.map { printable($0.reason.summary) } ?? printable(build.description.reason)
-            }
-            Tag.td(.role("cell"), .cellLabel("Image")) {
-                for name in build.description.names.prefix(3) {
-                    Tag.span(.class("m"), .title(name)) { String(name.split(separator: "/").last ?? "") }
-                    " "
-                }
-                if let digest = build.digest { ImageLink.html(digest, of: status.repository) }
-            }
-        }
-    }
-
+    /// What the last cycle did, and decided about what is no place of a manifest.
     @HTMLBuilder private var decisions: HTML {
-        let shown = (report?.decisions ?? []).filter { $0.isPassedOver != true && $0.isHold != true }
+        let known = Set((places ?? []).map(\.subject))
+        let shown = (report?.decisions ?? []).filter {
+            $0.isPassedOver != true && $0.isHold != true && !known.contains($0.subject)
+        }
         let updates = report?.updates ?? []
-        if shown.isEmpty && updates.isEmpty {
-            Tag.p(.class("card mute")) { report == nil ? "Not looked at yet." : "Nothing was to be decided." }
-        } else {
-            Tag.table(.class("c"), .role("table"), .labelled(by: "h-decisions")) {
-                TableHead(["State", "What", "Reason"]).html
-                Tag.tbody(.role("rowgroup")) {
-                    for update in updates.prefix(500) {
-                        decision(
-                            .ok, word: "updated", "\(update.workload) \(update.container)",
-                            at: "\(update.file):\(update.line)",
-                            reason: "\(update.old) → \(update.new): \(update.reason)")
+        if !shown.isEmpty || !updates.isEmpty {
+            section("Decisions", note: "of the last look") {
+                Tag.table(.class("c"), .role("table"), .labelled(by: "h-decisions")) {
+                    TableHead(["State", "What", "Reason"]).html
+                    Tag.tbody(.role("rowgroup")) {
+                        for update in updates.prefix(500) {
+                            decision(
+                                .ok, word: "updated", "\(update.workload) \(update.container)",
+                                at: "\(update.file):\(update.line)",
+                                reason: "\(update.old) → \(update.new): \(update.reason)")
+                        }
+                        for one in shown.prefix(500) {
+                            decision(
+                                .ok, word: "left", one.subject,
+                                reason: [one.reason, one.remedy].compactMap { $0 }.joined(separator: ". "))
+                        }
+                        if shown.count + updates.count > 1_000 { Tag.tr { Tag.td { "and more: see the API" } } }
                     }
-                    for one in shown.prefix(500) {
-                        decision(
-                            .ok, word: "left", one.subject,
-                            reason: [one.reason, one.remedy].compactMap { $0 }.joined(separator: ". "))
-                    }
-                    if shown.count + updates.count > 1_000 { Tag.tr { Tag.td { "and more: see the API" } } }
                 }
             }
+        } else if report == nil {
+            section("Decisions") { Tag.p(.class("card mute")) { "Not looked at yet." } }
         }
     }
 
@@ -173,17 +143,22 @@ struct RepositoryPage: Sendable {
     }
 
     @HTMLBuilder private var passedOver: HTML {
-        if !status.passedOver.isEmpty {
+        let unfollowed = workloads.unfollowed
+        if !status.passedOver.isEmpty || !unfollowed.isEmpty {
             section("Seen and not followed") {
                 Tag.ul(.class("card")) {
-                    for one in status.passedOver {
-                        Tag.li {
-                            Tag.span(.class("m")) { one.subject }
-                            " · \(printable(one.reason, limit: 1_000))"
-                        }
-                    }
+                    for one in status.passedOver { seen(one.subject, one.reason, one.remedy) }
+                    for one in unfollowed.prefix(200) { seen(one.subject, one.reason, one.remedy) }
+                    if unfollowed.count > 200 { Tag.li { "and \(unfollowed.count - 200) more" } }
                 }
             }
+        }
+    }
+
+    private func seen(_ subject: String, _ reason: String, _ remedy: String?) -> HTML {
+        Tag.li {
+            Tag.span(.class("m")) { SubjectText.html(subject, of: status.repository) }
+            " · " + [reason, remedy].compactMap { $0 }.map { printable($0, limit: 1_000) }.joined(separator: ". ")
         }
     }
 
@@ -193,7 +168,13 @@ struct RepositoryPage: Sendable {
                 Tag.pre(.selectable, .role("region"), .label("The commit's message")) {
                     String(commit.message.prefix(4_000))
                 }
-                if let diff = report?.diff, report?.commit == commit.commit { DiffView(text: diff).html }
+                if let diff = report?.diff, report?.commit == commit.commit {
+                    DiffView(text: diff).html
+                } else if let cycle = timeline.cycles.first(where: {
+                    $0.commits.contains { $0.commit == commit.commit }
+                }) {
+                    ChangeView(updates: cycle.updates).html
+                }
             }
         }
     }

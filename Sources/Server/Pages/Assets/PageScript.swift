@@ -1,80 +1,104 @@
-/// What pages can do where scripts run; they are whole without it. It makes no HTML: after an event a live page is read again, and what is
-/// other is put in, unless the reader is at it. A log grows at its end and is never replaced. A link to a line that the page leaves out
-/// leads to the piece that has it.
+/// What pages can do where scripts run; they are whole without it. It makes no HTML: after an event a live page is read anew, and what is
+/// other is put in. A part keeps its place, an unfolded one stays so, what the reader is at is not taken away, and a log grows at its end.
+/// A link to a line that the page leaves out leads to the piece that has it.
 enum PageScript {
-    static let text = """
+    /// As browsers get it: without the spaces that only people need. None of the strings in it has them.
+    static let text =
+        source.split(separator: "\n").map { $0.drop { $0 == " " } }.joined(separator: "\n")
+        .replacing(" => ", with: "=>").replacing(" = ", with: "=") + "\n"
+
+    private static let source = """
         'use strict';
         (() => {
-          const began = Date.now(), told = Date.parse(document.documentElement.dataset.now);
-          const length = s => s < 60 ? `${s} s` : s < 3600 ? `${s / 60 | 0} min` : s < 172800 ? `${s / 3600 | 0} h` : `${s / 86400 | 0} d`;
-          const tick = () => {
-            const now = told + Date.now() - began;
-            for (const time of document.querySelectorAll('time')) {
-              const gap = Math.round((now - Date.parse(time.dateTime)) / 1000), text = time.textContent;
-              time.textContent = text.endsWith(' ago') || text.startsWith('in ')
-                ? gap < 0 ? `in ${length(-gap)}` : `${length(gap)} ago` : length(Math.max(gap, 0));
-            }
-          };
-          setInterval(tick, 1000);
-          let follow = location.hash === '#follow', busy = false, again = false;
-          addEventListener('click', event => {
-            if (event.target.closest('#follow')) follow = true;
-            const button = event.target.closest('[data-copy]');
-            if (!button) return;
-            navigator.clipboard?.writeText(button.dataset.copy).then(() => {
-              button.classList.add('done');
-              setTimeout(() => button.classList.remove('done'), 1500);
-            });
-          });
-          const key = part => part.getAttribute('aria-labelledby') ?? part.tagName + part.className;
-          const grow = (log, fresh) => {
-            for (const line of fresh.querySelectorAll('p')) if (!document.getElementById(line.id)) log.append(line);
-            if (follow) { log.scrollTop = log.scrollHeight; log.lastElementChild.scrollIntoView({ block: 'nearest' }); }
-          };
-          const show = page => {
-            const main = document.getElementById('main');
-            let old = main.firstElementChild;
-            document.title = page.title;
-            document.getElementById('queue').replaceWith(page.getElementById('queue'));
-            for (const part of [...page.getElementById('main').children]) {
-              let same = old;
-              while (same && key(same) !== key(part)) same = same.nextElementSibling;
-              if (!same) { main.insertBefore(part, old); continue; }
-              while (old !== same) { const gone = old; old = old.nextElementSibling; gone.remove(); }
-              old = old.nextElementSibling;
-              const log = same.querySelector('.log'), fresh = part.querySelector('.log');
-              if (log && fresh) grow(log, fresh);
-              else if (same.outerHTML !== part.outerHTML && !same.contains(document.activeElement) && !same.querySelector('details[open]')) same.replaceWith(part);
-            }
-            while (old) { const gone = old; old = old.nextElementSibling; gone.remove(); }
-          };
-          const load = async () => {
-            again = busy;
-            if (busy) return;
-            busy = true;
-            try {
-              const answer = await fetch(location.href.split('#')[0], { headers: { Accept: 'text/html' } });
-              if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), 'text/html'));
-            } catch { again = true; }
-            setTimeout(() => { busy = false; if (again) load(); }, 400);
-          };
-          const line = location.hash.match(/^#L(\\d+)$/);
-          if (line && !location.search && !document.getElementById('L' + line[1])) location.replace('?line=' + line[1] + location.hash);
-          if (document.body.dataset.live && !location.search.includes('live=0')) {
-            const stream = new EventSource(document.body.dataset.live), live = document.getElementById('live');
-            stream.onopen = () => { live.textContent = ''; };
-            stream.onerror = () => { live.textContent = 'Reconnecting'; };
-            for (const kind of ['cycle', 'build', 'step', 'output', 'pushed', 'commit', 'failure', 'missed']) stream.addEventListener(kind, load);
+        const doc = document, here = location, body = doc.body, began = Date.now(), told = Date.parse(doc.documentElement.dataset.now);
+        const $ = id => doc.getElementById(id), all = (what, of = doc) => of.querySelectorAll(what);
+        const length = s => s < 60 ? `${s} s` : s < 3600 ? `${s / 60 | 0} min` : s < 172800 ? `${s / 3600 | 0} h` : `${s / 86400 | 0} d`;
+        setInterval(() => {
+          for (const time of all('time')) {
+            const gap = Math.round((told + Date.now() - began - Date.parse(time.dateTime)) / 1000), text = time.textContent;
+            time.textContent = /^in | ago$/.test(text) ? gap < 0 ? `in ${length(-gap)}` : `${length(gap)} ago` : length(Math.max(gap, 0));
           }
-          for (const kind of ['wheel', 'touchmove']) addEventListener(kind, () => { follow = false; }, { passive: true });
-          addEventListener('keydown', event => {
-            if (['ArrowUp', 'PageUp', 'Home'].includes(event.key)) follow = false;
-            if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input')) return;
-            if (event.key === 'f') follow = true;
-            if (event.key !== '/') return;
-            event.preventDefault();
-            (document.getElementById('lq') ?? document.getElementById('q')).focus();
-          });
+        }, 1000);
+        let follow, busy, again;
+        const end = on => {
+          if (on != null) body.classList.toggle('follow', follow = on);
+          if (follow) [...all('[open] .log p')].pop()?.scrollIntoView({ block: 'nearest' });
+        };
+        const range = () => here.hash.match(/^#(\\d+):(\\d+)(?:-(\\d+))?$/) ?? [];
+        const mark = () => {
+          for (const line of all('.on')) line.classList.remove('on');
+          if (here.hash === '#follow') end(true);
+          const [, step, from, to = from] = range(), first = $(`${step}:${from}`);
+          if (!step) return;
+          if (!first) return here.search.includes('line=') || here.replace(`?line=${step}:${from}${here.hash}`);
+          first.closest('details').open = true;
+          for (let n = +from; n <= Math.min(to, +from + 2e3); n++) $(`${step}:${n}`)?.classList.add('on');
+          first.scrollIntoView({ block: 'center' });
+        };
+        onhashchange = mark;
+        onclick = e => {
+          const to = e.target.closest('a, button'), [, step, from] = range(), link = to?.hash?.split(':');
+          if (to?.id === 'follow') end(true);
+          if (to?.dataset.copy) navigator.clipboard?.writeText(to.dataset.copy).then(() => to.classList.add('done'));
+          if (!e.shiftKey || !step || link?.[0] !== '#' + step) return;
+          e.preventDefault();
+          here.hash = `${step}:${Math.min(from, link[1])}-${Math.max(from, link[1])}`;
+        };
+        const key = node => node.id || node.nodeName + node.getAttribute?.('aria-labelledby');
+        const grow = (log, fresh) => {
+          let gap;
+          for (const part of all('p, .gap', fresh)) {
+            if (part.id && !$(part.id)) log.append(...gap ? [gap, part] : [part]);
+            gap = !part.id && part;
+          }
+        };
+        const merge = (old, now) => {
+          if (old.isEqualNode(now)) return;
+          if (!now.attributes) return old.nodeValue = now.nodeValue;
+          if (old.matches('.log')) return grow(old, now);
+          for (const { name } of [...old.attributes, ...now.attributes])
+            if (name !== 'open') now.hasAttribute(name) ? old.setAttribute(name, now.getAttribute(name)) : old.removeAttribute(name);
+          const left = [...old.childNodes];
+          let last;
+          for (const child of [...now.childNodes]) {
+            const at = left.findIndex(one => key(one) === key(child));
+            if (at < 0) {
+              last ? last.after(child) : old.prepend(child);
+              last = child;
+            } else merge(last = left.splice(at, 1)[0], child);
+          }
+          for (const one of left) if (!one.contains(doc.activeElement)) one.remove();
+        };
+        const load = async () => {
+          again = busy;
+          if (busy) return;
+          busy = true;
+          try {
+            const answer = await fetch(here.pathname + here.search, { headers: { 'Slipway-Live': 1 } }),
+              page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+            if (page.scripts[0].src !== doc.scripts[0].src) return here.reload();
+            doc.title = page.title;
+            for (const id of ['queue', 'main']) merge($(id), page.getElementById(id));
+            end();
+          } catch {}
+          setTimeout(() => { busy = false; if (again) load(); }, 400);
+        };
+        mark();
+        if (body.dataset.live && !here.search.includes('live=0')) {
+          const stream = new EventSource(body.dataset.live), live = $('live');
+          stream.onopen = () => { if (live.textContent) load(); live.textContent = ''; };
+          stream.onerror = () => live.textContent = 'Reconnecting';
+          for (const kind of 'cycle build step output pushed commit failure missed'.split(' ')) stream.addEventListener(kind, load);
+        }
+        window.onwheel = window.ontouchmove = () => end(false);
+        onkeydown = e => {
+          if (/^(ArrowUp|PageUp|Home)$/.test(e.key)) end(false);
+          if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input')) return;
+          if (e.key === 'f') end(true);
+          if (e.key !== '/') return;
+          e.preventDefault();
+          ($('lq') ?? $('q')).focus();
+        };
         })();
         """
 }

@@ -121,7 +121,7 @@ enum StyleSheet {
         thead th { font-weight: 500; background: var(--sunk); white-space: nowrap }
         thead th:first-child { border-top-left-radius: .375rem } thead th:last-child { border-top-right-radius: .375rem }
         tbody th { font-weight: 600; font-size: inherit }
-        tbody > tr > *, .row + .row, .steps h3:not(:first-child), .q li + li { border-top: 1px solid var(--line) }
+        tbody > tr > *, .step, .steps .row + .row, .steps h3:not(:first-child), .q li + li, .lines > li + li { border-top: 1px solid var(--line) }
         td > .s, th > .s { display: block; font-weight: 400 }
         .cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden }
         tr.r > td { border-top: 0; padding-top: 0; padding-bottom: .75rem }
@@ -133,21 +133,31 @@ enum StyleSheet {
     private static let builds = """
         .steps h3 { padding: .375rem 1rem; background: var(--sunk); border-bottom: 1px solid var(--line) }
         .row {
-          display: grid; grid-template-columns: 1rem 3.5rem minmax(0, 1fr) 7rem 5.5rem minmax(6rem, 22%); gap: .625rem;
+          display: grid; grid-template-columns: 1rem 3.5rem minmax(0, 1fr) minmax(5rem, 12rem) 5.5rem minmax(6rem, 22%); gap: .625rem;
           align-items: center; padding: .25rem 1rem; min-height: 2.125rem
         }
+        .step .row { cursor: pointer; list-style: none } .step .row::-webkit-details-marker { display: none }
+        .step[open] > .row { background: var(--sunk) } .axis { min-height: 1.5rem } .axis .h { margin: 0; justify-content: space-between }
+        .note { padding: .5rem 1rem .5rem 6.25rem; color: var(--mute) } .steps > .note { padding-left: 1rem }
+        .step .log { border-width: 1px 0 0; border-radius: 0 }
+        .lines { padding: 0 1rem } .lines > li { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); padding: .625rem 0 }
+        .n { position: relative; display: grid; align-content: start; gap: .125rem; padding-right: 1rem }
+        .n::before { content: ""; position: absolute; left: 0; right: 0; top: .5625rem; border-top: 2px solid var(--line) }
+        .n:last-child::before { display: none }
+        .n:has(+ .ok)::before { border-color: var(--ok) } .n:has(+ .building)::before { border-top-style: dotted; border-color: var(--building) }
+        .k { position: relative; justify-self: start; background: var(--card); padding-right: .5rem } .k svg { color: var(--c) }
         .row > svg.i { color: var(--c) } .ins { white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
         .bar { width: 100%; height: .5rem; display: block } .bar rect { height: 100%; fill: var(--c) } .bar rect.t { fill: var(--sunk) }
         .log { background: var(--sunk); font: .78125rem/1.25rem var(--mono); font-variant-ligatures: none; padding: .5rem 0 }
         .log > div:not(.gap) { content-visibility: auto; contain-intrinsic-size: auto 250rem }
-        .log p { display: flex; padding-right: 1rem } .log p:target { background: var(--mark); box-shadow: inset 3px 0 var(--stalled) }
+        .log p { display: flex; padding-right: 1rem } .log p:target, .log .on, tr.on > * { background: var(--mark) } .log p:target, .log .on { box-shadow: inset 3px 0 var(--stalled) }
         .log p > a { flex: 0 0 4.5rem; padding-right: 1rem; text-align: right; user-select: none; text-decoration: none }
         .log p > span { flex: 1; min-width: 0; white-space: pre-wrap; tab-size: 8 }
         .a0, .a8 { color: var(--mute) } .a1 { color: var(--failing) } .a2 { color: var(--ok) } .a3 { color: var(--stalled) }
         .a4 { color: var(--building) } .a5 { color: var(--magenta) } .a6 { color: var(--cyan) }
         .ab { font-weight: 700 } .ai { font-style: italic } .au { text-decoration: underline }
         .gap { padding: .375rem 1rem .375rem 4.5rem; font-family: var(--sans) }
-        .tools { gap: .5rem; padding: .5rem 0 }
+        .tools { gap: .5rem; padding: .5rem 0 } .follow #follow { background: var(--text); color: var(--card) }
         pre { background: var(--sunk); padding: .5rem .75rem; overflow-x: auto; font-size: .78125rem; overflow-wrap: normal; margin-bottom: .5rem }
         .diff > * { display: block; text-decoration: none; margin: 0 -.75rem; padding: 0 .75rem; min-height: 1.25rem; color: var(--c, var(--mute)) }
         ins { --c: var(--ok) } del { --c: var(--failing) }
@@ -169,7 +179,8 @@ enum StyleSheet {
           .c td[data-l]::before { content: attr(data-l); position: absolute; left: 0; color: var(--mute); font: .8125rem/1.5 var(--sans) }
           .c tr.r { border-top: 0; padding-top: 0 } .c tr.r > td { padding-bottom: 0 }
           .row { grid-template-columns: 1rem 3rem minmax(0, 1fr) auto; gap: .25rem .5rem; padding: .5rem 1rem }
-          .row > :nth-child(4) { grid-column: 3; grid-row: 2 } .row .bar { grid-column: 1 / -1 }
+          .row > :nth-child(4) { grid-column: 3; grid-row: 2 } .axis { display: none }
+          .lines > li { grid-template-columns: minmax(0, 1fr); gap: .5rem } .n::before { display: none } .note { padding-left: 1rem } .row .bar { grid-column: 1 / -1 }
           .log { line-height: 1.5rem } .log p > a { flex-basis: 3.25rem; padding-right: .625rem } .gap { padding-left: 1rem }
         }
 
