@@ -65,7 +65,7 @@ fuzz: ## fuzzes the parsers; TARGET=one, SECONDS=of processor time for each
 	@for target in $(or $(TARGET),$(FUZZ_TARGETS)); do Fuzz/run.sh "$$target" $(or $(SECONDS),60); done
 
 image: ## Slipway's own image, built by Slipway, as an OCI layout in out/image
-	@scripts/install-deps.sh
+	@scripts/install-deps.sh --image
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@SLIPWAY_BINARY="$(BINARY)" scripts/image.sh
 

@@ -4,6 +4,7 @@
 #   scripts/install-deps.sh           what building needs
 #   scripts/install-deps.sh --demo    the same, and what `make demo` needs
 #   scripts/install-deps.sh --test    the same, and the programs that the tests run as peers
+#   scripts/install-deps.sh --image   what building needs, and what `make image` does
 #   scripts/install-deps.sh --list    only says what is missing
 #
 # No service is started by it. The Swift toolchain is not installed: see https://www.swift.org/install/linux/.
@@ -16,9 +17,10 @@ for argument in "$@"; do
     case $argument in
     --demo) mode=demo ;;
     --test) mode=test ;;
+    --image) mode=image ;;
     --list) list_only=1 ;;
     *)
-        echo "usage: scripts/install-deps.sh [--demo|--test] [--list]" >&2
+        echo "usage: scripts/install-deps.sh [--demo|--test|--image] [--list]" >&2
         exit 64
         ;;
     esac
@@ -91,6 +93,14 @@ if [ "$mode" = test ]; then
     # kubernetes-client conflicts with other packages that bring a kubectl.
     need_program kubernetes-client kubectl
     [ -x "$root/.build-venv/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+fi
+
+if [ "$mode" = image ]; then
+    need_program uidmap newuidmap
+    need_program openssh-client ssh-keygen
+    need_program gnupg gpg
+    need_program libcap2-bin setcap
+    need_program binutils strip
 fi
 
 if [ -n "$list_only" ]; then
