@@ -18,6 +18,7 @@ final class FakeAgent: AgentControl {
         var logReads = 0
         var report: CycleReport?
         var cycles: [CycleEntry] = []
+        var running: RunningWorkloads?
         var explain: @Sendable () async -> Void = {}
         var explanations: [Explanation] = []
         var image: ImageDetails?
@@ -40,6 +41,7 @@ final class FakeAgent: AgentControl {
     func show(_ builds: [BuildRecord], log: String) {
         state.withLock { ($0.builds, $0.log) = (builds, Array(log.utf8)) }
     }
+    func show(_ running: RunningWorkloads?) { state.withLock { $0.running = running } }
     func show(cycles: [CycleEntry]) { state.withLock { $0.cycles = cycles } }
     func show(explanations: [Explanation]) { state.withLock { $0.explanations = explanations } }
     func show(_ image: ImageDetails) { state.withLock { $0.image = image } }
@@ -112,6 +114,8 @@ final class FakeAgent: AgentControl {
         await state.withLock(\.explain)()
         return state.withLock(\.explanations)
     }
+
+    func running() async -> RunningWorkloads? { state.withLock(\.running) }
 
     func image(_ text: String, of repository: String?) async throws(ControlError) -> ImageDetails {
         try note("image \(text) \(repository ?? "-")")

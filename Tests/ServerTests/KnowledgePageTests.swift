@@ -107,11 +107,18 @@ import Testing
         let build = try PageFixtures.build(1, .succeeded) { build in
             build.digest = Self.digest
             build.layers = [
-                CycleReport.Layer(digest: "sha256:aa", size: 30_000_000),
+                CycleReport.Layer(digest: "sha256:aa", size: 30_000_000, origin: "base"),
                 CycleReport.Layer(digest: "sha256:bb", size: 10_000_000, createdBy: "COPY . /srv"),
             ]
         }
+        var facts = BuildRecord.ImageFacts()
+        facts.platforms = ["linux/arm64"]
+        facts.base = .init(name: "docker.io/library/busybox:1.0", digest: "sha256:ba5e")
+        facts.entrypoint = ["/bin/shop"]
+        facts.command = ["--port", "80"]
+        facts.ports = ["80/tcp"]
         image.build = build
+        image.build?.facts = facts
         image.places = [
             ImageDetails.Place(
                 repository: "shop", workload: "shop:deployment/web", container: "app", file: "deploy/web.yaml",
@@ -124,7 +131,9 @@ import Testing
         for text in [
             "<h1>shop:v47</h1>", "runs in 1 place", "by the manifests in git", "href=\"/builds/\(build.id)\"",
             "href=\"/repositories/shop/policies/deploy%2Fweb.yaml%3A14\"", "40.0 MB compressed, 2 layers",
-            "COPY . /srv",
+            "COPY . /srv", "linux/arm64", "docker.io/library/busybox:1.0", "sha256:ba5e…", "/bin/shop", "--port 80",
+            "80/tcp",
+            "<td role=\"cell\" data-l=\"Origin\">base</td>", "<dd>root</dd>",
             "width=\"75.0%\"",
         ] { #expect(page.contains(text), "\(text)") }
         image.places = []

@@ -82,6 +82,37 @@ import Testing
         await bench.stop()
     }
 
+    @Test func `what the cluster runs stands beside what git says, with its age or what is in its way`() async throws {
+        let bench = try await PageBench()
+        var place = Explanation(
+            subject: "deploy/web.yaml:14 shop:deployment/web app", state: .unchanged, reason: "it is the newest")
+        place.policy = "glob:v*"
+        place.current = "registry.example.com/acme/shop:v47"
+        var other = place
+        other.subject = "deploy/db.yaml:9 shop:deployment/db db"
+        bench.agent.show(explanations: [place, other])
+        #expect(!(try await bench.page("/repositories/shop")).contains("the cluster"))
+        var running = RunningWorkloads()
+        bench.agent.show(running)
+        #expect(try await bench.page("/repositories/shop").contains("The cluster is being read"))
+        running.at = 1_700_000_000
+        running.workloads = [
+            RunningWorkload(
+                id: "shop:deployment/web",
+                containers: [.init(name: "app", image: "registry.example.com/acme/shop:v46")],
+                ready: 1, wanted: 2)
+        ]
+        running.problem = "it is away <b>"
+        bench.agent.show(running)
+        let page = try await bench.page("/repositories/shop")
+        #expect(page.contains("the cluster: shop:v46</span>, 1 of 2 ready") && page.contains("not in the cluster"))
+        #expect(page.contains("The cluster cannot be read: it is away &lt;b&gt;. What the cluster runs was read "))
+        running.workloads[0].containers[0].image = "registry.example.com/acme/shop:v47"
+        bench.agent.show(running)
+        #expect(try await bench.page("/repositories/shop").contains("the cluster: the same"))
+        await bench.stop()
+    }
+
     @Test func `a registry that is slow holds no page up`() async throws {
         let bench = try await PageBench()
         let (gate, opener) = AsyncStream<Void>.makeStream()

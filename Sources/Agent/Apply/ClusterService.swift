@@ -35,25 +35,28 @@ package struct ApplyServices: Sendable {
     static func open(
         _ settings: AgentConfiguration.ClusterSettings, scratch: String
     ) throws(AgentError) -> ApplyServices {
+        let endpoint = try endpoint(of: settings)
+        return ApplyServices(
+            objects: Applier(ClusterClient(endpoint, userAgent: Version.userAgent)),
+            namespace: endpoint.namespace, scratch: scratch)
+    }
+
+    /// The cluster that a configuration means.
+    ///
+    /// - Throws: where it names none that can be used.
+    static func endpoint(
+        of settings: AgentConfiguration.ClusterSettings
+    ) throws(AgentError) -> ClusterEndpoint {
         do throws(ClusterError) {
-            let endpoint: ClusterEndpoint
-            if let file = settings.kubeconfig {
-                endpoint = try Kubeconfig(file: file).endpoint(context: settings.context)
-            } else {
-                var environment: [String: String] = [:]
-                for name in ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "KUBERNETES_SERVICE_PORT_HTTPS"] {
-                    environment[name] = getenv(name).map { String(cString: $0) }
-                }
-                guard let found = try ServiceAccount.endpoint(environment) else {
-                    throw ClusterError(
-                        .configuration, "there is no cluster to apply to", cause: "the agent does not run in a pod",
-                        hint: "set 'cluster.kubeconfig' in the agent's configuration")
-                }
-                endpoint = found
+            if let file = settings.kubeconfig { return try Kubeconfig(file: file).endpoint(context: settings.context) }
+            var environment: [String: String] = [:]
+            for name in ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "KUBERNETES_SERVICE_PORT_HTTPS"] {
+                environment[name] = getenv(name).map { String(cString: $0) }
             }
-            return ApplyServices(
-                objects: Applier(ClusterClient(endpoint, userAgent: Version.userAgent)),
-                namespace: endpoint.namespace, scratch: scratch)
+            if let found = try ServiceAccount.endpoint(environment) { return found }
+            throw ClusterError(
+                .configuration, "there is no cluster to use", cause: "the agent does not run in a pod",
+                hint: "set 'cluster.kubeconfig' in the agent's configuration")
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }

@@ -5,6 +5,7 @@ enum ApplyReader {
     static func cluster(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.ClusterSettings {
         try value.object { (object) throws(YAMLError) in
             var settings = AgentConfiguration.ClusterSettings()
+            settings.isGiven = true
             settings.kubeconfig = try object.optional("kubeconfig")?.nonEmptyString()
             if let context = object.optional("context") {
                 guard settings.kubeconfig != nil else {

@@ -5,6 +5,8 @@ extension AgentConfiguration {
         package var kubeconfig: String?
         /// `nil`: the kubeconfig's current one.
         package var context: String?
+        /// Whether the configuration has the key.
+        package var isGiven = false
 
         package init() {}
     }
@@ -25,5 +27,12 @@ extension AgentConfiguration {
         package var serviceAccount: String?
 
         package init(paths: [String]) { self.paths = paths }
+    }
+}
+
+extension AgentConfiguration {
+    /// The cluster whose workloads pages show beside git's; `nil` where the configuration has nothing to do with one.
+    var observedCluster: ClusterSettings? {
+        cluster.isGiven || repositories.contains { $0.apply != nil } ? cluster : nil
     }
 }

@@ -50,6 +50,9 @@ package protocol AgentControl: Sendable {
     ///   - repository: whose builds are looked through; `nil`: those of all, the newest of them.
     func image(_ text: String, of repository: String?) async throws(ControlError) -> ImageDetails
 
+    /// What the configuration's cluster runs, by the last look at it; `nil` where there is none. Returns at once.
+    func running() async -> RunningWorkloads?
+
     // MARK: Triggers
 
     /// Runs a cycle of each repository that is named, behind the one that is under way; none: of all. A sync waits for the builds

@@ -16,6 +16,8 @@ package struct CycleReport: Codable, Sendable {
         package var digest: String
         package var size: Int64
         package var createdBy: String?
+        /// Where it comes from: `base`, `built` or `shared cache`.
+        package var origin: String?
     }
 
     package struct Update: Codable, Sendable, Hashable {

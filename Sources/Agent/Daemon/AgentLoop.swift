@@ -18,6 +18,7 @@ package actor AgentLoop {
     private let silence = EventJournal()
     nonisolated let webhooks: WebhookDesk
     private let explanations = ExplanationShelf()
+    private let clusterView = ClusterView()
     private let notifications: NotificationDesk
     nonisolated let tracing: AgentTracing
     private(set) var watchers: [String: RepositoryWatcher] = [:]
@@ -213,7 +214,9 @@ package actor AgentLoop {
 
     /// What is known of images and policies.
     var knowledge: AgentKnowledge {
-        AgentKnowledge(repositories: configuration.repositories, fleet: fleet, health: health, shelf: explanations)
+        AgentKnowledge(
+            repositories: configuration.repositories, fleet: fleet, health: health, shelf: explanations,
+            cluster: configuration.observedCluster, view: clusterView)
     }
 
     func repository(

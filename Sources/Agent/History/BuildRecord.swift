@@ -37,6 +37,26 @@ package struct BuildRecord: Sendable, Equatable, Codable {
         }
     }
 
+    /// What an image is, beside its layers.
+    package struct ImageFacts: Sendable, Equatable, Codable {
+        package struct Base: Sendable, Equatable, Codable {
+            package var name: String
+            package var digest: String
+        }
+
+        /// `linux/amd64`.
+        package var platforms: [String] = []
+        /// `nil` for one from `scratch`.
+        package var base: Base?
+        package var entrypoint: [String] = []
+        package var command: [String] = []
+        package var user: String?
+        package var workingDirectory: String?
+        package var ports: [String] = []
+
+        package init() {}
+    }
+
     package struct Failure: Sendable, Equatable, Codable {
         package var kind: FailureKind
         package var reason: FailureRecord.Reason
@@ -80,6 +100,7 @@ package struct BuildRecord: Sendable, Equatable, Codable {
     package var endedAt: Int64?
     package var digest: String?
     package var layers: [CycleReport.Layer] = []
+    package var facts: ImageFacts?
     package var steps: [Step] = []
     package var failure: Failure?
     /// Which process it belongs to, while it is not over.

@@ -48,6 +48,8 @@ package final class BuildRecorder: Sendable {
         }
     }
 
+    package func note(_ facts: BuildRecord.ImageFacts) { state.withLock { $0.facts = facts } }
+
     /// What turned out only when the build was planned.
     package func set(contentKey: String, names: [String]) {
         state.withLock { record in

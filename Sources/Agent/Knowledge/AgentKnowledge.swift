@@ -11,6 +11,9 @@ struct AgentKnowledge: Sendable {
     let fleet: any RepositoryFleet
     let health: AgentHealth
     let shelf: ExplanationShelf
+    /// `nil`: the configuration has nothing to do with one.
+    let cluster: AgentConfiguration.ClusterSettings?
+    let view: ClusterView
 
     // MARK: Policies
 
@@ -50,6 +53,14 @@ struct AgentKnowledge: Sendable {
 
     private static func tooEarly(_ name: String) -> ControlError {
         ControlError(.unavailable, "no cycle of '\(name)' has read it yet", hint: "try again in a moment")
+    }
+
+    // MARK: Cluster
+
+    /// What the cluster runs by the last look; `nil` where there is none.
+    func running() async -> RunningWorkloads? {
+        guard let cluster else { return nil }
+        return await view.latest(of: cluster)
     }
 
     // MARK: Images

@@ -12,6 +12,8 @@ extension AgentLoop {
         return await (try history()).cycles(of: name, limit: limit)
     }
 
+    package func running() async -> RunningWorkloads? { await knowledge.running() }
+
     package func image(_ text: String, of repository: String?) async throws(ControlError) -> ImageDetails {
         if let repository { _ = try self.repository(repository) }
         return try await knowledge.image(text, of: repository)

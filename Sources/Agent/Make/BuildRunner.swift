@@ -90,7 +90,7 @@ struct BuildRunner: Sendable {
         if named.digest == image.digest {
             trace.announce("Pushed \(given.joined(separator: ", ")) \(image.digest)")
         }
-        for layer in image.layers { trace.note(layer) }
+        trace.note(image)
         return MadeImage(
             report: CycleReport.Image(
                 pipeline: order.pipeline.name, references: given, digest: named.digest.description,

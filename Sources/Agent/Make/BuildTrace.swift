@@ -59,8 +59,10 @@ final class BuildTrace: Sendable {
         if let step { recorder.note(step) }
     }
 
-    func note(_ layer: CycleReport.Layer) {
-        recorder?.note(layer)
+    /// What the image is.
+    func note(_ image: any PushableImage) {
+        for layer in image.layers { recorder?.note(layer) }
+        if let facts = image.facts { recorder?.note(facts) }
     }
 
     func started(in history: HistoryStore?) async {

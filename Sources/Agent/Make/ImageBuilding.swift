@@ -40,6 +40,8 @@ package protocol PushableImage: Sendable {
     var digest: Digest { get }
     var annotations: [String: String] { get }
     var layers: [CycleReport.Layer] { get }
+    /// `nil` where they are not known.
+    var facts: BuildRecord.ImageFacts? { get }
     /// How RUN steps were isolated; `nil` when there were none.
     var isolation: String? { get }
     /// Brings all that it consists of to the repositories of the names, and lets no name lead to it.
@@ -50,6 +52,10 @@ package protocol PushableImage: Sendable {
     func claim(
         _ name: ImageLocation, unless isKept: @escaping @Sendable (TagHolder) -> Bool
     ) async throws(BuildError) -> TagClaim
+}
+
+extension PushableImage {
+    package var facts: BuildRecord.ImageFacts? { nil }
 }
 
 /// The builder of this process.
@@ -104,8 +110,22 @@ struct EmbeddedBuilder: ImageBuilding {
         var layers: [CycleReport.Layer] {
             image.layers.map {
                 CycleReport.Layer(
-                    digest: $0.descriptor.digest.description, size: $0.descriptor.size, createdBy: $0.createdBy)
+                    digest: $0.descriptor.digest.description, size: $0.descriptor.size, createdBy: $0.createdBy,
+                    origin: $0.origin.word)
             }
+        }
+
+        var facts: BuildRecord.ImageFacts? {
+            let config = image.config.config
+            var facts = BuildRecord.ImageFacts()
+            facts.platforms = [image.config.platform.description]
+            facts.base = image.base.map { .init(name: $0.name, digest: $0.digest.description) }
+            facts.entrypoint = config.entrypoint ?? []
+            facts.command = config.cmd ?? []
+            facts.user = config.user.isEmpty ? nil : config.user
+            facts.workingDirectory = config.workingDir.isEmpty ? nil : config.workingDir
+            facts.ports = config.exposedPorts.sorted()
+            return facts
         }
 
         func upload(
@@ -140,6 +160,17 @@ struct EmbeddedBuilder: ImageBuilding {
             _ name: ImageLocation, unless isKept: @escaping @Sendable (TagHolder) -> Bool
         ) async throws(BuildError) -> TagClaim {
             try await builder.claim(name, for: image.manifest, unless: isKept)
+        }
+    }
+}
+
+extension BuiltImage.Layer.Origin {
+    /// For people.
+    fileprivate var word: String {
+        switch self {
+        case .base: "base"
+        case .built: "built"
+        case .cache: "shared cache"
         }
     }
 }

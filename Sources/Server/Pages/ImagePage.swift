@@ -6,6 +6,8 @@ import Text
 struct ImagePage: Sendable {
     let overview: AgentOverview
     let image: ImageDetails
+    /// What the cluster runs; `nil` where the agent has to do with none.
+    let running: RunningWorkloads?
     let clock: PageClock
 
     /// - Parameter repository: of the agent's, whose builds are looked through for it.
@@ -55,8 +57,31 @@ struct ImagePage: Sendable {
                 Fact("Commit") { CommitText.html(image.build?.description.revision) }.html
                 Fact("Made by") { maker }.html
                 Fact("Size") { size }.html
+                if let facts = image.build?.facts { about(facts) }
             }
         }
+    }
+
+    @HTMLBuilder private func about(_ facts: BuildRecord.ImageFacts) -> HTML {
+        Fact("Platforms") { Tag.span(.class("m")) { facts.platforms.joined(separator: ", ") } }.html
+        Fact("Base", isWide: true) {
+            if let base = facts.base {
+                Tag.span(.class("m")) { base.name }
+                " "
+                DigestText.html(base.digest)
+            } else {
+                "scratch"
+            }
+        }.html
+        Fact("Entry point") { words(facts.entrypoint) }.html
+        Fact("Command") { words(facts.command) }.html
+        Fact("User") { facts.user ?? "root" }.html
+        if let directory = facts.workingDirectory { Fact("Directory") { Tag.span(.class("m")) { directory } }.html }
+        if !facts.ports.isEmpty { Fact("Ports") { facts.ports.joined(separator: ", ") }.html }
+    }
+
+    @HTMLBuilder private func words(_ words: [String]) -> HTML {
+        if words.isEmpty { "–" } else { Tag.span(.class("m")) { printable(words.joined(separator: " "), limit: 500) } }
     }
 
     @HTMLBuilder private var maker: HTML {
@@ -80,8 +105,9 @@ struct ImagePage: Sendable {
         Tag.section(.labelled(by: "h-where")) {
             Tag.div(.class("h")) {
                 Tag.h2(.id("h-where")) { "Where it runs" }
-                Tag.span(.class("s")) { "by the manifests in git" }
+                Tag.span(.class("s")) { "by the manifests in git" + (running == nil ? "" : ", and by the cluster") }
             }
+            ClusterNote.html(running, clock)
             if image.places.isEmpty {
                 Tag.p(.class("card mute")) {
                     "No manifest of the watched repositories has this image. Annotate a workload with "
@@ -112,7 +138,10 @@ struct ImagePage: Sendable {
                                 "\(place.file):\(place.line)"
                             }
                         }
-                        Tag.td(.role("cell"), .cellLabel("Written as"), .class("m s")) { place.image }
+                        Tag.td(.role("cell"), .cellLabel("Written as"), .class("m s")) {
+                            place.image
+                            ClusterNote.cell(running, container: place.container, of: place.workload, git: place.image)
+                        }
                     }
                 }
             }
@@ -130,7 +159,7 @@ private struct LayerTable {
             Tag.section(.labelled(by: "h-layers")) {
                 Tag.h2(.id("h-layers")) { "Layers" }
                 Tag.table(.class("c"), .role("table"), .labelled(by: "h-layers")) {
-                    TableHead(["Made by", "Digest", "Size", "Share"]).html
+                    TableHead(["Made by", "Origin", "Digest", "Size", "Share"]).html
                     Tag.tbody(.role("rowgroup")) {
                         for layer in build.layers.prefix(500) { row(layer, of: total) }
                     }
@@ -144,6 +173,7 @@ private struct LayerTable {
             Tag.th(.role("rowheader"), .scope("row"), .class("first m")) {
                 printable(layer.createdBy ?? "the base", limit: 200)
             }
+            Tag.td(.role("cell"), .cellLabel("Origin")) { layer.origin ?? "–" }
             Tag.td(.role("cell"), .cellLabel("Digest")) { DigestText.html(layer.digest) }
             Tag.td(.role("cell"), .cellLabel("Size"), .class("nw")) { BuildPage.size(layer.size) }
             Tag.td(.role("cell"), .cellLabel("Share")) {

@@ -91,6 +91,7 @@ struct Pages: Sendable {
         page.result = ActionResult(request)
         let control = control
         // A registry that is slow holds no page up.
+        page.running = await control.running()
         page.places = await soon { try? await control.explanations(of: name, nil, trying: nil) } ?? nil
         return page.document()
     }
@@ -99,7 +100,8 @@ struct Pages: Sendable {
         _ text: String, _ overview: AgentOverview, _ clock: PageClock, _ request: ServerRequest
     ) async throws(ControlError) -> HTMLDocument {
         let image = try await control.image(text, of: request.query["repository"])
-        return ImagePage(overview: overview, image: image, clock: clock).document()
+        let running = await control.running()
+        return ImagePage(overview: overview, image: image, running: running, clock: clock).document()
     }
 
     private func policy(

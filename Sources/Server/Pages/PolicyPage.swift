@@ -56,6 +56,9 @@ struct PolicyPage: Sendable {
                 Fact("Decided by") { explanation.decidedBy ?? "nothing" }.html
                 Fact("Runs") { Tag.span(.class("m")) { explanation.current ?? "–" } }.html
                 Fact("Chosen") { Tag.span(.class("m b")) { chosen } }.html
+                if let look = (try? overview.status(of: repository))?.lastCycle {
+                    Fact("Last look") { clock.moment(look) }.html
+                }
                 Fact("Images") { Tag.span(.class("m")) { explanation.repository ?? "–" } }.html
             }
         }

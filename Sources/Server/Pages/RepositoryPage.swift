@@ -14,7 +14,12 @@ struct RepositoryPage: Sendable {
     /// Who decides about which place; `nil`: not known within a moment.
     var places: [Explanation]?
 
-    private var workloads: WorkloadTable { WorkloadTable(repository: status.repository, places: places) }
+    /// What the cluster runs; `nil` where the agent has to do with none.
+    var running: RunningWorkloads?
+
+    private var workloads: WorkloadTable {
+        WorkloadTable(repository: status.repository, places: places, running: running, clock: clock)
+    }
 
     private var state: PageState {
         PageState(status, queue: overview.queue.filter { $0.repository == status.repository })

@@ -6,6 +6,8 @@ struct WorkloadTable: Sendable {
     let repository: String
     /// `nil`: not known within a moment.
     let places: [Explanation]?
+    let running: RunningWorkloads?
+    let clock: PageClock
 
     private static let limit = 500
 
@@ -22,6 +24,7 @@ struct WorkloadTable: Sendable {
                     Tag.span(.class("s")) { "\(followed.count) followed, \(unfollowed.count) not" }
                 }
             }
+            ClusterNote.html(running, clock)
             if places == nil {
                 Reason(
                     state: .unknown, title: "The workloads are not known yet.",
@@ -62,7 +65,10 @@ struct WorkloadTable: Sendable {
                 }
             }
             Tag.td(.role("cell"), .cellLabel("State")) { place.pageState.badge(place.word) }
-            Tag.td(.role("cell"), .cellLabel("Running"), .class("m")) { reference(place.current) }
+            Tag.td(.role("cell"), .cellLabel("Running"), .class("m")) {
+                reference(place.current)
+                if words.count > 2 { ClusterNote.cell(running, container: words[2], of: words[1], git: place.current) }
+            }
             Tag.td(.role("cell"), .cellLabel("Policy"), .class("m")) { printable(place.policy ?? "–") }
             Tag.td(.role("cell"), .cellLabel("Candidate"), .class("m")) { reference(place.chosen) }
             Tag.td(.role("cell"), .cellLabel("Reason")) {

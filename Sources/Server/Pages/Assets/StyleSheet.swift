@@ -146,6 +146,7 @@ enum StyleSheet {
         .n:last-child::before { display: none }
         .n:has(+ .ok)::before { border-color: var(--ok) } .n:has(+ .building)::before { border-top-style: dotted; border-color: var(--building) }
         .k { position: relative; justify-self: start; background: var(--card); padding-right: .5rem } .k svg { color: var(--c) }
+        .stalled.b { color: var(--c) }
         .row > svg.i { color: var(--c) } .ins { white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
         .bar { width: 100%; height: .5rem; display: block } .bar rect { height: 100%; fill: var(--c) } .bar rect.t { fill: var(--sunk) }
         .log { background: var(--sunk); font: .78125rem/1.25rem var(--mono); font-variant-ligatures: none; padding: .5rem 0 }
