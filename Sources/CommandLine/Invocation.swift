@@ -45,7 +45,8 @@ package enum Invocation {
 
     /// Takes the user's subordinate ids, if it has any, where images may be built. Before the process has a second thread.
     package static func takeIdentities(for arguments: [String]) {
-        guard let verb = arguments.first, ["build", "executor", "sync", "agent", "cache"].contains(verb) else { return }
+        guard let verb = arguments.first, ["build", "executor", "sync", "agent", "cache", "doctor"].contains(verb)
+        else { return }
         SubordinateIDs.enter()
     }
 

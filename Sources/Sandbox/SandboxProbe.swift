@@ -17,10 +17,14 @@ package struct IsolationReport: Sendable {
     /// What would make an unavailable mode available.
     package let remedies: [IsolationMode: String]
 
+    /// Where the attempt at namespaces ended; `nil` where it did not get that far, or worked.
+    package let namespaceFailure: SandboxError?
+
     package init(
         available: [IsolationMode], reasons: [IsolationMode: String], remedies: [IsolationMode: String] = [:],
-        rootless: Bool, canChown: Bool
+        rootless: Bool, canChown: Bool, namespaceFailure: SandboxError? = nil
     ) {
+        self.namespaceFailure = namespaceFailure
         self.available = available
         self.reasons = reasons
         self.remedies = remedies
@@ -32,7 +36,7 @@ package struct IsolationReport: Sendable {
     package func only(_ mode: IsolationMode) -> IsolationReport {
         IsolationReport(
             available: available.filter { $0 == mode }, reasons: reasons, remedies: remedies, rootless: rootless,
-            canChown: canChown)
+            canChown: canChown, namespaceFailure: namespaceFailure)
     }
 
     /// Whose ids steps have, where the process is not the machine's root, as the end of a sentence.
@@ -68,13 +72,22 @@ package enum SandboxProbe {
         var reasons: [IsolationMode: String] = [:]
         var remedies: [IsolationMode: String] = [:]
         let (isRootless, canChown) = owner
-        do throws(SandboxError) {
-            try tryNamespaces(stateDirectory)
-            available.append(.namespaces)
-            reasons[.namespaces] = "user namespaces and overlays work"
+        var failure: SandboxError?
+        do throws(StateDirectoryError) {
+            _ = try StateDirectory(stateDirectory)
+            do throws(SandboxError) {
+                try tryNamespaces(stateDirectory)
+                available.append(.namespaces)
+                reasons[.namespaces] = "user namespaces and overlays work"
+            } catch {
+                failure = error
+                reasons[.namespaces] = error.summary + (error.cause.map { ": \($0)" } ?? "")
+                remedies[.namespaces] = error.hint ?? "let the pod make user namespaces, or use --isolation auto"
+            }
         } catch {
-            reasons[.namespaces] = error.summary + (error.cause.map { ": \($0)" } ?? "")
-            remedies[.namespaces] = error.hint ?? "let the pod make user namespaces, or use --isolation auto"
+            // Nothing can be tried in it.
+            reasons[.namespaces] = "\(stateDirectory): \(error.summary)" + (error.cause.map { ": \($0)" } ?? "")
+            remedies[.namespaces] = error.hint
         }
         let missing = missingCapabilities([chown, ("setgid", 6), ("setuid", 7), ("sys_chroot", 18)])
         if isRootless {
@@ -102,12 +115,10 @@ package enum SandboxProbe {
         }
         return IsolationReport(
             available: available, reasons: reasons, remedies: remedies, rootless: isRootless,
-            canChown: canChown)
+            canChown: canChown, namespaceFailure: failure)
     }
 
     private static func tryNamespaces(_ stateDirectory: String) throws(SandboxError) {
-        // Where that fails, so does the probe, and opening the store says why.
-        _ = try? StateDirectory(stateDirectory)
         let base = "\(stateDirectory)/probe-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         let directories = [base, base + "/lower", base + "/upper", base + "/work"]
         // With what overlayfs leaves in `work`, in directories without permissions.

@@ -26,7 +26,7 @@ package enum ThrowAwayRoot {
     }
 
     /// Blanks and backslashes are written in octal: proc_pid_mountinfo(5).
-    private static func unescaped(_ text: Substring) -> String {
+    static func unescaped(_ text: Substring) -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {

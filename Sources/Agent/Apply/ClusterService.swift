@@ -1,6 +1,5 @@
 import Blocking
 package import Cluster
-import Glibc
 
 /// A repository's objects in the cluster. `Applier` is the real one; tests have one in memory.
 package protocol ObjectApplying: Sendable {
@@ -35,30 +34,9 @@ package struct ApplyServices: Sendable {
     static func open(
         _ settings: AgentConfiguration.ClusterSettings, scratch: String
     ) throws(AgentError) -> ApplyServices {
-        let endpoint = try endpoint(of: settings)
+        let endpoint = try settings.endpoint(for: "to apply to")
         return ApplyServices(
             objects: Applier(ClusterClient(endpoint, userAgent: Version.userAgent)),
             namespace: endpoint.namespace, scratch: scratch)
-    }
-
-    /// The cluster that a configuration means.
-    ///
-    /// - Throws: where it names none that can be used.
-    static func endpoint(
-        of settings: AgentConfiguration.ClusterSettings
-    ) throws(AgentError) -> ClusterEndpoint {
-        do throws(ClusterError) {
-            if let file = settings.kubeconfig { return try Kubeconfig(file: file).endpoint(context: settings.context) }
-            var environment: [String: String] = [:]
-            for name in ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "KUBERNETES_SERVICE_PORT_HTTPS"] {
-                environment[name] = getenv(name).map { String(cString: $0) }
-            }
-            if let found = try ServiceAccount.endpoint(environment) { return found }
-            throw ClusterError(
-                .configuration, "there is no cluster to use", cause: "the agent does not run in a pod",
-                hint: "set 'cluster.kubeconfig' in the agent's configuration")
-        } catch {
-            throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
-        }
     }
 }

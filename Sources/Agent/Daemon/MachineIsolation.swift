@@ -1,4 +1,5 @@
 import Builder
+import FileSystem
 package import Sandbox
 
 /// How RUN steps can be isolated on this machine, cut down to what the configuration asks for.
@@ -7,6 +8,10 @@ package enum MachineIsolation {
     package static func report(
         _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> IsolationReport {
+        // Nothing can be tried in a directory that cannot be written, and whatever is said of isolation would hide that.
+        if let problem = StateDirectory.problem(with: configuration.stateDirectory) {
+            throw AgentError(failing: problem)
+        }
         let report = await SandboxProbe.probe(stateDirectory: configuration.stateDirectory)
         switch configuration.isolation {
         case .auto:

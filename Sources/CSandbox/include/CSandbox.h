@@ -157,6 +157,12 @@ int slipway_assemble_guard(
 // The number of the guard's rule at an index, for tests: -1 where the ABI has no such call, -2 where there is no such rule.
 int slipway_guard_rule(int index, enum slipway_abi abi, const char **name);
 
+// The version of the kernel's Landlock interface; 0: it has none.
+int slipway_landlock_version(void);
+
+// Whether a filter of this kernel may ask another process about a call (seccomp user notification).
+int slipway_can_ask_about_calls(void);
+
 // Starts the sandbox's first process. Returns its id, or -1 with errno.
 pid_t slipway_sandbox_start(const struct slipway_sandbox *sandbox);
 

@@ -11,7 +11,7 @@ struct ClusterWorkloads: WorkloadObserving {
     let client: ClusterClient
 
     static func open(_ settings: AgentConfiguration.ClusterSettings) throws(AgentError) -> any WorkloadObserving {
-        ClusterWorkloads(client: ClusterClient(try ApplyServices.endpoint(of: settings), userAgent: Version.userAgent))
+        ClusterWorkloads(client: ClusterClient(try settings.endpoint(for: "to look at"), userAgent: Version.userAgent))
     }
 
     private static let kinds = [
