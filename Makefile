@@ -13,7 +13,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 TESTFLAGS ?=
 TEST := scripts/run-tests.sh $(SWIFT) test --skip-build --no-parallel
 
-.PHONY: help demo demo-agent build test test-fast test-cluster lint format bench fuzz image screenshots clean
+.PHONY: help demo demo-agent build test test-fast test-cluster lint format bench fuzz image release release-notes manifests screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -45,7 +45,7 @@ test-fast: ## under two minutes after the build: neither end-to-end tests nor wh
 test-cluster: ## what needs a Kubernetes cluster, in the one that KUBECONFIG names
 	@test -n "$$KUBECONFIG" || { echo "KUBECONFIG names no cluster, so nothing was tested"; exit 1; }
 	$(SWIFT) build --build-tests
-	$(TEST) --filter ClusterTests $(TESTFLAGS)
+	$(TEST) --filter 'ClusterTests|ClusterManifestTests' $(TESTFLAGS)
 
 lint: ## formatting, without changing anything; syntax of the scripts
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
@@ -68,6 +68,18 @@ image: ## Slipway's own image, built by Slipway, as an OCI layout in out/image
 	@scripts/install-deps.sh --image
 	$(SWIFT) build $(RELEASE_FLAGS)
 	@SLIPWAY_BINARY="$(BINARY)" scripts/image.sh
+
+release: ## image, tarball, chart, install.yaml, bill of materials and checksums in out/release; PUSH=registry/name pushes the image
+	@scripts/install-deps.sh --release
+	$(SWIFT) build $(RELEASE_FLAGS)
+	@SLIPWAY_BINARY="$(BINARY)" PUSH="$(PUSH)" scripts/release.sh
+
+release-notes: ## this version's part of CHANGELOG.md
+	@scripts/release-notes.sh "$$(sed -n 's/^appVersion: //p' config/chart/Chart.yaml)"
+
+manifests: ## install.yaml and the kustomize base, rendered from the chart
+	@scripts/install-deps.sh --release
+	@scripts/manifests.sh
 
 screenshots: ## pictures of the agent's pages, in out/screenshots
 	@scripts/install-deps.sh --test

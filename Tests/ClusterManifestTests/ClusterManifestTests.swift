@@ -1,19 +1,68 @@
+import Agent
 import Foundation
 import TestSupport
 import Testing
 
 @Suite(.tags(.integration)) struct ClusterManifestTests {
-    @Test(arguments: ["base", "overlays/plain-registry"])
+    private static let overlays = [
+        "apparmor", "host-users", "openshift", "persistent", "plain-registry", "restricted", "root", "selinux", "user",
+    ]
+
+    @Test(arguments: ["base"] + overlays.map { "overlays/\($0)" })
     func `kustomize renders what Kubernetes accepts`(directory: String) throws {
         let yaml = try Cluster.kustomize(directory)
         #expect(try Cluster.problems(yaml, "kubernetes") == [])
         let kinds = try Cluster.json(yaml).compactMap { $0["kind"] as? String }
         for kind in [
-            "Namespace", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "PersistentVolumeClaim", "Deployment",
-            "Service", "NetworkPolicy",
+            "Namespace", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "Deployment", "Service", "NetworkPolicy",
         ] {
             #expect(kinds.contains(kind), "\(kind)")
         }
+        // A cluster without a StorageClass starts it.
+        let asksForVolume = ["overlays/persistent", "overlays/plain-registry"].contains(directory)
+        #expect(kinds.contains("PersistentVolumeClaim") == asksForVolume)
+    }
+
+    @Test func `every overlay is tested`() throws {
+        let found = try FileManager.default.contentsOfDirectory(atPath: Cluster.root + "/config/cluster/overlays")
+        #expect(found.sorted() == Self.overlays)
+    }
+
+    @Test(arguments: [
+        ("user", ["securityProfile=user"]), ("root", ["securityProfile=root"]),
+        ("restricted", ["securityProfile=restricted"]), ("host-users", ["securityProfile=hostUsers"]),
+        ("openshift", ["securityProfile=openshift"]), ("apparmor", ["appArmorProfile=Unconfined"]),
+        ("selinux", ["podSecurityContext.seLinuxOptions.type=container_engine_t"]),
+    ])
+    func `an overlay is what the chart's values say`(overlay: String, settings: [String]) throws {
+        func contexts(_ objects: [[String: Any]]) throws -> [String] {
+            let pod = value(objects.first { $0["kind"] as? String == "Deployment" }, "spec", "template", "spec")
+            let parts = [
+                value(pod, "securityContext"), value(pod, "containers", 0, "securityContext"), value(pod, "hostUsers"),
+            ]
+            return try parts.map { part in
+                guard let part, !(part is NSNull) else { return "" }
+                let options: JSONSerialization.WritingOptions = [.sortedKeys, .fragmentsAllowed]
+                return String(
+                    decoding: try JSONSerialization.data(withJSONObject: part, options: options), as: UTF8.self)
+            }
+        }
+        let patched = try contexts(try Cluster.json(try Cluster.kustomize("overlays/\(overlay)")))
+        #expect(patched == (try contexts(try Helm.objects(settings))))
+        #expect(!patched[1].isEmpty)
+    }
+
+    @Test func `install.yaml is valid, and needs one Secret`() throws {
+        let yaml = try Cluster.text("config/install.yaml")
+        #expect(try Cluster.problems(yaml, "kubernetes") == [])
+        let objects = try Cluster.json(yaml)
+        #expect(!objects.contains { ["ConfigMap", "Secret"].contains($0["kind"] as? String ?? "") })
+        let pod = value(objects.first { $0["kind"] as? String == "Deployment" }, "spec", "template", "spec")
+        let secrets = (value(pod, "volumes") as? [Any] ?? []).compactMap {
+            value($0, "secret", "secretName") as? String
+        }
+        #expect(secrets == ["slipway-config"])
+        #expect(!objects.contains { ($0["kind"] as? String ?? "").hasPrefix("ClusterRole") })
     }
 
     @Test(arguments: ["secret-git", "secret-registry"])
@@ -38,7 +87,9 @@ import Testing
         #expect(deployments.count == (directory == "base" ? 1 : 2))
         for deployment in deployments {
             let pod = value(deployment, "spec", "template", "spec")
-            #expect(value(pod, "automountServiceAccountToken") as? Bool == false)
+            // The agent writes Events; nobody else talks to the API server.
+            let isAgent = value(deployment, "metadata", "name") as? String == "slipway"
+            #expect(value(pod, "automountServiceAccountToken") as? Bool == isAgent)
             #expect(value(pod, "securityContext", "runAsNonRoot") as? Bool == true)
             for key in ["hostNetwork", "hostPID", "hostIPC"] { #expect(value(pod, key) == nil) }
             for volume in value(pod, "volumes") as? [Any] ?? [] {
@@ -59,7 +110,7 @@ import Testing
             }
         }
         for role in objects where role["kind"] as? String == "Role" {
-            #expect((value(role, "rules") as? [Any] ?? []).isEmpty)
+            #expect(role.rights == Set(ClusterRight.all.filter { $0.feature == .events }.map(\.shown)))
         }
         #expect(!objects.contains { ($0["kind"] as? String ?? "").hasPrefix("ClusterRole") })
     }
