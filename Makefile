@@ -13,7 +13,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Fuzz Benchmarks)
 TESTFLAGS ?=
 TEST := scripts/run-tests.sh $(SWIFT) test --skip-build --no-parallel
 
-.PHONY: help demo demo-agent build test test-fast test-cluster lint format bench fuzz image release release-notes manifests screenshots clean
+.PHONY: help demo demo-agent build test test-fast test-cluster test-install lint format bench fuzz image release release-notes manifests screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -46,6 +46,11 @@ test-cluster: ## what needs a Kubernetes cluster, in the one that KUBECONFIG nam
 	@test -n "$$KUBECONFIG" || { echo "KUBECONFIG names no cluster, so nothing was tested"; exit 1; }
 	$(SWIFT) build --build-tests
 	$(TEST) --filter 'ClusterTests|ClusterManifestTests' $(TESTFLAGS)
+
+test-install: ## installs into a cluster with a node, by manifest and by helm: KUBECONFIG, REGISTRY and ADDRESS as scripts/try-install.sh says
+	@scripts/install-deps.sh --release
+	$(SWIFT) build $(RELEASE_FLAGS)
+	@for way in manifest helm; do SLIPWAY_BINARY="$(BINARY)" scripts/try-install.sh "$$way"; done
 
 lint: ## formatting, without changing anything; syntax of the scripts
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
