@@ -25,14 +25,14 @@ import Testing
 
     /// All paths, folders with a `/` and those that nobody listed with a `?`.
     private static func paths(
-        _ entries: [ContextEntry], folder: String = "", isIgnored: (ContextEntry) -> Bool = { _ in false }
+        _ entries: [ContextEntry], folder: String = "", isIgnored: (([UInt8]) -> Bool)? = nil
     ) async throws -> [String] {
         let tree = try await ContextTree(Listing(listed: entries), folder: folder, isIgnored: isIgnored)
         func below(_ item: ContextTree.Item, _ path: String) -> [String] {
             tree.children(of: item).flatMap { name, child -> [String] in
                 let whole = path + String(decoding: name, as: UTF8.self)
-                guard child.entry.kind == .directory else { return [whole] }
-                return [whole + (child.entry.mode == 0o755 ? "?" : "/")] + below(child, whole + "/")
+                guard tree.isDirectory(child) else { return [whole] }
+                return [whole + (tree.entry(of: child).mode == 0o755 ? "?" : "/")] + below(child, whole + "/")
             }
         }
         return below(tree.root, "")
@@ -63,8 +63,8 @@ import Testing
         #expect(try await Self.paths(entries, folder: "a/b") == ["c"])
         #expect(try await Self.paths(entries, folder: "/a/") == ["b/", "b/c", "bc"])
         var seen: [String] = []
-        _ = try await Self.paths(entries, folder: "a/b") { entry in
-            seen.append(entry.path)
+        _ = try await Self.paths(entries, folder: "a/b") { path in
+            seen.append(path.text)
             return false
         }
         #expect(seen == ["c"])
@@ -72,7 +72,7 @@ import Testing
 
     @Test func whatIsLeftOut() async throws {
         let entries = ["d/", "d/a", "d/b", "e/", "e/f/", "e/f/g", "h"].map(Self.entry)
-        let left = try await Self.paths(entries) { ["d", "d/b", "e", "e/f", "e/f/g"].contains($0.path) }
+        let left = try await Self.paths(entries) { ["d", "d/b", "e", "e/f", "e/f/g"].contains($0.text) }
         // The folder is there for the file that stays, and keeps its mode; the one for which nothing stays is gone.
         #expect(left == ["d/", "d/a", "h"])
     }

@@ -35,16 +35,26 @@ package struct GitTreeContext: BuildContext {
     }
 
     package func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
+        try await entries(under: folder, into: []) { $0.append($1) }
+    }
+
+    package func listing(under folder: String) async throws(BuildError) -> ContextListing {
+        try await entries(under: folder, into: ContextListingBuilder()) { $0.append($1) }.listing
+    }
+
+    private func entries<Entries: Sendable>(
+        under folder: String, into none: Entries, _ add: @escaping @Sendable (inout Entries, ContextEntry) -> Void
+    ) async throws(BuildError) -> Entries {
         let prefixLength = root.isEmpty ? 0 : root.utf8.count + 1
         let reader = try reader()
         let (files, largeFiles) = (self.files, self.largeFiles)
-        return try await runBlocking { () throws(BuildError) -> [ContextEntry] in
-            var entries: [ContextEntry] = []
+        return try await runBlocking { () throws(BuildError) -> Entries in
+            var entries = none
             let below = Array((folder.isEmpty ? "" : folder + "/").utf8)
             for file in files {
                 let path = Array(file.pathBytes.dropFirst(prefixLength))
                 guard below.isEmpty || path.starts(with: below) || path.elementsEqual(folder.utf8) else { continue }
-                entries.append(try Self.entry(file, path: path, reader, largeFiles))
+                add(&entries, try Self.entry(file, path: path, reader, largeFiles))
             }
             return entries
         }

@@ -109,6 +109,10 @@ struct HeldContext<Held: Sendable>: BuildContext {
         try await base.entries(under: folder)
     }
 
+    func listing(under folder: String) async throws(BuildError) -> ContextListing {
+        try await base.listing(under: folder)
+    }
+
     func read(
         _ entry: ContextEntry, _ sink: @escaping @Sendable (UnsafeRawBufferPointer) throws(BuildError) -> Void
     ) async throws(BuildError) {

@@ -128,6 +128,10 @@ private struct ArchiveContext: BuildContext {
         try await files.entries(under: folder)
     }
 
+    func listing(under folder: String) async throws(BuildError) -> ContextListing {
+        try await files.listing(under: folder)
+    }
+
     func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
         try await files.contentIDs(of: entries)
     }

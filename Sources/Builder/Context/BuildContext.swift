@@ -13,9 +13,15 @@ package protocol BuildContext: Sendable {
     /// out: they are then taken as 0755.
     func entries(under folder: String) async throws(BuildError) -> [ContextEntry]
 
+    /// The same, packed. A context that may have very many files makes it without `entries`.
+    func listing(under folder: String) async throws(BuildError) -> ContextListing
+
     /// What identifies the bytes of regular files, in their order: equal bytes, equal names. By default the entry's own, else a
     /// digest.
     func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String]
+
+    /// The same for any number of files. By default a part of them after the other.
+    func contentIDs(of files: ContextFiles) async throws(BuildError) -> ContentIDs
 
     /// Streams the bytes of a regular file, in order, in pieces of any size. `sink` may write to a disk: call it from
     /// where blocking is allowed. What it throws ends the reading and is thrown on.
@@ -25,6 +31,16 @@ package protocol BuildContext: Sendable {
 }
 
 extension BuildContext {
+    package func listing(under folder: String) async throws(BuildError) -> ContextListing {
+        ContextListing(try await entries(under: folder))
+    }
+
+    package func contentIDs(of files: ContextFiles) async throws(BuildError) -> ContentIDs {
+        var found = ContentIDs()
+        for part in files.parts { for id in try await contentIDs(of: part) { found.append(id) } }
+        return found
+    }
+
     package func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
         var found: [String] = []
         for entry in entries {

@@ -10,7 +10,7 @@ import Synchronization
 /// have got the same time is not remembered.
 final class ContextIndex: Sendable {
     /// What has to be the same.
-    struct State: Hashable, Sendable, Comparable {
+    struct State: Hashable, Sendable {
         let inode: UInt64
         let device: UInt64
         let size: Int64
@@ -25,18 +25,8 @@ final class ContextIndex: Sendable {
             changed = Self.nanoseconds(node.changed)
         }
 
-        fileprivate init(words: [UInt64]) {
-            (inode, device) = (words[0], words[1])
-            (size, modified) = (Int64(bitPattern: words[2]), Int64(bitPattern: words[3]))
-            changed = Int64(bitPattern: words[4])
-        }
-
         fileprivate var words: [UInt64] {
             [inode, device, UInt64(bitPattern: size), UInt64(bitPattern: modified), UInt64(bitPattern: changed)]
-        }
-
-        static func < (left: State, right: State) -> Bool {
-            (left.inode, left.device) < (right.inode, right.device)
         }
 
         private static func nanoseconds(_ time: Timestamp) -> Int64 {
@@ -55,9 +45,10 @@ final class ContextIndex: Sendable {
         var stored: [UInt8]?
         /// Which of them were asked for, and are remembered on.
         var isUsed: [Bool] = []
-        /// What is new.
-        var current: [State: Record] = [:]
-        var isChanged = false
+        /// What is new, in the form of the file, and in no order.
+        var fresh: [UInt8] = []
+        /// Whether the file has nothing but what was asked for or found here.
+        var isOwn = false
     }
 
     private let path: String
@@ -78,64 +69,99 @@ final class ContextIndex: Sendable {
             if content.stored == nil {
                 let stored = Self.load(path)
                 content.stored = stored
-                content.isUsed = Array(repeating: false, count: stored.count / Self.recordSize)
+                content.isUsed = Array(repeating: content.isOwn, count: stored.count / Self.recordSize)
             }
-            if !content.current.isEmpty, let known = content.current[state] { return known }
             guard let stored = content.stored, let place = Self.find(state, in: stored) else { return nil }
             content.isUsed[place] = true
             return Self.record(at: place, in: stored)
         }
     }
 
+    /// It is found again when it is saved.
     func remember(_ record: Record, for state: State, readAt now: Timestamp) {
         guard state.changed < now.seconds * 1_000_000_000 + now.nanoseconds - Self.clockTick else { return }
         content.withLock { content in
-            content.current[state] = record
-            content.isChanged = true
+            for word in state.words { Self.append(word, to: &content.fresh) }
+            content.fresh += record.digest
+            Self.append(record.hasAttributes ? 1 : 0, to: &content.fresh)
         }
     }
 
     /// Writes what is new. An index that cannot be written costs the next build time, and nothing else.
     func save() {
         let bytes = content.withLock { content -> [UInt8]? in
-            guard content.isChanged else { return nil }
-            content.isChanged = false
-            var records = content.current
-            if let stored = content.stored {
-                for (place, isUsed) in content.isUsed.enumerated() where isUsed {
-                    let state = Self.state(at: place, in: stored)
-                    if records[state] == nil { records[state] = Self.record(at: place, in: stored) }
-                }
-            }
-            return Self.encode(records)
+            guard !content.fresh.isEmpty else { return nil }
+            let bytes = Self.file(of: content)
+            // What is wanted of it again is read again: a list of many files is not for the memory of a build.
+            content = Content(isOwn: true)
+            return bytes
         }
         if let bytes { try? AtomicFile.write(bytes, to: path, mode: 0o600) }
     }
 
     // MARK: The file
 
-    private static func encode(_ records: [State: Record]) -> [UInt8] {
+    private static func append(_ word: UInt64, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: word.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// What is new, and what is there and was asked for.
+    private static func file(of content: Content) -> [UInt8] {
+        let stored = content.stored ?? []
+        let places =
+            stride(from: 0, to: content.fresh.count, by: recordSize).map {
+                Place(of: content.fresh, at: $0, isNew: true)
+            }
+            + content.isUsed.indices.filter { content.isUsed[$0] }
+            .map { Place(of: stored, at: $0 * recordSize, isNew: false) }
         var bytes = magic
-        bytes.reserveCapacity(magic.count + records.count * recordSize + ContentHasher.byteCount)
-        func append(_ word: UInt64) { withUnsafeBytes(of: word.littleEndian) { bytes.append(contentsOf: $0) } }
-        for (state, record) in records.sorted(by: { $0.key < $1.key }) {
-            for word in state.words { append(word) }
-            bytes += record.digest
-            append(record.hasAttributes ? 1 : 0)
+        bytes.reserveCapacity(magic.count + places.count * recordSize + ContentHasher.byteCount)
+        var last: Place?
+        for place in places.sorted() {
+            // Of a file that changed, what is new.
+            if let last, last.inode == place.inode, last.device == place.device { continue }
+            bytes += (place.isNew ? content.fresh : stored)[place.start..<place.start + recordSize]
+            last = place
         }
-        return bytes + checksum(bytes[...])
+        bytes += checksum(bytes[...])
+        return bytes
+    }
+
+    /// Where a record is.
+    private struct Place: Comparable {
+        let inode: UInt64
+        let device: UInt64
+        let start: Int
+        let isNew: Bool
+
+        init(of records: [UInt8], at start: Int, isNew: Bool) {
+            self.start = start
+            self.isNew = isNew
+            (inode, device) = records.withUnsafeBytes { records in
+                let record = start / ContextIndex.recordSize
+                return (ContextIndex.word(0, of: record, in: records), ContextIndex.word(1, of: record, in: records))
+            }
+        }
+
+        static func < (left: Place, right: Place) -> Bool {
+            // Of two that are new, the later one counts.
+            (left.inode, left.device, left.isNew ? 0 : 1, -left.start)
+                < (right.inode, right.device, right.isNew ? 0 : 1, -right.start)
+        }
     }
 
     /// The records of an index that is whole; nothing of any other.
     private static func load(_ path: String) -> [UInt8] {
-        guard let bytes = try? FileContent.read(HostPath(path), limit: 1 << 30),
+        guard var bytes = try? FileContent.read(HostPath(path), limit: 1 << 30),
             bytes.count >= magic.count + ContentHasher.byteCount, bytes.starts(with: magic)
         else { return [] }
         let end = bytes.count - ContentHasher.byteCount
         guard (end - magic.count) % recordSize == 0, bytes[end...].elementsEqual(checksum(bytes[..<end])) else {
             return []
         }
-        return Array(bytes[magic.count..<end])
+        bytes.removeSubrange(end...)
+        bytes.removeFirst(magic.count)
+        return bytes
     }
 
     private static func checksum(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
@@ -146,10 +172,6 @@ final class ContextIndex: Sendable {
 
     private static func word(_ index: Int, of record: Int, in records: UnsafeRawBufferPointer) -> UInt64 {
         UInt64(littleEndian: records.loadUnaligned(fromByteOffset: record * recordSize + index * 8, as: UInt64.self))
-    }
-
-    private static func state(at place: Int, in records: [UInt8]) -> State {
-        records.withUnsafeBytes { records in State(words: (0..<5).map { word($0, of: place, in: records) }) }
     }
 
     private static func record(at place: Int, in records: [UInt8]) -> Record {

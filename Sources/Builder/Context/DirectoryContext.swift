@@ -45,9 +45,13 @@ package struct DirectoryContext: BuildContext {
     }
 
     package func entries(under folder: String) async throws(BuildError) -> [ContextEntry] {
+        try await ContextTree(self, folder: folder).entries
+    }
+
+    package func listing(under folder: String) async throws(BuildError) -> ContextListing {
         let start = ImagePath(folder)
         let host = try await runBlocking { () throws(BuildError) in try place(of: start) }
-        return try await DirectoryListing(index: index, isUnpacked: isUnpacked).entries(below: host, start.joined)
+        return try await DirectoryListing(index: index, isUnpacked: isUnpacked).listing(below: host, start)
     }
 
     /// Where a folder of the context is, no name on the way being a link.
@@ -112,15 +116,30 @@ package struct DirectoryContext: BuildContext {
 
     // MARK: Content
 
-    /// Reads the files that are not known yet, on all processors: the large ones one after the other in pieces, then the others side by side.
     package func contentIDs(of entries: [ContextEntry]) async throws(BuildError) -> [String] {
+        let found = try await identify(entries)
+        await save()
+        return found
+    }
+
+    package func contentIDs(of files: ContextFiles) async throws(BuildError) -> ContentIDs {
+        var found = ContentIDs()
+        for part in files.parts { for id in try await identify(part) { found.append(id) } }
+        await save()
+        return found
+    }
+
+    private func save() async {
+        if let index { await runBlocking { index.save() } }
+    }
+
+    /// Reads the files that are not known yet, on all processors: the large ones one after the other in pieces, then the others side by side.
+    private func identify(_ entries: [ContextEntry]) async throws(BuildError) -> [String] {
         var entries = entries
         for place in entries.indices where Self.isLarge(entries[place]) {
             entries[place].contentID = try await large(entries[place])
         }
-        let identities = try await mapBlocking(entries, share: 16) { (entry) throws(BuildError) in try hash(entry) }
-        if let index { await runBlocking { index.save() } }
-        return identities
+        return try await mapBlocking(entries, share: 16) { (entry) throws(BuildError) in try hash(entry) }
     }
 
     private static func isLarge(_ entry: ContextEntry) -> Bool {

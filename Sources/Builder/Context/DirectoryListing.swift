@@ -13,75 +13,65 @@ struct DirectoryListing: Sendable {
         let host: HostPath
         /// Relative to the context's root.
         let path: [UInt8]
+        /// In the list.
+        let place: Int
     }
 
-    private struct Found: Sendable {
-        var entries: [ContextEntry] = []
-        /// Those of the entries that are folders, in the same order.
-        var folders: [Folder] = []
-    }
+    /// As many folders are in memory at once, beside the list.
+    private static let batchSize = 512
 
-    /// - Returns: each folder before what it holds, names in the order of their bytes.
-    func entries(below host: HostPath, _ path: [UInt8]) async throws(BuildError) -> [ContextEntry] {
-        var found: [Found] = []
-        var level = [Folder(host: host, path: path)]
+    func listing(below host: HostPath, _ path: ImagePath) async throws(BuildError) -> ContextListing {
+        var listing = ContextListing()
+        var place = ContextListing.root
+        for name in path.components { place = listing.append(passed: name, below: place) }
+        var level = [Folder(host: host, path: path.joined, place: place)]
         while !level.isEmpty {
-            let here = try await mapBlocking(level, share: 4) { (folder) throws(BuildError) in try list(folder) }
-            found += here
-            level = here.flatMap(\.folders)
-        }
-        return Self.inDepth(found)
-    }
-
-    /// What was found level by level, in the order of a walk.
-    private static func inDepth(_ found: [Found]) -> [ContextEntry] {
-        var firstChild: [Int] = []
-        var next = 1
-        for one in found {
-            firstChild.append(next)
-            next += one.folders.count
-        }
-        var result: [ContextEntry] = []
-        result.reserveCapacity(found.reduce(0) { $0 + $1.entries.count })
-        var stack = [(folder: 0, entry: 0, child: 1)]
-        while let top = stack.popLast() {
-            let entries = found[top.folder].entries
-            var place = top.entry
-            while place < entries.count {
-                result.append(entries[place])
-                place += 1
-                guard entries[place - 1].kind == .directory else { continue }
-                stack.append((top.folder, place, top.child + 1))
-                stack.append((top.child, 0, firstChild[top.child]))
-                break
+            var next: [Folder] = []
+            for start in stride(from: 0, to: level.count, by: Self.batchSize) {
+                let batch = Array(level[start..<min(start + Self.batchSize, level.count)])
+                let found = try await mapBlocking(batch, share: 4) { (folder) throws(BuildError) in try list(folder) }
+                for (folder, here) in zip(batch, found) {
+                    let first = listing.append(contentsOf: here, below: folder.place)
+                    for place in here.places.dropFirst() where here.isDirectory(place) {
+                        let name = FileName(here.name(of: place))
+                        next.append(
+                            Folder(
+                                host: folder.host.appending(name), path: Self.path(name, in: folder),
+                                place: first + place - 1))
+                    }
+                }
             }
+            level = next
         }
-        return result
+        return listing
     }
 
-    private func list(_ folder: Folder) throws(BuildError) -> Found {
+    private static func path(_ name: FileName, in folder: Folder) -> [UInt8] {
+        folder.path.isEmpty ? name : folder.path + [0x2f] + name
+    }
+
+    /// What is in a folder, as a list of its own.
+    private func list(_ folder: Folder) throws(BuildError) -> ContextListing {
         let descriptor = try FileCalls.open(directory: folder.host, following: folder.path.isEmpty)
-        var found = Found()
+        var found = ContextListing()
         for name in try FileCalls.names(in: descriptor, folder.host) {
             guard var node = try Node.read(name, in: descriptor.raw, folder.host) else { continue }
             if isUnpacked, node.kind == .file { RecordedOwner.applyDevice(to: &node, at: folder.host.appending(name)) }
-            let path = folder.path.isEmpty ? name : folder.path + [0x2f] + name
-            found.entries.append(try entry(node, path, folder.host, name))
-            if node.kind == .directory {
-                found.folders.append(Folder(host: folder.host.appending(name), path: path))
-            }
+            let known = node.kind == .file ? index?.record(for: ContextIndex.State(node)) : nil
+            let entry = try entry(node, Self.path(name, in: folder), folder.host.appending(name), known)
+            found.append(entry, named: name, below: ContextListing.root, digest: known?.digest)
         }
         return found
     }
 
     private func entry(
-        _ node: Node, _ path: [UInt8], _ directory: HostPath, _ name: FileName
+        _ node: Node, _ path: [UInt8], _ host: HostPath, _ known: ContextIndex.Record?
     ) throws(BuildError) -> ContextEntry {
         let kind: ContextEntry.Kind
         switch node.kind {
         case .file: kind = .file
         case .directory: kind = .directory
-        case .symlink: kind = .symlink(target: try FileCalls.target(ofLink: directory.appending(name)))
+        case .symlink: kind = .symlink(target: try FileCalls.target(ofLink: host))
         case .fifo: kind = .fifo
         case .socket: kind = .socket
         case .characterDevice, .blockDevice:
@@ -90,11 +80,8 @@ struct DirectoryListing: Sendable {
         var entry = ContextEntry(
             pathBytes: path, kind: kind, mode: node.mode, size: node.size, modified: node.modified.seconds)
         entry.modifiedNanoseconds = node.modified.nanoseconds
-        if node.kind == .file, let known = index?.record(for: ContextIndex.State(node)) {
-            entry.contentID = ContentIdentity.name(known.digest, size: node.size)
-            if known.hasAttributes { entry.attributes = try FileCalls.attributes(of: directory.appending(name)) }
-        } else if node.kind == .file || node.kind == .directory {
-            entry.attributes = try FileCalls.attributes(of: directory.appending(name))
+        if node.kind == .file || node.kind == .directory, known?.hasAttributes != false {
+            entry.attributes = try FileCalls.attributes(of: host)
         }
         if node.kind != .directory, node.links > 1 {
             entry.linkIdentity = ContextEntry.LinkIdentity(device: node.device, inode: node.inode)

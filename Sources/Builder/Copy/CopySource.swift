@@ -80,14 +80,15 @@ struct ContextSource: CopySource {
     var root: Item { tree.root }
     func child(_ name: FileName, of item: Item) -> Item? { tree.child(name, of: item) }
     func children(of item: Item) -> [(name: FileName, item: Item)] { tree.children(of: item) }
-    func isDirectory(_ item: Item) -> Bool { item.entry.kind == .directory }
+    func isDirectory(_ item: Item) -> Bool { tree.isDirectory(item) }
 
     func linkTarget(of item: Item) -> [UInt8]? {
-        if case .symlink(let target) = item.entry.kind { target } else { nil }
+        guard tree.isSymlink(item), case .symlink(let target) = tree.entry(of: item).kind else { return nil }
+        return target
     }
 
     func node(of item: Item) throws(BuildError) -> Node {
-        let entry = item.entry
+        let entry = tree.entry(of: item)
         let kind: Node.Kind
         var mode = entry.mode
         switch entry.kind {
@@ -133,62 +134,67 @@ struct ContextSource: CopySource {
     mutating func write(
         _ item: Item, to host: HostPath, as node: Node, _ writer: NodeWriter, _ copies: FileCopies?
     ) async throws(BuildError) {
-        if item.entry.kind == .file, item.entry.size > fileLimit { throw Self.tooLarge(item.entry, fileLimit) }
-        if let identity = item.entry.linkIdentity {
+        let entry = tree.entry(of: item)
+        if entry.kind == .file, entry.size > fileLimit { throw Self.tooLarge(entry, fileLimit) }
+        if let identity = entry.linkIdentity {
             if let first = firstNames[identity] { return try writer.makeHardLink(host, to: first) }
             firstNames[identity] = host
         }
         let directory = tree.context as? DirectoryContext
-        switch item.entry.kind {
+        switch entry.kind {
         case .file:
-            if let copies, let directory, item.entry.linkIdentity == nil, !isDeferred(item, node) {
+            if let copies, let directory, entry.linkIdentity == nil, !isDeferred(entry, node) {
                 return try copies.add(in: host.parent) { [self] () throws(BuildError) in
-                    try copy(item, of: directory, to: host, as: node, writer)
+                    try copy(entry, of: directory, to: host, as: node, writer)
                 }
             }
             let descriptor = try FileContent.create(host, mode: node.mode)
             let raw = descriptor.raw
-            if let deferred, isDeferred(item, node), let context = directory {
+            if let deferred, isDeferred(entry, node), let context = directory {
                 try writer.apply(node, toFile: raw, host) {}
-                let origin = context.place(of: item.entry)
+                let origin = context.place(of: entry)
                 return try deferred.add(
-                    DeferredFile(from: try context.open(item.entry), origin, to: descriptor, host, node))
+                    DeferredFile(from: try context.open(entry), origin, to: descriptor, host, node))
             }
-            let look = scripts?.look(at: item.entry)
-            try await content(of: item.entry) { (bytes) throws(BuildError) in
+            let look = scripts?.look(at: entry)
+            try await content(of: entry) { (bytes) throws(BuildError) in
                 look?(bytes)
                 try FileContent.write(bytes, to: raw, host)
             }
-            try writer.apply(node, toFile: raw, host) { copyAttributes(of: item, to: host, writer) }
+            try writer.apply(node, toFile: raw, host) { copyAttributes(of: entry, to: host, writer) }
             _ = consume descriptor
         case .symlink(let target):
             try writer.makeSymlink(host, target: target, node)
         case .fifo, .socket:
             try writer.makeSpecial(host, node)
         case .directory, .unavailable:
-            throw BuildError(.context, "cannot copy \(item.entry.path): it is not a file")
+            throw BuildError(.context, "cannot copy \(entry.path): it is not a file")
         }
     }
 
     private func copy(
-        _ item: Item, of directory: DirectoryContext, to host: HostPath, as node: Node, _ writer: NodeWriter
+        _ entry: ContextEntry, of directory: DirectoryContext, to host: HostPath, as node: Node, _ writer: NodeWriter
     ) throws(BuildError) {
         let descriptor = try FileContent.create(host, mode: node.mode)
-        let look = scripts?.look(at: item.entry)
-        try directory.stream(item.entry) { (bytes) throws(BuildError) in
+        let look = scripts?.look(at: entry)
+        try directory.stream(entry) { (bytes) throws(BuildError) in
             look?(bytes)
             try FileContent.write(bytes, to: descriptor.raw, host)
         }
-        try writer.apply(node, toFile: descriptor.raw, host) { copyAttributes(of: item, to: host, writer) }
+        try writer.apply(node, toFile: descriptor.raw, host) { copyAttributes(of: entry, to: host, writer) }
     }
 
-    private func isDeferred(_ item: Item, _ node: Node) -> Bool {
-        item.entry.attributes.isEmpty && deferred?.takes(node) == true
+    private func isDeferred(_ entry: ContextEntry, _ node: Node) -> Bool {
+        entry.attributes.isEmpty && deferred?.takes(node) == true
+    }
+
+    func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) {
+        copyAttributes(of: tree.entry(of: item), to: host, writer)
     }
 
     /// An attribute that the state directory's file system cannot hold is left out, as other builders do.
-    func copyAttributes(of item: Item, to host: HostPath, _ writer: NodeWriter) {
-        for (name, value) in item.entry.attributes where writer.ownership == .apply || name.hasPrefix("user.") {
+    private func copyAttributes(of entry: ContextEntry, to host: HostPath, _ writer: NodeWriter) {
+        for (name, value) in entry.attributes where writer.ownership == .apply || name.hasPrefix("user.") {
             try? FileCalls.setAttribute(host, name, value)
         }
     }

@@ -66,13 +66,13 @@ struct ContentSelection {
     private func collect(
         _ item: ContextTree.Item, at path: [UInt8], _ filter: SourceFilter, into found: inout [ContextTree.Item]
     ) {
-        guard item.entry.kind == .directory else {
-            if item.entry.contentID == nil { found.append(item) }
+        guard source.isDirectory(item) else {
+            if !source.tree.isIdentified(item) { found.append(item) }
             return
         }
         for (name, child) in source.children(of: item) {
             let below = path.isEmpty ? name : path + [0x2f] + name
-            let isFolder = child.entry.kind == .directory
+            let isFolder = source.isDirectory(child)
             guard filter.takes(below) || isFolder && filter.mayTake(below: below) else { continue }
             collect(child, at: below, filter, into: &found)
         }
@@ -81,7 +81,7 @@ struct ContentSelection {
     private mutating func add(
         _ item: ContextTree.Item, at path: [UInt8], to hasher: inout KeyHasher, _ filter: SourceFilter
     ) throws(BuildError) {
-        let entry = item.entry
+        let entry = source.tree.entry(of: item)
         let records = hasher.record != nil
         hasher.add(path)
         hasher.add(Int64(entry.mode))
@@ -100,7 +100,7 @@ struct ContentSelection {
             if records { note("directory", entry, "-", path, &hasher) }
             for (name, child) in source.children(of: item) {
                 let below = path.isEmpty ? name : path + [0x2f] + name
-                let isFolder = child.entry.kind == .directory
+                let isFolder = source.isDirectory(child)
                 guard filter.takes(below) || isFolder && filter.mayTake(below: below) else { continue }
                 try add(child, at: below, to: &hasher, filter)
             }
@@ -113,7 +113,7 @@ struct ContentSelection {
             hasher.add(target)
         case .file:
             hasher.add("file")
-            let content = try source.tree.contentID(of: item)
+            let content = if let known = entry.contentID { known } else { try source.tree.contentID(of: item) }
             hasher.add(content)
             if records { note("file", entry, String(content.suffix(12)), path, &hasher) }
         case .fifo: hasher.add("fifo")

@@ -8,7 +8,7 @@ actor PlanContexts {
     /// What comes from other machines.
     nonisolated let remote: RemoteSources
     private var mainSource: ContextSource?
-    private var mainEntries: [ContextEntry]?
+    private var mainListing: ContextListing?
     private var namedSources: [String: ContextSource] = [:]
     /// The hashes of what was looked at already.
     private(set) var selected: [ContentSelection.Request: Digest] = [:]
@@ -26,7 +26,7 @@ actor PlanContexts {
 
     func main() async throws(BuildError) -> ContextSource {
         if let mainSource { return mainSource }
-        let entries = try await entries()
+        let listing = try await listing()
         let root = ImagePath(request.contextRoot)
         let ignored: IgnoreMatcher?
         if let file = request.ignoreFile {
@@ -36,11 +36,9 @@ actor PlanContexts {
         } else {
             var names = [".dockerignore"]
             if case .path(let path) = request.dockerfile { names.insert(path + ".dockerignore", at: 0) }
-            ignored = try await ignoreMatcher(anyOf: names, in: request.context, entries, below: root)
+            ignored = try await ignoreMatcher(anyOf: names, in: request.context, listing, below: root)
         }
-        let tree = ContextTree(request.context, entries: entries, below: root) { entry in
-            ignored?.excludes(entry.pathBytes) ?? false
-        }
+        let tree = ContextTree(request.context, listing, below: root, isIgnored: ignored?.excludes)
         let source = source(tree, displayName: "the build context")
         mainSource = source
         return source
@@ -49,11 +47,9 @@ actor PlanContexts {
     func named(_ name: String) async throws(BuildError) -> ContextSource {
         if let known = namedSources[name] { return known }
         let context = try await context(named: name)
-        let entries = try await context.entries(under: "")
-        let ignored = try await ignoreMatcher(anyOf: [".dockerignore"], in: context, entries, below: .root)
-        let tree = ContextTree(context, entries: entries, below: .root) { entry in
-            ignored?.excludes(entry.pathBytes) ?? false
-        }
+        let listing = try await context.listing(under: "")
+        let ignored = try await ignoreMatcher(anyOf: [".dockerignore"], in: context, listing, below: .root)
+        let tree = ContextTree(context, listing, below: .root, isIgnored: ignored?.excludes)
         let source = source(tree, displayName: "the build context '\(name)'")
         namedSources[name] = source
         return source
@@ -88,21 +84,22 @@ actor PlanContexts {
         return try DirectoryContext(unpacked: upper.text)
     }
 
-    private func entries() async throws(BuildError) -> [ContextEntry] {
-        if let mainEntries { return mainEntries }
-        let entries = try await request.context.entries(under: ImagePath(request.contextRoot).joined.text)
-        mainEntries = entries
-        return entries
+    private func listing() async throws(BuildError) -> ContextListing {
+        if let mainListing { return mainListing }
+        let listing = try await request.context.listing(under: ImagePath(request.contextRoot).joined.text)
+        mainListing = listing
+        return listing
     }
 
     /// What the first of the ignore files says that is there; `nil` where none is.
     private func ignoreMatcher(
-        anyOf names: [String], in context: any BuildContext, _ entries: [ContextEntry], below root: ImagePath
+        anyOf names: [String], in context: any BuildContext, _ listing: ContextListing, below root: ImagePath
     ) async throws(BuildError) -> IgnoreMatcher? {
         for name in names {
-            let path = root.appending(ImagePath(name)).joined
-            guard let entry = entries.first(where: { $0.pathBytes == path && $0.kind == .file }) else { continue }
-            let bytes = try await ContextFile.read(entry, in: context, limit: 4 << 20)
+            guard let place = listing.place(of: root.appending(ImagePath(name))), listing.isFile(place) else {
+                continue
+            }
+            let bytes = try await ContextFile.read(listing[place], in: context, limit: 4 << 20)
             do throws(DockerfileError) { return try IgnoreMatcher(file: bytes, name: name) } catch {
                 throw BuildError(error)
             }
@@ -122,13 +119,12 @@ actor PlanContexts {
         case .bytes(let bytes, let name): return (bytes, name)
         case .path(let path):
             // A file at its place needs no tree; a link does, and what is not there.
-            let place = ImagePath(request.contextRoot).appending(ImagePath(path)).joined
-            if let entry = try await entries().first(where: { $0.pathBytes == place && $0.kind == .file }) {
-                return (try await ContextFile.read(entry, in: request.context, limit: 16 << 20), path)
+            let root = ImagePath(request.contextRoot)
+            let listing = try await listing()
+            if let place = listing.place(of: root.appending(ImagePath(path))), listing.isFile(place) {
+                return (try await ContextFile.read(listing[place], in: request.context, limit: 16 << 20), path)
             }
-            let tree = ContextTree(
-                request.context, entries: try await entries(), below: ImagePath(request.contextRoot)
-            ) { _ in false }
+            let tree = ContextTree(request.context, listing, below: root, isIgnored: nil)
             let source = ContextSource(tree: tree, displayName: request.context.displayName)
             var candidates = [path]
             if path == "Dockerfile" { candidates.append("dockerfile") }
@@ -140,8 +136,8 @@ actor PlanContexts {
                     try Self.refuseStrayLink(candidate, in: source)
                     throw error
                 }
-                guard let item, item.entry.kind == .file else { continue }
-                return (try await ContextFile.read(item.entry, in: request.context, limit: 16 << 20), candidate)
+                guard let item, case let entry = tree.entry(of: item), entry.kind == .file else { continue }
+                return (try await ContextFile.read(entry, in: request.context, limit: 16 << 20), candidate)
             }
             try Self.refuseStrayLink(path, in: source)
             throw BuildError(
