@@ -209,6 +209,10 @@ import Testing
                 .config("Shell", #"["/bin/sh","-xc"]"#), .check { #expect($0.tree["a"]?.text.contains("x") == true) },
             ]),
         KanikoCase(
+            name: "ENTRYPOINT [] keeps a CMD of its own stage",
+            dockerfile: "FROM busybox\nCMD [\"own\"]\nENTRYPOINT [\"e\"]\nENTRYPOINT []\n",
+            expects: [.config("Entrypoint", "null"), .config("Cmd", #"["own"]"#)]),
+        KanikoCase(
             name: "ENTRYPOINT clears inherited CMD",
             dockerfile: "FROM busybox AS a\nCMD [\"old\"]\nFROM a\nENTRYPOINT [\"e\"]\n",
             expects: [.config("Entrypoint", #"["e"]"#), .config("Cmd", "null")]),

@@ -21,6 +21,14 @@ import Testing
         #expect(lookup.owner("app") == (1000, 1001))
         #expect(lookup.owner("7") == (7, 7))
         #expect(lookup.owner("nobody:extra") == (0, 2000))
+        // As BuildKit gives them.
+        for (text, owner) in [
+            ("7:ghost", (7, 7)), ("app:ghost", (1000, 1001)), ("ghost", (0, 0)), ("ghost:ghost", (0, 0)),
+            (":ghost", (0, 0)), (":extra", (0, 2000)), ("app:", (1000, 0)), ("7:", (7, 0)), (":", (0, 0)),
+            ("7:4294967296", (7, 7)), ("4294967296", (0, 0)), ("-1", (0, 0)),
+        ] as [(String, (UInt32, UInt32))] {
+            #expect(lookup.owner(text) == owner, "\(text)")
+        }
     }
 
     @Test func cleansPaths() {

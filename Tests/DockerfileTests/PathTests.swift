@@ -174,6 +174,13 @@ import Testing
             ("+t", 0o755, true, 0o1755), ("o=g-w", 0o774, false, 0o775), ("u-x,g+w", 0o755, false, 0o675),
             ("=r", 0o777, false, 0o444),
             ("u=", 0o4755, false, 0o055), ("o+X", 0o754, false, 0o755),
+            // Where BuildKit is not GNU's chmod: `o` has no sticky bit, `t` is a class of its own, and copies are of permissions alone.
+            ("o+t", 0o641, false, 0o641), ("o-t", 0o3641, false, 0o3641), ("o=st", 0o7777, false, 0o7770),
+            ("ug+s,o+t", 0o641, false, 0o6641), ("u+t", 0o641, false, 0o1641), ("a+st", 0o641, false, 0o7641),
+            ("=t", 0o3641, false, 0o3641), ("+st", 0o3641, false, 0o3641), ("+ts", 0o641, false, 0o1641),
+            ("g=u-w", 0o3641, false, 0o3641), ("u=rwx,g=u,o=g", 0o3641, false, 0o3777), ("a=u", 0o3641, false, 0o3666),
+            ("u=g-x+X", 0o7777, false, 0o7777), ("u=g-x+X", 0o641, false, 0o541), ("-t", 0o3641, false, 0o2641),
+            ("=X", 0o641, false, 0o111), ("u=X", 0o7777, false, 0o3177), ("u=s,o=", 0o641, false, 0o4040),
         ] as [(String, UInt32, Bool, UInt32)])
     func modes(_ text: String, _ mode: UInt32, _ isDirectory: Bool, _ result: UInt32) throws {
         #expect(try FileModeChange(text).apply(to: mode, isDirectory: isDirectory) == result)

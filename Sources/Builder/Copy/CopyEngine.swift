@@ -78,7 +78,7 @@ struct CopyEngine<Source: CopySource> {
             guard let item = try source.resolve(path, followingLast: true), source.isDirectory(item) else {
                 throw BuildError(.missingSource, "\(base) is not a directory in \(source.displayName)")
             }
-            if !isFound { isFound = try isThere(ImagePath(below), below: item) }
+            if !isFound { isFound = try isThere(ImagePath(below), below: item) && filter.mayTake(ImagePath(below)) }
             let folder = try directory(at: options.destination, new: options.newFolder)
             try await copyChildren(of: item, to: folder, filter)
         }

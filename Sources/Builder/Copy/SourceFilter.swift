@@ -29,6 +29,11 @@ struct SourceFilter: Sendable {
     /// Whether a path is copied.
     func takes(_ path: [UInt8]) -> Bool { (included?.excludes(path) ?? true) && !(excluded?.excludes(path) ?? false) }
 
+    /// Whether a path is copied, or something below it.
+    func mayTake(_ path: ImagePath) -> Bool {
+        path.components.isEmpty || takes(path.joined) || mayTake(below: path.joined)
+    }
+
     /// For a folder that is not copied itself: whether something below it may be.
     func mayTake(below path: [UInt8]) -> Bool {
         if let excluded, excluded.excludes(path), !excluded.hasNegations { return false }

@@ -82,7 +82,8 @@ struct UserLookup {
     /// Whether an owner is a name, which the image's files know.
     static func looksUp(_ owner: String) -> Bool { !owner.utf8.allSatisfy { (0x30...0x3a).contains($0) } }
 
-    /// The owner that `--chown` means. A name that the image does not know is 0, as in other builders.
+    /// The owner that `--chown` means, as BuildKit reads it: a user that the image does not know is 0, a group that it does not know is the
+    /// user's own, and nothing behind the colon is 0.
     func owner(_ text: String) -> (uid: UInt32, gid: UInt32) {
         let (name, group) = Self.split(text)
         var owner: (uid: UInt32, gid: UInt32) = (0, 0)
@@ -91,8 +92,14 @@ struct UserLookup {
         } else if let entry = users.first(where: { $0.name == name }) {
             owner = (entry.uid, entry.gid)
         }
-        if let group { owner.gid = number(ofGroup: group) ?? 0 }
+        if let group { owner.gid = number(ofGroup: group) ?? owner.gid } else if text.hasSuffix(":") { owner.gid = 0 }
         return owner
+    }
+
+    /// The owner for messages.
+    func shownOwner(_ text: String) -> String {
+        let (uid, gid) = owner(text)
+        return uid == 0 && gid == 0 ? "root" : "\(uid):\(gid)"
     }
 
     /// The names of an owner that the image does not know, with what they are.

@@ -86,7 +86,7 @@ struct StagePlanner {
         case .entrypoint(let command):
             let arguments = command.arguments(shell: state.shell)
             state.config.entrypoint = arguments.isEmpty ? nil : arguments
-            if !state.hasCommand || arguments.isEmpty { state.config.cmd = nil }
+            if !state.hasCommand { state.config.cmd = nil }
         case .shell(let shell): state.config.shell = shell
         case .healthcheck(let check): state.config.healthcheck = ContainerConfig.Healthcheck(check)
         case .stopsignal(let signal): state.config.stopSignal = signal

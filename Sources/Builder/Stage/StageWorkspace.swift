@@ -51,7 +51,9 @@ final class StageWorkspace {
         let lookup = try UserLookup(of: root)
         for missing in lookup.unknown(in: text) {
             try report(
-                .unknownOwner, "there is no \(missing) in the image; what is made belongs to root instead", at: step)
+                .unknownOwner,
+                "there is no \(missing) in the image; what is made belongs to \(lookup.shownOwner(text)) instead",
+                at: step)
         }
         return lookup.owner(text)
     }

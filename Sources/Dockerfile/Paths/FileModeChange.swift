@@ -45,32 +45,75 @@ package enum FileModeChange: Sendable, Equatable {
                 rest = rest.dropFirst()
             }
             guard !rest.isEmpty else { return nil }
-            let classes = who == 0 ? 0o6777 : who
             while let byte = rest.first {
                 guard let operation = Step.Operation(rawValue: byte) else { return nil }
+                var action = Action(operation: operation, classes: who)
                 rest = rest.dropFirst()
-                var step = Step(operation: operation, mask: classes, bits: 0)
                 while let byte = rest.first, Step.Operation(rawValue: byte) == nil {
-                    switch byte {
-                    case 0x72: step.bits |= 0o444
-                    case 0x77: step.bits |= 0o222
-                    case 0x78: step.bits |= 0o111
-                    case 0x58: step.isConditional = true
-                    case 0x73: step.bits |= 0o6000
-                    case 0x74:
-                        step.bits |= 0o1000
-                        step.mask |= 0o1000
-                    case 0x75: step.copied.append(6)
-                    case 0x67: step.copied.append(3)
-                    case 0x6f: step.copied.append(0)
-                    default: return nil
-                    }
+                    guard action.add(byte) else { return nil }
                     rest = rest.dropFirst()
                 }
-                steps.append(step)
+                steps += action.finished()
             }
         }
         return steps
+    }
+
+    /// One operator of a clause with what follows it, as BSD's setmode(3) and BuildKit read it, which differ from GNU's chmod where
+    /// setuid, setgid and the sticky bit are concerned.
+    private struct Action {
+        let operation: Step.Operation
+        /// The bits of the classes that are named; none stands for all.
+        var classes: UInt32
+        var bits: UInt32 = 0
+        var isConditional = false
+        var steps: [Step] = []
+
+        init(operation: Step.Operation, classes: UInt32) {
+            self.operation = operation
+            self.classes = classes
+        }
+
+        private var mask: UInt32 { classes == 0 ? 0o6777 : classes }
+        /// `o` has neither of these bits: what is said of them there is passed over.
+        private var hasSpecialBits: Bool { classes == 0 || classes & ~0o007 != 0 }
+
+        mutating func add(_ letter: UInt8) -> Bool {
+            switch letter {
+            case 0x72: bits |= 0o444
+            case 0x77: bits |= 0o222
+            case 0x78: bits |= 0o111
+            case 0x58: isConditional = true
+            case 0x73: if hasSpecialBits { bits |= 0o6000 }
+            case 0x74:
+                guard hasSpecialBits else { break }
+                // It is a class of its own: without another one, it is the only one.
+                classes |= 0o1000
+                bits |= 0o1000
+            case 0x75: copy(6)
+            case 0x67: copy(3)
+            case 0x6f: copy(0)
+            default: return false
+            }
+            return true
+        }
+
+        /// Permissions alone are copied, and taken away before.
+        private mutating func copy(_ shift: UInt32) {
+            if bits != 0 { steps.append(Step(operation: operation, mask: mask, bits: bits)) }
+            bits = 0
+            steps.append(Step(operation: operation, mask: mask & 0o777, bits: 0, copied: [shift]))
+        }
+
+        func finished() -> [Step] {
+            if bits == 0, isConditional, operation != .set || !steps.isEmpty {
+                return steps + [
+                    Step(operation: operation == .set ? .add : operation, mask: mask, bits: 0, isConditional: true)
+                ]
+            }
+            guard bits != 0 || steps.isEmpty else { return steps }
+            return steps + [Step(operation: operation, mask: mask, bits: bits, isConditional: isConditional)]
+        }
     }
 
     /// The bits of `u`, `g`, `o` and `a`.
