@@ -111,6 +111,7 @@ import Testing
         let entry = try #require(try await context.entry("large.bin"))
         let error = await #expect(throws: BuildError.self) { _ = try await context.bytes(of: entry) }
         #expect(error?.hint?.contains("'lfs: true'") == true && error?.place == "large.bin")
+        #expect(error?.hint?.contains(".dockerignore") == true, "who does not need the file leaves it out")
         #expect(bench.fake.requests.isEmpty)
     }
 

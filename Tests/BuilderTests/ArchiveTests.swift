@@ -27,8 +27,9 @@ import Testing
         try Shell.run(["python3", "-c", program, path])
     }
 
-    @Test func unpacksWhatTheArchiveSays() async throws {
+    @Test(arguments: BuildMode.allCases) func unpacksWhatTheArchiveSays(mode: BuildMode) async throws {
         let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
         try Self.tar(
             """
             [{'name': 'd', 'type': 'd', 'mode': 0o750, 'uid': 5, 'gid': 6, 'xattrs': {'user.d': '1'}},
@@ -38,7 +39,7 @@ import Testing
              {'name': 'd/p', 'type': 'p', 'mode': 0o600},
              {'name': 'srv/.wh.old.txt'}]
             """, to: bench.directory.file("context/a.tar"))
-        let result = try await bench.build("FROM busybox\nADD --chmod=0600 a.tar /to\nADD a.tar /\n")
+        let result = try await bench.build("FROM busybox\nADD --chmod=0600 a.tar /to\nADD a.tar /\n", mode: mode)
         let first = try result.layer(-2)
         #expect(
             first.short == [
@@ -54,8 +55,10 @@ import Testing
     }
 
     /// What `tar -C DIRECTORY .` says of its directory: nothing about the destination.
-    @Test(arguments: [".", "./", "/", "d/..", ".//."]) func theDestinationKeepsItsOwn(name: String) async throws {
+    @Test(arguments: [".", "./", "/", "d/..", ".//."], BuildMode.allCases)
+    func theDestinationKeepsItsOwn(name: String, mode: BuildMode) async throws {
         let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
         try Self.tar(
             """
             [{'name': '\(name)', 'type': 'd', 'mode': 0o700, 'uid': 5, 'gid': 6, 'xattrs': {'user.d': '1'}},
@@ -70,7 +73,7 @@ import Testing
             ADD --chown=8:9 a.tar /owned
             ADD a.tar /data
             ADD --link a.tar /tmp
-            """)
+            """, mode: mode)
         let tree = try result.tree()
         #expect(try result.layer(-6)["tmp"]?.short == "d 01777 0:0")
         // A folder that the archive names with its own name is the archive's.
@@ -83,7 +86,7 @@ import Testing
     }
 
     /// As in Docker and BuildKit.
-    @Test(arguments: [BuildMode.chroot, .ordinaryUser])
+    @Test(arguments: BuildMode.allCases)
     func theLastHeaderOfAHardLinkCounts(mode: BuildMode) async throws {
         let bench = try await Workbench()
         guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
@@ -109,8 +112,9 @@ import Testing
         )
     }
 
-    @Test func replacesWhatIsThere() async throws {
+    @Test(arguments: BuildMode.allCases) func replacesWhatIsThere(mode: BuildMode) async throws {
         let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
         try Self.tar(
             """
             [{'name': 'home', 'data': 'a file where a folder was'},
@@ -119,7 +123,8 @@ import Testing
              {'name': 'link', 'type': 'l', 'link': 'etc'}, {'name': 'link/through', 'data': 'through'},
              {'name': 'twice/a', 'data': '1'}, {'name': 'twice', 'data': '2'}, {'name': 'tmp', 'type': 'l', 'link': 'srv'}]
             """, to: bench.directory.file("context/a.tar"))
-        let result = try await bench.build("FROM busybox\nADD a.tar /\nRUN cat /data/x /etc/through /twice > /seen\n")
+        let result = try await bench.build(
+            "FROM busybox\nADD a.tar /\nRUN cat /data/x /etc/through /twice > /seen\n", mode: mode)
         let tree = try result.tree()
         #expect(tree["home"] == "f 0644 0:0" && tree["home/app"] == nil)
         #expect(tree["data"] == "d 0644 0:0" && tree["srv/x"] == nil)

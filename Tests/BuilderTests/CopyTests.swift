@@ -47,8 +47,10 @@ import Testing
     }
 
     /// A link that an earlier source of the same instruction made is no way to anywhere; one that was there before is.
-    @Test func laterSourcesReplaceTheLinksOfEarlierOnes() async throws {
+    @Test(arguments: BuildMode.allCases)
+    func laterSourcesReplaceTheLinksOfEarlierOnes(mode: BuildMode) async throws {
         let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
         try bench.write("tree/x")
         for (name, target) in [("a", "/srv/a"), ("b", "x"), ("c", "nowhere"), ("e", "/srv/old.txt")] {
             try bench.link("tree/\(name)", to: target)
@@ -71,7 +73,7 @@ import Testing
             COPY tree/ a <<before /f/
             through two
             before
-            """)
+            """, mode: mode)
         for name in ["a", "b", "c", "e"] { #expect(try result.text("d/\(name)") == "the file \(name)") }
         #expect(try result.text("i/a") == "inline a\n" && result.text("d/x") == "")
         #expect(try result.text("t/a") == "the file a" && result.text("linked/a") == "the file a")
@@ -82,14 +84,15 @@ import Testing
     }
 
     /// As BuildKit: by the rules of `--chown`, under which a number is both.
-    @Test func theWorkingDirectoryBelongsToTheUser() async throws {
+    @Test(arguments: BuildMode.allCases) func theWorkingDirectoryBelongsToTheUser(mode: BuildMode) async throws {
         let bench = try await Workbench()
+        guard bench.modes.contains(mode) else { return print("skipped: no \(mode.rawValue) on this machine") }
         let steps = [
             ("5", "5:5"), ("5:7", "5:7"), ("1000", "1000:1000"), ("app", "1000:1000"), ("app:extra", "1000:2000"),
             ("4000000000", "4000000000:4000000000"), ("0:5", "0:5"), ("nobody-knows", "0:0"),
         ]
         let lines = steps.enumerated().map { "USER \($1.0)\nWORKDIR /w\($0)/deep" }.joined(separator: "\n")
-        let tree = try await bench.build("FROM busybox\n\(lines)\nUSER 5\nWORKDIR /tmp\n").tree()
+        let tree = try await bench.build("FROM busybox\n\(lines)\nUSER 5\nWORKDIR /tmp\n", mode: mode).tree()
         for (index, step) in steps.enumerated() {
             #expect(tree["w\(index)"] == "d 0755 \(step.1)", "USER \(step.0)")
             #expect(tree["w\(index)/deep"] == "d 0755 \(step.1)", "USER \(step.0)")
