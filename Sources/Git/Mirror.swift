@@ -289,6 +289,15 @@ package actor Mirror {
         return advertisement.branches.first { advertisement.branch($0) == id }
     }
 
+    /// The remote's branches with their heads.
+    package func remoteBranches() throws(GitError) -> [String: ObjectID] {
+        let advertisement = try advertise()
+        return Dictionary(
+            uniqueKeysWithValues: advertisement.branches.compactMap { name in
+                advertisement.branch(name).map { (name, $0) }
+            })
+    }
+
     /// The names of the tags that pointed at a commit when the remote was last asked, sorted.
     package func tags(at commit: ObjectID) throws(GitError) -> [String] {
         if advertisement == nil { _ = try advertise() }
