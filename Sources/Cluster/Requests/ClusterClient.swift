@@ -12,12 +12,34 @@ package final class ClusterClient: Sendable {
     private let source: CredentialSource
     private let clients: TrustedClients
     private let pace = RequestPace(perSecond: 50, burst: 100)
+    private let patience: Patience
+    /// Asked before each request that changes something.
+    private let mayWrite: @Sendable () throws(ClusterError) -> Void
 
     /// Bytes of an answer: 500 objects of a list may be large, etcd's limit of one is 1.5 MB.
     private static let answerLimit = 64 << 20
 
-    package init(_ endpoint: ClusterEndpoint, userAgent: String) {
+    /// How long an answer is waited for.
+    package struct Patience: Sendable {
+        /// How often a request is sent that may be sent again.
+        package var attempts = 4
+        /// Seconds for each; `nil`: as long as something arrives.
+        package var seconds: Int?
+
+        package init(attempts: Int = 4, seconds: Int? = nil) {
+            self.attempts = attempts
+            self.seconds = seconds
+        }
+    }
+
+    /// - Parameter mayWrite: asked before each request that changes something; what it throws is thrown instead.
+    package init(
+        _ endpoint: ClusterEndpoint, userAgent: String, patience: Patience = Patience(),
+        mayWrite: @escaping @Sendable () throws(ClusterError) -> Void = { () throws(ClusterError) in }
+    ) {
         self.endpoint = endpoint
+        self.patience = patience
+        self.mayWrite = mayWrite
         source = CredentialSource(endpoint)
         clients = TrustedClients(endpoint, userAgent: userAgent)
     }
@@ -157,7 +179,8 @@ package final class ClusterClient: Sendable {
                 return try await sendOnce(request, into: receiver, isFresh: &hasNewProof)
             } catch {
                 attempt += 1
-                guard attempt < 4, error.isTransient, request.isRepeatable || error.code == .rateLimited else {
+                guard attempt < patience.attempts, error.isTransient, request.isRepeatable || error.code == .rateLimited
+                else {
                     throw error
                 }
                 let seconds = error.retryAfter.map(Double.init) ?? 0.25 * Double(1 << attempt)
@@ -170,10 +193,12 @@ package final class ClusterClient: Sendable {
         _ request: ClusterRequest, into receiver: (any BodyReceiver)?, isFresh: inout Bool
     ) async throws(ClusterError) -> HTTPResponse {
         await pace.wait()
+        if request.method != "GET" { try mayWrite() }
         let url = try request.url(on: endpoint.server)
         let proof = try await source.proof()
         let http = clients.client(for: proof.trust)
-        let message = request.message(to: url, token: proof.token)
+        var message = request.message(to: url, token: proof.token)
+        if receiver == nil { message.timeout = patience.seconds }
         let response: HTTPResponse
         do throws(HTTPError) {
             response =
