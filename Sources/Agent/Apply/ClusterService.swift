@@ -32,11 +32,12 @@ package struct ApplyServices: Sendable {
     ///
     /// - Throws: where the configuration names none that can be used.
     static func open(
-        _ settings: AgentConfiguration.ClusterSettings, scratch: String
+        _ settings: AgentConfiguration.ClusterSettings, scratch: String, permit: WritePermit = .always
     ) throws(AgentError) -> ApplyServices {
         let endpoint = try settings.endpoint(for: "to apply to")
-        return ApplyServices(
-            objects: Applier(ClusterClient(endpoint, userAgent: Version.userAgent)),
-            namespace: endpoint.namespace, scratch: scratch)
+        let client = ClusterClient(endpoint, userAgent: Version.userAgent) { () throws(ClusterError) in
+            try permit.checkCluster()
+        }
+        return ApplyServices(objects: Applier(client), namespace: endpoint.namespace, scratch: scratch)
     }
 }

@@ -30,6 +30,8 @@ package struct AgentConfiguration: Sendable {
     package var history = HistoryStore.Limits()
     /// Where objects are applied.
     package var cluster = ClusterSettings()
+    /// `nil`: the agent has no replicas.
+    package var election: ElectionSettings?
     package var repositories: [RepositoryConfiguration] = []
 
     package init(stateDirectory: String) { self.stateDirectory = stateDirectory }

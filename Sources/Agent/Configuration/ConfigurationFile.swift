@@ -52,6 +52,9 @@ package enum ConfigurationFile {
             if let value = object.optional("builds") { configuration.builds = try BuildsReader.builds(value) }
             if let value = object.optional("history") { configuration.history = try history(value) }
             if let value = object.optional("cluster") { configuration.cluster = try ApplyReader.cluster(value) }
+            if let value = object.optional("leaderElection") {
+                configuration.election = try ElectionReader.settings(value)
+            }
             let webhooks = object.optional("webhooks")
             let repositories = try object.required("repositories")
             let git = configuration.git

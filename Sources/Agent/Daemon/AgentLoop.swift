@@ -109,19 +109,24 @@ package actor AgentLoop {
     /// How long steps may take to end.
     private static let grace = Duration.seconds(8)
 
+    package func stop() async { _ = await end() }
+
     /// Ends: idle waits at once, running builds by cancelling them. What was cut off is done by the next process.
-    package func stop() async {
-        guard !isStopping else { return }
+    ///
+    /// - Returns: whether all has ended, so that nothing is written any more.
+    package func end() async -> Bool {
+        guard !isStopping else { return false }
         isStopping = true
         webhooks.stop()
         impatience?.cancel()
         let (watchers, dispatcher, clock) = (Array(watchers.values), fleet.builds.dispatcher, clock)
-        let (ended, end) = AsyncStream.makeStream(of: Void.self)
+        let (ended, end) = AsyncStream.makeStream(of: Bool.self)
         Task {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await dispatcher.close() }
                 for watcher in watchers { group.addTask { await watcher.stop() } }
             }
+            end.yield(true)
             end.finish()
         }
         let limit = Task {
@@ -129,9 +134,11 @@ package actor AgentLoop {
             end.finish()
         }
         // Whoever is not done by then is ended with the process: a task group would wait for it nevertheless.
-        for await _ in ended {}
+        var isQuiet = false
+        for await isAll in ended { isQuiet = isAll }
         limit.cancel()
         await notifications.stop()
+        return isQuiet
     }
 
     // MARK: Reload

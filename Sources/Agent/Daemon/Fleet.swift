@@ -23,13 +23,16 @@ package actor Fleet: RepositoryFleet {
     private var reconcilers: [String: Reconciler] = [:]
     /// Whether a scan of a registry serves the cycles of several repositories: in the agent, where all come back soon.
     private let sharesScans: Bool
+    private let permit: WritePermit
 
     /// Looks at the machine once, reports what it allows, and opens the state directory.
     ///
-    /// - Parameter besideAgent: whether an agent works on the state directory: its mirrors are left to it.
+    /// - Parameters:
+    ///   - besideAgent: whether an agent works on the state directory: its mirrors are left to it.
+    ///   - permit: asked before each write.
     package static func open(
         _ configuration: AgentConfiguration, sharesScans: Bool = false, besideAgent: Bool = false,
-        say: @escaping @Sendable (String) -> Void
+        permit: WritePermit = .always, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> Fleet {
         let directory = configuration.stateDirectory
         let (builder, fetcher) = try await builder(configuration, say: say)
@@ -37,10 +40,11 @@ package actor Fleet: RepositoryFleet {
             builder: EmbeddedBuilder(builder: builder),
             queue: BuildQueue(concurrency: configuration.builds.concurrency),
             failures: await FailureMemory(directory: directory),
-            history: await HistoryStore(directory: directory, limits: configuration.history))
+            history: await HistoryStore(directory: directory, limits: configuration.history), permit: permit)
         return Fleet(
             configuration: configuration, builds: builds, builder: builder, fetcher: fetcher,
-            mirrors: MirrorShelf(stateDirectory: directory, copiesLocked: besideAgent), sharesScans: sharesScans)
+            mirrors: MirrorShelf(stateDirectory: directory, copiesLocked: besideAgent, permit: permit),
+            sharesScans: sharesScans, permit: permit)
     }
 
     /// The fleet of another configuration with the same state directory. Mirrors stay open, and builds that are under way
@@ -52,7 +56,7 @@ package actor Fleet: RepositoryFleet {
         await builds.queue.setConcurrency(configuration.builds.concurrency)
         return Fleet(
             configuration: configuration, builds: builds.with(builder: EmbeddedBuilder(builder: builder)),
-            builder: builder, fetcher: fetcher, mirrors: mirrors, sharesScans: sharesScans)
+            builder: builder, fetcher: fetcher, mirrors: mirrors, sharesScans: sharesScans, permit: permit)
     }
 
     private static func builder(
@@ -74,7 +78,7 @@ package actor Fleet: RepositoryFleet {
 
     private init(
         configuration: AgentConfiguration, builds: BuildServices, builder: Builder, fetcher: RemoteFetcher,
-        mirrors: MirrorShelf, sharesScans: Bool
+        mirrors: MirrorShelf, sharesScans: Bool, permit: WritePermit
     ) {
         self.configuration = configuration
         self.builds = builds
@@ -82,6 +86,7 @@ package actor Fleet: RepositoryFleet {
         self.fetcher = fetcher
         self.mirrors = mirrors
         self.sharesScans = sharesScans
+        self.permit = permit
         registry = Self.registry(configuration)
         poller = RegistryPoller(registry: registry, directory: "\(configuration.stateDirectory)/inventory")
     }
@@ -106,8 +111,10 @@ package actor Fleet: RepositoryFleet {
             settings: configuration.builds,
             reuse: sharesScans ? (repository.interval ?? configuration.interval).components.seconds / 2 : 0)
         if repository.apply != nil {
-            let (cluster, scratch) = (configuration.cluster, configuration.stateDirectory)
-            services.apply = Result { () throws(AgentError) in try ApplyServices.open(cluster, scratch: scratch) }
+            let (cluster, scratch, permit) = (configuration.cluster, configuration.stateDirectory, permit)
+            services.apply = Result { () throws(AgentError) in
+                try ApplyServices.open(cluster, scratch: scratch, permit: permit)
+            }
         }
         let reconciler = Reconciler(repository: repository, services: services)
         reconcilers[repository.name] = reconciler

@@ -3,20 +3,22 @@ package struct BuildServices: Sendable {
     package private(set) var builder: any ImageBuilding
     package let queue: BuildQueue
     package let dispatcher: BuildDispatcher
-    let naming = NamingTurns()
+    let naming: NamingTurns
     package let failures: FailureMemory
     /// `nil`: nothing is kept of what builds did.
     package let history: HistoryStore?
 
+    /// - Parameter permit: asked before an image gets a name.
     package init(
         builder: any ImageBuilding, queue: BuildQueue, dispatcher: BuildDispatcher = BuildDispatcher(),
-        failures: FailureMemory, history: HistoryStore? = nil
+        failures: FailureMemory, history: HistoryStore? = nil, permit: WritePermit = .always
     ) {
         self.builder = builder
         self.queue = queue
         self.dispatcher = dispatcher
         self.failures = failures
         self.history = history
+        naming = NamingTurns(permit)
     }
 
     /// The same with another builder.

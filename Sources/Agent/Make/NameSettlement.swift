@@ -106,6 +106,7 @@ private struct Naming {
         var digest = image.digest
         for (index, name) in plan.names.enumerated() {
             try Task.checkBuildCancellation()
+            try settlement.turns.checkPermit()
             let (settlement, created) = (settlement, image.annotations[Annotation.created])
             let claim = try await image.claim(name.location) { holder in
                 if case .free = settlement.verdict(name, held: holder, than: created) { false } else { true }

@@ -1,3 +1,4 @@
+import Builder
 import OCI
 
 /// Lets the pipelines of this process that push to one repository name their images one after the other. Two of them that
@@ -6,7 +7,16 @@ package actor NamingTurns {
     private var held: Set<RepositoryLocation> = []
     private var waiting: [(repositories: Set<RepositoryLocation>, start: CheckedContinuation<Void, Never>)] = []
 
-    package init() {}
+    private nonisolated let permit: WritePermit
+
+    package init(_ permit: WritePermit = .always) { self.permit = permit }
+
+    /// Right before a name is given.
+    nonisolated func checkPermit() throws(BuildError) {
+        do throws(AgentError) { try permit.check() } catch {
+            throw BuildError(.cancelled, error.summary, cause: error.cause, hint: error.hint)
+        }
+    }
 
     /// Runs `body`, in the context of the caller, while nobody else has any of the repositories.
     nonisolated func hold<Value: Sendable, Failure: Error>(

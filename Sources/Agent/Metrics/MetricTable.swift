@@ -5,7 +5,8 @@ package import Telemetry
 /// Labels have few values, or are names that the operator's configuration has. What a repository's own files can choose (pipelines,
 /// steps) is no label, with one exception that has a bound: ``FollowedImageAges``.
 package enum MetricTable {
-    package static let families: [MetricFamily] = cycles + builds + repositories + images + triggers + process + former
+    package static let families: [MetricFamily] =
+        cycles + builds + repositories + images + triggers + replicas + process + former
 
     /// Seconds; a cycle that finds nothing takes tenths of a second.
     private static let cycleBuckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60]
@@ -104,7 +105,7 @@ package enum MetricTable {
         MetricFamily(
             "slipway_webhook_requests_total", .counter, labels: ["receiver", "result"],
             help:
-                "Requests to webhook receivers, by receiver and result: accepted, ignored, repeated, refused, limited, unavailable."
+                "Requests to webhook receivers, by receiver and result: accepted, ignored, repeated, refused, limited, unavailable, forwarded (taken by a standby for the leader)."
         ),
         MetricFamily(
             "slipway_webhook_cycle_seconds", .histogram(buckets: shortBuckets),
@@ -115,6 +116,18 @@ package enum MetricTable {
         MetricFamily(
             "slipway_reloads_total", .counter, labels: ["result"],
             help: "Reloads of the configuration, by result: success, failure."),
+    ]
+
+    private static let replicas = [
+        MetricFamily(
+            "slipway_leader", .gauge,
+            help: "1 if this replica leads, 0 if it is a standby; 1 where there is no leader election."),
+        MetricFamily(
+            "slipway_leader_changes_total", .counter,
+            help: "Changes of the replica that leads, as far as this one saw them."),
+        MetricFamily(
+            "slipway_webhooks_handed_over_total", .counter, labels: ["result"],
+            help: "Webhooks that a standby took for the leader, by result: delivered, dropped."),
     ]
 
     private static let process = [

@@ -10,6 +10,8 @@ package final class Metrics: Sendable {
     package init(clock: any AgentClock = SystemClock()) {
         self.clock = clock
         registry.set(1, of: "slipway_build_info", LabelSet([("version", Version.number)]))
+        // Who has no replicas leads.
+        set("slipway_leader", 1)
         set("process_start_time_seconds", Double(clock.now))
         // An increase is seen only from a value that was there before.
         for result in ["success", "failure"] { add("slipway_reloads_total", 0, [("result", result)]) }

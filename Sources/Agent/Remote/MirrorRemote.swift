@@ -13,21 +13,25 @@ package struct MirrorRemote: GitRemote {
     private let sources: GitSources?
     /// Where commits are made that the host signs; `nil`: here.
     private let hostCommits: HostCommits?
+    private let permit: WritePermit
 
     /// - Parameters:
     ///   - url: as the user wrote it; what could be a secret in it is not shown.
     ///   - sources: where submodules and Git LFS content come from; `nil` where nothing is built.
     ///   - hostCommits: where commits are made that the host signs; `nil`: here.
+    ///   - permit: asked before each push.
     ///   - credentials: reads them before each conversation that begins something: files of secrets are replaced while the agent
     ///     runs. `nil`: those of the mirror stay.
     package init(
         _ mirror: Mirror, url: String, sources: GitSources? = nil, hostCommits: HostCommits? = nil,
+        permit: WritePermit = .always,
         credentials: (@Sendable () async throws(AgentError) -> GitCredentials)? = nil
     ) {
         self.mirror = mirror
         self.sources = sources
         directories = GitDirectoryShelf(folder: mirror.path + "/slipway-git-directories")
         self.hostCommits = hostCommits
+        self.permit = permit
         self.credentials = credentials
         displayURL = ShownURL.mayHoldSecret(url) ? mirror.url.description : url
     }
@@ -149,6 +153,7 @@ package struct MirrorRemote: GitRemote {
             parent: base.commit.id, edits: draft.files, message: draft.message, author: draft.author,
             committer: draft.committer, signingKey: draft.signingKey)
         guard let hostCommits, !draft.isPlan else { return commit }
+        try checkPermit()
         return try await hostCommits.commit(draft, like: commit, on: base, in: mirror)
     }
 
@@ -156,18 +161,29 @@ package struct MirrorRemote: GitRemote {
         _ proposal: ProposedCommit, to branch: String, expecting: ObjectID?, force: Bool
     ) async throws(GitError) -> PushOutcome {
         try await renewCredentials()
+        try checkPermit()
         return try await mirror.push(proposal.id, to: branch, expecting: expecting, force: force)
     }
 
     package func deleteBranch(_ branch: String, expecting: ObjectID) async throws(GitError) -> PushOutcome {
-        try await mirror.deleteBranch(branch, expecting: expecting)
+        try checkPermit()
+        return try await mirror.deleteBranch(branch, expecting: expecting)
     }
 
     package func pushNote(
         _ text: String, on proposal: ProposedCommit, reference: String
     ) async throws(GitError) {
+        try checkPermit()
         try await mirror.pushNote(
             text, on: proposal.id, reference: reference, author: proposal.author, committer: proposal.committer)
+    }
+}
+
+extension MirrorRemote {
+    private func checkPermit() throws(GitError) {
+        do throws(AgentError) { try permit.check() } catch {
+            throw GitError(.cancelled, error.summary, cause: error.cause, hint: error.hint)
+        }
     }
 }
 

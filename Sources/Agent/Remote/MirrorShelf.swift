@@ -5,13 +5,17 @@ import OCI
 package actor MirrorShelf {
     private let stateDirectory: String
     private let copiesLocked: Bool
+    private let permit: WritePermit
     private var open: [String: Mirror] = [:]
     /// The directories of mirrors that are for this process alone; they go with it.
     private var copies: [GitDirectory] = []
 
-    /// - Parameter copiesLocked: whether a mirror that another process works with is replaced by one of this process's own, which
-    ///   costs a whole fetch.
-    package init(stateDirectory: String, copiesLocked: Bool = false) {
+    /// - Parameters:
+    ///   - copiesLocked: whether a mirror that another process works with is replaced by one of this process's own, which costs a
+    ///     whole fetch.
+    ///   - permit: asked before each push.
+    package init(stateDirectory: String, copiesLocked: Bool = false, permit: WritePermit = .always) {
+        self.permit = permit
         self.stateDirectory = stateDirectory
         self.copiesLocked = copiesLocked
     }
@@ -41,8 +45,9 @@ package actor MirrorShelf {
             }
             open[folder] = mirror
         }
-        let remote = MirrorRemote(mirror, url: repository.url, sources: sources, hostCommits: hostCommits) {
-            () async throws(AgentError) in
+        let remote = MirrorRemote(
+            mirror, url: repository.url, sources: sources, hostCommits: hostCommits, permit: permit
+        ) { () async throws(AgentError) in
             try await GitAccess.current(git, of: repository.url)
         }
         return GitServices(remote: remote, settings: git, forge: forge, statuses: statuses)

@@ -26,7 +26,7 @@ final class WebhookDesk: Sendable {
 
     /// What becomes of requests, in metrics.
     private enum Result: String {
-        case accepted, ignored, repeated, refused, limited, unavailable
+        case accepted, ignored, repeated, refused, limited, unavailable, forwarded
     }
 
     let images = FollowedImages()
@@ -56,31 +56,56 @@ final class WebhookDesk: Sendable {
     /// From now on, senders are asked to come again.
     func stop() { state.withLock { $0.isStopping = true } }
 
+    /// What is to be done with a request.
+    private enum Verdict {
+        case turnedAway(WebhookAnswer)
+        case genuine([WebhookEvent], delivery: String?, WebhookReceivers.Entry)
+    }
+
     /// - Parameter name: of the receiver, as the path has it.
-    func receive(_ name: String, _ request: WebhookRequest) -> (answer: WebhookAnswer, call: WebhookCall?) {
-        let now = clock.now
+    private func verdict(on request: WebhookRequest, to name: String, at now: Int64) -> Verdict {
         let (entry, isStopping, isAdmitted) = state.withLock { state -> (WebhookReceivers.Entry?, Bool, Bool) in
             guard let entry = state.receivers.entries[name] else { return (nil, false, false) }
             let isAdmitted = state.rates[name, default: RequestRate(now: now)].admits(request.body.count, at: now)
             return (entry, state.isStopping, isAdmitted)
         }
-        guard let entry else { return (.notFound, nil) }
+        guard let entry else { return .turnedAway(.notFound) }
         guard !isStopping else {
             count(.unavailable, name)
-            return (WebhookAnswer(503, "the agent is stopping", retryAfter: 30), nil)
+            return .turnedAway(WebhookAnswer(503, "the agent is stopping", retryAfter: 30))
         }
         guard isAdmitted else {
             count(.limited, name)
             tell(name, "webhook requests come too fast and are turned away", at: now)
-            return (WebhookAnswer(429, "too many requests", retryAfter: 2), nil)
+            return .turnedAway(WebhookAnswer(429, "too many requests", retryAfter: 2))
         }
         switch entry.receiver.receive(request, now: now) {
         case .refused(let refusal):
             count(.refused, name)
             let answer = WebhookAnswer(refusal)
             tell(name, "webhook request refused", reason: answer.text, at: now)
-            return (answer, nil)
-        case .accepted(let events, let delivery):
+            return .turnedAway(answer)
+        case .accepted(let events, let delivery): return .genuine(events, delivery: delivery, entry)
+        }
+    }
+
+    /// Judges a request that another replica is to obey.
+    ///
+    /// - Returns: the answer to one that is turned away; `nil` for one that is genuine.
+    func refusal(of request: WebhookRequest, to name: String) -> WebhookAnswer? {
+        switch verdict(on: request, to: name, at: clock.now) {
+        case .turnedAway(let answer): return answer
+        case .genuine:
+            count(.forwarded, name)
+            return nil
+        }
+    }
+
+    func receive(_ name: String, _ request: WebhookRequest) -> (answer: WebhookAnswer, call: WebhookCall?) {
+        let now = clock.now
+        switch verdict(on: request, to: name, at: now) {
+        case .turnedAway(let answer): return (answer, nil)
+        case .genuine(let events, let delivery, let entry):
             guard let call = call(events, by: entry) else {
                 count(.ignored, name)
                 return (WebhookAnswer(events.isEmpty ? 200 : 202, events.isEmpty ? "ok" : "accepted"), nil)
