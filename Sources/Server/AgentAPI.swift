@@ -5,10 +5,9 @@ import OCI
 import Telemetry
 
 /// From requests to what the agent is asked, and back.
-struct AgentAPI: Sendable {
+struct AgentAPI: RequestAnswering {
     let control: any AgentControl
-    /// Who may ask for what; `nil` on the agent's socket, where only its own user comes in.
-    let access: APIAccess?
+    private let gate: RequestGate
     /// Between the comments of a stream of events.
     private let heartbeat: Duration
     private let frames = EventFrames()
@@ -19,7 +18,7 @@ struct AgentAPI: Sendable {
         control: any AgentControl, access: APIAccess?, heartbeat: Duration, webhooks: WebhookService.Part = .none
     ) {
         self.control = control
-        self.access = access
+        gate = RequestGate(access: access)
         self.heartbeat = heartbeat
         self.webhooks = webhooks
     }
@@ -27,7 +26,7 @@ struct AgentAPI: Sendable {
     func answer(_ request: ServerRequest, _ response: Response) async {
         if await WebhookService(control: control, part: webhooks).answer(request, response) { return }
         do throws(ControlError) {
-            try await perform(try await route(of: request), request, response)
+            try await perform(try await gate.route(of: request), request, response)
         } catch {
             await refuse(request, error, response)
         }
@@ -38,38 +37,16 @@ struct AgentAPI: Sendable {
         if case .action? = route, request.isForPage {
             // What the page's reader did is answered as a page, and asks for nothing that a browser keeps.
             await pages.fail(error, request, response)
-        } else if error.code == .unauthorized {
-            // A browser asks its reader for the token that lets him read; the one for more belongs to no browser.
-            let scheme = route?.need == .writing ? "Bearer" : "Basic"
-            response.fail(error, extra: [("WWW-Authenticate", "\(scheme) realm=\"slipway\"")])
-        } else if error.code == .tooManyAttempts {
-            response.fail(error, extra: [("Retry-After", "60")])
-        } else if request.isForPage, error.code != .forbidden {
+        } else if request.isForPage, ![.forbidden, .unauthorized, .tooManyAttempts].contains(error.code) {
             await pages.fail(error, request, response)
         } else {
-            response.fail(error)
+            response.fail(error, extra: gate.headers(of: error, request))
         }
     }
 
     private var pages: Pages {
-        let mode = access.map { $0.takesOrders ? ActionForms.Mode.token : .off } ?? .open
+        let mode = gate.access.map { $0.takesOrders ? ActionForms.Mode.token : .off } ?? .open
         return Pages(control: control, forms: ActionForms(mode: mode), shelf: shelf)
-    }
-
-    private func route(of request: ServerRequest) async throws(ControlError) -> Route {
-        guard let path = request.path, let route = Route(path) else {
-            throw ControlError(
-                .notFound, "there is nothing at this address",
-                hint: "there are /, /healthz, /readyz, /metrics and /api/v1/…: docs/agent.md lists them")
-        }
-        var credentials = request.credentials
-        if case .action = route { credentials.formToken = request.form?["token"] ?? "" }
-        try await access?.check(credentials, for: route.need)
-        let isRight = route.isPost ? request.method == .POST : request.method == .GET || request.method == .HEAD
-        guard isRight else {
-            throw ControlError(.methodNotAllowed, "use \(route.isPost ? "POST" : "GET or HEAD") here")
-        }
-        return route
     }
 
     private func perform(
@@ -84,7 +61,7 @@ struct AgentAPI: Sendable {
             let readiness = control.readiness
             response.send(readiness.isReady ? .ok : .serviceUnavailable, text: readiness.text + "\n")
         case .metrics:
-            let format = MetricsFormat(accept: request.headers["Accept"])
+            let format = request.metricsFormat
             response.send(type: format.contentType, text: control.metrics(as: format))
         case .status: response.send(json: await control.overview())
         case .repositories: response.send(json: WatchedRepositories(await control.watched()))

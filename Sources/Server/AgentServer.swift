@@ -9,6 +9,7 @@ package struct AgentServer: Sendable {
     private let channel: any Channel
     private let group: MultiThreadedEventLoopGroup
     private let load: ServerLoad
+    private let answers: any RequestAnswering
 
     /// Listens on an address.
     ///
@@ -27,6 +28,17 @@ package struct AgentServer: Sendable {
         return try await start(address, "listen", api, tls, limits)
     }
 
+    /// The same for one of several replicas.
+    package static func start(
+        address: String, replica: Replica, access: APIAccess? = nil, takesWebhooks: Bool = false,
+        tls: ServerTLS? = nil, limits: ServerLimits = ServerLimits()
+    ) async throws(AgentError) -> AgentServer {
+        let api = ReplicaAPI(
+            replica, access: access ?? APIAccess(address: address), heartbeat: limits.heartbeat,
+            webhooks: takesWebhooks ? .beside : .none, tls: tls)
+        return try await start(address, "listen", api, tls, limits)
+    }
+
     /// Listens on an address for webhooks and nothing else, so that it can face strangers.
     ///
     /// - Parameter address: `HOST:PORT`; port 0 takes a free one.
@@ -38,9 +50,18 @@ package struct AgentServer: Sendable {
         return try await start(address, "webhooks.listen", api, tls, limits)
     }
 
+    /// The same for one of several replicas.
+    package static func startWebhooks(
+        address: String, replica: Replica, tls: ServerTLS? = nil, limits: ServerLimits = .webhooks
+    ) async throws(AgentError) -> AgentServer {
+        let api = ReplicaAPI(
+            replica, access: APIAccess(address: address), heartbeat: limits.heartbeat, webhooks: .alone, tls: tls)
+        return try await start(address, "webhooks.listen", api, tls, limits)
+    }
+
     /// - Parameter key: what says the address.
     private static func start(
-        _ address: String, _ key: String, _ api: AgentAPI, _ tls: ServerTLS?, _ limits: ServerLimits
+        _ address: String, _ key: String, _ api: any RequestAnswering, _ tls: ServerTLS?, _ limits: ServerLimits
     ) async throws(AgentError) -> AgentServer {
         let place = try ListenAddress(address)
         do {
@@ -56,7 +77,20 @@ package struct AgentServer: Sendable {
     package static func start(
         socket: AgentSocket, control: any AgentControl, limits: ServerLimits = ServerLimits()
     ) async throws(AgentError) -> AgentServer {
-        let api = AgentAPI(control: control, access: nil, heartbeat: limits.heartbeat)
+        try await start(socket: socket, AgentAPI(control: control, access: nil, heartbeat: limits.heartbeat), limits)
+    }
+
+    /// The same for one of several replicas.
+    package static func start(
+        socket: AgentSocket, replica: Replica, limits: ServerLimits = ServerLimits()
+    ) async throws(AgentError) -> AgentServer {
+        let api = ReplicaAPI(replica, access: nil, heartbeat: limits.heartbeat, webhooks: .none, tls: nil)
+        return try await start(socket: socket, api, limits)
+    }
+
+    private static func start(
+        socket: AgentSocket, _ api: any RequestAnswering, _ limits: ServerLimits
+    ) async throws(AgentError) -> AgentServer {
         do {
             let server = try await start(api, nil, limits) { try await $0.withBoundSocket(socket.descriptor).get() }
             try socket.publish()
@@ -68,7 +102,7 @@ package struct AgentServer: Sendable {
     }
 
     private static func start(
-        _ api: AgentAPI, _ tls: ServerTLS?, _ limits: ServerLimits,
+        _ api: any RequestAnswering, _ tls: ServerTLS?, _ limits: ServerLimits,
         _ listen: (ServerBootstrap) async throws -> any Channel
     ) async throws -> AgentServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -90,7 +124,7 @@ package struct AgentServer: Sendable {
                 }
             }
         do {
-            return AgentServer(channel: try await listen(bootstrap), group: group, load: load)
+            return AgentServer(channel: try await listen(bootstrap), group: group, load: load, answers: api)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -104,6 +138,7 @@ package struct AgentServer: Sendable {
     package func stop() async {
         try? await channel.close()
         await load.drained(within: .seconds(2))
+        await answers.stop()
         try? await group.shutdownGracefully()
     }
 }

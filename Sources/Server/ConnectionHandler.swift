@@ -9,7 +9,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = ResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let api: AgentAPI
+    private let api: any RequestAnswering
     private let limits: ServerLimits
     private let load: ServerLoad
     private var head: HTTPRequestHead?
@@ -20,7 +20,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// When the client is given up that does not send, or does not read.
     private var deadline: Scheduled<Void>?
 
-    init(api: AgentAPI, limits: ServerLimits, load: ServerLoad) {
+    init(api: any RequestAnswering, limits: ServerLimits, load: ServerLoad) {
         self.api = api
         self.limits = limits
         self.load = load

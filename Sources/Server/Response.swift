@@ -18,6 +18,17 @@ struct Response: Sendable {
 
     init(_ channel: any Channel) { self.channel = channel }
 
+    /// On which its connection works.
+    var eventLoop: any EventLoop { channel.eventLoop }
+    /// When the client's connection has ended.
+    var closed: EventLoopFuture<Void> { channel.closeFuture }
+
+    func close() { channel.close(promise: nil) }
+
+    /// - Returns: when the connection has taken it.
+    @discardableResult
+    func write(_ part: ResponsePart) -> EventLoopFuture<Void> { channel.writeAndFlush(part) }
+
     static let plain = "text/plain; charset=utf-8"
 
     func send(

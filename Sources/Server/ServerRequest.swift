@@ -1,10 +1,13 @@
 import Agent
 import NIOHTTP1
+import Telemetry
 import Text
 
 /// A request that arrived as a whole.
 struct ServerRequest: Sendable {
     let method: HTTPMethod
+    /// Path and query, as they came.
+    let target: String
     /// The parts of the path, decoded; `nil` where one cannot be.
     let path: [String]?
     let query: [String: String]
@@ -18,6 +21,7 @@ struct ServerRequest: Sendable {
     init(_ head: HTTPRequestHead, body: [UInt8], from address: String? = nil) {
         self.address = address
         method = head.method
+        target = head.uri
         headers = head.headers
         isForPage = head.headers["Accept"].contains { $0.lowercased().contains("text/html") }
         self.body = body
@@ -45,6 +49,12 @@ struct ServerRequest: Sendable {
         guard type == "application/x-www-form-urlencoded" else { return nil }
         return Self.fields(String(decoding: body, as: UTF8.self))
     }
+
+    /// Whether another replica passed it on.
+    var wasPassedOn: Bool { headers.contains(name: LeaderLink.passedHeader) }
+
+    /// In which form metrics are wanted.
+    var metricsFormat: MetricsFormat { MetricsFormat(accept: headers["Accept"]) }
 
     /// What it shows of who sends it.
     var credentials: APIAccess.Credentials {

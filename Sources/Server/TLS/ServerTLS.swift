@@ -1,5 +1,6 @@
 package import Agent
 import Blocking
+import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -14,9 +15,13 @@ package final class ServerTLS: Sendable {
         let key: [UInt8]
     }
 
+    /// The public keys of this certificate and of the one before it, DER (RFC 5280, SubjectPublicKeyInfo).
+    private let keys = Mutex<[[UInt8]]>([])
+
     private init(_ context: NIOSSLContext, _ content: Content) {
         self.context = Mutex(context)
         self.content = Mutex(content)
+        remember(content)
     }
 
     /// - Throws: when the files hold no certificate with its key.
@@ -35,11 +40,39 @@ package final class ServerTLS: Sendable {
         let context = try Self.context(of: content, settings)
         self.context.withLock { $0 = context }
         self.content.withLock { $0 = content }
+        remember(content)
         return true
     }
 
     /// For one connection.
     func handler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: context.withLock(\.self)) }
+
+    private func remember(_ content: Content) {
+        guard let key = (try? NIOSSLCertificate.fromPEMBytes(content.certificates))?.first.flatMap(Self.key) else {
+            return
+        }
+        keys.withLock { $0 = Array(([key] + $0.filter { $0 != key }).prefix(2)) }
+    }
+
+    private static func key(of certificate: NIOSSLCertificate) -> [UInt8]? {
+        try? certificate.extractPublicKey().toSPKIBytes()
+    }
+
+    /// For a connection to another replica, which shows the same certificate, or the one before or after it by the same key. Its name is not
+    /// compared: replicas know each other by IP addresses, which certificates do not have.
+    func clientHandler() throws -> NIOSSLClientHandler {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .noHostnameVerification
+        configuration.minimumTLSVersion = .tlsv12
+        let keys = keys.withLock(\.self)
+        return try NIOSSLClientHandler(
+            context: try NIOSSLContext(configuration: configuration), serverHostname: nil
+        ) { certificates, verdict in
+            // The handshake proves that the server has the key of the first one.
+            let key = certificates.first.flatMap(Self.key)
+            verdict.succeed(key.map(keys.contains) == true ? .certificateVerified : .failed)
+        }
+    }
 
     private static let limit = 1 << 20
 
