@@ -65,4 +65,7 @@ package final class ConnectProxy: Sendable {
     package var log: [String] { server.log.split(separator: "\n").map(String.init) }
 
     package func stop() { server.stop() }
+
+    /// SIGSTOP lets connections be as if the network had gone; SIGCONT brings it back.
+    package func send(_ signal: Int32) { server.send(signal) }
 }

@@ -2,7 +2,6 @@ import Agent
 package import ArgumentParser
 import Glibc
 import Logging
-import Server
 
 extension LogFormat: ExpressibleByArgument {}
 
@@ -63,86 +62,37 @@ package struct AgentCommand: AsyncParsableCommand {
 
         let health = AgentHealth(metrics: Metrics())
         let tracing = AgentTracing.start(Self.environment(), metrics: health.metrics) { log.warning("\($0)") }
-        let fleet = try await Fleet.open(configuration, sharesScans: true) { log.info("\($0)") }
-        let loop = AgentLoop(
-            configuration: configuration, fleet: fleet, health: health, logger: logger,
-            receivers: try await WebhookReceivers.load(configuration.webhooks), tracing: tracing)
-        let certificate = try await AgentCertificate.load(configuration.tls)
-        var servers: [AgentServer] = []
-        var access: APIAccess?
-        if let address = configuration.listen {
-            let granted = APIAccess(configuration.api, address: address)
-            // Without receivers, too: a reload may bring some.
-            let started = try await AgentServer.start(
-                address: address, control: loop, access: granted, takesWebhooks: configuration.webhooks?.listen == nil,
-                tls: certificate.tls)
-            access = granted
-            log.info("listening", metadata: ["port": "\(started.port)"])
-            servers.append(started)
-        }
-        if let address = configuration.webhooks?.listen {
-            let started = try await AgentServer.startWebhooks(address: address, control: loop, tls: certificate.tls)
-            log.info("listening for webhooks", metadata: ["port": "\(started.port)"])
-            servers.append(started)
-        } else if configuration.webhooks != nil, configuration.listen == nil {
-            throw AgentError(
-                "webhooks have receivers, and the agent listens nowhere", place: "webhooks",
-                hint: "write an address as 'listen', or one for webhooks alone as 'webhooks.listen'")
-        }
-        await loop.begin()
-        let commands = answerCommands(in: configuration.stateDirectory, by: loop, log)
+        let agent = try await RunningAgent.start(configuration, health: health, tracing: tracing, log: log)
         let (asked, ask) = AsyncStream.makeStream(of: Request.self)
+        await agent.begin { ask.yield(.election($0)) }
         let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { ask.yield($0 == SIGHUP ? .reload("SIGHUP") : .stop($0)) }
         let watching = Task {
             await watch.run(every: .seconds(5)) { ask.yield(.reload("a file changed")) }
         }
-        for await request in asked {
-            if case .stop(let signal) = request {
+        var failure: (any Error)?
+        requests: for await request in asked {
+            switch request {
+            case .stop(let signal):
                 // Who asks twice does not want to wait.
                 signals.restore()
                 log.notice("stopping", metadata: ["signal": "\(signal)"])
-                break
-            }
-            if case .reload(let cause) = request {
-                await reload(loop, access, certificate, because: cause, watch, log)
+                break requests
+            case .reload(let cause): await reload(agent, because: cause, watch, log)
+            case .election(.leads(let permit)):
+                do { try await agent.lead(by: permit) } catch {
+                    failure = error
+                    break requests
+                }
+            case .election(.lost(let error)):
+                log.error("stopping: this replica leads no more", metadata: ["error": "\(error)"])
+                failure = error
+                break requests
             }
         }
         watching.cancel()
-        commands.cancel()
-        let answering = await commands.value
-        answering?.socket.remove()
-        await loop.stop()
-        await answering?.server.stop()
-        for server in servers { await server.stop() }
-        await tracing.shutdown(within: .seconds(3))
+        await agent.stop()
         log.notice("stopped")
-    }
-
-    /// Answers on the socket in the state directory, as soon as no other agent does: the one before may still be leaving. An agent
-    /// without it is one that commands cannot reach, and works.
-    private func answerCommands(
-        in stateDirectory: String, by loop: AgentLoop, _ log: Logger
-    ) -> Task<(socket: AgentSocket, server: AgentServer)?, Never> {
-        Task {
-            var isTold = false
-            while true {
-                do {
-                    if let socket = try AgentSocket.bind(in: stateDirectory) {
-                        return (socket, try await AgentServer.start(socket: socket, control: loop))
-                    }
-                } catch {
-                    log.error("commands cannot reach this agent", metadata: ["error": "\(error)"])
-                    return nil
-                }
-                if !isTold {
-                    log.warning(
-                        "commands cannot reach this agent: another one has the socket",
-                        metadata: ["socket": "\(AgentSocket.path(in: stateDirectory))"])
-                }
-                isTold = true
-                do { try await Task.sleep(for: .seconds(5)) } catch { return nil }
-            }
-        }
+        if let failure { throw failure }
     }
 
     /// The variables that say where traces go.
@@ -163,25 +113,21 @@ package struct AgentCommand: AsyncParsableCommand {
         case stop(Int32)
         /// Why.
         case reload(String)
+        case election(ReplicaElection.Event)
     }
 
     /// A file with a fault keeps the configuration as it was.
-    private func reload(
-        _ loop: AgentLoop, _ access: APIAccess?, _ certificate: AgentCertificate, because cause: String,
-        _ watch: FileWatch, _ log: Logger
-    ) async {
+    private func reload(_ agent: RunningAgent, because cause: String, _ watch: FileWatch, _ log: Logger) async {
         // Before it is read: what changes from now on is another reason.
         _ = await watch.look()
         do {
             let configuration = try resolved()
-            let notes = try await loop.reload(configuration) { log.debug("\($0)") }
-            access?.adopt(configuration.api)
-            await certificate.adopt(configuration.tls, log)
+            let notes = try await agent.reload(configuration)
             await watch.follow(configuration.files(configurationFile: repository.config))
             log.notice("reloaded", metadata: ["because": "\(cause)"])
             for note in notes { log.warning("\(note)") }
         } catch {
-            await loop.reloadFailed()
+            await agent.reloadFailed()
             log.error(
                 "not reloaded: the configuration stays as it was",
                 metadata: ["because": "\(cause)", "error": "\(error)"])
