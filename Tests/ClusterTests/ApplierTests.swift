@@ -184,6 +184,31 @@ struct ApplierTests {
         }
     }
 
+    @Test func `a namespace that is being deleted is told at once`() async throws {
+        try await cleaned {
+            let gone = "\(namespace)-gone"
+            // A control plane without a namespace controller never finishes it; with one, the ConfigMap's finalizer holds it.
+            let path = ResourcePath(.namespace, name: gone)
+            _ = try await client.create(
+                try objects("apiVersion: v1\nkind: Namespace\nmetadata: {name: \(gone)}\n")[0].object, at: path)
+            let held = ResourcePath(.configMap, namespace: gone, name: "held")
+            _ = try await client.create(
+                try objects(map("held", "1", extra: ", finalizers: [slipway.dev/test]"))[0].object, at: held)
+            try await client.delete(path)
+            let yaml =
+                map("one", "1") + "---\n" + map("two", "1", extra: ", namespace: \(gone)")
+                + "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: \(gone)}\n"
+            let report = try await Applier(client).apply(try objects(yaml), for: target, isComplete: true)
+            #expect(said(report).contains("ConfigMap one created"))
+            #expect(said(report).contains("ConfigMap two failed forbidden"))
+            let told = report.entries.compactMap { entry -> String? in
+                if case .failed(let error) = entry.outcome { error.description } else { nil }
+            }
+            #expect(told.contains { $0.contains("it is being deleted; what belongs into it is applied") }, "\(told)")
+            _ = try await client.merge(["metadata": ["finalizers": []]], at: held)
+        }
+    }
+
     @Test func `a stranger's ConfigMap is no inventory`() async throws {
         try await cleaned {
             _ = try await client.create(

@@ -50,6 +50,30 @@ import Testing
         #expect(targets[2] == targets[0])
     }
 
+    @Test func `a kind that the server does not know is asked for once a cycle`() async throws {
+        let (client, server) = try Self.client { _, number in
+            number < 2
+                ? Self.status(404, "NotFound") : .text(200, #"{"resources":[{"name":"widgets","kind":"Widget"}]}"#)
+        }
+        let directory = ResourceDirectory(client)
+        let widgets = (0..<4).map { number -> ManifestObject in
+            let name = JSONValue.string("w\(number)")
+            return ManifestObject(
+                ["apiVersion": "example.com/v1", "kind": "Widget", "metadata": ["name": name]], place: "w.yaml")
+        }
+        for cycle in 1...2 {
+            await directory.lookAgain()
+            for widget in widgets {
+                await #expect(throws: ClusterError.self) { _ = try await directory.kind(of: widget) }
+            }
+            #expect(server.requests.count == cycle)
+        }
+        // Its definition has come.
+        await directory.lookAgain()
+        for widget in widgets { #expect(try await directory.kind(of: widget).plural == "widgets") }
+        #expect(server.requests.count == 3)
+    }
+
     @Test(arguments: [
         (401, "Unauthorized", ClusterError.Code.unauthorized), (403, "Forbidden", .forbidden),
         (404, "NotFound", .notFound),

@@ -25,6 +25,7 @@ package actor Applier {
         _ objects: [ManifestObject], for target: ApplyTarget, isComplete: Bool
     ) async throws(ClusterError) -> ApplyReport {
         var report = ApplyReport()
+        await directory.lookAgain()
         let sorted = ApplyOrder.sorted(objects)
         let (foundation, rest) = (
             sorted.filter(ApplyOrder.isFoundation), sorted.filter { !ApplyOrder.isFoundation($0) }
@@ -40,9 +41,10 @@ package actor Applier {
 
         for object in foundation where !isHome(object) { await apply(object, for: target, into: &report) }
         await wait(for: foundation, of: target, seconds: 60, into: &report)
+        // Kinds that came with their definitions are known from now on.
+        if !foundation.isEmpty { await directory.lookAgain() }
         for object in rest { await apply(object, for: target, into: &report) }
 
-        // Kinds that came with their definitions are known now.
         var left = await versions(of: sorted, for: target)
         let present = Set(left.keys)
         for (identity, version) in before.kinds.merging(expected, uniquingKeysWith: { $1 })

@@ -13,7 +13,11 @@ package enum Readiness: Sendable, Equatable {
     /// https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
     package init(_ object: JSONValue) {
         if object["metadata"]["deletionTimestamp"].text != nil {
-            self = .waiting("it is being deleted")
+            // Nothing can be made in a namespace that goes, and nothing stops it from going.
+            self =
+                object["kind"].text == "Namespace"
+                ? .failed("it is being deleted; what belongs into it is applied once it has gone")
+                : .waiting("it is being deleted")
             return
         }
         let (generation, observed) = (
