@@ -41,7 +41,7 @@ package final class ReplicaElection: Sendable {
     ) throws(AgentError) -> ReplicaElection? {
         guard let settings = configuration.election else { return nil }
         let endpoint: ClusterEndpoint
-        do throws(ClusterError) {
+        do throws(AgentError) {
             endpoint = try configuration.cluster.endpoint(for: "to hold leaderElection's Lease")
         } catch {
             throw AgentError(
