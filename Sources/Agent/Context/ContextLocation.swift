@@ -80,17 +80,21 @@ extension ContextLocation {
         package let fetcher: RemoteFetcher
         /// How git hosts are reached; the user's credentials are for the context's host.
         package let git: AgentConfiguration.GitConfiguration
+        /// For which repositories the credentials are; `nil`: for the context's host.
+        package let scope: CredentialScope?
         /// Whether a git context has `.git` in it, where its URL says nothing (`?keep-git-dir=`).
         package let keepsGitDirectory: Bool
 
         package init(
             builder: Builder, stateDirectory: String, fetcher: RemoteFetcher,
-            git: AgentConfiguration.GitConfiguration, keepsGitDirectory: Bool = false
+            git: AgentConfiguration.GitConfiguration, scope: CredentialScope? = nil,
+            keepsGitDirectory: Bool = false
         ) {
             self.builder = builder
             self.stateDirectory = stateDirectory
             self.fetcher = fetcher
             self.git = git
+            self.scope = scope
             self.keepsGitDirectory = keepsGitDirectory
         }
     }

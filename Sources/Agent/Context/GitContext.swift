@@ -2,10 +2,15 @@ package import Builder
 import Diagnostics
 import Git
 
-/// `--git`, as kaniko writes it: `branch=…,single-branch=…,recurse-submodules=…,insecure-skip-tls=…,depth=…`, and `lfs=…`.
+/// `--git`, as kaniko writes it: `branch=…,single-branch=…,recurse-submodules=…,insecure-skip-tls=…,depth=…`, and `commit=…`, `lfs=…`,
+/// `keep-git-dir=…`.
 package struct GitContextOptions: Sendable, Hashable {
     /// What is built when the context names no reference.
     package var branch: String?
+    /// A commit that is built instead of what the reference leads to, and is reachable from it.
+    package var commit: String?
+    /// `nil`: as the context's form has it.
+    package var keepsGitDirectory: Bool?
     /// `nil`: as the context's form has it, BuildKit's with submodules and kaniko's without.
     package var recursesSubmodules: Bool?
     /// Whether what Git LFS keeps comes in place of the pointer files.
@@ -19,7 +24,7 @@ package struct GitContextOptions: Sendable, Hashable {
             AgentError(
                 "--git '\(text)' \(what)",
                 hint:
-                    "write branch=NAME,recurse-submodules=true,lfs=true,insecure-skip-tls=false,single-branch=true,depth=1"
+                    "write branch=NAME,commit=ID,recurse-submodules=true,lfs=true,keep-git-dir=true,insecure-skip-tls=false,single-branch=true,depth=1"
             )
         }
         func flag(_ value: String, _ name: String) throws(AgentError) -> Bool {
@@ -32,6 +37,8 @@ package struct GitContextOptions: Sendable, Hashable {
             switch sides[0] {
             case "branch": branch = sides[1].isEmpty ? nil : sides[1]
             case "recurse-submodules": recursesSubmodules = try flag(sides[1], sides[0])
+            case "commit": commit = sides[1].isEmpty ? nil : sides[1]
+            case "keep-git-dir": keepsGitDirectory = try flag(sides[1], sides[0])
             case "lfs": fetchesLargeFiles = try flag(sides[1], sides[0])
             case "insecure-skip-tls": skipsTLSVerification = try flag(sides[1], sides[0])
             // Only what is built is fetched, so there is nothing to leave out.
@@ -64,6 +71,7 @@ package struct GitContext: Sendable, Hashable {
     package let password: String?
     package let skipsTLSVerification: Bool
     package let fetchesLargeFiles: Bool
+    private let keepsGitDirectory: Bool?
 
     /// BuildKit's forms: `https://host/repo.git#ref:folder` and `git@host:repo.git?ref=…`.
     init(_ text: String, _ options: GitContextOptions) throws(AgentError) {
@@ -76,7 +84,8 @@ package struct GitContext: Sendable, Hashable {
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }
-        commit = nil
+        commit = options.commit
+        keepsGitDirectory = options.keepsGitDirectory
         self.username = username
         self.password = password
         skipsTLSVerification = options.skipsTLSVerification
@@ -99,7 +108,8 @@ package struct GitContext: Sendable, Hashable {
         locator = GitLocator(
             remote: parts[0], reference: reference, folder: pieces.count == 2 ? pieces[1] : "",
             fetchesSubmodules: options.recursesSubmodules ?? false)
-        commit = parts.count == 3 && !parts[2].isEmpty ? parts[2] : nil
+        commit = parts.count == 3 && !parts[2].isEmpty ? parts[2] : options.commit
+        keepsGitDirectory = options.keepsGitDirectory
         self.username = username
         self.password = password
         skipsTLSVerification = options.skipsTLSVerification
@@ -112,7 +122,7 @@ package struct GitContext: Sendable, Hashable {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
         }
         let sources = try sources(tools)
-        let keeps = locator.keepsGitDirectory ?? tools.keepsGitDirectory
+        let keeps = keepsGitDirectory ?? locator.keepsGitDirectory ?? tools.keepsGitDirectory
         var request = GitTreeRequest(locator: locator, keepsGitDirectory: keeps)
         if let commit {
             // The reference first: a server gives a commit that nothing leads to only through it.
@@ -144,6 +154,6 @@ package struct GitContext: Sendable, Hashable {
         return GitSources(
             mirrors: SourceMirrors(folder: tools.stateDirectory + "/git-sources"),
             contentFolder: tools.stateDirectory + "/content",
-            access: SourceAccess({ fixed }, within: .person(for: [locator.remote])))
+            access: SourceAccess({ fixed }, within: tools.scope ?? .person(for: [locator.remote])))
     }
 }

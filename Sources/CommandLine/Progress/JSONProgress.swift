@@ -17,40 +17,12 @@ final class JSONProgress: Sendable {
         self.write = write
     }
 
-    private struct Line: Encodable {
-        var time = BuildReporter.now
-        var level = "info"
-        let event: String
-        var stage: String?
-        var step: Int?
-        var steps: Int?
-        var text: String?
-        var stream: String?
-        var image: String?
-        var digest: String?
-        var bytes: Int64?
-        var of: Int64?
-        var direction: String?
-        var outcome: String?
-        var seconds: Double?
+    func say(_ text: String) { put(BuildEventLine(message: text, time: BuildReporter.now)) }
 
-        init(_ event: String) { self.event = event }
-    }
-
-    func say(_ text: String) {
-        var line = Line("message")
-        line.text = text
-        put(line)
-    }
-
-    func handle(_ event: BuildEvent) { handle(event, in: nil) }
-
-    private func handle(_ event: BuildEvent, in stage: String?) {
-        if case .inStage(let name, let inner) = event { return handle(inner, in: name) }
+    func handle(_ event: BuildEvent) {
         if case .transfer(let transfer) = event, !isDue(transfer) { return }
-        var line = Self.line(event)
-        line.stage = stage
-        put(line)
+        if case .inStage(_, .transfer(let transfer)) = event, !isDue(transfer) { return }
+        put(BuildEventLine(event, time: BuildReporter.now))
     }
 
     /// Once a second for each blob, and never for one that takes less: what is complete has lines of its own.
@@ -68,52 +40,7 @@ final class JSONProgress: Sendable {
         }
     }
 
-    private static func line(_ event: BuildEvent) -> Line {
-        func line(_ name: String, _ digest: Digest? = nil, _ bytes: Int64? = nil, image: String? = nil) -> Line {
-            var line = Line(name)
-            line.digest = digest.map { "\($0)" }
-            line.bytes = bytes
-            line.image = image
-            return line
-        }
-        var result: Line
-        switch event {
-        case .inStage(_, let inner): return self.line(inner)
-        case .stepStarted(_, let index, let count, let text, _):
-            result = line("step")
-            result.step = index
-            result.steps = count
-            result.text = text
-        case .stepOutput(let stream, let bytes):
-            result = line("output")
-            result.stream = stream == .stdout ? "stdout" : "stderr"
-            result.text = String(decoding: bytes, as: UTF8.self)
-        case .stepCached(let digest, let size): result = line("cached", digest, size)
-        case .stepExplained(let text):
-            result = line("explained")
-            result.text = text
-        case .stepFinished(let duration):
-            result = line("finished")
-            result.seconds = (duration.seconds * 1000).rounded() / 1000
-        case .basePulled(let name, let digest, let bytes): result = line("base", digest, bytes, image: name)
-        case .layerWritten(let digest, let size): result = line("layer", digest, size)
-        case .blobPushed(let digest, let size, let outcome, let location):
-            result = line("blob", digest, size, image: "\(location)")
-            result.outcome = outcome.rawValue
-        case .transfer(let transfer):
-            result = line("transfer", transfer.id.digest, transfer.bytes, image: "\(transfer.id.repository)")
-            result.of = transfer.total
-            result.direction = transfer.id.direction.rawValue
-        case .manifestPushed(let digest, let location): result = line("pushed", digest, image: "\(location)")
-        case .note(let text):
-            result = line("note")
-            result.level = "warning"
-            result.text = text
-        }
-        return result
-    }
-
-    private func put(_ line: Line) {
+    private func put(_ line: BuildEventLine) {
         if let bytes = try? CanonicalJSON.encode(line) { write(String(decoding: bytes, as: UTF8.self)) }
     }
 }

@@ -27,6 +27,7 @@ struct BuildRequestReader {
         } else if isReproducible {
             request.date(by: 0)
         }
+        if let created = image.createdAt { request.createdAt = created }
         request.cacheNamespace = Self.cacheNamespace(opened, options.context.context)
         request.contextRoot = String(PodFiles.clean(options.context.subPath ?? "").dropFirst())
         try await readDockerfile(&request, opened, fetcher)

@@ -1,6 +1,7 @@
 import Agent
 import ArgumentParser
 import Builder
+import Git
 import Glibc
 import HTTP
 import OCI
@@ -47,6 +48,16 @@ struct BuildSession {
     }
 
     func run() async throws {
+        let result = ResultFile(options.output.resultFile)
+        do {
+            try await work(result)
+        } catch {
+            result.failed(error)
+            throw error
+        }
+    }
+
+    private func work(_ result: ResultFile) async throws {
         defer { reporter.finish() }
         for note in options.notes() { reporter.say("note: \(note)") }
         for path in EnvironmentCertificates.unreadable {
@@ -76,11 +87,14 @@ struct BuildSession {
             unpackLimit: options.steps.unpackSize, fetcher: try fetcher(configuration),
             keptPaths: InPlaceFiles.kept(options, pushes)
         ).with(limits: options.cache.limits)
-        let opened = try await contextLocation().open(try contextTools(builder, configuration))
+        let opened = try await result.outside {
+            try await contextLocation().open(try contextTools(builder, configuration))
+        }
         var request = try await BuildRequestReader(options: options, isExecutor: isExecutor, say: reporter.say)
             .request(opened, fetcher: try fetcher(configuration))
         try options.cache.apply(to: &request, destinations: locations, now: SystemClock().now)
-        try await checkedBuild(request, with: builder, to: pushes, names: locations, outputs)
+        let product = try await checkedBuild(request, with: builder, to: pushes, names: locations, outputs)
+        if let product { result.made(product) }
         _ = try await builder.collect(builder.limits, now: SystemClock().now, every: .seconds(600))
     }
 
@@ -90,7 +104,7 @@ struct BuildSession {
     private func checkedBuild(
         _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
         _ outputs: [ImageOutput]
-    ) async throws {
+    ) async throws -> BuildProduct? {
         guard !options.output.skipsPermissionCheck, !options.dryrun else {
             return try await build(request, with: builder, to: pushes, names: names, outputs)
         }
@@ -98,17 +112,18 @@ struct BuildSession {
         var request = request
         request.mayBegin = { () async throws(BuildError) in try await check.answer() }
         do {
-            try await build(request, with: builder, to: pushes, names: names, outputs)
+            return try await build(request, with: builder, to: pushes, names: names, outputs)
         } catch {
             try await check.answer()
             throw error
         }
     }
 
+    /// - Returns: `nil` where nothing was to be done.
     private func build(
         _ request: BuildRequest, with builder: Builder, to pushes: [ImageLocation], names: [ImageLocation],
         _ outputs: [ImageOutput]
-    ) async throws {
+    ) async throws -> BuildProduct? {
         let platforms = try platforms()
         let targets = options.image.target.filter { !$0.isEmpty }
         if options.dryrun {
@@ -116,7 +131,7 @@ struct BuildSession {
             one.platform = platforms[0]
             one.target = targets.first
             for line in try await builder.outline(one) { console.result(line) }
-            return
+            return nil
         }
         var images: [BuiltImage] = []
         for platform in platforms {
@@ -133,9 +148,15 @@ struct BuildSession {
         }
         let product = try BuildProduct(images, format: request.format, annotations: request.annotations)
         try await ImageDelivery(builder: builder, options: options.output, progress: reporter.handle)
-            .deliver(product, to: pushes, names: names, outputs)
+            .deliver(product, to: places(of: product, pushes), names: names, outputs)
         reporter.finish()
         report(product, pushes, outputs)
+        return product
+    }
+
+    private func places(of product: BuildProduct, _ pushes: [ImageLocation]) -> [ImageLocation] {
+        guard options.output.pushesByDigest else { return pushes }
+        return pushes.map { ImageLocation(repository: $0.repository, digest: product.manifest.digest) }
     }
 
     private func report(_ product: BuildProduct, _ pushes: [ImageLocation], _ outputs: [ImageOutput]) {
@@ -189,6 +210,10 @@ struct BuildSession {
         git.sshKey = options.context.sshKey
         git.knownHosts = options.context.knownHosts
         git.caFile = options.context.gitCertificates
+        git.sshPassphraseFile = options.context.sshPassphraseFile
+        git.username = options.context.gitUsername
+        git.passwordFile = options.context.gitPasswordFile
+        git.tokenFile = options.context.gitTokenFile
         return git
     }
 
@@ -196,7 +221,8 @@ struct BuildSession {
     private func fetcher(_ configuration: AgentConfiguration) throws -> RemoteFetcher {
         RemoteFetcher(
             stateDirectory: configuration.stateDirectory,
-            credentials: try GitAccess.credentials(gitSettings(configuration)), scope: .person(for: []))
+            credentials: try GitAccess.credentials(gitSettings(configuration)),
+            scope: try grantedScope() ?? .person(for: []))
     }
 
     private func contextTools(
@@ -204,7 +230,21 @@ struct BuildSession {
     ) throws -> ContextLocation.Tools {
         ContextLocation.Tools(
             builder: builder, stateDirectory: configuration.stateDirectory, fetcher: try fetcher(configuration),
-            git: gitSettings(configuration), keepsGitDirectory: keepsGitDirectory)
+            git: gitSettings(configuration), scope: try grantedScope(), keepsGitDirectory: keepsGitDirectory)
+    }
+
+    /// What the user says of where git credentials are used; `nil`: nothing.
+    private func grantedScope() throws -> CredentialScope? {
+        guard let own = options.context.gitCredentialsFor.first else { return nil }
+        return .repository(
+            own,
+            granting: try options.context.gitCredentialsFor.dropFirst().map { text in
+                guard let place = RepositoryPlace(prefix: text) else {
+                    throw ValidationError(
+                        "--git-credentials-for '\(text)' is not a URL: write https://HOST/PATH or ssh://HOST/PATH")
+                }
+                return place
+            })
     }
 
     /// As a clone, kaniko's contexts have it; BuildKit's have it where a build argument asks for it.

@@ -23,7 +23,7 @@ struct ContextOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How a git context is fetched: branch=NAME,recurse-submodules=true,lfs=true,insecure-skip-tls=true.",
+            "How a git context is fetched: branch=NAME,commit=ID,recurse-submodules=true,lfs=true,keep-git-dir=true,insecure-skip-tls=true.",
             valueName: "options"))
     var git: String?
 
@@ -49,6 +49,33 @@ struct ContextOptions: ParsableArguments {
         name: .customLong("known-hosts"),
         help: ArgumentHelp("Host keys for git sources by SSH; ~/.ssh/known_hosts by default.", valueName: "file"))
     var knownHosts: String?
+
+    @Option(
+        name: .customLong("ssh-passphrase-file"),
+        help: ArgumentHelp("The passphrase of --ssh-key.", valueName: "file"))
+    var sshPassphraseFile: String?
+
+    @Option(
+        name: .customLong("git-username"),
+        help: ArgumentHelp("The user for git sources by HTTPS; GIT_USERNAME by default.", valueName: "name"))
+    var gitUsername: String?
+
+    @Option(
+        name: .customLong("git-password-file"),
+        help: ArgumentHelp("The password for git sources by HTTPS; GIT_PASSWORD by default.", valueName: "file"))
+    var gitPasswordFile: String?
+
+    @Option(
+        name: .customLong("git-token-file"),
+        help: ArgumentHelp("The token for git sources by HTTPS; GIT_TOKEN by default.", valueName: "file"))
+    var gitTokenFile: String?
+
+    @Option(
+        name: .customLong("git-credentials-for"),
+        help: ArgumentHelp(
+            "Use git credentials for this repository, or what is below this URL, and for no other. Repeat for several. By default they are for the context's host, and SSH keys for all.",
+            valueName: "url"))
+    var gitCredentialsFor: [String] = []
 
     @Option(
         name: .customLong("git-ca-file"),

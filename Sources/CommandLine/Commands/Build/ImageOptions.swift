@@ -1,5 +1,6 @@
 import ArgumentParser
 import Builder
+import Text
 
 /// What `slipway build` makes of the Dockerfile.
 struct ImageOptions: ParsableArguments {
@@ -56,6 +57,11 @@ struct ImageOptions: ParsableArguments {
     @Flag(help: "Date the image and its new files by 1970, or by SOURCE_DATE_EPOCH: the same input, the same digest.")
     var reproducible = false
 
+    @Option(
+        help: ArgumentHelp(
+            "The image's date instead of the commit's or of now, such as 2026-11-30T08:28:00Z.", valueName: "time"))
+    var created: String?
+
     @Flag(name: .customLong("single-snapshot"), help: "Make one layer of all that the Dockerfile adds to the base.")
     var singleSnapshot = false
 
@@ -73,7 +79,13 @@ struct ImageOptions: ParsableArguments {
 
     enum CompressionChoice: String, ExpressibleByArgument, CaseIterable { case gzip, zstd }
 
+    /// In seconds since 1970.
+    var createdAt: Int64? { created.flatMap { UTCDate.seconds(rfc3339: $0) } }
+
     mutating func validate() throws {
+        if let created, createdAt == nil {
+            throw ValidationError("--created '\(created)' is not a date: write it as 2026-11-30T08:28:00Z")
+        }
         switch compression {
         case .gzip where !(-1...12).contains(compressionLevel):
             throw ValidationError("--compression-level is \(compressionLevel); gzip has the levels 0 to 12, or -1")

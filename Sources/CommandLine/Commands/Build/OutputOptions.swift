@@ -49,6 +49,18 @@ struct OutputOptions: ParsableArguments {
     var nameTagFile: String?
 
     @Flag(
+        name: .customLong("push-by-digest"),
+        help: "Push the image to the repositories of its destinations and give it no tag.")
+    var pushesByDigest = false
+
+    @Option(
+        name: .customLong("result-file"),
+        help: ArgumentHelp(
+            "Write how the build ended as JSON: the digest, or what failed. /dev/termination-log in a pod.",
+            valueName: "file"))
+    var resultFile: String?
+
+    @Flag(
         name: .customLong("skip-push-permission-check"),
         help: "Do not ask the registry before the build whether it takes uploads.")
     var skipsPermissionCheck = false
