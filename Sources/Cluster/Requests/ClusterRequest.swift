@@ -10,18 +10,23 @@ struct ClusterRequest: Sendable {
     let what: String
     var query: [(String, String)] = []
     var contentType = "application/json"
+    var accept = "application/json"
     var body: [UInt8]?
     var impersonated: String?
     /// Seconds without a byte after which the answer is given up; `nil`: the client's.
     var stallTimeout: Int?
+    /// Whether the answer is used while it arrives, so that it cannot be had a second time by the same call.
+    var isStreamed = false
 
-    init(_ method: String, _ path: ResourcePath) {
+    /// - Parameter subresource: `log`, `status`.
+    init(_ method: String, _ path: ResourcePath, subresource: String? = nil) {
         self.method = method
         var text = path.kind.root
         if let namespace = path.namespace { text += "/namespaces/\(PercentEncoding.encode(namespace))" }
         text += "/\(path.kind.plural)"
         // A new object's name stands in the object.
         if method != "POST", let name = path.name { text += "/\(PercentEncoding.encode(name))" }
+        if let subresource { text += "/\(subresource)" }
         self.path = text
         let verb =
             switch method {
@@ -31,7 +36,7 @@ struct ClusterRequest: Sendable {
             case "PATCH": "patch"
             default: "delete"
             }
-        what = "\(verb) \(path.shown)"
+        what = "\(verb) \(subresource.map { "the \($0) of " } ?? "")\(path.shown)"
     }
 
     init(_ method: String, raw path: String) {
@@ -44,7 +49,7 @@ struct ClusterRequest: Sendable {
 
     /// Whether it does no harm to send it twice: apply and merge patches have the same result again, and a replacement names the
     /// version that it replaces.
-    var isRepeatable: Bool { method != "POST" }
+    var isRepeatable: Bool { method != "POST" && !isStreamed }
 
     func url(on server: HTTPURL) throws(ClusterError) -> HTTPURL {
         var text = server.text.hasSuffix("/") ? String(server.text.dropLast()) : server.text
@@ -58,7 +63,7 @@ struct ClusterRequest: Sendable {
     }
 
     func message(to url: HTTPURL, token: String?) -> HTTPRequest {
-        var headers: HTTPHeaders = ["Accept": "application/json"]
+        var headers: HTTPHeaders = ["Accept": accept]
         if let token { headers.add("Authorization", "Bearer \(token)") }
         if let impersonated { headers.add("Impersonate-User", impersonated) }
         if body != nil { headers.add("Content-Type", contentType) }

@@ -24,6 +24,7 @@ package struct ResourceKind: Sendable, Hashable {
     var root: String { group.isEmpty ? "/api/\(version)" : "/apis/\(group)/\(version)" }
 
     package static let pod = ResourceKind("", "v1", plural: "pods", kind: "Pod")
+    package static let job = ResourceKind("batch", "v1", plural: "jobs", kind: "Job")
     package static let secret = ResourceKind("", "v1", plural: "secrets", kind: "Secret")
     package static let configMap = ResourceKind("", "v1", plural: "configmaps", kind: "ConfigMap")
     package static let namespace = ResourceKind(

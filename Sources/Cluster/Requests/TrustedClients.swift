@@ -33,8 +33,8 @@ final class TrustedClients: Sendable {
         configuration.stallTimeout = 60
         configuration.stallRate = 1
         configuration.maximumRedirects = 0
-        // Watches are transfers, too.
-        configuration.concurrency = 64
+        // Watches are transfers, too, and each build in a Job has three.
+        configuration.concurrency = 1_024
         return configuration
     }
 }
