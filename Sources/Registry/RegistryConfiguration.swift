@@ -1,5 +1,5 @@
 package import HTTP
-import OCI
+package import OCI
 
 /// What is known about registries before one is asked.
 package struct RegistryConfiguration: Sendable {
@@ -147,7 +147,7 @@ package struct RegistryConfiguration: Sendable {
     func mapped(_ location: RepositoryLocation) -> [RepositoryLocation] { targets(of: location, in: maps) }
 
     /// Where a repository is to be read from, in order: maps, mirrors, and the place that was asked for.
-    func readable(_ location: RepositoryLocation) -> [RepositoryLocation] {
+    package func readable(_ location: RepositoryLocation) -> [RepositoryLocation] {
         let targets = mapped(location) + targets(of: location, in: mirrors)
         guard case .registry(let host, _) = location, !targets.isEmpty,
             withoutFallback.contains(where: { Self.canonical($0) == Self.canonical(host) })

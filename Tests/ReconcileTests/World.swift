@@ -1,9 +1,10 @@
-import Agent
 import AgentFakes
 import Git
 import OCI
 import Template
 import TestSupport
+
+@testable import Agent
 
 /// A repository, its host, a registry and a builder in memory, and the agent's cycles over them.
 final class World {
@@ -15,6 +16,8 @@ final class World {
     var statuses: CommitStatusReporter?
     /// The cluster that manifests are applied to.
     var apply: Result<ApplyServices, AgentError>?
+    /// The cluster whose Jobs build; `nil`: the builder does.
+    var jobs: BuildCluster?
     let dispatcher = BuildDispatcher()
     let clock = FakeClock(isEager: true)
     var repository = AgentConfiguration.RepositoryConfiguration(
@@ -45,7 +48,9 @@ final class World {
             git: GitServices(
                 remote: FakeGitRemote(host), settings: git, forge: git.pullRequest == nil ? nil : forge,
                 statuses: statuses, clock: clock),
-            builds: BuildServices(builder: builder, queue: queue, dispatcher: dispatcher, failures: failures),
+            builds: BuildServices(
+                builder: jobs?.builder(of: repository, besides: builder) ?? builder, queue: queue,
+                dispatcher: dispatcher, failures: failures),
             tags: registry)
         services.apply = apply
         return services

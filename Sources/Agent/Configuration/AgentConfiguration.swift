@@ -21,6 +21,7 @@ package struct AgentConfiguration: Sendable {
     package var notifications: NotificationSettings?
     package var log = LogSettings()
     package var isolation: IsolationChoice = .auto
+    package var builder: BuilderChoice = .embedded
     package var git = GitConfiguration()
     package var registries: [RegistryEntry] = []
     /// A `config.json` with registry credentials; `nil` for Docker's own places.
@@ -28,7 +29,7 @@ package struct AgentConfiguration: Sendable {
     package var builds = BuildsConfiguration()
     /// How much is kept of what the agent did; as it is when the agent starts.
     package var history = HistoryStore.Limits()
-    /// Where objects are applied.
+    /// Where objects are applied, and Jobs build.
     package var cluster = ClusterSettings()
     /// `nil`: the agent has no replicas.
     package var election: ElectionSettings?

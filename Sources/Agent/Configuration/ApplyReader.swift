@@ -13,6 +13,9 @@ enum ApplyReader {
                 }
                 settings.context = try context.nonEmptyString()
             }
+            settings.builds = try object.optional("builds").map { (value) throws(YAMLError) in
+                try JobTemplateReader.template(value)
+            }
             return settings
         }
     }

@@ -1,5 +1,5 @@
 extension AgentConfiguration {
-    /// Which cluster objects are applied to.
+    /// Which cluster objects are applied to, and builds run in as Jobs.
     package struct ClusterSettings: Sendable, Equatable {
         /// `nil`: the cluster in which the agent runs, by its pod's service account.
         package var kubeconfig: String?
@@ -7,6 +7,8 @@ extension AgentConfiguration {
         package var context: String?
         /// Whether the configuration has the key.
         package var isGiven = false
+        /// What the Jobs of builds look like.
+        package var builds: JobTemplate?
 
         package init() {}
     }

@@ -12,7 +12,7 @@ package enum ConfigurationFile {
         "stateDirectory", "interval", "listen", "api", "webhooks", "notifications", "isolation", "dockerConfig", "git",
         "registries",
         "builds",
-        "history", "cluster",
+        "history", "builder", "cluster",
         "log",
         "repositories",
         "name", "url", "branch", "aliases", "contexts", "allowed", "discover", "updates", "policies",
@@ -54,6 +54,13 @@ package enum ConfigurationFile {
             if let value = object.optional("cluster") { configuration.cluster = try ApplyReader.cluster(value) }
             if let value = object.optional("leaderElection") {
                 configuration.election = try ElectionReader.settings(value)
+            }
+            if let value = object.optional("builder") {
+                configuration.builder = try value.choice()
+                guard configuration.builder == .embedded || configuration.cluster.builds != nil else {
+                    throw value.error(
+                        "Jobs need 'cluster.builds'", hint: "set 'cluster.builds.image' to Slipway's own image")
+                }
             }
             let webhooks = object.optional("webhooks")
             let repositories = try object.required("repositories")

@@ -14,6 +14,8 @@ package actor Fleet: RepositoryFleet {
     package nonisolated let builds: BuildServices
     private let builder: Builder
     private let fetcher: RemoteFetcher
+    /// Where builds run as Jobs; `nil`: they run here.
+    private let cluster: BuildCluster?
     private let poller: RegistryPoller
     private let mirrors: MirrorShelf
     /// In seconds.
@@ -43,6 +45,7 @@ package actor Fleet: RepositoryFleet {
             history: await HistoryStore(directory: directory, limits: configuration.history), permit: permit)
         return Fleet(
             configuration: configuration, builds: builds, builder: builder, fetcher: fetcher,
+            cluster: try BuildCluster.open(configuration, dispatcher: builds.dispatcher),
             mirrors: MirrorShelf(stateDirectory: directory, copiesLocked: besideAgent, permit: permit),
             sharesScans: sharesScans, permit: permit)
     }
@@ -53,23 +56,25 @@ package actor Fleet: RepositoryFleet {
         _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> any RepositoryFleet {
         let (builder, fetcher) = try await Self.builder(configuration, say: say)
+        let cluster = try BuildCluster.open(configuration, dispatcher: builds.dispatcher)
         await builds.queue.setConcurrency(configuration.builds.concurrency)
         return Fleet(
             configuration: configuration, builds: builds.with(builder: EmbeddedBuilder(builder: builder)),
-            builder: builder, fetcher: fetcher, mirrors: mirrors, sharesScans: sharesScans, permit: permit)
+            builder: builder, fetcher: fetcher, cluster: cluster, mirrors: mirrors, sharesScans: sharesScans,
+            permit: permit)
     }
 
     private static func builder(
         _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
     ) async throws(AgentError) -> (Builder, RemoteFetcher) {
-        let report = try await MachineIsolation.report(configuration, say: say)
+        let isolation = try await MachineIsolation.ofAgent(configuration, say: say)
         // Of nobody: each repository's builds get one of their own.
         let fetcher = RemoteFetcher(
             stateDirectory: configuration.stateDirectory, credentials: GitCredentials(), scope: .repository(""))
         do throws(BuildError) {
             let builder = try Builder(
-                stateDirectory: configuration.stateDirectory, registry: registry(configuration), report: report,
-                unpackLimit: configuration.builds.unpackLimit, fetcher: fetcher)
+                stateDirectory: configuration.stateDirectory, registry: registry(configuration),
+                isolation: isolation, unpackLimit: configuration.builds.unpackLimit, fetcher: fetcher)
             return (builder.with(limits: configuration.builds.storeLimits), fetcher)
         } catch {
             throw AgentError(error.summary, place: error.place, cause: error.cause, hint: error.hint)
@@ -78,12 +83,13 @@ package actor Fleet: RepositoryFleet {
 
     private init(
         configuration: AgentConfiguration, builds: BuildServices, builder: Builder, fetcher: RemoteFetcher,
-        mirrors: MirrorShelf, sharesScans: Bool, permit: WritePermit
+        cluster: BuildCluster?, mirrors: MirrorShelf, sharesScans: Bool, permit: WritePermit
     ) {
         self.configuration = configuration
         self.builds = builds
         self.builder = builder
         self.fetcher = fetcher
+        self.cluster = cluster
         self.mirrors = mirrors
         self.sharesScans = sharesScans
         self.permit = permit
@@ -94,8 +100,11 @@ package actor Fleet: RepositoryFleet {
     package static func registry(_ configuration: AgentConfiguration) -> RegistryAccess {
         var settings = configuration.registryConfiguration
         settings.userAgent = Version.userAgent
-        return RegistryAccess(
-            configuration: settings, keychain: configuration.dockerConfig.map { Keychain(file: $0) } ?? .standard)
+        return RegistryAccess(configuration: settings, keychain: keychain(configuration))
+    }
+
+    static func keychain(_ configuration: AgentConfiguration) -> Keychain {
+        configuration.dockerConfig.map { Keychain(file: $0) } ?? .standard
     }
 
     /// The reconciler of one entry; it stays for the next cycle, with its mirror open.
@@ -105,9 +114,10 @@ package actor Fleet: RepositoryFleet {
         if let known = reconcilers[repository.name] { return known }
         let git = repository.git ?? configuration.git
         let own = fetcher(for: repository, git)
+        let embedded = EmbeddedBuilder(builder: builder.with(fetcher: own))
         var services = RepositoryServices(
             git: try await mirrors.services(for: repository, git, sources: own.git),
-            builds: builds.with(builder: EmbeddedBuilder(builder: builder.with(fetcher: own))), tags: poller,
+            builds: builds.with(builder: cluster?.builder(of: repository, besides: embedded) ?? embedded), tags: poller,
             settings: configuration.builds,
             reuse: sharesScans ? (repository.interval ?? configuration.interval).components.seconds / 2 : 0)
         if repository.apply != nil {

@@ -39,6 +39,16 @@ package enum MachineIsolation {
         return Isolation(stateDirectory: configuration.stateDirectory) { tell($0, say) }
     }
 
+    /// How the agent itself isolates RUN steps: not at all where Jobs run them.
+    static func ofAgent(
+        _ configuration: AgentConfiguration, say: @escaping @Sendable (String) -> Void
+    ) async throws(AgentError) -> Isolation {
+        guard configuration.builder == .kubernetes else {
+            return Isolation(try await report(configuration, say: say))
+        }
+        return Isolation(stateDirectory: configuration.stateDirectory) { _ in }
+    }
+
     private static func tell(_ report: IsolationReport, _ say: (String) -> Void) {
         guard let mode = report.automatic else {
             let reasons = report.reasons.map { "\($0.key.rawValue): \($0.value)" }.sorted()

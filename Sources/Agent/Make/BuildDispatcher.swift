@@ -107,6 +107,9 @@ package actor BuildDispatcher {
     /// Whether a pipeline's build is under way.
     func isUnderWay(_ key: PipelineKey) -> Bool { builds[key] != nil }
 
+    /// Whether no build begins any more.
+    var isLeaving: Bool { isClosed }
+
     /// Cancels all builds and begins no other. Returns when they have ended.
     package func close() async {
         isClosed = true

@@ -1,5 +1,5 @@
 package import Builder
-import Git
+package import Git
 package import OCI
 import RegistryPoller
 
@@ -24,6 +24,8 @@ struct KnownImage: Sendable {
 package struct BuildOrder: Sendable {
     package let pipeline: Pipeline
     package let request: BuildRequest
+    /// The commit whose files are built; the image is dated by and named after the newest that is not the agent's own.
+    package let revision: Commit
     package let key: ContentKey
     /// The names that the image gets; the one that the decision hangs on comes last, so that all others are there
     /// when it is.

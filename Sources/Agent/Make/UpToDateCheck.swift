@@ -86,7 +86,7 @@ struct UpToDateCheck: Sendable {
             values: values(named ?? source)
         ).plan(primary)
         let order = BuildOrder(
-            pipeline: pipeline, request: request, key: key, plan: plan,
+            pipeline: pipeline, request: request, revision: facts.tree.revision, key: key, plan: plan,
             reason: isAsked && current?.has(keys) == true
                 ? "the tag is new" : reason(place, primary, plan, current ?? origin.newest(place.own(keys))),
             origin: origin, keys: keys)

@@ -8,6 +8,8 @@ import Synchronization
 package final class FakeRegistry: TagSource {
     private struct State {
         var repositories: [RepositoryLocation: [String: TagRecord]] = [:]
+        /// Images that no tag leads to.
+        var untagged: [RepositoryLocation: [TagRecord]] = [:]
         var failures: [RepositoryLocation: PollError] = [:]
         var written: [ImageLocation: [Digest]] = [:]
         var scans = 0
@@ -55,6 +57,11 @@ package final class FakeRegistry: TagSource {
         }
     }
 
+    /// Somebody pushes an image by its digest.
+    package func addUntagged(_ record: TagRecord, to location: RepositoryLocation) {
+        state.withLock { $0.untagged[location, default: []].append(record) }
+    }
+
     package func delete(_ name: String, _ tag: String) {
         state.withLock { $0.repositories[Self.location(name)]?[tag] = nil }
     }
@@ -78,7 +85,10 @@ package final class FakeRegistry: TagSource {
     }
 
     func record(of digest: Digest, in location: RepositoryLocation) -> TagRecord? {
-        state.withLock { $0.repositories[location]?.values.first { $0.digest == digest } }
+        state.withLock { state in
+            let tagged = state.repositories[location]?.values.map(\.self) ?? []
+            return (tagged + (state.untagged[location] ?? [])).first { $0.digest == digest }
+        }
     }
 
     func holder(of name: ImageLocation) -> TagHolder? {
