@@ -16,6 +16,7 @@ final class FakeAgent: AgentControl {
         var builds: [BuildRecord] = []
         var log: [UInt8] = []
         var logReads = 0
+        var overviews = 0
         var report: CycleReport?
         var cycles: [CycleEntry] = []
         var running: RunningWorkloads?
@@ -32,6 +33,8 @@ final class FakeAgent: AgentControl {
     var asked: [String] { state.withLock(\.asked) }
     /// How often a log was asked for.
     var logReads: Int { state.withLock(\.logReads) }
+    /// How often it was asked how it is.
+    var overviews: Int { state.withLock(\.overviews) }
     /// The cycles that came to their end.
     var finished: [String] { state.withLock(\.finished) }
 
@@ -69,6 +72,7 @@ final class FakeAgent: AgentControl {
     }
 
     func overview() async -> AgentOverview {
+        state.withLock { $0.overviews += 1 }
         var overview = AgentOverview(
             repositories: state.withLock(\.repositories),
             queue: [AgentOverview.Build(repository: "shop", pipeline: "web", state: .running, since: 90)], failures: [])

@@ -51,7 +51,7 @@ enum StyleSheet {
         .top > div, main, footer { max-width: 100rem; margin: 0 auto; padding: 0 1.5rem }
         .top > div, .top dl div, .brand, .head, .h, .crumbs, .chips, .tools, footer { display: flex; flex-wrap: wrap; align-items: center }
         .top > div { gap: .5rem 1.25rem; min-height: 3rem }
-        .top a { color: inherit } .top dt, .brand span { color: #9bb4c6; font-weight: 400 } .top dl div { gap: .375rem }
+        .top a { color: inherit } .top dt, .brand span { color: #9bb4c6; font-weight: 400 } .top dl div { gap: .375rem } .top dl { display: flex; flex-wrap: wrap; gap: .125rem 1.25rem }
         .brand { gap: .5rem; font-weight: 650; font-size: 1rem }
         .ship {
           width: 1.5rem; height: 1.5rem; color: #7fd0f5; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round;
@@ -145,7 +145,7 @@ enum StyleSheet {
         .n::before { content: ""; position: absolute; left: 0; right: 0; top: .5625rem; border-top: 2px solid var(--line) }
         .n:last-child::before { display: none }
         .n:has(+ .ok)::before { border-color: var(--ok) } .n:has(+ .building)::before { border-top-style: dotted; border-color: var(--building) }
-        .k { position: relative; justify-self: start; background: var(--card); padding-right: .5rem } .k svg { color: var(--c) }
+        .k { position: relative; justify-self: start; display: inline-flex; gap: .375rem; align-items: center; background: var(--card); padding-right: .5rem } .k svg { color: var(--c) }
         .stalled.b { color: var(--c) }
         .row > svg.i { color: var(--c) } .ins { white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
         .bar { width: 100%; height: .5rem; display: block } .bar rect { height: 100%; fill: var(--c) } .bar rect.t { fill: var(--sunk) }
