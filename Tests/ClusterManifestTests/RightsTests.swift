@@ -108,16 +108,14 @@ struct RightsTests {
 
     /// A rule without one right; `nil` where nothing is left of it.
     private static func without(_ right: ClusterRight, _ rule: JSONValue) -> JSONValue? {
-        func texts(_ key: String) -> [String] { rule[key].items.compactMap(\.text) }
-        guard texts("apiGroups").contains(right.group), texts("resources").contains(right.resource),
-            texts("verbs").contains(right.verb)
-        else { return rule }
-        // Of a rule for several resources, the others keep the verb: the doctor asks for each alone.
-        var rest = rule
-        if texts("verbs").count > 1 {
-            rest["verbs"] = .array(texts("verbs").filter { $0 != right.verb }.map { .string($0) })
-            return rest
+        func has(_ key: String, _ text: String) -> Bool { rule[key].items.contains(.string(text)) }
+        guard has("apiGroups", right.group), has("resources", right.resource), has("verbs", right.verb) else {
+            return rule
         }
+        var rest = rule
+        let verbs = rule["verbs"].items.filter { $0 != .string(right.verb) }
+        rest["verbs"] = .array(verbs)
+        if !verbs.isEmpty { return rest }
         return nil
     }
 }
