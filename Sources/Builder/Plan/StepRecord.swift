@@ -24,48 +24,41 @@ struct StepRecord: Sendable, Equatable {
         case site, platform, base, below, times, text, part, variable, stage, file
     }
 
-    struct Part: Sendable, Equatable {
+    private struct Part {
         let kind: Kind
         let name: String
         let value: String
+
+        /// - Returns: `nil` for a line that is none: it comes from another version, or from elsewhere.
+        init?(line: Substring) {
+            let fields = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3, let kind = Kind(rawValue: String(fields[0])) else { return nil }
+            self.kind = kind
+            name = StepRecord.unescaped(fields[1])
+            value = StepRecord.unescaped(fields[2])
+        }
     }
 
-    private(set) var parts: [Part] = []
+    /// One line for each part, three fields with tabs between them. It is kept as it is written: a step may take a hundred thousand files.
+    private(set) var text = ""
 
     init() {}
 
+    init(text: String) { self.text = text }
+
     mutating func note(_ kind: Kind, _ name: String, _ value: String) {
-        parts.append(Part(kind: kind, name: name, value: value))
+        text += kind.rawValue
+        text += "\t"
+        text += Self.escaped(name)
+        text += "\t"
+        text += Self.escaped(value)
+        text += "\n"
     }
 
     /// Enough to tell two values apart, and too little to get one back from.
     static func short(_ text: String) -> String { String(Digest.sha256(of: Array(text.utf8)).encoded.prefix(12)) }
 
     // MARK: Text
-
-    /// One line for each part, three fields with tabs between them.
-    var text: String {
-        var text = ""
-        text.reserveCapacity(parts.count * 48)
-        for part in parts {
-            text += part.kind.rawValue
-            text += "\t"
-            text += Self.escaped(part.name)
-            text += "\t"
-            text += Self.escaped(part.value)
-            text += "\n"
-        }
-        return text
-    }
-
-    /// Lines that are none are passed over: they come from other versions, or from elsewhere.
-    init(text: String) {
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3, let kind = Kind(rawValue: String(fields[0])) else { continue }
-            note(kind, Self.unescaped(fields[1]), Self.unescaped(fields[2]))
-        }
-    }
 
     private static func escaped(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x5c }) else { return text }
@@ -100,11 +93,14 @@ struct StepRecord: Sendable, Equatable {
 
     // MARK: Comparison
 
-    func value(_ kind: Kind) -> String? { parts.first { $0.kind == kind }?.value }
-
-    private func values(_ kind: Kind) -> [(name: String, value: String)] {
-        parts.filter { $0.kind == kind }.map { ($0.name, $0.value) }
+    private func parts(_ kind: Kind) -> some Sequence<Part> {
+        let start = kind.rawValue + "\t"
+        return text.split(separator: "\n").lazy.filter { $0.hasPrefix(start) }.compactMap { Part(line: $0) }
     }
+
+    func value(_ kind: Kind) -> String? { parts(kind).first { _ in true }?.value }
+
+    private func values(_ kind: Kind) -> [(name: String, value: String)] { parts(kind).map { ($0.name, $0.value) } }
 
     /// How near an older record is: the same instruction counts most, then the same place.
     func likeness(to other: StepRecord) -> Int {
