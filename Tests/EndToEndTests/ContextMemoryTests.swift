@@ -50,7 +50,7 @@ import Testing
         #expect(layer.stdout.trimmingCharacters(in: .whitespacesAndNewlines) == "\(400 << 20)")
     }
 
-    /// What is known of a file is packed: its name, and some 90 bytes. As a list of entries, 60,000 files took 80 MiB more than none.
+    /// What is known of a context's files is packed. As lists of structures, 60,000 files took 86 MiB more than none.
     @Test(.thorough) func `many files take little more than none`() throws {
         let scratch = try TemporaryDirectory("context-files")
         let context = scratch.file("context")
@@ -75,7 +75,7 @@ import Testing
         try Shell.run(["python3", "-c", folders, context])
         for state in ["cold", "cold"] {
             let many = try peak(state)
-            #expect(many - none < 36 << 10, "\(none) and \(many) KiB")
+            #expect(many - none < 56 << 10, "\(none) and \(many) KiB")
         }
     }
 

@@ -208,7 +208,6 @@ package struct ContextListing: Sendable {
         let (nameShift, extraShift) = (names.count, UInt32(extras.count))
         names += part.names
         extras += part.extras
-        records.reserveCapacity(first + part.count - 1)
         for record in part.records.dropFirst() {
             var record = record
             record.parent = UInt32(parent)
