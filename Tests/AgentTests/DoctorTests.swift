@@ -190,3 +190,37 @@ import Testing
         #expect(ReachExamination.name(ofHost: host) == name)
     }
 }
+
+@Suite(.tags(.unit)) struct ClusterFeatureTests {
+    private static let repository = "repositories: [{name: a, url: 'https://git.example/a.git', branch: main}]\n"
+
+    @Test(
+        arguments: [
+            ("", [:]),
+            ("leaderElection: {enabled: true}\n", [ClusterFeature.leaderElection: ["own"]]),
+            ("leaderElection: {enabled: true, namespace: other}\n", [.leaderElection: ["other"]]),
+            (
+                "builder: kubernetes\ncluster: {builds: {image: 'r.io/slipway:1', namespace: builds}}\n",
+                [.builds: ["builds"]]
+            ),
+            ("cluster: {builds: {image: 'r.io/slipway:1'}}\n", [:]),
+        ] as [(String, [ClusterFeature: Set<String>])])
+    func `rights are needed for what is configured, where it works`(
+        text: String, needed: [ClusterFeature: Set<String>]
+    ) throws {
+        let configuration = try ConfigurationFile.parse(Array((text + Self.repository).utf8), file: "agent.yaml")
+        #expect(configuration.clusterFeatures(in: "own") == needed)
+    }
+
+    @Test func `manifests of several repositories are applied to several namespaces`() {
+        var configuration = AgentConfiguration(stateDirectory: "/nowhere")
+        for namespace in [nil, "shop", "shop"] {
+            var repository = AgentConfiguration.RepositoryConfiguration(name: "a", url: "/a.git", branch: "main")
+            var apply = AgentConfiguration.ApplySettings(paths: ["deploy"])
+            apply.namespace = namespace
+            repository.apply = apply
+            configuration.repositories.append(repository)
+        }
+        #expect(configuration.clusterFeatures(in: "own") == [.apply: ["own", "shop"]])
+    }
+}

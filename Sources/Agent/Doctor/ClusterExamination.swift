@@ -8,9 +8,13 @@ package struct ClusterExamination: Sendable {
     /// The namespaces in which the features of the configuration work. A feature that is not there is not needed.
     package let needed: [ClusterFeature: Set<String>]
 
-    package init(client: ClusterClient, needed: [ClusterFeature: Set<String>]) {
+    /// Of the Lease that replicas share; `nil`: what it is called by default.
+    private let leaseName: String?
+
+    package init(client: ClusterClient, needed: [ClusterFeature: Set<String>], leaseName: String? = nil) {
         self.client = client
         self.needed = needed
+        self.leaseName = leaseName
     }
 
     package func findings() async -> [DoctorFinding] {
@@ -53,7 +57,9 @@ package struct ClusterExamination: Sendable {
             "namespace": .string(namespace), "group": .string(right.group), "resource": .string(String(parts[0])),
             "verb": .string(right.verb),
         ]
-        if let name = right.name { attributes["name"] = .string(name) }
+        if let name = right.feature == .leaderElection && right.name != nil ? leaseName ?? right.name : right.name {
+            attributes["name"] = .string(name)
+        }
         if parts.count > 1 { attributes["subresource"] = .string(String(parts[1])) }
         let review: JSONValue = [
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",

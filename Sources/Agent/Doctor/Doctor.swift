@@ -40,28 +40,39 @@ package struct Doctor: Sendable {
     private var temporary: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
 
     private func cluster() async -> [DoctorFinding] {
-        var needed: [ClusterFeature: Set<String>] = [:]
         do throws(ClusterError) {
             let settings = configuration?.cluster ?? AgentConfiguration.ClusterSettings()
             guard let endpoint = try settings.endpoint() else {
-                guard appliesManifests else { return [] }
+                guard needsCluster else { return [] }
                 return [
                     DoctorFinding(
-                        .cluster, .error, "there is no cluster to apply to", cause: "this is not a pod",
+                        .cluster, .error, "there is no cluster to work in", cause: "this is not a pod",
                         hint: "set 'cluster.kubeconfig' in the agent's configuration")
                 ]
             }
-            for apply in configuration?.repositories.compactMap(\.apply) ?? [] {
-                needed[.apply, default: []].insert(apply.namespace ?? endpoint.namespace)
-            }
             return await ClusterExamination(
-                client: ClusterClient(endpoint, userAgent: Version.userAgent), needed: needed
+                client: ClusterClient(endpoint, userAgent: Version.userAgent),
+                needed: configuration?.clusterFeatures(in: endpoint.namespace) ?? [:],
+                leaseName: configuration?.election?.name
             ).findings()
         } catch {
             // A pod without a token is as it should be where nothing asks the cluster.
-            return [DoctorFinding(.cluster, status: appliesManifests ? .error : .note, error)]
+            return [DoctorFinding(.cluster, status: needsCluster ? .error : .note, error)]
         }
     }
 
-    private var appliesManifests: Bool { configuration?.repositories.contains { $0.apply != nil } ?? false }
+    private var needsCluster: Bool { configuration?.clusterFeatures(in: "").isEmpty == false }
+}
+
+extension AgentConfiguration {
+    /// What the configuration needs a cluster for, and in which namespaces.
+    ///
+    /// - Parameter own: the namespace of the kubeconfig or of the pod.
+    package func clusterFeatures(in own: String) -> [ClusterFeature: Set<String>] {
+        var needed: [ClusterFeature: Set<String>] = [:]
+        for apply in repositories.compactMap(\.apply) { needed[.apply, default: []].insert(apply.namespace ?? own) }
+        if builder == .kubernetes { needed[.builds] = [cluster.builds?.namespace ?? own] }
+        if let election { needed[.leaderElection] = [election.namespace ?? own] }
+        return needed
+    }
 }
