@@ -110,7 +110,7 @@ final class FakeLeaseServer: Sendable {
 final class FakeLeaseLink: LeaseKeeping {
     enum Network: Sendable {
         case works, refuses
-        /// Requests arrive, and nobody hears what came of them.
+        /// What is written arrives, and nobody hears what came of it.
         case losesAnswers
         /// Nothing arrives, and nothing is said of that.
         case silent
@@ -135,7 +135,7 @@ final class FakeLeaseLink: LeaseKeeping {
     let blank = Lease(["apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": ["name": "slipway"]])
 
     private func send<Value: Sendable>(
-        _ body: () throws(ClusterError) -> Value
+        isWriting: Bool = true, _ body: () throws(ClusterError) -> Value
     ) async throws(ClusterError) -> Value {
         let pause = delay.withLock(\.self)
         let away = ClusterError(.unavailable, "no route to host")
@@ -147,7 +147,8 @@ final class FakeLeaseLink: LeaseKeeping {
             return value
         case .refuses: throw away
         case .losesAnswers:
-            _ = try body()
+            let value = try body()
+            guard isWriting else { return value }
             throw away
         case .silent:
             do { try await clock.sleep(for: .seconds(1_000_000)) } catch {}
@@ -155,7 +156,9 @@ final class FakeLeaseLink: LeaseKeeping {
         }
     }
 
-    func read() async throws(ClusterError) -> Lease? { try await send { () throws(ClusterError) in server.lease } }
+    func read() async throws(ClusterError) -> Lease? {
+        try await send(isWriting: false) { () throws(ClusterError) in server.lease }
+    }
 
     func create(_ lease: Lease) async throws(ClusterError) -> Lease {
         try await send { () throws(ClusterError) in try server.write(lease.object) }

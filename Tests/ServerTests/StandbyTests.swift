@@ -153,8 +153,8 @@ import Webhooks
         pair.elect()
         #expect(try await Self.text(pair.ask("GET", "/readyz")) == "ready; standby: one_1 leads\n")
         let metrics = try await Self.text(pair.ask("GET", "/metrics"))
-        #expect(metrics.contains("\nslipway_leader 0\n"))
-        #expect(metrics.contains("\nslipway_leader_changes_total 1\n"))
+        #expect(metrics.contains("\nslipway_leader 0.0\n"))
+        #expect(metrics.contains("\nslipway_leader_changes_total 1.0\n"))
         #expect(pair.agent.asked.isEmpty)
         await pair.stop()
     }
@@ -183,7 +183,7 @@ import Webhooks
         pair.replica.lead(pair.agent)
         #expect(try await late.status == 200)
         #expect(pair.agent.asked == ["builds shop 50 -"])
-        #expect(pair.replica.metrics(as: .prometheus).contains("\nslipway_leader 1\n"))
+        #expect(pair.replica.metrics(as: .prometheus).contains("\nslipway_leader 1.0\n"))
         #expect(try await Self.text(pair.ask("GET", "/readyz")) == "ready\n")
         await pair.stop()
     }

@@ -15,6 +15,8 @@ package final class Metrics: Sendable {
         set("process_start_time_seconds", Double(clock.now))
         // An increase is seen only from a value that was there before.
         for result in ["success", "failure"] { add("slipway_reloads_total", 0, [("result", result)]) }
+        add("slipway_leader_changes_total", 0)
+        for result in ["delivered", "dropped"] { add("slipway_webhooks_handed_over_total", 0, [("result", result)]) }
         for result in SpanExporter.Outcome.allCases {
             add("slipway_trace_spans_total", 0, [("result", result.rawValue)])
         }
