@@ -166,7 +166,7 @@ import Testing
             builds:
               - name: web
                 context: web
-                dockerfile: Dockerfile
+                dockerfile: web/Dockerfile
                 target: run
                 args: {FLAVOUR: red}
                 labels: {a: "1"}

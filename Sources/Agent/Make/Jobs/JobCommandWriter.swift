@@ -132,7 +132,7 @@ struct JobCommandWriter: Sendable {
         if !locator.fetchesSubmodules { add("submodules", "false") }
         if locator.usesCommitTime { add("mtime", "commit") }
         let text = locator.remote + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
-        guard case .git(locator)? = try? NamedContext(text) else { return nil }
+        guard GitLocator.isGit(text), let read = try? GitLocator(text), read == locator else { return nil }
         return text
     }
 
