@@ -16,19 +16,11 @@
 set -euo pipefail
 
 how=${1:?manifest or helm}
-: "${KUBECONFIG:?the cluster}" "${REGISTRY:?a registry, HOST:PORT}" "${ADDRESS:?an address of this machine that pods reach}"
-slipway=${SLIPWAY_BINARY:?the path of the slipway binary}
-base=${BASE:-busybox:1.35}
+name=install
+. "$(dirname "$0")/try-cluster.sh"
 namespace=${NAMESPACE:-slipway}
 apps=$namespace-apps
-root=$(cd "$(dirname "$0")/.." && pwd)
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/slipway-install.XXXXXX")
-kubectl=${KUBECTL:-kubectl}
-export HOME=$scratch
-export GIT_AUTHOR_NAME="A Developer" GIT_AUTHOR_EMAIL=dev@example.com
-export GIT_COMMITTER_NAME="$GIT_AUTHOR_NAME" GIT_COMMITTER_EMAIL="$GIT_AUTHOR_EMAIL"
 
-jobs_=()
 cleanup() {
     local status=$?
     if [ $status -ne 0 ]; then
@@ -38,20 +30,14 @@ cleanup() {
     fi >&2
     if [ "$how" = helm ]; then "$helm" -n "$namespace" uninstall slipway >/dev/null 2>&1 || true; fi
     "$kubectl" delete namespace "$namespace" "$apps" --ignore-not-found --wait=false >/dev/null 2>&1 || true
-    for job in "${jobs_[@]}"; do kill "$job" 2>/dev/null || true; done
-    rm -rf "$scratch"
+    end_jobs
 }
 trap cleanup EXIT
 helm=${HELM:-$root/.build-venv/bin/helm}
-say() { echo "install: $*"; }
-now() { date +%s%N; }
 
 # --- outside of the cluster: a git server, a repository, Slipway's image in the registry
 git init -q --bare -b main "$scratch/git/shop.git"
-port=$((20000 + RANDOM % 10000))
-git daemon --reuseaddr --export-all --enable=receive-pack --base-path="$scratch/git" --listen="$ADDRESS" --port=$port \
-    >"$scratch/git.log" 2>&1 &
-jobs_+=($!)
+serve_git
 git clone -q "$scratch/git/shop.git" "$scratch/work" 2>/dev/null
 cd "$scratch/work"
 mkdir app deploy
@@ -133,33 +119,21 @@ helm)
     ;;
 esac
 "$kubectl" -n "$namespace" rollout status deployment/slipway --timeout=120s
-say "ready $((($(now) - begin) / 1000000)) ms after the installation began"
+say "ready $(since "$begin") ms after the installation began"
 "$kubectl" -n "$namespace" exec deployment/slipway -- slipway doctor --config /etc/slipway/agent.yaml || true
 
-# --- through the API server, so that it works with any cluster
-proxy=$((30000 + RANDOM % 2000))
-"$kubectl" proxy --port=$proxy >"$scratch/proxy.log" 2>&1 &
-jobs_+=($!)
-web() { curl -sf -m 2 "http://127.0.0.1:$proxy/api/v1/namespaces/$apps/services/web/proxy/" 2>/dev/null || true; }
-await() { # TEXT: until the pods say it
-    for _ in $(seq 1200); do
-        [ "$(web)" = "$1" ] && return
-        sleep 0.05
-    done
-    echo "install: the pod says '$(web)', not '$1'" >&2
-    return 1
-}
+serve_proxy
 webhook() {
     local body="{\"ref\":\"refs/heads/main\",\"repository\":{\"clone_url\":\"git://$ADDRESS:$port/shop.git\",\"full_name\":\"shop\"}}"
     local signature
     signature=$(printf '%s' "$body" | openssl dgst -sha256 -hmac "$(cat "$scratch/webhook")" | awk '{ print $NF }')
-    curl -sf -X POST "http://127.0.0.1:$proxy/api/v1/namespaces/$namespace/services/slipway:http/proxy/webhooks/github" \
+    curl -sf -X POST "$(service "$namespace" slipway:http)/webhooks/github" \
         -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' -H "X-GitHub-Delivery: $RANDOM-$RANDOM" \
         -H "X-Hub-Signature-256: sha256=$signature" -d "$body" >/dev/null
 }
 
-await "This is version 1"
-say "version 1 answers $((($(now) - begin) / 1000000)) ms after the installation began"
+await "$apps" web "This is version 1"
+say "version 1 answers $(since "$begin") ms after the installation began"
 for version in 2 3; do
     git -C "$scratch/work" pull -q --rebase origin main
     echo "This is version $version" >"$scratch/work/app/index.html"
@@ -167,8 +141,8 @@ for version in 2 3; do
     git -C "$scratch/work" push -q origin HEAD:main
     pushed=$(now)
     webhook
-    await "This is version $version"
-    say "version $version answers $((($(now) - pushed) / 1000000)) ms after the push"
+    await "$apps" web "This is version $version"
+    say "version $version answers $(since "$pushed") ms after the push"
 done
 git -C "$scratch/work" pull -q --rebase origin main
 git -C "$scratch/work" log --format='%an: %s'

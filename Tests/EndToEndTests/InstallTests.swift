@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-private enum InstallCluster {
+/// A cluster with a node, as `scripts/try-install.sh` and `scripts/try-tutorial.sh` need it.
+enum NodeCluster {
     static let environment = ProcessInfo.processInfo.environment
     static let isThere = ["SLIPWAY_NODE", "REGISTRY", "ADDRESS"].allSatisfy { environment[$0]?.isEmpty == false }
 }
@@ -11,7 +12,7 @@ private enum InstallCluster {
 @Suite(
     "Installing into a cluster", .tags(.endToEnd), .thorough, .serialized,
     .enabled(
-        if: InstallCluster.isThere, "SLIPWAY_NODE names no cluster with a node, or its REGISTRY and ADDRESS are not set"
+        if: NodeCluster.isThere, "SLIPWAY_NODE names no cluster with a node, or its REGISTRY and ADDRESS are not set"
     ))
 struct InstallTests {
     @Test(arguments: ["manifest", "helm"])
@@ -21,7 +22,7 @@ struct InstallTests {
         let output = try Shell.run(
             [root + "/scripts/try-install.sh", way],
             environment: [
-                "KUBECONFIG": InstallCluster.environment["SLIPWAY_NODE"] ?? "", "SLIPWAY_BINARY": try Loop.binary,
+                "KUBECONFIG": NodeCluster.environment["SLIPWAY_NODE"] ?? "", "SLIPWAY_BINARY": try Loop.binary,
                 "NAMESPACE": "slipway-\(way)-\(UUID().uuidString.prefix(6).lowercased())",
             ])
         print(output.stdout)
