@@ -169,7 +169,7 @@ let package = Package(
             "BuilderTests",
             ["Builder", "OCI", "Registry", "ContentStore", "Sandbox", "Dockerfile", "Archive", "Diagnostics"]),
         suite("CloudIdentityTests", ["CloudIdentity", "Cryptography", "HTTP", "Diagnostics"]),
-        suite("ClusterManifestTests", ["Agent", "Cluster", "HTTP", "JSON"]),
+        suite("ClusterManifestTests", ["Agent", "Cluster", "HTTP", "JSON", "Notifications", log]),
         suite(
             "CommandLineTests", ["CommandLine", "Agent", "Builder", "FileSystem", "OCI", "RegistryPoller", arguments]),
         suite("ContentStoreTests", ["ContentStore", "OCI", "Diagnostics"]),

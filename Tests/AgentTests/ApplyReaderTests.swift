@@ -45,6 +45,21 @@ import Testing
         #expect("\(error.map { "\($0)" } ?? "")".contains(reason))
     }
 
+    @Test(
+        arguments: [
+            ("{}", nil, true), ("{events: true}", true, true), ("{events: false}", false, false),
+            ("{events: false, kubeconfig: /etc/kubeconfig}", false, true),
+            ("{events: false, builds: {image: 'r.io/slipway:1'}}", false, true),
+        ] as [(String, Bool?, Bool)])
+    func `turning Events off gives the pages no cluster to look at`(
+        cluster: String, events: Bool?, isObserved: Bool
+    ) throws {
+        let text = "repositories: [{url: 'https://git.example/a.git', branch: main}]\ncluster: \(cluster)\n"
+        let configuration = try ConfigurationFile.parse(Array(text.utf8), file: "agent.yaml")
+        #expect(configuration.cluster.events == events)
+        #expect((configuration.observedCluster != nil) == isObserved)
+    }
+
     @Test func `a context needs a kubeconfig`() throws {
         #expect(throws: (any Error).self) { _ = try Self.read("{paths: [x]}", cluster: "{context: prod}") }
     }

@@ -204,6 +204,9 @@ import Testing
                 [.builds: ["builds"]]
             ),
             ("cluster: {builds: {image: 'r.io/slipway:1'}}\n", [:]),
+            ("cluster: {events: true, kubeconfig: /k}\n", [:]), ("cluster: {events: true}\n", [.events: ["own"]]),
+            ("cluster: {events: false}\n", [:]),
+            ("cluster: {}\n", [:]),
         ] as [(String, [ClusterFeature: Set<String>])])
     func `rights are needed for what is configured, where it works`(
         text: String, needed: [ClusterFeature: Set<String>]

@@ -3,6 +3,8 @@ import Cluster
 import Foundation
 import HTTP
 import JSON
+import Logging
+import Notifications
 import TestSupport
 import Testing
 
@@ -28,11 +30,85 @@ struct RightsTests {
 
     @Test(arguments: ClusterFeature.allCases)
     func `each right of a feature's role is needed`(feature: ClusterFeature) async throws {
+        try await withNamespace { try await check(feature) }
+    }
+
+    @Test func `Events are written on the Deployment, and counted, by the shipped role`() async throws {
+        try await withNamespace {
+            let client = try await agent()
+            try await grant(try shipped([]))
+            let deployment = try await deploy()
+            let pod = try #require(AgentPod(PodEnvironment(name: "slipway-1-a", namespace: namespace)))
+            let recorder = EventRecorder(
+                ClusterEvents(client), pod: pod, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            func take(_ title: String) {
+                let now = SystemClock().now
+                recorder.take([Notice(.buildFailed, of: "shop", title: title, text: "exit code 2", at: now)])
+            }
+            take("shop: the build of web failed")
+            take("shop: the build of api failed")
+            let events = ResourcePath(ClusterEvents.kind, namespace: namespace)
+            var found: [JSONValue] = []
+            try await waitUntil("the Event is counted") {
+                found = try await admin.list(events).objects.filter {
+                    $0["reportingController"].text == "slipway.dev/agent"
+                }
+                return found.first?["series"]["count"].integer == 2
+            }
+            #expect(found.count == 1)
+            let event = try #require(found.first)
+            #expect(event["regarding"]["kind"] == "Deployment")
+            #expect(event["regarding"]["uid"] == deployment["metadata"]["uid"])
+            #expect(event["note"] == "shop: the build of web failed\nexit code 2")
+            #expect(event["type"] == "Warning")
+        }
+    }
+
+    /// What the chart installs, and controllers make of it: a Deployment, its ReplicaSet and a pod of that.
+    private func deploy() async throws -> JSONValue {
+        let labels: JSONValue = ["app": "slipway"]
+        let pod: JSONValue = [
+            "serviceAccountName": "slipway", "automountServiceAccountToken": false,
+            "containers": [["name": "slipway", "image": "slipway"]],
+        ]
+        func make(_ kind: ResourceKind, _ name: JSONValue, of owner: JSONValue?, _ spec: JSONValue) async throws
+            -> JSONValue
+        {
+            var object: JSONValue = [
+                "apiVersion": .string(kind.apiVersion), "kind": .string(kind.kind),
+                "metadata": ["name": name, "labels": labels], "spec": spec,
+            ]
+            if let owner {
+                object["metadata"]["ownerReferences"] = [
+                    [
+                        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
+                        "uid": owner["metadata"]["uid"], "controller": true,
+                    ]
+                ]
+            }
+            return try await admin.create(object, at: ResourcePath(kind, namespace: namespace))
+        }
+        let template: JSONValue = ["metadata": ["labels": labels], "spec": pod]
+        let set: JSONValue = ["replicas": 1, "selector": ["matchLabels": labels], "template": template]
+        var paused = set
+        // Where there are controllers, they leave it as it is.
+        paused["paused"] = true
+        let deployment = try await make(Self.apps("Deployment"), "slipway", of: nil, paused)
+        let replicaSet = try await make(Self.apps("ReplicaSet"), "slipway-1", of: deployment, set)
+        _ = try await make(.pod, "slipway-1-a", of: replicaSet, pod)
+        return deployment
+    }
+
+    private static func apps(_ kind: String) -> ResourceKind {
+        ResourceKind("apps", "v1", plural: kind.lowercased() + "s", kind: kind)
+    }
+
+    private func withNamespace(_ body: () async throws -> Void) async throws {
         let path = ResourcePath(.namespace, name: namespace)
         _ = try await admin.create(
             ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(namespace)]], at: path)
         do {
-            try await check(feature)
+            try await body()
         } catch {
             try await admin.delete(path)
             throw error
@@ -48,10 +124,7 @@ struct RightsTests {
             case .leaderElection: ["events=false", "replicas=2"]
             case .events: []
             }
-        let rules = try Helm.objects(settings).filter { $0["kind"] as? String == "Role" }
-            .flatMap { $0["rules"] as? [Any] ?? [] }
-        let text = try JSONSerialization.data(withJSONObject: rules)
-        let shipped = try JSONReader.read(Array(text)).items
+        let shipped = try shipped(settings)
         #expect(!shipped.isEmpty)
         let client = try await agent()
         let examination = ClusterExamination(client: client, needed: [feature: [namespace]])
@@ -65,6 +138,13 @@ struct RightsTests {
             #expect(missing.status == .error)
             #expect(missing.cause == "\(right.shown) in \(namespace)")
         }
+    }
+
+    /// The rules of the Role that the chart makes.
+    private func shipped(_ settings: [String]) throws -> [JSONValue] {
+        let rules = try Helm.objects(settings).filter { $0["kind"] as? String == "Role" }
+            .flatMap { $0["rules"] as? [Any] ?? [] }
+        return try JSONReader.read(Array(try JSONSerialization.data(withJSONObject: rules))).items
     }
 
     /// A client as the chart's service account, which has no rights but those of its Role.

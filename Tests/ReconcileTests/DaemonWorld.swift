@@ -31,7 +31,7 @@ final class DaemonWorld: Sendable {
     init(
         _ names: String..., concurrency: Int = 8, over last: DaemonWorld? = nil,
         webhooks: WebhookConfiguration? = nil, notifications: NotificationSettings? = nil,
-        tracing: AgentTracing = .off,
+        events: EventRecorder? = nil, tracing: AgentTracing = .off,
         random: @escaping @Sendable () -> Double = { 0.5 }
     ) async throws {
         disk = try last?.disk ?? TemporaryDirectory("daemon")
@@ -52,7 +52,7 @@ final class DaemonWorld: Sendable {
             notifications: NotificationDesk(
                 .init(
                     directory: disk.path, history: builds.history, metrics: health.metrics, logger: log.logger,
-                    clock: clock, random: { 0 })),
+                    clock: clock, random: { 0 }, events: events)),
             tracing: tracing, clock: clock, random: random)
     }
 

@@ -5,7 +5,7 @@ enum ApplyReader {
     static func cluster(_ value: YAMLValue) throws(YAMLError) -> AgentConfiguration.ClusterSettings {
         try value.object { (object) throws(YAMLError) in
             var settings = AgentConfiguration.ClusterSettings()
-            settings.isGiven = true
+            settings.events = try object.optional("events")?.bool()
             settings.kubeconfig = try object.optional("kubeconfig")?.nonEmptyString()
             if let context = object.optional("context") {
                 guard settings.kubeconfig != nil else {
@@ -16,6 +16,8 @@ enum ApplyReader {
             settings.builds = try object.optional("builds").map { (value) throws(YAMLError) in
                 try JobTemplateReader.template(value)
             }
+            // An agent that must not write Events may have no right, and no token, to look at the cluster either.
+            settings.isGiven = settings.events != false || settings.kubeconfig != nil || settings.builds != nil
             return settings
         }
     }

@@ -5,7 +5,9 @@ extension AgentConfiguration {
         package var kubeconfig: String?
         /// `nil`: the kubeconfig's current one.
         package var context: String?
-        /// Whether the configuration has the key.
+        /// Whether Events are written on the agent's Deployment; `nil`: where it runs in a pod that knows its name.
+        package var events: Bool?
+        /// Whether the configuration says something of the cluster other than that no Events are written.
         package var isGiven = false
         /// What the Jobs of builds look like.
         package var builds: JobTemplate?

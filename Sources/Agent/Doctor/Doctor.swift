@@ -72,6 +72,8 @@ extension AgentConfiguration {
         var needed: [ClusterFeature: Set<String>] = [:]
         for apply in repositories.compactMap(\.apply) { needed[.apply, default: []].insert(apply.namespace ?? own) }
         if builder == .kubernetes { needed[.builds] = [cluster.builds?.namespace ?? own] }
+        // Events go to the cluster of the pod, which a kubeconfig need not name.
+        if cluster.events == true, cluster.kubeconfig == nil { needed[.events] = [own] }
         if let election { needed[.leaderElection] = [election.namespace ?? own] }
         return needed
     }

@@ -28,7 +28,9 @@ actor NotificationClerk {
     func take(_ events: [NotificationDesk.Event]) async {
         var new: [String: [Notice]] = [:]
         for event in events {
-            for notice in await notices(of: event) {
+            let made = await notices(of: event)
+            environment.events?.take(made)
+            for notice in made {
                 for channel in settings.channels(for: notice) { new[channel, default: []].append(notice) }
             }
         }
@@ -78,8 +80,8 @@ actor NotificationClerk {
         settings = new ?? NotificationSettings()
         maker.pages = settings.pages
         maker.failingFor = Int64(settings.failingFor.seconds)
-        guard new != nil else { return }
         maker.keep(only: repositories)
+        guard new != nil else { return }
         let names = Set(settings.channels.map(\.name))
         memory.waiting = memory.waiting.filter { names.contains($0.key) }
         isUnsaved = true

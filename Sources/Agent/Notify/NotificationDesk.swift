@@ -13,11 +13,13 @@ package final class NotificationDesk: Sendable {
         let metrics: Metrics
         let logger: Logger
         let random: @Sendable () -> Double
+        /// Writes Events in the agent's cluster; `nil` where it cannot.
+        let events: EventRecorder?
 
         package init(
             directory: String, history: HistoryStore?, metrics: Metrics, logger: Logger,
             clock: any AgentClock = SystemClock(),
-            random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+            random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, events: EventRecorder? = nil
         ) {
             self.directory = directory
             self.history = history
@@ -25,12 +27,13 @@ package final class NotificationDesk: Sendable {
             self.metrics = metrics
             self.logger = logger
             self.random = random
+            self.events = events
         }
     }
 
     enum Event: Sendable {
         /// - Parameters:
-        ///   - settings: `nil`: nobody is told of anything.
+        ///   - settings: `nil`: there are no channels.
         ///   - repositories: the names of all that there are.
         case configured(NotificationSettings?, repositories: Set<String>)
         /// Times are seconds since 1970.
@@ -66,7 +69,8 @@ package final class NotificationDesk: Sendable {
 
     /// Begins, or goes on by another configuration.
     package func adopt(_ configuration: AgentConfiguration) {
-        let isWanted = configuration.notifications != nil
+        let writesEvents = environment.events?.adopt(configuration.cluster) ?? false
+        let isWanted = configuration.notifications != nil || writesEvents
         inbox.withLock { $0.isWanted = isWanted }
         guard isWanted || worker.withLock({ $0 != nil }) else { return }
         submit(

@@ -90,6 +90,10 @@ actor RunningAgent {
         let fleet = try await Fleet.open(configuration, sharesScans: true, permit: permit) { log.info("\($0)") }
         return AgentLoop(
             configuration: configuration, fleet: fleet, health: health, logger: log, receivers: receivers,
+            notifications: NotificationDesk(
+                .init(
+                    directory: configuration.stateDirectory, history: fleet.builds.history, metrics: health.metrics,
+                    logger: log, events: EventRecorder.open(configuration.cluster, logger: log))),
             tracing: tracing)
     }
 
