@@ -19,11 +19,14 @@ struct ReplicaClusterTests {
             #expect(try two.get("/api/v1/status").body.contains("\"shop\""))
             // The network to the API server, and nothing else.
             one.proxy.send(SIGSTOP)
-            try await waitUntil("one has ended", seconds: 40) { one.agent.end != nil }
+            try await waitUntil("two leads", seconds: 60) {
+                guard two.agent.log.contains(ReplicaPair.leads) else { return false }
+                #expect(!one.agent.isAlive, "\(one.agent.log)")
+                return true
+            }
+            try await waitUntil("the end of one is known") { one.agent.end != nil }
             #expect(one.agent.end == .exit(1), "\(one.agent.log)")
             #expect(one.agent.log.contains("could not renew its Lease in time"), "\(one.agent.log)")
-            #expect(!two.agent.log.contains("this replica leads"))
-            try await waitUntil("two leads", seconds: 40) { two.agent.log.contains("this replica leads") }
             try pair.releasePushes()
             try await waitUntil("two has nothing left to do", seconds: 40) {
                 try two.get("/api/v1/status").body.contains("\"state\":\"ok\"")
@@ -40,14 +43,17 @@ struct ReplicaClusterTests {
     @Test func `a leader that stops hands over at once, and nobody is left without an answer`() async throws {
         try await ReplicaPair.run("replica-roll") { pair in
             let one = try await pair.start("one")
-            try await waitUntil("one leads", seconds: 60) { try one.get("/readyz").body.contains("leader; ready") }
+            try await waitUntil("one leads", seconds: 60) {
+                // A standby says more than that.
+                try one.get("/readyz").body.split(separator: "\n") == ["ready"]
+            }
             let two = try await pair.start("two")
             try await waitUntil("two stands by", seconds: 30) { try two.get("/readyz").status == "200" }
             one.agent.send(SIGTERM)
             var statuses: Set<String> = []
             try await waitUntil("two leads", seconds: 30) {
                 statuses.insert(try two.get("/api/v1/status").status)
-                return two.agent.log.contains("this replica leads")
+                return two.agent.log.contains(ReplicaPair.leads)
             }
             statuses.insert(try two.get("/api/v1/status").status)
             #expect(statuses == ["200"])
@@ -85,7 +91,10 @@ final class ReplicaPair: Sendable {
     let loop: GitLoop
     private let client: ClusterClient
     private let kubeconfigText: String
-    private let namespace = "slipway-\(UUID().uuidString.prefix(8).lowercased())"
+    private let namespace = "lease-\(UUID().uuidString.prefix(8).lowercased())"
+
+    /// What a replica logs when its turn begins.
+    static let leads = "msg=\"this replica leads\""
 
     static let kubeconfig: String? = {
         let file = ProcessInfo.processInfo.environment["KUBECONFIG"] ?? ""

@@ -28,6 +28,15 @@ package final class Server: @unchecked Sendable {
 
     package var isRunning: Bool { process.isRunning }
 
+    /// Whether the kernel still runs it at this moment. `isRunning` learns of an end a little later.
+    package var isAlive: Bool {
+        // `PID (NAME) STATE …`: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+        guard let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8),
+            let name = status.lastIndex(of: ")")
+        else { return false }
+        return !"ZX".contains(status[name...].dropFirst(2).first ?? "X")
+    }
+
     package func send(_ signal: Int32) { Foundation.kill(process.processIdentifier, signal) }
 
     /// How it ended, once it has: the exit code, or the signal that ended it.
@@ -51,6 +60,8 @@ package final class Server: @unchecked Sendable {
     package func stop() {
         guard process.isRunning else { return }
         process.terminate()
+        // A process that was stopped by SIGSTOP ends only when it goes on.
+        send(SIGCONT)
         process.waitUntilExit()
     }
 
