@@ -113,6 +113,20 @@ import Testing
         await bench.stop()
     }
 
+    @Test func `what is locked is paused, in the words of the lock`() async throws {
+        let bench = try await PageBench()
+        var locked = Explanation(
+            subject: "deploy/web.yaml:14 shop:deployment/web", state: .paused,
+            reason: "not updated: locked by ann: the sale is on")
+        locked.remedy = "unlock it"
+        bench.agent.show(explanations: [locked])
+        let page = try await bench.page("/repositories/shop")
+        #expect(page.contains("1 followed, 0 not") && page.contains("<span class=\"st paused\">"))
+        #expect(page.contains("not updated: locked by ann: the sale is on") && page.contains("unlock it"))
+        #expect(!page.contains("left alone"))
+        await bench.stop()
+    }
+
     @Test func `a registry that is slow holds no page up`() async throws {
         let bench = try await PageBench()
         let (gate, opener) = AsyncStream<Void>.makeStream()

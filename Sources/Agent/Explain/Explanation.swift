@@ -10,6 +10,8 @@ package struct Explanation: Codable, Sendable {
         case unchanged
         /// A person's word holds it back.
         case held
+        /// A person switched it off: a lock, a suspended object.
+        case paused
         /// Nothing asks for updates, or something stands against them.
         case left
         case failed

@@ -37,6 +37,9 @@ final class SelectionTrace: Sendable {
         case .success(.held(let reason)):
             explanation = Explanation(subject: subject, state: .held, reason: reason)
             explanation.remedy = "let go of it by 'slipway release', or wait for something newer"
+        case .success(.paused(let reason)):
+            explanation = Explanation(subject: subject, state: .paused, reason: reason)
+            explanation.remedy = source.remedy(for: item)
         case .success(.left(let reason)):
             explanation = Explanation(subject: subject, state: asked == nil ? .left : .unchanged, reason: reason)
             explanation.remedy = source.remedy(for: item)

@@ -59,6 +59,7 @@ struct AnnotatedWorkloads: UpdateSource {
 
     func inquiry(for target: ImageTarget) async throws(AgentError) -> Inquiry {
         if let held = target.held {
+            if case .locked = held { return .paused("not updated: \(held)") }
             guard case .notAnImage(let reason) = held else { return .left("not updated: \(held)") }
             throw AgentError(
                 "'\(target.image)' cannot be updated", place: "\(target.location)", cause: reason,

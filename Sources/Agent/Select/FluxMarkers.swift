@@ -26,6 +26,7 @@ struct FluxMarkers: UpdateSource {
         let answer: Answer
         switch try answering(target, by: automation) {
         case .left(let reason): return .left(reason)
+        case .paused(let reason): return .paused(reason)
         case .asked(let found): answer = found
         }
         var question = ImageQuestion(
@@ -80,6 +81,7 @@ struct FluxMarkers: UpdateSource {
     private enum Answering {
         case asked(Answer)
         case left(String)
+        case paused(String)
     }
 
     /// The policy that a marker names with its repository, else what the agent's configuration says of the image.
@@ -99,7 +101,7 @@ struct FluxMarkers: UpdateSource {
         if let problem = policy.problem {
             throw refuse("the image policy \(namespace):\(name) cannot be used: \(problem)", object.location, nil)
         }
-        if policy.isSuspended { return .left("not updated: the image policy \(namespace):\(name) is suspended") }
+        if policy.isSuspended { return .paused("not updated: the image policy \(namespace):\(name) is suspended") }
         let space = policy.repositoryNamespace ?? namespace
         let (source, repository): (FluxObject, FluxImageRepository)
         switch inventory.search(.imageRepository, policy.repositoryName, in: space, of: duty.cluster) {
@@ -112,7 +114,7 @@ struct FluxMarkers: UpdateSource {
                 "keep the ImageRepository beside the ImagePolicy")
         }
         if repository.isSuspended {
-            return .left("not updated: the image repository \(space):\(source.name) is suspended")
+            return .paused("not updated: the image repository \(space):\(source.name) is suspended")
         }
         if space != namespace, !Self.allows(repository, namespace) {
             throw refuse(

@@ -48,5 +48,7 @@ enum SelectionOutcome: Sendable {
     case left(String)
     /// A person took it back.
     case held(String)
+    /// A person switched it off: a lock, a suspended object.
+    case paused(String)
     case chosen(ImageChoice)
 }

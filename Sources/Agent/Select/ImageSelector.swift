@@ -148,7 +148,7 @@ private struct SelectionTail: Sendable {
             if case .success(.ask(let found)) = questions.inquiries[number] { asked = found }
             await trace?.saw(item, of: source, outcome, asked: asked, by: answerer)
             switch outcome {
-            case .success(.left(let reason)): cycle.decide(subject, reason)
+            case .success(.left(let reason)), .success(.paused(let reason)): cycle.decide(subject, reason)
             case .success(.held(let reason)):
                 cycle.decide([CycleReport.Decision(subject: subject, reason: reason, isHold: true)])
             case .success(.chosen(let choice)): choices.append(choice)
@@ -165,6 +165,7 @@ private struct SelectionTail: Sendable {
         let subject = source.subject(of: item)
         switch try inquiry.get() {
         case .left(let reason): return .left(reason)
+        case .paused(let reason): return .paused(reason)
         case .ask(let asked):
             let question = asked.question
             let answer = try await cycle.phase(.scan, subject: subject) { try await answerer.answer(question) }

@@ -69,6 +69,8 @@ extension UpdateSource where Item == ImageTarget {
 enum Inquiry: Sendable {
     /// There is nothing to ask, for this reason.
     case left(String)
+    /// A person switched it off: a lock, a suspended object.
+    case paused(String)
     case ask(Asked)
 
     struct Asked: Sendable {

@@ -73,7 +73,7 @@ struct WorkloadTable: Sendable {
             Tag.td(.role("cell"), .cellLabel("Candidate"), .class("m")) { reference(place.chosen) }
             Tag.td(.role("cell"), .cellLabel("Reason")) {
                 printable(place.reason, limit: 1_000)
-                if let remedy = place.remedy, place.state == .held || place.state == .failed {
+                if let remedy = place.remedy, [.held, .paused, .failed].contains(place.state) {
                     Tag.span(.class("s")) { printable(remedy, limit: 1_000) }
                 }
             }
@@ -93,6 +93,7 @@ extension Explanation {
         switch state {
         case .update, .unchanged, .left: .ok
         case .held: .held
+        case .paused: .paused
         case .failed: .failing
         }
     }
@@ -103,6 +104,7 @@ extension Explanation {
         case .update: "update"
         case .unchanged: "ok"
         case .held: "held"
+        case .paused: "paused"
         case .left: "left alone"
         case .failed: "failing"
         }
