@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import Agent
+@testable import Server
 
 /// The page of one repository: its timeline, its workloads, and what the last commit of the agent's changed.
 @Suite(.tags(.integration)) struct RepositoryPageTests {
@@ -125,6 +126,17 @@ import Testing
         #expect(page.contains("not updated: locked by ann: the sale is on") && page.contains("unlock it"))
         #expect(!page.contains("left alone"))
         await bench.stop()
+    }
+
+    @Test(arguments: [
+        ("docker.io/library/x:1", "x:1", true), ("x", "docker.io/library/x:latest", true),
+        ("index.docker.io/acme/x:1", "acme/x:1", true), ("x:1", "x:2", false), ("quay.io/x:1", "x:1", false),
+        ("x:1@sha256:" + String(repeating: "a", count: 64), "x:1", false), ("NO REFERENCE", "NO REFERENCE", true),
+        ("NO REFERENCE", "NO OTHER", false),
+    ])
+    func `images are compared as references`(_ running: String, _ git: String, _ isSame: Bool) {
+        #expect(ClusterNote.isSame(running, git) == isSame && ClusterNote.isSame(git, running) == isSame)
+        #expect(!ClusterNote.isSame(running, nil))
     }
 
     @Test func `a registry that is slow holds no page up`() async throws {

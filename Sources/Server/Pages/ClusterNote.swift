@@ -1,4 +1,5 @@
 import Agent
+import OCI
 import Text
 
 /// What the cluster really runs, beside what git says.
@@ -21,6 +22,13 @@ enum ClusterNote {
         }
     }
 
+    /// Whether both name one image, however they are spelled: `docker.io/library/x:1` and `x:1`, `x` and `x:latest`.
+    static func isSame(_ image: String, _ git: String?) -> Bool {
+        guard let git, image != git else { return image == git }
+        guard let one = try? Reference(image), let other = try? Reference(git) else { return false }
+        return one.withDefaultTag == other.withDefaultTag
+    }
+
     /// - Parameters:
     ///   - workload: `NAMESPACE:KIND/NAME`.
     ///   - git: the image as the manifest says.
@@ -32,7 +40,7 @@ enum ClusterNote {
                 if let found = running.workloads.first(where: { $0.id == workload }),
                     let image = found.containers.first(where: { $0.name == container })?.image
                 {
-                    let isSame = image == git
+                    let isSame = Self.isSame(image, git)
                     Tag.span(isSame ? nil : .class("stalled b"), .title(image)) {
                         isSame ? "the cluster: the same" : "the cluster: \(ReferenceText.short(image))"
                     }

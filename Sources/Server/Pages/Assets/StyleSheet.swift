@@ -108,6 +108,9 @@ enum StyleSheet {
         .st.ok, .st.unknown { background: none; padding-left: 0 }
         .why { border-left: 3px solid var(--c); border-radius: 0 .375rem .375rem 0; padding: .625rem .875rem; display: grid; gap: .25rem; max-width: 64rem }
         .why > .b { color: var(--c) } .why > p { white-space: pre-line }
+        #live:not(:empty)::before {
+          content: ""; display: inline-block; width: .625rem; height: .625rem; margin-right: .375rem; border: 2px solid; border-radius: 50%
+        }
         .building > svg.i { animation: turn 2s linear infinite }
         @keyframes turn { to { transform: rotate(1turn) } }
         @media (prefers-reduced-motion: reduce) { * { animation: none !important } }
