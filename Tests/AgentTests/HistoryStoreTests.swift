@@ -47,6 +47,7 @@ import Testing
         let store = await store()
         let recorder = await begin(store)
         #expect(await store.build(recorder.id)?.state == .queued)
+        #expect(await store.open() == [PipelineKey(repository: "shop", pipeline: "web"): recorder.id])
         clock.set(clock.now + 5)
         await store.start(recorder)
         recorder.say("first")

@@ -42,6 +42,7 @@ import Testing
         try await world.idle()
         #expect(try world.status("shop").nextAttempt == world.clock.now + DaemonWorld.interval)
         #expect(try world.status("blog").nextAttempt == world.clock.now + 300)
+        #expect(try world.status("shop").interval == DaemonWorld.interval && world.status("blog").interval == 300)
     }
 
     @Test func `triggers during a cycle are one more cycle, right after it`() async throws {

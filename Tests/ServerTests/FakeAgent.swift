@@ -77,6 +77,7 @@ final class FakeAgent: AgentControl {
             repositories: state.withLock(\.repositories),
             queue: [AgentOverview.Build(repository: "shop", pipeline: "web", state: .running, since: 90)], failures: [])
         overview.startedAt = 1_700_000_000
+        overview.queue[0].build = state.withLock { $0.builds.first { $0.state == .running }?.id.description }
         overview.isolation = "namespaces"
         return overview
     }

@@ -114,6 +114,20 @@ import Testing
         await bench.stop()
     }
 
+    @Test func `the queue leads to the log of its builds, and a repository says how often it is looked at`()
+        async throws
+    {
+        let bench = try await PageBench()
+        #expect(try await bench.page("/").contains("href=\"/repositories/shop\">shop / web</a>"))
+        let build = try PageFixtures.build(1, .running)
+        bench.agent.show([build], log: "")
+        #expect(try await bench.page("/").contains("href=\"/builds/\(build.id)#follow\">shop / web</a>"))
+        #expect(try await bench.page("/builds/\(build.id)").contains("id=\"follow\""))
+        bench.agent.show([PageFixtures.status("shop", .ok) { $0.interval = 90 }])
+        #expect(try await bench.page("/repositories/shop").contains("<dt>Interval</dt><dd>1 min 30 s</dd>"))
+        await bench.stop()
+    }
+
     @Test func `what is locked is paused, in the words of the lock`() async throws {
         let bench = try await PageBench()
         var locked = Explanation(

@@ -9,6 +9,8 @@ package struct AgentOverview: Codable, Sendable {
         package var state: State
         /// Since when it is in this state.
         package var since: Int64
+        /// Its name in history, where that is kept.
+        package var build: String?
 
         package init(repository: String, pipeline: String, state: State, since: Int64) {
             self.repository = repository
@@ -17,10 +19,11 @@ package struct AgentOverview: Codable, Sendable {
             self.since = since
         }
 
-        init(_ build: QueuedBuild) {
+        init(_ build: QueuedBuild, id: BuildID?) {
             self.init(
                 repository: build.pipeline.repository, pipeline: build.pipeline.pipeline,
                 state: build.state == .running ? .running : .waiting, since: build.since)
+            self.build = id?.description
         }
     }
 

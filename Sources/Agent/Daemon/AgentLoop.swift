@@ -273,7 +273,8 @@ extension AgentLoop: AgentControl {
 
     package func overview() async -> AgentOverview {
         let builds = fleet.builds
-        let queue = await builds.queue.state.map(AgentOverview.Build.init)
+        let open = await builds.history?.open() ?? [:]
+        let queue = await builds.queue.state.map { AgentOverview.Build($0, id: open[$0.pipeline]) }
         let watched = Set(configuration.repositories.map(\.name))
         let failures = await builds.failures.all.filter { watched.contains($0.key.repository) }
         var overview = AgentOverview(repositories: health.statuses, queue: queue, failures: failures)

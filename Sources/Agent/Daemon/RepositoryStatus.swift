@@ -30,6 +30,8 @@ package struct RepositoryStatus: Codable, Sendable {
     package var head: String?
     /// When it is looked at next; `nil` while a cycle is under way.
     package var nextAttempt: Int64?
+    /// Between looks, in seconds.
+    package var interval: Int64?
     /// The newest commit of the agent's.
     package var lastCommit: CycleReport.Published?
     /// The newest image of each pipeline, the newest last. Their layers are told by the builds.

@@ -194,7 +194,9 @@ actor RepositoryWatcher {
             let retry = schedule.failures == 0 ? retryAt.map { max($0, now + 1) } : nil
             let (next, wait) =
                 if let retry, retry < look { (retry, Double(retry - now)) } else { (look, seconds) }
-            health.update(repository.name) { $0.nextAttempt = next }
+            health.update(repository.name) { [interval = schedule.interval] status in
+                (status.nextAttempt, status.interval) = (next, Int64(interval))
+            }
             timer?.cancel()
             timer = Task {
                 do { try await clock.sleep(for: .seconds(wait)) } catch { return }

@@ -32,7 +32,7 @@ package struct Schedule: Sendable, Equatable {
     private static let longest = 600.0
     private static let shortest = 10.0
 
-    private var interval: Double
+    private(set) var interval: Double
     private var state = State.new
     private var isPaused = false
     private var lastTimer = 0

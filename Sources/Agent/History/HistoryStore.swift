@@ -215,6 +215,15 @@ package actor HistoryStore {
         return index.folder(of: id).flatMap { HistoryFolder(path: "\(directory)/\($0)").record(id) }
     }
 
+    /// The builds that wait or run, by their pipelines.
+    func open() -> [PipelineKey: BuildID] {
+        var open: [PipelineKey: BuildID] = [:]
+        for (id, recorder) in recorders where !recorder.record.state.isOver {
+            open[recorder.record.description.pipeline] = id
+        }
+        return open
+    }
+
     /// Whole lines of a build's log. Of a build that runs, what is there by now.
     ///
     /// - Parameters:

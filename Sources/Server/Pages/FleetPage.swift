@@ -180,6 +180,12 @@ struct FleetPage: Sendable {
         }
     }
 
+    /// Leads to its log, which is followed there.
+    private static func page(of build: AgentOverview.Build) -> Address {
+        guard let id = build.build else { return page(build.repository) }
+        return .page(["builds", id], at: "follow")
+    }
+
     private var queue: HTML {
         Tag.section(.labelled(by: "queue-list")) {
             Tag.h2(.id("queue-list")) { "Queue" }
@@ -190,7 +196,7 @@ struct FleetPage: Sendable {
                     for build in overview.queue.prefix(50) {
                         Tag.li {
                             Tag.div(.class("h")) {
-                                Tag.a(.class("b"), .href(Self.page(build.repository))) {
+                                Tag.a(.class("b"), .href(Self.page(of: build))) {
                                     "\(build.repository) / \(build.pipeline)"
                                 }
                                 Tag.span(.class("s nw")) {

@@ -92,6 +92,9 @@ struct RepositoryPage: Sendable {
                         status.paused == nil ? "now" : "when it is resumed"
                     }
                 }.html
+                if let interval = status.interval {
+                    Fact("Interval") { PageClock.duration(Double(interval)) }.html
+                }
             }
         }
     }
