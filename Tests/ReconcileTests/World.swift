@@ -16,6 +16,8 @@ final class World {
     var statuses: CommitStatusReporter?
     /// The cluster that manifests are applied to.
     var apply: Result<ApplyServices, AgentError>?
+    /// Whether images may get names.
+    var permit = WritePermit.always
     /// The cluster whose Jobs build; `nil`: the builder does.
     var jobs: BuildCluster?
     let dispatcher = BuildDispatcher()
@@ -50,7 +52,7 @@ final class World {
                 statuses: statuses, clock: clock),
             builds: BuildServices(
                 builder: jobs?.builder(of: repository, besides: builder) ?? builder, queue: queue,
-                dispatcher: dispatcher, failures: failures),
+                dispatcher: dispatcher, failures: failures, permit: permit),
             tags: registry)
         services.apply = apply
         return services
