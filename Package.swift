@@ -132,7 +132,7 @@ let package = Package(
             ]),
 
         // Layer 4: what the agent shows, and the command line.
-        library("Server", ["Agent", "OCI", "Telemetry", "Text", "Webhooks", "Blocking"] + nio),
+        library("Server", ["Agent", "OCI", "Telemetry", "Text", "Webhooks", "Blocking", "Diagnostics"] + nio),
         library(
             "CommandLine",
             [

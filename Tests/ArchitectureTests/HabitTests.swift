@@ -56,7 +56,7 @@ import Testing
             places: ["Sources/Blocking/SpawnedProcess.swift"]),
         Habit(
             idea: "hexadecimal text", pattern: #""0123456789(abcdef|ABCDEF)""#,
-            places: ["Sources/Text/Hexadecimal.swift"]),
+            places: ["Sources/Text/Hexadecimal.swift", "Sources/Text/PercentEncoding.swift"]),
         Habit(
             idea: "hashes by hand", pattern: "(?i)0x6745_?2301|0x6a09_?e667",
             places: []),

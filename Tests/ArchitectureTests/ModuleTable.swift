@@ -84,7 +84,7 @@ enum ModuleTable {
             layer: 4,
             mayImport: [
                 "Agent", "OCI", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Telemetry", "Text", "Webhooks",
-                "Blocking",
+                "Blocking", "Diagnostics",
             ]),
         "CommandLine": Module(
             layer: 4,

@@ -1,4 +1,5 @@
 import Agent
+import Diagnostics
 import Text
 
 /// What is shown in place of a page that cannot be: nothing at this address, a build that is not kept any more. It says what is near.
@@ -62,7 +63,7 @@ struct NearPages: Sendable {
         return overview.repositories.map { status -> (distance: Int, status: RepositoryStatus) in
             let name = Array(status.repository.lowercased().prefix(100))
             let isPart = wanted.count > 2 && status.repository.lowercased().contains(asked.lowercased())
-            return (isPart ? 1 : distance(wanted, name), status)
+            return (isPart ? 1 : editDistance(wanted, name), status)
         }
         .filter { $0.distance <= max(1, min(wanted.count, $0.status.repository.count) / 3) }
         .sorted { ($0.distance, $0.status.repository) < ($1.distance, $1.status.repository) }
@@ -71,20 +72,6 @@ struct NearPages: Sendable {
                 kind: .repository, text: $0.status.repository, note: $0.status.url,
                 address: FleetPage.page($0.status.repository))
         }
-    }
-
-    /// Letters to add, drop or change (Levenshtein).
-    private static func distance(_ one: [Character], _ other: [Character]) -> Int {
-        var row = Array(0...other.count)
-        for (index, letter) in one.enumerated() {
-            var (corner, left) = (row[0], index + 1)
-            row[0] = left
-            for (column, other) in other.enumerated() {
-                let best = min(corner + (letter == other ? 0 : 1), left + 1, row[column + 1] + 1)
-                (corner, row[column + 1], left) = (row[column + 1], best, best)
-            }
-        }
-        return row[other.count]
     }
 }
 
