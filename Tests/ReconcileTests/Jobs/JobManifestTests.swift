@@ -209,8 +209,9 @@ import Testing
         #expect(ssh.contains("--context=git@git.example.com:acme/shop.git#refs/heads/main:web"))
     }
 
-    @Test func `what is on the agent's machine is refused, and fails once`() async throws {
-        let (none, _, report) = try await Self.arguments(url: "/srv/git/shop.git")
+    @Test(arguments: ["/srv/git/shop.git", "git://git.example.com/acme/shop.git"])
+    func `what a Job cannot fetch is refused, and fails once`(url: String) async throws {
+        let (none, _, report) = try await Self.arguments(url: url)
         #expect(none == [])
         let failure = try #require(report.failures.first)
         #expect(failure.disposition == .stalled)

@@ -88,6 +88,11 @@ struct JobCommandWriter: Sendable {
                 "its repository is a path of the agent's machine, or has a URL of no host", at: place,
                 "watch the repository by its https or ssh URL")
         }
+        guard !url.address.hasPrefix("git://") else {
+            throw Self.unsupported(
+                "its repository has a git:// URL, which 'slipway build' takes for HTTPS, as kaniko does", at: place,
+                "watch the repository by its https or ssh URL")
+        }
         return url.address
     }
 
