@@ -80,7 +80,7 @@ struct ManifestApplication: Sendable {
                 ReconcileError(
                     phase: .apply, subject: identity.shown, disposition: .retry,
                     underlying: AgentError(
-                        "\(identity.shown) is not ready after \(settings.timeout.components.seconds) seconds",
+                        "not ready after \(settings.timeout.components.seconds) seconds",
                         cause: reason)))
         }
     }
